@@ -1,0 +1,33 @@
+"""Sphinx configuration. Build with: sphinx-build -W docs docs/_build."""
+
+from importlib.metadata import version as version_of
+
+project = "clearprop"
+author = "The clearprop authors"
+copyright = "2026, the clearprop authors"
+version = release = version_of("clearprop")
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+]
+source_suffix = {".md": "myst-nb"}
+exclude_patterns = ["_build", "jupyter_execute"]
+
+html_theme = "furo"
+html_title = "clearprop"
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+nb_execution_mode = "force"  # a page that shows an old output is wrong
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_execution_in_temp = True
+
+numpydoc_show_class_members = False
+
+suppress_warnings = ["misc.highlighting_failure"]  # signatures such as `f(x) -> y` are not Python

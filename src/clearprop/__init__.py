@@ -1,0 +1,40 @@
+"""Clear backpropagation: write the forward pass in NumPy; read, check, see and run the backward."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from clearprop.check import check as check
+from clearprop.compile import compile as compile
+from clearprop.leaves import tensor as tensor
+from clearprop.primitive import Case as Case
+from clearprop.primitive import primitive as primitive
+from clearprop.source import source as source
+from clearprop.tensor import Tensor as Tensor
+from clearprop.tracing import Gradients as Gradients
+from clearprop.tracing import Graph as Graph
+from clearprop.tracing import trace as trace
+from clearprop.transforms import grad as grad
+from clearprop.transforms import value_and_grad as value_and_grad
+from clearprop.transforms import vjp as vjp
+
+if TYPE_CHECKING:
+    from clearprop import data as data
+    from clearprop import nn as nn
+    from clearprop import optim as optim
+    from clearprop import train as train
+
+__version__ = "0.1.0"
+
+_LAZY = ("data", "nn", "optim", "train")  # imported when they are first used
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"clearprop.{name}")
+    raise AttributeError(f"module 'clearprop' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])

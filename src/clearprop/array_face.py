@@ -1,0 +1,257 @@
+"""What a Tensor looks like from outside: the operators and methods of a NumPy array.
+
+Each is one line to the primitive or the ``np.*`` function of the same name; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.rules import arithmetic, comparison, linear
+
+
+class ArrayFace:
+    """Operators and methods of ndarray; `Tensor` says how an operation is recorded."""
+
+    __slots__ = ()
+
+    def _record(self, primitive: Any, *operands: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} does not say how to record {primitive}")
+
+    def _update(self, y: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} cannot be changed in place")
+
+    def __add__(self, other: Any) -> Any:
+        return self._record(arithmetic.add, self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._record(arithmetic.add, other, self)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._update(self._record(arithmetic.add, self, other))
+
+    def __sub__(self, other: Any) -> Any:
+        return self._record(arithmetic.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._record(arithmetic.subtract, other, self)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._update(self._record(arithmetic.subtract, self, other))
+
+    def __mul__(self, other: Any) -> Any:
+        return self._record(arithmetic.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._record(arithmetic.multiply, other, self)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._update(self._record(arithmetic.multiply, self, other))
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._record(arithmetic.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._record(arithmetic.divide, other, self)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._update(self._record(arithmetic.divide, self, other))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._record(arithmetic.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._record(arithmetic.floor_divide, other, self)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._update(self._record(arithmetic.floor_divide, self, other))
+
+    def __mod__(self, other: Any) -> Any:
+        return self._record(arithmetic.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return self._record(arithmetic.remainder, other, self)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._update(self._record(arithmetic.remainder, self, other))
+
+    def __pow__(self, other: Any) -> Any:
+        return self._record(arithmetic.power, self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._record(arithmetic.power, other, self)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._update(self._record(arithmetic.power, self, other))
+
+    def __matmul__(self, other: Any) -> Any:
+        return self._record(linear.matmul, self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self._record(linear.matmul, other, self)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._update(self._record(linear.matmul, self, other))
+
+    def __and__(self, other: Any) -> Any:
+        return self._record(comparison.bitwise_and, self, other)
+
+    def __rand__(self, other: Any) -> Any:
+        return self._record(comparison.bitwise_and, other, self)
+
+    def __iand__(self, other: Any) -> Any:
+        return self._update(self._record(comparison.bitwise_and, self, other))
+
+    def __or__(self, other: Any) -> Any:
+        return self._record(comparison.bitwise_or, self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return self._record(comparison.bitwise_or, other, self)
+
+    def __ior__(self, other: Any) -> Any:
+        return self._update(self._record(comparison.bitwise_or, self, other))
+
+    def __xor__(self, other: Any) -> Any:
+        return self._record(comparison.bitwise_xor, self, other)
+
+    def __rxor__(self, other: Any) -> Any:
+        return self._record(comparison.bitwise_xor, other, self)
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._update(self._record(comparison.bitwise_xor, self, other))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._record(comparison.less, self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._record(comparison.less_equal, self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._record(comparison.greater, self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._record(comparison.greater_equal, self, other)
+
+    def __eq__(self, other: Any) -> Any:  # type: ignore[override]
+        return self._record(comparison.equal, self, other)
+
+    def __ne__(self, other: Any) -> Any:  # type: ignore[override]
+        return self._record(comparison.not_equal, self, other)
+
+    def __neg__(self) -> Any:
+        return self._record(arithmetic.negative, self)
+
+    def __pos__(self) -> Any:
+        return self._record(arithmetic.positive, self)
+
+    def __abs__(self) -> Any:
+        return self._record(arithmetic.absolute, self)
+
+    def __invert__(self) -> Any:
+        return self._record(comparison.invert, self)
+
+    __hash__ = object.__hash__  # by identity, since == is elementwise
+
+    def sum(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """As `numpy.sum`."""
+        return np.sum(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """As `numpy.mean`."""
+        return np.mean(self, axis=axis, keepdims=keepdims)
+
+    def prod(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """As `numpy.prod`."""
+        return np.prod(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """As `numpy.max`."""
+        return np.max(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """As `numpy.min`."""
+        return np.min(self, axis=axis, keepdims=keepdims)
+
+    def var(self, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+        """As `numpy.var`."""
+        return np.var(self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def std(self, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+        """As `numpy.std`."""
+        return np.std(self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def all(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """As `numpy.all`."""
+        return np.all(self, axis=axis, keepdims=keepdims)
+
+    def any(self, axis: Any = None, keepdims: Any = False) -> Any:
+        """As `numpy.any`."""
+        return np.any(self, axis=axis, keepdims=keepdims)
+
+    def argmax(self, axis: Any = None) -> Any:
+        """As `numpy.argmax`."""
+        return np.argmax(self, axis=axis)
+
+    def argmin(self, axis: Any = None) -> Any:
+        """As `numpy.argmin`."""
+        return np.argmin(self, axis=axis)
+
+    def cumsum(self, axis: Any = None) -> Any:
+        """As `numpy.cumsum`."""
+        return np.cumsum(self, axis=axis)
+
+    def clip(self, min: Any = None, max: Any = None) -> Any:
+        """As `numpy.clip`."""
+        return np.clip(self, min, max)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """As `numpy.squeeze`."""
+        return np.squeeze(self, axis=axis)
+
+    def swapaxes(self, axis1: Any, axis2: Any) -> Any:
+        """As `numpy.swapaxes`."""
+        return np.swapaxes(self, axis1, axis2)
+
+    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+        """As `numpy.repeat`."""
+        return np.repeat(self, repeats, axis=axis)
+
+    def take(self, indices: Any, axis: Any = None) -> Any:
+        """As `numpy.take`."""
+        return np.take(self, indices, axis=axis)
+
+    def dot(self, b: Any) -> Any:
+        """As `numpy.dot`."""
+        return np.dot(self, b)
+
+    def round(self, decimals: Any = 0) -> Any:
+        """As `numpy.round`."""
+        return np.round(self, decimals=decimals)
+
+    def reshape(self, *shape: Any) -> Any:
+        """As `numpy.ndarray.reshape`: a shape, or its lengths one by one."""
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """As `numpy.ndarray.transpose`."""
+        order = axes[0] if len(axes) == 1 else axes or None
+        return np.transpose(self, order)
+
+    @property
+    def T(self) -> Any:
+        """The array with its axes reversed."""
+        return np.transpose(self)
+
+    def ravel(self) -> Any:
+        """As `numpy.ravel`."""
+        return np.ravel(self)
+
+    def flatten(self) -> Any:
+        """As `numpy.ndarray.flatten`."""
+        return np.ravel(self)
+
+    def copy(self) -> Any:
+        """As `numpy.ndarray.copy`; a recorded step."""
+        return np.copy(self)

@@ -1,0 +1,107 @@
+"""The graph as the compiler wants it: composites opened, twice-computed computed once, the dead gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from clearprop import kinds
+from clearprop.graph import Node, Tape
+from clearprop.leaves import ALIAS, leaf
+from clearprop.tensor import PROJECTION, Tensor
+
+
+class Rebuilt:
+    """A graph, rebuilt node by node.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        In order.
+    """
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self.nodes: list[Node] = []
+        self._new: dict[Node, Any] = {}  # a tuple of nodes for an opened composite
+        self._first: dict[Any, Node] = {}
+        for node in nodes:
+            self._new[node] = self._rebuild(node)
+
+    def __getitem__(self, node: Node) -> Node:
+        """Give the node that now computes this one."""
+        found = self._new[node]
+        assert isinstance(found, Node)
+        return found
+
+    def needed(self, outputs: list[Node]) -> list[Node]:
+        """Give the nodes that these outputs depend on, in order."""
+        used: set[Node] = set()
+        stack = list(outputs)
+        while stack:
+            node = stack.pop()
+            if node not in used:
+                used.add(node)
+                stack += [source for source in node.inputs if source is not None]
+        return [node for node in self.nodes if node in used]
+
+    def _rebuild(self, node: Node) -> Any:
+        primitive = node.primitive
+        if primitive is None:
+            self.nodes.append(node)
+            return node
+        sources = tuple(None if n is None else self._new.get(n, None) for n in node.inputs)
+        if primitive is ALIAS:
+            return sources[0]
+        if primitive is PROJECTION and isinstance(sources[0], tuple):
+            return sources[0][node.attributes["i"]]
+        if isinstance(primitive.kind, kinds.Composite):
+            return self._opened(node, sources)
+        key = (
+            primitive,
+            tuple(
+                _constant_key(value) if source is None else source.index
+                for source, value in zip(sources, node.operands, strict=True)
+            ),
+            repr(sorted(node.attributes.items(), key=str)),
+        )
+        if key not in self._first:
+            made = Node(
+                primitive, sources, node.operands, node.attributes,
+                node.value, node.shape, node.dtype, node.active, None,
+            )  # fmt: skip
+            self.nodes.append(made)
+            self._first[key] = made
+        return self._first[key]
+
+    def _opened(self, node: Node, sources: tuple[Any, ...]) -> Any:
+        """Record the body of a composite in the place of its node."""
+        assert node.primitive is not None
+        tape = Tape()
+        operands = []
+        for source, value in zip(sources, node.operands, strict=True):
+            if source is None:
+                operands.append(value)
+                continue
+            inner = leaf(value, tape=tape)
+            assert inner.node is not None
+            self._new[inner.node] = source
+            operands.append(inner)
+        result = node.primitive.function(*operands, **node.attributes)
+        for inside in tape.nodes:
+            if inside not in self._new:
+                self._new[inside] = self._rebuild(inside)
+        if isinstance(result, tuple):
+            return tuple(self._of(part) for part in result)
+        return self._of(result)
+
+    def _of(self, part: Any) -> Any:
+        assert isinstance(part, Tensor) and part.node is not None
+        return self._new[part.node]
+
+
+def _constant_key(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.size > 16:
+        return ("array", id(value))
+    array = np.asarray(value)
+    return ("constant", type(value).__name__, str(array.dtype), array.shape, array.tobytes())

@@ -1,0 +1,97 @@
+"""Every exception of clearprop, and the one form their messages have.
+
+A message is one paragraph: what happened, where, why, and the line to write instead.
+Each class also inherits the built-in exception that Python users expect at that point,
+so ``except ValueError`` goes on working.
+"""
+
+from __future__ import annotations
+
+
+class ClearpropError(Exception):
+    """Base of all errors that clearprop raises on purpose.
+
+    Parameters
+    ----------
+    what : str
+        What happened, with the operation and the shapes and dtypes involved.
+    where : str, optional
+        The line of the user's code, or the file, that it concerns.
+    why : str, optional
+        The reason.
+    write : str, optional
+        The line to write instead.
+
+    Examples
+    --------
+    >>> str(ClearpropError("affine: x is (3, 4), W is (5, 2).", why="4 is not 5.", write="W.T"))
+    'affine: x is (3, 4), W is (5, 2). Why: 4 is not 5. Write instead: W.T'
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        write: str | None = None,
+    ) -> None:
+        self.what = what
+        self.where = where
+        self.why = why
+        self.write = write
+        parts = [
+            what,
+            where and f"Where: {where}.",
+            why and f"Why: {why}",
+            write and f"Write instead: {write}",
+        ]
+        super().__init__(" ".join(part for part in parts if part))
+
+
+class ShapeError(ClearpropError, ValueError):
+    """Arrays whose shapes do not fit together."""
+
+
+class DTypeError(ClearpropError, TypeError):
+    """An array or value of a type that has no derivative, or that does not fit."""
+
+
+class LabelError(ClearpropError, ValueError):
+    """Labels that are fractional, out of range, or of a shape that fits no batch."""
+
+
+class LostGradientError(ClearpropError, TypeError):
+    """An operation that would cut the record, so that a gradient would be lost silently."""
+
+
+class MissingRuleError(ClearpropError, TypeError):
+    """A function that clearprop has no derivative for."""
+
+
+class NonFiniteError(ClearpropError, ArithmeticError):
+    """A NaN or an infinity where a finite number is needed."""
+
+
+class UnknownNameError(ClearpropError, KeyError):
+    """A name that is neither an argument nor an intermediate value of the graph."""
+
+    __str__ = Exception.__str__  # KeyError would print the repr of the message
+
+
+class OrderError(ClearpropError, RuntimeError):
+    """A call that came too early or too late, such as ``backward`` before ``forward``."""
+
+
+class DataError(ClearpropError, ValueError):
+    """A data file that is truncated, too long, or not what it says it is."""
+
+
+class RunError(ClearpropError, OSError):
+    """A run folder that exists already or cannot be written."""
+
+    __str__ = Exception.__str__  # OSError would look for an errno
+
+
+class MissingExtraError(ClearpropError, ImportError):
+    """A package that an extra of clearprop installs is not there."""

@@ -1,0 +1,143 @@
+"""The record: nodes, in the order in which they were computed.
+
+A `Node` is one operation of the user's program, or one of its arguments. It knows its
+primitive, its ordered inputs (``x * x`` has two), what must be kept for the backward pass,
+and its place in the user's source. A node never changes once it is on the record.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import types
+
+    from clearprop.primitive import Primitive
+
+    Place = tuple[tuple[types.CodeType, int], ...]
+
+#: The number of the next node: inputs always have smaller numbers than what is computed from them.
+next_index: Callable[[], int] = itertools.count(1).__next__
+
+
+class Tape:
+    """What one trace records: every node, in order, with its value and its place."""
+
+    __slots__ = ("nodes", "stage")
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        #: while the backward pass is being recorded: the forward node and operand it is for
+        self.stage: tuple[Node, int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+
+class Node:
+    """One operation, or one argument, on the record.
+
+    Attributes
+    ----------
+    primitive : Primitive or None
+        The operation; None for an argument (a leaf).
+    inputs : tuple of Node or None
+        Where each operand came from, in order; None for a constant.
+    operands : tuple
+        The operands' values, each None where no rule asks for it (all of them in a trace).
+    attributes : dict
+        The keyword arguments of the operation, such as ``axis``.
+    value : array or None
+        The result, where a rule asks for it (always in a trace).
+    shape, dtype
+        Of the result: what a cotangent of this node must have.
+    index : int
+        Its number; inputs have smaller ones.
+    root : int
+        The smallest number of any leaf it depends on: tells a nested derivative whether it
+        must itself be recorded.
+    active : bool
+        Whether it depends differentiably on a leaf.
+    tape : Tape or None
+        The trace it belongs to; None where only a gradient was asked for.
+    place : tuple
+        The instructions of the user's frames, innermost first (in a trace).
+    stage : tuple or None
+        For a node of a recorded backward pass: the forward node and operand it serves.
+    label : str
+        The name of an argument.
+    """
+
+    __slots__ = (
+        "active",
+        "attributes",
+        "dtype",
+        "index",
+        "inputs",
+        "label",
+        "operands",
+        "place",
+        "primitive",
+        "root",
+        "shape",
+        "stage",
+        "tape",
+        "value",
+    )
+
+    def __init__(
+        self,
+        primitive: Primitive | None,
+        inputs: tuple[Node | None, ...],
+        operands: tuple[Any, ...],
+        attributes: dict[str, Any],
+        value: Any,
+        shape: tuple[int, ...],
+        dtype: Any,
+        active: bool,
+        tape: Tape | None,
+    ) -> None:
+        self.primitive = primitive
+        self.inputs = inputs
+        self.operands = operands
+        self.attributes = attributes
+        self.value = value
+        self.shape = shape
+        self.dtype = dtype
+        self.active = active
+        self.tape = tape
+        self.index = root = next_index()
+        for node in inputs:
+            if node is not None and node.root < root:
+                root = node.root
+        self.root = root
+        self.place: Place = ()
+        self.stage: tuple[Node, int] | None = None
+        self.label = ""
+        if tape is not None:
+            self.stage = tape.stage
+            tape.nodes.append(self)
+
+    @property
+    def operation(self) -> str:
+        """The name of the operation; ``argument`` for a leaf."""
+        return "argument" if self.primitive is None else self.primitive.name
+
+    def __repr__(self) -> str:
+        return f"<Node {self.index}: {self.label or self.operation}, shape {self.shape}>"
+
+
+class Leaf(Node):
+    """An argument: it has no operation, and collects the derivative of the imperative face."""
+
+    __slots__ = ("grad",)
+
+    def __init__(self, value: Any, tape: Tape | None) -> None:
+        active = value.dtype.kind in "fc"
+        super().__init__(None, (), (), {}, value, value.shape, value.dtype, active, tape)
+        self.grad: Any = None

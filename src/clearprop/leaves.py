@@ -1,0 +1,121 @@
+"""Leaves: where a record starts, and the cotangent with which its backward pass starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DTypeError, ShapeError
+from clearprop.graph import Leaf, Node, Tape
+from clearprop.places import current_line
+from clearprop.primitive import Primitive
+from clearprop.tensor import Tensor
+
+
+def tensor(data: Any, dtype: Any = None) -> Tensor:
+    """Make a leaf: an array from which everything computed is recorded.
+
+    Parameters
+    ----------
+    data : array_like of real numbers
+        Copied. Python numbers and lists become float64.
+    dtype : dtype, optional
+        ``float32`` stays ``float32`` throughout.
+
+    Returns
+    -------
+    Tensor
+
+    Raises
+    ------
+    DTypeError
+        If the data are not real numbers; an *array* of integers is refused, since its
+        elements cannot move by a small amount.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> x = cp.tensor(3.0)
+    >>> y = x * x
+    >>> y.backward()
+    >>> print(x.grad)
+    6.0
+    """
+    if isinstance(data, Tensor):
+        data = data.value
+    if dtype is None and not isinstance(data, np.ndarray | np.generic):
+        dtype = np.float64
+    return leaf(real(np.array(data, dtype=dtype)[()], "tensor(data)"))
+
+
+def real(value: Any, what: str) -> Any:
+    """Give a value that can be differentiated with respect to: a float array or float scalar.
+
+    Raises
+    ------
+    DTypeError
+        If it is anything else.
+    """
+    if type(value) in (float, int):
+        return np.float64(value)
+    kind = getattr(getattr(value, "dtype", None), "kind", type(value).__name__)
+    if kind not in ("f", "c") or isinstance(value, np.ma.MaskedArray):
+        described = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {kind}"
+        raise DTypeError(
+            f"{what} is {described}; a derivative needs real numbers.",
+            why="Integers, booleans and objects cannot move by a small amount.",
+            write="x.astype(float), or argnums= that leaves this argument out.",
+        )
+    return value
+
+
+def leaf(value: Any, source: Tensor | None = None, tape: Tape | None = None) -> Tensor:
+    """Make a new leaf; with a source it is an alias, on the same record but distinct from it."""
+    if source is not None and source.node is not None:
+        node = source.node
+        shape, dtype = node.shape, node.dtype
+        alias = Node(
+            ALIAS, (node,), (None,), {}, source.value, shape, dtype, node.active, node.tape
+        )
+        return Tensor(source.value, alias)
+    node = Leaf(value, tape)
+    made = Tensor(value, node)
+    made._leaf = node
+    return made
+
+
+def _same(x: Any) -> Any:
+    """Give the value back: an argument of a nested function is its own node."""
+    return x
+
+
+ALIAS = Primitive(_same, name="alias", symbol="=")
+ALIAS.vjp("x")(lambda dy: dy)
+
+
+def seed(y: Any, dy: Any = None) -> Any:
+    """Check the cotangent that a backward pass starts from; 1 for a scalar.
+
+    Raises
+    ------
+    ShapeError
+        If ``y`` is no scalar and ``dy`` is not given, or has another shape.
+    """
+    if dy is None:
+        if y.shape != ():
+            raise ShapeError(
+                f"The value to differentiate has shape {y.shape}; a derivative starts at a scalar.",
+                where=current_line(1),
+                why="For an array, say with which weights its elements count.",
+                write="np.sum(y), or backward(dy) with dy of that shape.",
+            )
+        return y.dtype.type(1)
+    if np.shape(dy) != y.shape:
+        raise ShapeError(
+            f"dy has shape {np.shape(dy)}, the value it belongs to has shape {y.shape}.",
+            where=current_line(1),
+            why="A cotangent has one number for each element of the value.",
+            write=f"np.broadcast_to(dy, {y.shape})",
+        )
+    return dy if isinstance(dy, Tensor) else np.asarray(dy, dtype=y.dtype)[()]

@@ -1,0 +1,52 @@
+"""What may stand beside a Tensor in an operation, and what is refused, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DTypeError
+from clearprop.places import current_line
+from clearprop.primitive import Primitive
+
+#: Types that need no second look; anything else is turned into an array or refused.
+PLAIN = frozenset(
+    [np.ndarray, float, int, bool, complex, np.float64, np.float32, np.float16, np.int64, np.bool_]
+)
+
+
+def plain_operand(operand: Any, primitive: Primitive) -> Any:
+    """Turn lists into arrays (of Tensors too); refuse what has no derivative, with the reason."""
+    if isinstance(operand, list | tuple) and _holds_tensor(operand):
+        return np.stack([np.stack(o) if isinstance(o, list | tuple) else o for o in operand])
+    if isinstance(operand, np.ma.MaskedArray):
+        raise DTypeError(
+            f"{primitive.name} of a masked array cannot be recorded.",
+            where=current_line(2),
+            why="What a masked element contributes to a derivative is not defined here.",
+            write="np.where(mask, 0.0, array.data)",
+        )
+    if operand is None:
+        raise DTypeError(
+            f"{primitive.name} got None where it needs an array.",
+            where=current_line(2),
+            write="the array that should stand there",
+        )
+    array = operand if isinstance(operand, np.generic) else np.asarray(operand)
+    if array.dtype.kind not in "fciub":
+        raise DTypeError(
+            f"{primitive.name} of a {type(operand).__name__} ({array.dtype}) cannot be recorded.",
+            where=current_line(2),
+            why="Only arrays of numbers have a derivative.",
+            write="an array of floats: np.asarray(value, dtype=float)",
+        )
+    return array
+
+
+def _holds_tensor(items: Sequence[Any]) -> bool:
+    return any(
+        hasattr(type(item), "__clearprop_record__") or (isinstance(item, list | tuple) and _holds_tensor(item))
+        for item in items
+    )

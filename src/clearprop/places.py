@@ -1,0 +1,160 @@
+"""Where in the user's source an operation stands, and which name its result was given.
+
+While recording, only code objects and instruction offsets are kept (two machine words a frame).
+Reading the source and finding the expression happens when somebody asks.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+from functools import lru_cache
+from types import CodeType, FrameType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from clearprop.graph import Place
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+_ENTRY = "call_user_function"  # the frame below which the user's own function runs
+
+
+class Line(NamedTuple):
+    """One line of the user's source."""
+
+    file: str
+    number: int
+    text: str
+    function: str
+
+    def __str__(self) -> str:
+        shown = f"{os.path.basename(self.file)}:{self.number}"
+        return f"{shown}: {self.text}" if self.text else shown
+
+
+def is_ours(code: CodeType) -> bool:
+    """Whether a code object belongs to clearprop itself."""
+    return code.co_filename.startswith(_PACKAGE)
+
+
+def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call the user's function: places are collected up to this frame and no further."""
+    return f(*args, **kwargs)
+
+
+def here(depth: int = 1) -> Place:
+    """Collect the instructions of the user's frames, innermost first, down to the traced function."""
+    frame: FrameType | None = sys._getframe(depth)
+    found = []
+    while frame is not None:
+        code = frame.f_code
+        if not is_ours(code):
+            found.append((code, frame.f_lasti))
+        elif code.co_name == _ENTRY:
+            break
+        frame = frame.f_back
+    return tuple(found)
+
+
+def line_of(place: Place) -> Line | None:
+    """Give the innermost user line of a place."""
+    if not place:
+        return None
+    code, instruction = place[0]
+    number = _line_number(code, instruction)
+    text = linecache.getline(code.co_filename, number).strip()
+    return Line(code.co_filename, number, text, code.co_name)
+
+
+def current_line(depth: int = 1) -> str | None:
+    """Describe the user's line that is running now, for an error message."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None and is_ours(frame.f_code):
+        frame = frame.f_back
+    if frame is None:
+        return None
+    return str(line_of(((frame.f_code, frame.f_lasti),)))
+
+
+def name_of(place: Place) -> str | None:
+    """Find the variable that the value computed at a place was assigned to.
+
+    ``h = np.tanh(x @ W)`` names the tanh ``h``. A value that is returned takes the name that
+    the caller gives it. None where the source cannot be read, or no name was given.
+    """
+    position: int | None = None  # which element, once a function has returned a tuple
+    for code, instruction in place:
+        expression = _expression(code, instruction)
+        if expression is None:
+            return None
+        name, returned, position = _binding(expression, position)
+        if name is not None or not returned:
+            return name
+    return None
+
+
+def _line_number(code: CodeType, instruction: int) -> int:
+    return _position(code, instruction)[0] or code.co_firstlineno
+
+
+@lru_cache(maxsize=4096)
+def _position(code: CodeType, instruction: int) -> tuple[int | None, ...]:
+    for offset, position in enumerate(code.co_positions()):
+        if 2 * offset == instruction:
+            return position
+    return (None, None, None, None)
+
+
+@lru_cache(maxsize=4096)
+def _expression(code: CodeType, instruction: int) -> ast.AST | None:
+    import executing  # lazily: only a reader of names pays for it
+
+    number = _line_number(code, instruction)
+    frame = SimpleNamespace(f_code=code, f_lasti=instruction, f_lineno=number, f_globals={})
+    try:
+        found = executing.Source.executing(frame)  # type: ignore[arg-type]
+    except Exception:  # source that cannot be read or parsed only costs the name
+        return None
+    return found.node
+
+
+def _binding(node: Any, position: int | None) -> tuple[str | None, bool, int | None]:
+    """Say what becomes of an expression: (its name, whether it is returned, its tuple position)."""
+    if isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
+        return _target(node.target, position), False, None
+    if isinstance(node, ast.Assign):  # y[i] = value is itself the operation
+        return _target(node.targets[0], position), False, None
+    parent = getattr(node, "parent", None)
+    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+        return _target(node, position), False, None
+    if isinstance(parent, ast.Tuple) and isinstance(parent.parent, ast.Return | ast.Assign):
+        position = parent.elts.index(node)
+        node, parent = parent, parent.parent
+    if isinstance(parent, ast.Return):
+        return None, True, position
+    if isinstance(parent, ast.Lambda) and parent.body is node:
+        return None, True, position
+    if isinstance(parent, ast.Assign):
+        target: ast.AST = parent.targets[0]
+    elif isinstance(parent, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
+        target = parent.target
+    else:
+        return None, False, None
+    if isinstance(target, ast.Subscript):  # y[i] = value: the value is not y, its new version is
+        return None, False, None
+    return _target(target, position), False, None
+
+
+def _target(target: ast.AST, position: int | None) -> str | None:
+    if isinstance(target, ast.Tuple | ast.List):
+        if position is None or position >= len(target.elts):
+            return None
+        target, position = target.elts[position], None
+    if isinstance(target, ast.Subscript):  # a new version of what is subscripted
+        target = target.value
+    if not isinstance(target, ast.Name | ast.Attribute):
+        return None
+    name = ast.unparse(target)
+    return name if position is None else f"{name}[{position}]"

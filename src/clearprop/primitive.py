@@ -1,0 +1,408 @@
+"""The registry: what an operation computes, how its derivative flows, what kind it is.
+
+A primitive is written once::
+
+    @primitive(np.tanh, latex=r"\\tanh x", domain=(-3, 3))
+    def tanh(x):
+        return np.tanh(x)
+
+    @tanh.vjp("x", latex=r"\\bar y\\,(1 - y^2)")
+    def _(dy, y):
+        return dy * (1 - y * y)
+
+The parameters of the function are its operands; keyword-only parameters are attributes.
+The parameters of a rule name exactly what must be kept for the backward pass:
+
+=============  ==========================================================================
+``dy``         the cotangent of the output (a tuple of them where there are several outputs)
+``y``          the output (a tuple where there are several)
+an operand     its value, under the operand's own name
+``x_shape``    the shape of operand ``x``; its value is not kept for that
+an attribute   keyword-only, under its own name
+``position``   keyword-only: which of a variable number of operands the rule is for
+=============  ==========================================================================
+
+An operand written ``*arrays`` stands for any number of operands; ``arrays`` and
+``arrays_shape`` are then tuples. A rule returns the gradient of its operand; it need not
+undo broadcasting and need not repair dtypes: the sweep does both.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, overload
+
+import numpy as np
+
+from clearprop.errors import ClearpropError, MissingRuleError
+from clearprop.kinds import ELEMENTWISE, OPAQUE, Kind
+
+#: np.* function → primitive; the one table through which plain NumPy calls are recorded.
+BY_FUNCTION: dict[Any, Primitive] = {}
+
+#: np.* function → the same function written with others that have rules: it needs none itself.
+COMPOSITIONS: dict[Any, Callable[..., Any]] = {}
+
+#: Every primitive by its name, in the order of registration.
+PRIMITIVES: dict[str, Primitive] = {}
+
+#: Dotted names of functions of packages that are not imported until the user does.
+_BY_DOTTED_NAME: dict[str, Primitive] = {}
+
+
+class Case:
+    """One example call of a primitive: what its tests, its docs row and its agreement run on.
+
+    Parameters
+    ----------
+    *operands
+        A tuple is the shape of a random array drawn from the operand's domain; anything else
+        is the operand itself.
+    **attributes
+        The keyword arguments of the call.
+    """
+
+    __slots__ = ("attributes", "operands")
+
+    def __init__(self, *operands: Any, **attributes: Any) -> None:
+        self.operands = operands
+        self.attributes = attributes
+
+
+class Rule:
+    """The vector–Jacobian product of a primitive for one operand."""
+
+    __slots__ = ("attributes", "function", "latex", "needs")
+
+    def __init__(self, function: Callable[..., Any], owner: Primitive, latex: str) -> None:
+        self.function = function
+        self.latex = latex
+        names, keywords = _parameters(function)[:2]
+        if names[:1] != ("dy",):
+            raise ClearpropError(
+                f"A rule of {owner.name} starts with {names[:1]}, not with dy.",
+                write=f"def _(dy, {', '.join(owner.operands)}): ...",
+            )
+        self.needs = tuple(self._need(name, owner) for name in names[1:])
+        for name in keywords:
+            if name not in owner.attributes and name != "position":
+                raise ClearpropError(
+                    f"A rule of {owner.name} asks for the attribute {name!r}; "
+                    f"{owner.name} has {sorted(owner.attributes)}."
+                )
+        self.attributes = keywords
+
+    @staticmethod
+    def _need(name: str, owner: Primitive) -> tuple[str, int]:
+        if name == "y":
+            return ("y", 0)
+        if name in owner.operands:
+            return ("operand", owner.operands.index(name))
+        if name.endswith("_shape") and name[: -len("_shape")] in owner.operands:
+            return ("shape", owner.operands.index(name[: -len("_shape")]))
+        raise ClearpropError(
+            f"A rule of {owner.name} asks for {name!r}.",
+            why="A rule may ask for dy, y, an operand or the shape of an operand.",
+            write=f"one of {['dy', 'y', *owner.operands, *(f'{n}_shape' for n in owner.operands)]}",
+        )
+
+
+class Primitive:
+    """An operation with a derivative (or with a stated reason for having none).
+
+    Calling it runs the operation, and records it where an operand is recorded.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+        The body: NumPy text that every reader can use.
+    implementation : callable
+        What the interpreter runs: the NumPy ufunc itself where there is one, else the body.
+    operands : tuple of str
+    variadic : bool
+        Whether the last operand stands for any number of them.
+    attributes : dict
+        Keyword-only parameters and their defaults.
+    outputs : int
+        The number of outputs; 1 is a plain array, more is a tuple.
+    kind : Kind
+        How the compiler reads it.
+    rules : dict of int to Rule
+        By operand position.
+    no_derivative : str
+        Why there is none; empty where there is one.
+    constants : tuple of str
+        Operands without a derivative, such as the condition of ``where``.
+    write_back : callable or None
+        For what NumPy makes a view: how a new value of the view changes its base.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        numpy: Any = None,
+        *,
+        name: str | None = None,
+        kind: Kind | None = None,
+        outputs: int = 1,
+        constants: Sequence[str] = (),
+        no_derivative: str = "",
+        symbol: str | None = None,
+        latex: str = "",
+        domain: Any = (-2.0, 2.0),
+        cases: Sequence[Case] = (),
+    ) -> None:
+        self.function = function
+        self.name = name or function.__name__.strip("_")
+        self.operands, keywords, self.variadic = _parameters(function)
+        defaults = function.__kwdefaults__ or {}
+        self.attributes = {key: defaults.get(key, inspect.Parameter.empty) for key in keywords}
+        self.numpy = numpy
+        is_ufunc = isinstance(numpy, np.ufunc)
+        self.implementation: Callable[..., Any] = numpy if is_ufunc else function
+        self.kind = kind or (ELEMENTWISE if is_ufunc else OPAQUE)
+        self.outputs = outputs
+        self.constants = tuple(constants)
+        self.no_derivative = no_derivative
+        self.symbol = symbol or self.name
+        self.latex = latex
+        self.domain = domain
+        self.cases = tuple(cases)
+        self.rules: dict[int, Rule] = {}
+        self.write_back: Callable[..., Any] | None = None
+        self._kept: dict[int, tuple[frozenset[int], bool, frozenset[int]]] = {}
+        self.__doc__ = function.__doc__
+
+    def vjp(self, *operands: str, latex: str = "") -> Callable[[Callable[..., Any]], Any]:
+        """Register the rule for one or more operands, by name."""
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            for operand in operands:
+                if operand not in self.operands:
+                    raise ClearpropError(
+                        f"{self.name} has no operand {operand!r}; it has {list(self.operands)}."
+                    )
+                self.rules[self.operands.index(operand)] = Rule(function, self, latex)
+            self._kept.clear()
+            return function
+
+        return register
+
+    def view(self, write_back: Callable[..., Any]) -> Callable[..., Any]:
+        """Say that NumPy makes a view here, and how writing to the view changes the base."""
+        self.write_back = write_back
+        return write_back
+
+    def rule(self, position: int) -> Rule | None:
+        """Give the rule for the operand at a position; all variable operands share one."""
+        if self.variadic:
+            position = min(position, len(self.operands) - 1)
+        return self.rules.get(position)
+
+    def is_constant(self, position: int) -> bool:
+        """Whether the operand at a position has no derivative by nature."""
+        if self.variadic:
+            position = min(position, len(self.operands) - 1)
+        return self.operands[position] in self.constants
+
+    def kept(self, active: int, count: int) -> tuple[frozenset[int], bool, frozenset[int]]:
+        """Say what the rules of the active operands (a bit mask) need kept.
+
+        Returns the positions of operands, whether the output, and the positions of operands of
+        which only the shape is needed.
+        """
+        key = active << 8 | count if self.variadic else active
+        found = self._kept.get(key)
+        if found is None:
+            needs: dict[str, set[int]] = {"y": set(), "operand": set(), "shape": set()}
+            for position in range(count):
+                rule = self.rule(position)
+                if active >> position & 1 and rule is not None:
+                    for need, operand in rule.needs:
+                        needs[need].update(self.span(operand, count))
+            found = self._kept[key] = (
+                frozenset(needs["operand"]),
+                bool(needs["y"]),
+                frozenset(needs["shape"] - needs["operand"]),
+            )
+        return found
+
+    def span(self, operand: int, count: int) -> range:
+        """Give the positions that a named operand covers among ``count`` given ones."""
+        if self.variadic and operand == len(self.operands) - 1:
+            return range(operand, count)
+        return range(operand, operand + 1)
+
+    def __call__(self, *operands: Any, **attributes: Any) -> Any:
+        """Run the operation; an operand that is recorded records it."""
+        for operand in operands:
+            recorder = getattr(type(operand), "__clearprop_record__", None)
+            if recorder is not None:
+                return recorder(self, operands, attributes)
+        return self.implementation(*operands, **attributes)
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join([*self.operands, *self.attributes])})>"
+
+
+@overload
+def primitive(numpy: Any = None, /, **options: Any) -> Callable[[Callable[..., Any]], Primitive]: ...
+@overload
+def primitive(function: Callable[..., Any], /) -> Primitive: ...
+
+
+def primitive(numpy: Any = None, /, **options: Any) -> Any:
+    r"""Register an operation, and its derivative with ``.vjp``.
+
+    Parameters
+    ----------
+    numpy : NumPy function or ufunc, or dotted name, or sequence of them, optional
+        The plain functions that are to be recorded as this primitive. A dotted name such as
+        ``"scipy.special.erf"`` is looked up once the user has imported the package.
+    **options
+        ``kind`` (how the compiler reads it; a ufunc is elementwise), ``outputs``, ``constants``
+        (operands without a derivative), ``no_derivative`` (the reason, where there is none at
+        all), ``symbol`` (its label in pictures), ``latex``, ``domain`` (an interval, or one an
+        operand, from which its tests draw), ``cases`` (example calls).
+
+    Returns
+    -------
+    Primitive
+        To be called as the function would be, and to hang rules on.
+
+    Raises
+    ------
+    ClearpropError
+        If a rule asks for something that the operation does not have.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> @cp.primitive
+    ... def cube(x):
+    ...     return x * x * x
+    >>> @cube.vjp("x")
+    ... def _(dy, x):
+    ...     return dy * 3 * x * x
+    >>> print(cp.grad(cube)(2.0))
+    12.0
+    """
+    if inspect.isfunction(numpy):  # @primitive without parentheses
+        return Primitive(numpy)
+
+    names = list(numpy) if isinstance(numpy, list | tuple) else [numpy]
+
+    def register(function: Callable[..., Any]) -> Primitive:
+        made = Primitive(function, names[0], **options)
+        for name in names:
+            if isinstance(name, str):
+                _BY_DOTTED_NAME[name] = made
+            elif name is not None:
+                BY_FUNCTION[name] = made
+        if function.__module__.startswith("clearprop.rules."):
+            PRIMITIVES[made.name] = made
+        return made
+
+    return register
+
+
+def composition(numpy: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Say what a NumPy function is in terms of others: its derivative follows from theirs."""
+
+    def register(function: Callable[..., Any]) -> Callable[..., Any]:
+        COMPOSITIONS[numpy] = function
+        return function
+
+    return register
+
+
+def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
+    body = COMPOSITIONS[function]
+    positional, keywords, _ = _parameters(body)
+    extra = [
+        f"{name}={value!r}"
+        for name, value in kwargs.items()
+        if name not in positional + keywords and value is not None and value is not np._NoValue
+    ]
+    if extra:
+        raise MissingRuleError(
+            f"np.{function.__name__}(…, {', '.join(extra)}) has no derivative here.",
+            why=f"{function.__name__} is recorded with {[*positional, *keywords]}.",
+            write=f"np.{function.__name__}(…) without it, and apply it to the result.",
+        )
+    return body(*args, **{k: v for k, v in kwargs.items() if k in positional + keywords})
+
+
+def primitive_for(function: Any) -> Primitive | None:
+    """Look up the primitive of a plain function; packages loaded meanwhile count."""
+    found = BY_FUNCTION.get(function)
+    if found is None:
+        for dotted, candidate in _BY_DOTTED_NAME.items():
+            module, _, attribute = dotted.rpartition(".")
+            if getattr(sys.modules.get(module), attribute, None) is function:
+                found = BY_FUNCTION[function] = candidate
+                candidate.implementation = function  # compiled, where the body is only text
+                break
+    return found
+
+
+@lru_cache(maxsize=None)
+def _numpy_signature(function: Any) -> tuple[str, ...] | None:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some C functions of older NumPy versions have none
+        return None
+
+
+def bind(
+    owner: Primitive, function: Any, args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Sort the arguments of a plain NumPy call into operands and attributes.
+
+    Raises
+    ------
+    MissingRuleError
+        If an argument is used that the primitive does not record, such as ``dtype``.
+    """
+    names = _numpy_signature(function) or (*owner.operands, *owner.attributes)
+    given = dict(zip(names, args, strict=False))
+    given.update(kwargs)
+    if "newshape" in given:  # what NumPy called it before 2.1
+        given["shape"] = given.pop("newshape")
+    operands: list[Any] = []
+    for number, name in enumerate(owner.operands):
+        # The first name is NumPy's own or ours: both are accepted by position, NumPy's by keyword.
+        theirs = name if name in given else names[number] if number < len(names) else name
+        if theirs not in given:
+            continue
+        value = given.pop(theirs)
+        if owner.variadic and number == len(owner.operands) - 1:
+            operands.extend(value)
+        else:
+            operands.append(value)
+    attributes = {name: given.pop(name) for name in owner.attributes if name in given}
+    for name, value in given.items():
+        if value is not None and value is not np._NoValue:
+            raise MissingRuleError(
+                f"np.{owner.name}(…, {name}={value!r}) has no derivative here.",
+                why=f"{owner.name} is recorded with {sorted([*owner.operands, *owner.attributes])}.",
+                write=f"np.{owner.name}(…) without {name}=, and apply it to the result.",
+            )
+    return operands, attributes
+
+
+def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Read operand names, keyword-only names and whether the last operand is variadic."""
+    code = function.__code__  # far cheaper than inspect.signature, and read at every import
+    positional = code.co_varnames[: code.co_argcount]
+    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    variadic = bool(code.co_flags & inspect.CO_VARARGS)
+    if variadic:
+        star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+        positional = (*positional, star)
+    return positional, keywords, variadic

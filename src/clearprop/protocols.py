@@ -1,0 +1,92 @@
+"""How plain ``np.*`` calls on Tensors find their primitives (NEP 13 and NEP 18)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import LostGradientError, MissingRuleError
+from clearprop.places import current_line
+from clearprop.primitive import COMPOSITIONS, bind, compose, primitive_for
+
+_REDUCED_BY = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+    np.logical_and: np.all,
+    np.logical_or: np.any,
+}
+_ACCUMULATED_BY = {np.add: np.cumsum, np.multiply: np.cumprod}
+_UFUNC_DEFAULTS = {"where": True, "dtype": None, "casting": "same_kind", "order": "K"}
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
+    """Run a ufunc of which an operand is a Tensor."""
+    out = options.pop("out", None)
+    if method == "__call__":
+        _refuse_options(ufunc, options)
+        primitive = primitive_for(ufunc)
+        if primitive is None:
+            raise _missing_rule(ufunc)
+        y = primitive(*inputs)
+    elif method == "reduce" and ufunc in _REDUCED_BY:
+        y = _REDUCED_BY[ufunc](*inputs, **{"axis": 0, **options})
+    elif method == "accumulate" and ufunc in _ACCUMULATED_BY:
+        y = _ACCUMULATED_BY[ufunc](*inputs, **{"axis": 0, **options})
+    elif method == "outer":
+        a, b = inputs
+        y = ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+    else:
+        raise _missing_rule(getattr(ufunc, method))
+    return y if out is None else _write_into(out[0], y, ufunc)
+
+
+def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Run any other NumPy function of which an argument is a Tensor."""
+    out = kwargs.pop("out", None)
+    primitive = primitive_for(function)
+    if primitive is not None:
+        operands, attributes = bind(primitive, function, args, kwargs)
+        y = primitive(*operands, **attributes)
+    elif function in COMPOSITIONS:
+        y = compose(function, args, kwargs)
+    else:
+        raise _missing_rule(function)
+    return y if out is None else _write_into(out, y, function)
+
+
+def _refuse_options(ufunc: np.ufunc, options: dict[str, Any]) -> None:
+    for name, value in options.items():
+        if value is not _UFUNC_DEFAULTS.get(name) and value != _UFUNC_DEFAULTS.get(name):
+            raise MissingRuleError(
+                f"np.{ufunc.__name__}(…, {name}=…) has no derivative here.",
+                where=current_line(2),
+                write=f"np.where(condition, np.{ufunc.__name__}(…), …)"
+                if name == "where"
+                else f"np.{ufunc.__name__}(…) without {name}=.",
+            )
+
+
+def _missing_rule(function: Any) -> MissingRuleError:
+    name = getattr(function, "__name__", str(function))
+    module = getattr(function, "__module__", None) or "np"
+    return MissingRuleError(
+        f"{module.replace('numpy', 'np')}.{name} has no derivative here.",
+        where=current_line(2),
+        why="No rule is registered for it, and a gradient is never lost silently.",
+        write=f"@cp.primitive(...) with its rule, or {name} in terms of functions that have one.",
+    )
+
+
+def _write_into(target: Any, y: Any, function: Any) -> Any:
+    """Do what ``out=`` asks: a Tensor becomes a new version; a plain array cannot remember."""
+    if not hasattr(type(target), "__clearprop_record__"):
+        raise LostGradientError(
+            f"{function.__name__}(…, out=…) would write a recorded value into a plain array.",
+            where=current_line(2),
+            why="A plain array remembers no gradient.",
+            write=f"y = np.{function.__name__}(…), without out=.",
+        )
+    return target._update(y)

@@ -1,0 +1,194 @@
+"""What is recorded without a derivative, each with its reason.
+
+Comparisons, counting and rounding are piecewise constant: their derivative is 0 wherever there
+is one. They are recorded all the same, so that a mask stays a function of its input.
+"""
+
+import numpy as np
+
+from clearprop.primitive import Case, composition, primitive
+
+CONSTANT = "piecewise constant: its derivative is 0 wherever it has one"
+LOGICAL = "true or false: there is nothing to differentiate"
+POSITION = "the position of an element, not its value"
+BOOLEANS = [Case(np.array([True, False, True]), np.array([True, True, False]))]
+
+
+@primitive(np.less, symbol="<", no_derivative=CONSTANT)
+def less(x1, x2):
+    return x1 < x2
+
+
+@primitive(np.less_equal, symbol="≤", no_derivative=CONSTANT)
+def less_equal(x1, x2):
+    return x1 <= x2
+
+
+@primitive(np.greater, symbol=">", no_derivative=CONSTANT)
+def greater(x1, x2):
+    return x1 > x2
+
+
+@primitive(np.greater_equal, symbol="≥", no_derivative=CONSTANT)
+def greater_equal(x1, x2):
+    return x1 >= x2
+
+
+@primitive(np.equal, symbol="=", no_derivative=CONSTANT)
+def equal(x1, x2):
+    return x1 == x2
+
+
+@primitive(np.not_equal, symbol="≠", no_derivative=CONSTANT)
+def not_equal(x1, x2):
+    return x1 != x2
+
+
+@primitive(np.bitwise_and, symbol="&", no_derivative=LOGICAL, cases=BOOLEANS)
+def bitwise_and(x1, x2):
+    return x1 & x2
+
+
+@primitive(np.bitwise_or, symbol="|", no_derivative=LOGICAL, cases=BOOLEANS)
+def bitwise_or(x1, x2):
+    return x1 | x2
+
+
+@primitive(np.bitwise_xor, symbol="^", no_derivative=LOGICAL, cases=BOOLEANS)
+def bitwise_xor(x1, x2):
+    return x1 ^ x2
+
+
+@primitive(np.invert, symbol="~", no_derivative=LOGICAL, cases=[Case(np.array([True, False]))])
+def invert(x):
+    return ~x
+
+
+@primitive(np.logical_and, symbol="and", no_derivative=LOGICAL)
+def logical_and(x1, x2):
+    return np.logical_and(x1, x2)
+
+
+@primitive(np.logical_or, symbol="or", no_derivative=LOGICAL)
+def logical_or(x1, x2):
+    return np.logical_or(x1, x2)
+
+
+@primitive(np.logical_not, symbol="not", no_derivative=LOGICAL)
+def logical_not(x):
+    return np.logical_not(x)
+
+
+@primitive(np.sign, no_derivative=CONSTANT)
+def sign(x):
+    return np.sign(x)
+
+
+@primitive(np.floor, no_derivative=CONSTANT)
+def floor(x):
+    return np.floor(x)
+
+
+@primitive(np.ceil, no_derivative=CONSTANT)
+def ceil(x):
+    return np.ceil(x)
+
+
+@primitive(np.rint, no_derivative=CONSTANT)
+def rint(x):
+    return np.rint(x)
+
+
+@primitive(np.floor_divide, symbol="//", no_derivative=CONSTANT, domain=((-2, 2), (0.5, 2)))
+def floor_divide(x1, x2):
+    return x1 // x2
+
+
+@primitive(np.isnan, no_derivative=LOGICAL)
+def isnan(x):
+    return np.isnan(x)
+
+
+@primitive(np.isinf, no_derivative=LOGICAL)
+def isinf(x):
+    return np.isinf(x)
+
+
+@primitive(np.isfinite, no_derivative=LOGICAL)
+def isfinite(x):
+    return np.isfinite(x)
+
+
+@primitive(np.argmax, no_derivative=POSITION, cases=[Case((3, 4)), Case((3, 4), axis=1)])
+def argmax(a, *, axis=None, keepdims=False):
+    return np.argmax(a, axis=axis, keepdims=keepdims)
+
+
+@primitive(np.argmin, no_derivative=POSITION, cases=[Case((3, 4)), Case((3, 4), axis=1)])
+def argmin(a, *, axis=None, keepdims=False):
+    return np.argmin(a, axis=axis, keepdims=keepdims)
+
+
+@primitive(np.argsort, no_derivative=POSITION, cases=[Case((3, 4))])
+def argsort(a, *, axis=-1):
+    return np.argsort(a, axis=axis)
+
+
+@primitive(np.all, no_derivative=LOGICAL, cases=[Case((3, 4)), Case((3, 4), axis=1)])
+def all(a, *, axis=None, keepdims=False):
+    return np.all(a, axis=axis, keepdims=keepdims)
+
+
+@primitive(np.any, no_derivative=LOGICAL, cases=[Case((3, 4)), Case((3, 4), axis=1)])
+def any(a, *, axis=None, keepdims=False):
+    return np.any(a, axis=axis, keepdims=keepdims)
+
+
+@primitive(np.count_nonzero, no_derivative=LOGICAL, cases=[Case((3, 4))])
+def count_nonzero(a, *, axis=None, keepdims=False):
+    return np.count_nonzero(a, axis=axis, keepdims=keepdims)
+
+
+@primitive(np.round, no_derivative=CONSTANT, cases=[Case((3, 4)), Case((3,), decimals=2)])
+def round(a, *, decimals=0):
+    return np.round(a, decimals)
+
+
+@primitive(np.zeros_like, no_derivative="always 0", cases=[Case((3, 4))])
+def zeros_like(a, *, dtype=None):
+    return np.zeros_like(a, dtype=dtype)
+
+
+@primitive(np.ones_like, no_derivative="always 1", cases=[Case((3, 4))])
+def ones_like(a, *, dtype=None):
+    return np.ones_like(a, dtype=dtype)
+
+
+@primitive(np.empty_like, no_derivative="not yet filled", cases=[Case((3, 4))])
+def empty_like(prototype, *, dtype=None):
+    return np.zeros_like(prototype, dtype=dtype)  # zeros: the record must be repeatable
+
+
+@composition(np.shape)
+def shape(a):
+    return a.shape
+
+
+@composition(np.ndim)
+def ndim(a):
+    return a.ndim
+
+
+@composition(np.size)
+def size(a, axis=None):
+    return a.size if axis is None else a.shape[axis]
+
+
+@composition(np.isclose)
+def isclose(a, b, rtol=1e-5, atol=1e-8):
+    return np.abs(a - b) <= atol + rtol * np.abs(b)
+
+
+@composition(np.allclose)
+def allclose(a, b, rtol=1e-5, atol=1e-8):
+    return np.all(np.isclose(a, b, rtol, atol))

@@ -1,0 +1,159 @@
+"""Exponentials, logarithms, and the smooth steps built from them."""
+
+import numpy as np
+
+from clearprop.kinds import ELEMENTWISE
+from clearprop.primitive import Case, primitive
+
+POSITIVE = (0.2, 3.0)
+
+
+@primitive(np.exp, latex="e^x")
+def exp(x):
+    return np.exp(x)
+
+
+@exp.vjp("x", latex=r"\bar y\,y")
+def _(dy, y):
+    return dy * y
+
+
+@primitive(np.expm1, latex="e^x - 1")
+def expm1(x):
+    return np.expm1(x)
+
+
+@expm1.vjp("x", latex=r"\bar y\,(y + 1)")
+def _(dy, y):
+    return dy * (y + 1)
+
+
+@primitive(np.exp2, latex="2^x")
+def exp2(x):
+    return np.exp2(x)
+
+
+@exp2.vjp("x", latex=r"\bar y\,y \ln 2")
+def _(dy, y):
+    return dy * y * 0.6931471805599453
+
+
+@primitive(np.log, latex=r"\ln x", domain=POSITIVE)
+def log(x):
+    return np.log(x)
+
+
+@log.vjp("x", latex=r"\bar y / x")
+def _(dy, x):
+    return dy / x
+
+
+@primitive(np.log1p, latex=r"\ln(1 + x)", domain=(-0.5, 2.0))
+def log1p(x):
+    return np.log1p(x)
+
+
+@log1p.vjp("x", latex=r"\bar y / (1 + x)")
+def _(dy, x):
+    return dy / (1 + x)
+
+
+@primitive(np.log2, latex=r"\log_2 x", domain=POSITIVE)
+def log2(x):
+    return np.log2(x)
+
+
+@log2.vjp("x", latex=r"\bar y / (x \ln 2)")
+def _(dy, x):
+    return dy / (x * 0.6931471805599453)
+
+
+@primitive(np.log10, latex=r"\log_{10} x", domain=POSITIVE)
+def log10(x):
+    return np.log10(x)
+
+
+@log10.vjp("x", latex=r"\bar y / (x \ln 10)")
+def _(dy, x):
+    return dy / (x * 2.302585092994046)
+
+
+@primitive(np.logaddexp, latex=r"\ln(e^{x_1} + e^{x_2})")
+def logaddexp(x1, x2):
+    larger = np.maximum(x1, x2)
+    return larger + np.log1p(np.exp(np.minimum(x1, x2) - larger))
+
+
+@logaddexp.vjp("x1", latex=r"\bar y\,e^{x_1 - y}")
+def _(dy, y, x1):
+    return dy * np.exp(x1 - y)
+
+
+@logaddexp.vjp("x2", latex=r"\bar y\,e^{x_2 - y}")
+def _(dy, y, x2):
+    return dy * np.exp(x2 - y)
+
+
+@primitive(np.tanh, latex=r"\tanh x", domain=(-3, 3))
+def tanh(x):
+    return np.tanh(x)
+
+
+@tanh.vjp("x", latex=r"\bar y\,(1 - y^2)")
+def _(dy, y):
+    return dy * (1 - y * y)
+
+
+@primitive(np.sinh, latex=r"\sinh x")
+def sinh(x):
+    return np.sinh(x)
+
+
+@sinh.vjp("x", latex=r"\bar y \cosh x")
+def _(dy, x):
+    return dy * np.cosh(x)
+
+
+@primitive(np.cosh, latex=r"\cosh x")
+def cosh(x):
+    return np.cosh(x)
+
+
+@cosh.vjp("x", latex=r"\bar y \sinh x")
+def _(dy, x):
+    return dy * np.sinh(x)
+
+
+@primitive(
+    "scipy.special.expit",
+    kind=ELEMENTWISE,
+    symbol="σ",
+    latex=r"\frac{1}{1 + e^{-x}}",
+    domain=(-6, 6),
+    cases=[Case((3, 4)), Case(())],
+)
+def sigmoid(x):
+    e = np.exp(-np.abs(x))  # never above 1, so nothing overflows at -1000
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+@sigmoid.vjp("x", latex=r"\bar y\,y(1 - y)")
+def _(dy, y):
+    return dy * y * (1 - y)
+
+
+@primitive(
+    kind=ELEMENTWISE,
+    symbol="log",
+    latex=r"\ln\max(x, \epsilon)",
+    domain=(0.0, 1.0),
+    cases=[Case((3, 4), eps=1e-7), Case((3, 4), eps=0.25)],
+)
+def safe_log(x, *, eps):
+    # Below eps the logarithm goes on as its tangent: finite, and the derivative stays true.
+    return np.where(x < eps, float(np.log(eps)) + (x - eps) / eps, np.log(np.maximum(x, eps)))
+
+
+@safe_log.vjp("x", latex=r"\bar y / \max(x, \epsilon)")
+def _(dy, x, *, eps):
+    return dy / np.maximum(x, eps)

@@ -1,0 +1,164 @@
+"""Reading and writing by index.
+
+An index is split into a skeleton (slices, integers, None, ...) that is an attribute, and the
+arrays in it, which are operands: an index that is computed stays a function of its input.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clearprop.kinds import GATHER, SCATTER
+from clearprop.primitive import Case, composition, primitive
+
+
+@dataclass(frozen=True)
+class Slot:
+    """The place of the n-th index array in a skeleton."""
+
+    number: int
+
+
+def split(index):
+    """Split an index into its skeleton and its arrays."""
+    parts = index if isinstance(index, tuple) else (index,)
+    arrays = []
+    skeleton = []
+    for part in parts:
+        if isinstance(part, list | np.ndarray) or hasattr(part, "__clearprop_record__"):
+            skeleton.append(Slot(len(arrays)))
+            arrays.append(np.asarray(part) if isinstance(part, list) else part)
+        elif isinstance(part, range):
+            skeleton.append(Slot(len(arrays)))
+            arrays.append(np.array(part, dtype=int))
+        else:
+            skeleton.append(part)
+    return tuple(skeleton), tuple(arrays)
+
+
+def fill(index, arrays):
+    """Put the arrays back into a skeleton."""
+    return tuple(arrays[part.number] if isinstance(part, Slot) else part for part in index)
+
+
+_ROWS, _MASK = np.array([0, 2, 2]), np.array([True, False, True])
+_ALL = slice(None)
+_INDICES = [
+    Case((3, 4), index=(1,)),
+    Case((3, 4), index=(_ALL, slice(None, None, -2))),
+    Case((3, 4), index=(Ellipsis, None, 2)),
+    Case((3, 4), _ROWS, index=(Slot(0),)),
+    Case((3, 4), _MASK, index=(Slot(0),)),
+    Case((3, 4), _ROWS, _ROWS, index=(Slot(0), Slot(1))),
+    Case((2, 3, 4), _ROWS[:2], index=(0, _ALL, Slot(0))),
+]
+
+
+@primitive(kind=GATHER, symbol="[ ]", latex="x[i]", cases=_INDICES)
+def getitem(x, *arrays, index):
+    return x[fill(index, arrays)]
+
+
+@getitem.vjp("x", latex=r"\bar y\ \text{at}\ i,\ 0\ \text{elsewhere}")
+def _(dy, arrays, x_shape, *, index):
+    return unindex(dy, *arrays, shape=x_shape, index=index)
+
+
+@getitem.view
+def _(base, y, *, index):
+    return setitem(base, y, index=index)
+
+
+@primitive(
+    kind=SCATTER,
+    symbol="[ ]ᵀ",
+    latex=r"x\ \text{at}\ i,\ 0\ \text{elsewhere}",
+    cases=[
+        Case((4,), shape=(3, 4), index=(1,)),
+        Case((3, 4), _ROWS, shape=(3, 4), index=(Slot(0),)),
+        Case((2, 4), _MASK, shape=(3, 4), index=(Slot(0),)),
+    ],
+)
+def unindex(x, *arrays, shape, index):
+    y = np.zeros(shape, x.dtype)
+    if all(array.dtype == bool for array in arrays):
+        y[fill(index, arrays)] = x  # no element is met twice
+    else:
+        np.add.at(y, fill(index, arrays), x)
+    return y
+
+
+@unindex.vjp("x", latex=r"\bar y[i]")
+def _(dy, arrays, *, index):
+    return getitem(dy, *arrays, index=index)
+
+
+@primitive(
+    kind=SCATTER,
+    symbol="[ ]=",
+    latex=r"x\ \text{with}\ v\ \text{at}\ i",
+    cases=[
+        Case((3, 4), (), index=(1, 2)),
+        Case((3, 4), (4,), index=(slice(0, 2),)),
+        Case((3, 4), (2, 4), _MASK, index=(Slot(0),)),
+        Case((3, 4), (3, 4), _ROWS, index=(Slot(0),)),
+    ],
+)
+def setitem(x, value, *arrays, index):
+    y = np.array(x)
+    y[fill(index, arrays)] = value
+    return y
+
+
+@setitem.vjp("x", latex=r"\bar y,\ 0\ \text{at}\ i")
+def _(dy, arrays, *, index):
+    return setitem(dy, 0.0, *arrays, index=index)
+
+
+@setitem.vjp("value", latex=r"\bar y[i]")
+def _(dy, arrays, x_shape, *, index):
+    taken = getitem(dy, *arrays, index=index)
+    if all(array.dtype == bool for array in arrays):
+        return taken
+    return np.where(survives(*arrays, shape=x_shape, index=index), taken, 0.0)
+
+
+@primitive(
+    no_derivative="which of several writes to one element came last",
+    cases=[Case(_ROWS, shape=(3, 4), index=(Slot(0),))],
+)
+def survives(*arrays, shape, index):
+    where = fill(index, arrays)
+    writer = np.zeros(shape, dtype=np.intp)
+    numbers = np.arange(writer[where].size).reshape(writer[where].shape)
+    writer[where] = numbers
+    return writer[where] == numbers
+
+
+@primitive(
+    np.take_along_axis,
+    kind=GATHER,
+    constants=("indices",),
+    latex="x[i]",
+    cases=[
+        Case((3, 4), np.array([[0, 3], [1, 1], [2, 0]]), axis=1),
+        Case((3, 4), np.array([[2, 0, 0, 1]]), axis=0),
+    ],
+)
+def take_along_axis(arr, indices, *, axis=-1):
+    return np.take_along_axis(arr, indices, axis=axis)
+
+
+@take_along_axis.vjp("arr", latex=r"\bar y\ \text{at}\ i,\ 0\ \text{elsewhere}")
+def _(dy, indices, arr_shape, *, axis):
+    index = tuple(Slot(i) for i in range(len(arr_shape)))
+    grids = np.indices(arr_shape, sparse=True)
+    arrays = [indices if i == axis % len(arr_shape) else g for i, g in enumerate(grids)]
+    return unindex(dy, *arrays, shape=arr_shape, index=index)
+
+
+@composition(np.take)
+def take(a, indices, axis=None):
+    if axis is None:
+        return np.ravel(a)[indices]
+    return a[(slice(None),) * (axis % np.ndim(a)) + (indices,)]

@@ -1,0 +1,54 @@
+"""Losses whose fused form is stable where the composition is not."""
+
+import numpy as np
+
+from clearprop.kinds import COMPOSITE, ELEMENTWISE
+from clearprop.primitive import Case, primitive
+from clearprop.rules.exponential import sigmoid
+from clearprop.rules.reduction import softmax
+
+
+@primitive(
+    kind=COMPOSITE,
+    symbol="softmax + CE",
+    latex=r"-\sum_j t_j \ln \operatorname{softmax}(x)_j",
+    cases=[Case((3, 4), (3, 4)), Case((5,), (5,))],
+)
+def softmax_cross_entropy(x, t):
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    log_total = np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+    return np.sum(t * (log_total - shifted), axis=-1)
+
+
+@softmax_cross_entropy.vjp("x", latex=r"\bar y\,(\operatorname{softmax}(x) - t)")
+def _(dy, x, t):
+    total = np.sum(t, axis=-1, keepdims=True)  # 1 for probabilities
+    return np.expand_dims(dy, -1) * (softmax(x) * total - t)
+
+
+@softmax_cross_entropy.vjp("t", latex=r"-\bar y \ln \operatorname{softmax}(x)")
+def _(dy, x):
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    log_total = np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+    return np.expand_dims(dy, -1) * (log_total - shifted)
+
+
+@primitive(
+    kind=ELEMENTWISE,
+    symbol="σ + BCE",
+    latex=r"-t \ln \sigma(x) - (1 - t) \ln(1 - \sigma(x))",
+    domain=((-6, 6), (0, 1)),
+    cases=[Case((3, 4), (3, 4)), Case((3, 4), (4,))],
+)
+def sigmoid_cross_entropy(x, t):
+    return np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
+
+
+@sigmoid_cross_entropy.vjp("x", latex=r"\bar y\,(\sigma(x) - t)")
+def _(dy, x, t):
+    return dy * (sigmoid(x) - t)
+
+
+@sigmoid_cross_entropy.vjp("t", latex=r"-\bar y\,x")
+def _(dy, x):
+    return -dy * x

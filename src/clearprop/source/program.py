@@ -1,0 +1,142 @@
+"""The forward and the backward pass of a function as one straight-line program.
+
+The sweep is run on Tensors, so that the backward pass is recorded as further nodes of the same
+graph; then what nobody uses is dropped, and what is computed twice is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import ShapeError
+from clearprop.graph import Node
+from clearprop.leaves import leaf
+from clearprop.places import current_line
+from clearprop.tensor import Tensor
+from clearprop.tracing import Graph, trace
+
+
+@dataclass
+class Program:
+    """A function and its backward pass, node by node.
+
+    Attributes
+    ----------
+    graph : Graph
+        Of the forward pass.
+    output : Node
+        The result of the forward pass.
+    dy : Node
+        The cotangent that the backward pass starts from.
+    gradients : dict of Node to Node or array
+        For each leaf its gradient; an array where it does not depend on anything.
+    forward, backward : list of Node
+        What is computed, in order.
+    cotangents : dict of Node to Node
+        Which forward node a backward node is the finished cotangent of.
+    merged : dict of Node to Node
+        For each node the first one that computes the same.
+    """
+
+    graph: Graph
+    output: Node
+    dy: Node
+    gradients: dict[Node, Any]
+    forward: list[Node]
+    backward: list[Node]
+    cotangents: dict[Node, Node] = field(default_factory=dict)
+    merged: dict[Node, Node] = field(default_factory=dict)
+
+    def same(self, node: Node) -> Node:
+        """Give the node that stands for this one."""
+        return self.merged.get(node, node)
+
+
+def make_program(f: Callable[..., Any], args: Any) -> Program:
+    """Trace a function, record its backward pass, and keep what is needed.
+
+    Raises
+    ------
+    ShapeError
+        If the result of ``f`` is not one array.
+    """
+    graph = trace(f, *args)
+    if not isinstance(graph._output, Tensor) or graph._output.node is None:
+        raise ShapeError(
+            f"{graph.name} returns {type(graph._output).__name__}.",
+            where=current_line(2),
+            why="The program of a backward pass starts at one array that depends on the arguments.",
+            write="return np.sum(…), or one of the arrays.",
+        )
+    output = graph._output.node
+    tape = graph._tape
+    dy = leaf(np.ones(output.shape, output.dtype)[()], tape=tape)
+    assert dy.node is not None
+    dy.node.label = "dy"
+    found = graph._cotangents(dy, recorded=True)
+    gradients = {
+        node: (found[node].node if isinstance(found[node], Tensor) else found[node])
+        if node in found
+        else np.zeros(node.shape, node.dtype)[()]
+        for node in graph.inputs.values()
+        if node.active
+    }
+    merged = _merge(tape.nodes)
+    results = [output, *(g for g in gradients.values() if isinstance(g, Node))]
+    used = _used([merged.get(node, node) for node in results], merged)
+    forward_set = set(graph.nodes)
+    cotangents: dict[Node, Node] = {}
+    for node, g in found.items():
+        if isinstance(g, Tensor) and g.node is not None:
+            cotangents.setdefault(merged.get(g.node, g.node), node)
+    return Program(
+        graph,
+        merged.get(output, output),
+        dy.node,
+        gradients,
+        [n for n in tape.nodes if n in used and n in forward_set],
+        [n for n in tape.nodes if n in used and n not in forward_set and n is not dy.node],
+        cotangents,
+        merged,
+    )
+
+
+def _used(results: list[Node], merged: dict[Node, Node]) -> set[Node]:
+    used: set[Node] = set()
+    stack = list(results)
+    while stack:
+        node = stack.pop()
+        if node not in used:
+            used.add(node)
+            stack += [merged.get(n, n) for n in node.inputs if n is not None]
+    return used
+
+
+def _merge(nodes: list[Node]) -> dict[Node, Node]:
+    """Find the nodes that compute what an earlier one has computed already."""
+    first: dict[Any, Node] = {}
+    merged: dict[Node, Node] = {}
+    for node in nodes:
+        if node.primitive is None:
+            continue
+        inputs = tuple(
+            _constant_key(operand) if source is None else merged.get(source, source).index
+            for source, operand in zip(node.inputs, node.operands, strict=True)
+        )
+        key = (node.primitive, inputs, repr(sorted(node.attributes.items(), key=str)))
+        if key in first:
+            merged[node] = first[key]
+        else:
+            first[key] = node
+    return merged
+
+
+def _constant_key(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.size > 16:
+        return ("array", id(value))
+    array = np.asarray(value)
+    return ("constant", type(value).__name__, str(array.dtype), array.shape, array.tobytes())

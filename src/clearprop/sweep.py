@@ -1,0 +1,236 @@
+"""The backward sweep: from a cotangent of the output to the cotangents of the leaves.
+
+Broadcasting is undone here and dtypes are repaired here, once, so that a rule is pure calculus.
+The sweep visits nodes by falling number, so that a node is visited after everything computed
+from it; it does not recurse. Where a higher derivative is asked for, the rules run on Tensors and
+are recorded like any other code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import OrderError, ShapeError
+from clearprop.graph import Leaf, Node
+from clearprop.leaves import ALIAS, seed
+from clearprop.primitive import Primitive, Rule
+from clearprop.rules import shape as shape_rules
+from clearprop.tensor import PROJECTION, Tensor
+
+
+def sweep(
+    seeds: Iterable[tuple[Node, Any]],
+    *,
+    start: int = 0,
+    recorded: bool = False,
+    release: bool = False,
+    keep_all: bool = False,
+) -> dict[Node, Any]:
+    """Propagate cotangents to the leaves.
+
+    Parameters
+    ----------
+    seeds : pairs of node and cotangent
+    start : int
+        Nodes with smaller numbers belong to an outer record and are not entered.
+    recorded : bool
+        Run the rules on Tensors, so that the sweep itself can be differentiated.
+    release : bool
+        Let go of what each node kept, once it has been visited.
+    keep_all : bool
+        Give the cotangents of all nodes, not of the leaves alone.
+
+    Returns
+    -------
+    dict of Node to array or Tensor
+    """
+    cotangents: dict[int, Any] = {}
+    nodes: dict[int, Node] = {}
+    queue: list[int] = []
+    found: dict[Node, Any] = {}
+
+    def add(node: Node, g: Any) -> None:
+        index = node.index
+        if index in cotangents:
+            cotangents[index] = _plus(cotangents[index], g)
+        else:
+            cotangents[index] = g
+            nodes[index] = node
+            heappush(queue, -index)
+
+    for node, dy in seeds:
+        add(node, dy)
+    while queue:
+        index = -heappop(queue)
+        node, dy = nodes.pop(index), cotangents.pop(index)
+        primitive = node.primitive
+        if primitive is None or keep_all or (primitive is ALIAS and node.inputs[0].index < start):  # type: ignore[union-attr]
+            found[node] = dy
+        if primitive is None:
+            continue
+        if primitive is PROJECTION:
+            source = node.inputs[0]
+            assert source is not None
+            if source.index >= start:
+                add(source, {node.attributes["i"]: dy})
+            continue
+        for position, source in enumerate(node.inputs):
+            if source is not None and source.active and source.index >= start:
+                rule = primitive.rule(position)
+                if rule is not None:
+                    add(source, pull(node, position, rule, dy, recorded))
+        if release:
+            node.operands, node.value = (), None
+    return found
+
+
+def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
+    """Apply one rule: the cotangent of one operand from the cotangent of the output."""
+    primitive, source = node.primitive, node.inputs[position]
+    assert primitive is not None and source is not None
+    if not node.operands:
+        raise OrderError(
+            "backward() through a record that was let go.",
+            why="cp.grad frees what it kept as it goes; a value that left the function is empty.",
+            write="cp.vjp(f, *args), whose pullback can be called again.",
+        )
+    tape = node.tape if recorded else None
+    if primitive.outputs > 1:
+        dy = _all_outputs(node, dy)
+    stage = tape.stage if tape is not None else None
+    if tape is not None:
+        tape.stage = (node, position)
+    try:
+        arguments = [_fetch(node, need, operand, recorded) for need, operand in rule.needs]
+        attributes = {
+            name: position if name == "position" else _attribute(node, name)
+            for name in rule.attributes
+        }
+        g = rule.function(dy, *arguments, **attributes)
+        return fit(g, source.shape, source.dtype, primitive, position)
+    finally:
+        if tape is not None:
+            tape.stage = stage
+
+
+def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, position: int) -> Any:
+    """Undo broadcasting and repair the dtype: a cotangent has the shape of what it belongs to."""
+    found = getattr(g, "shape", None)
+    if found != shape:
+        if found is None or not _broadcasts(shape, found):
+            operand = primitive.operands[min(position, len(primitive.operands) - 1)]
+            raise ShapeError(
+                f"The rule of {primitive.name} for {operand} gave "
+                f"{type(g).__name__ if found is None else f'shape {found}'}; "
+                f"{operand} has shape {shape}.",
+                why="A cotangent has the shape of its operand, or that shape broadcast.",
+                write=f"np.broadcast_to(…, {operand}_shape) in the rule.",
+            )
+        extra = tuple(range(len(found) - len(shape)))
+        stretched = tuple(
+            i + len(extra) for i, n in enumerate(shape) if n == 1 and found[i + len(extra)] != 1
+        )
+        g = np.sum(g, axis=extra + stretched)
+        if g.shape != shape:
+            g = np.reshape(g, shape)
+    if g.dtype != dtype:
+        g = _cast(g, dtype)
+    return g
+
+
+def _cast(g: Any, dtype: Any) -> Any:
+    return shape_rules.astype(g, dtype=dtype)
+
+
+def _broadcasts(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:
+    if len(found) < len(shape):
+        return False
+    return all(n in (1, m) for n, m in zip(reversed(shape), reversed(found), strict=False))
+
+
+def _plus(a: Any, b: Any) -> Any:
+    if isinstance(a, dict):
+        merged = dict(a)
+        for i, g in b.items():
+            merged[i] = merged[i] + g if i in merged else g
+        return merged
+    return a + b
+
+
+def _all_outputs(node: Node, parts: dict[int, Any]) -> tuple[Any, ...]:
+    """Give a cotangent for every output; an output that was not used has a cotangent of 0."""
+    assert node.primitive is not None
+    used = next(iter(parts.values()))
+    return tuple(
+        parts.get(i, np.zeros((), used.dtype)) for i in range(node.primitive.outputs)
+    )
+
+
+def _fetch(node: Node, need: str, operand: int, recorded: bool) -> Any:
+    primitive = node.primitive
+    assert primitive is not None
+    if need == "y":
+        return _output(node, recorded)
+    take = _value if need == "operand" else _shape
+    if primitive.variadic and operand == len(primitive.operands) - 1:
+        positions = primitive.span(operand, len(node.operands))
+        return tuple(take(node, i, recorded) for i in positions)
+    return take(node, operand, recorded)
+
+
+def _value(node: Node, position: int, recorded: bool) -> Any:
+    source = node.inputs[position]
+    value = node.operands[position]
+    return value if source is None or not recorded else Tensor(value, source)
+
+
+def _shape(node: Node, position: int, recorded: bool) -> Any:
+    source = node.inputs[position]
+    return np.shape(node.operands[position]) if source is None else source.shape
+
+
+def _output(node: Node, recorded: bool) -> Any:
+    assert node.primitive is not None
+    if not recorded:
+        return node.value
+    if node.primitive.outputs == 1:
+        return Tensor(node.value, node)
+    parts = []
+    for i, part in enumerate(node.value):
+        output = Node(
+            PROJECTION, (node,), (None,), {"i": i}, part, part.shape, part.dtype, node.active, node.tape
+        )
+        parts.append(Tensor(part, output))
+    return tuple(parts)
+
+
+def _attribute(node: Node, name: str) -> Any:
+    assert node.primitive is not None
+    if name in node.attributes:
+        return node.attributes[name]
+    return node.primitive.attributes[name]
+
+
+def accumulate(y: Tensor, dy: Any) -> None:
+    """Add to the ``grad`` of every leaf (the imperative face)."""
+    assert y.node is not None
+    for node, g in sweep([(y.node, seed(y, dy))]).items():
+        if isinstance(node, Leaf):
+            node.grad = own(g) if node.grad is None else node.grad + g
+
+
+def own(g: Any, taken: set[int] | None = None) -> Any:
+    """Give a cotangent that nobody else holds, so that the caller may write to it."""
+    if isinstance(g, Tensor) or not isinstance(g, np.ndarray):
+        return g
+    if g.base is not None or not g.flags.writeable or (taken is not None and id(g) in taken):
+        g = g.copy()
+    if taken is not None:
+        taken.add(id(g))
+    return g
+
+

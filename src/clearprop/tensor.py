@@ -1,0 +1,354 @@
+"""Tensor: an array that remembers its node, and `record`, which makes it remember.
+
+Ordinary NumPy code reaches us through three doors: operators and methods of Tensor, ufuncs
+(NEP 13) and NumPy's other functions (NEP 18). All three end in `record`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from clearprop import protocols
+from clearprop.array_face import ArrayFace
+from clearprop.errors import LostGradientError, MissingRuleError, OrderError, ShapeError
+from clearprop.graph import Leaf, Node, Tape
+from clearprop.operands import PLAIN, plain_operand
+from clearprop.places import current_line, here
+from clearprop.primitive import Primitive
+from clearprop.rules import indexing, shape
+from clearprop.views import View
+
+
+def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> Any:
+    """Run a primitive on operands of which at least one is a Tensor, and put it on the record."""
+    values = []
+    inputs: list[Node | None] = []
+    tape: Tape | None = None
+    active = 0
+    bit = 1
+    for operand in operands:
+        kind = type(operand)
+        if kind is not Tensor and kind not in PLAIN:
+            operand = plain_operand(operand, primitive)
+            kind = type(operand)
+        if kind is Tensor:
+            if operand._view is not None:
+                operand._view.refresh(operand)
+            node = operand.node
+            values.append(operand._value)
+            if node is not None:
+                if node.active:
+                    active |= bit
+                if node.tape is not None:
+                    tape = node.tape
+            inputs.append(node)
+        else:
+            values.append(operand)
+            inputs.append(None)
+        bit <<= 1
+    y = primitive.implementation(*values, **attributes)
+    if active:
+        active = _differentiable(primitive, active, y)
+    if tape is None and not active:
+        return tuple(map(Tensor, y)) if primitive.outputs > 1 else Tensor(y)
+    if tape is None:
+        node = _lean_node(primitive, active, inputs, values, attributes, y)
+    else:
+        shape, dtype = ((), None) if primitive.outputs > 1 else (y.shape, y.dtype)
+        kept = tuple(values)
+        node = Node(primitive, tuple(inputs), kept, attributes, y, shape, dtype, bool(active), tape)
+        node.place = here(2)
+    if primitive.outputs > 1:
+        return tuple(_project(node, y, i) for i in range(primitive.outputs))
+    result = Tensor(y, node)
+    if primitive.write_back is not None and _shares_memory(y, values[0]):
+        if type(operands[0]) is Tensor:
+            result._view = View(operands[0], primitive, operands[1:], attributes)
+    return result
+
+
+def _lean_node(
+    primitive: Primitive,
+    active: int,
+    inputs: list[Node | None],
+    values: list[Any],
+    attributes: dict[str, Any],
+    y: Any,
+) -> Node:
+    """Make a node that keeps only what the rules of its active operands ask for."""
+    positions, output, shapes = primitive.kept(active, len(values))
+    kept = tuple(
+        v if i in positions or (i in shapes and inputs[i] is None) else None
+        for i, v in enumerate(values)
+    )
+    sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))
+    shape, dtype = ((), None) if primitive.outputs > 1 else (y.shape, y.dtype)
+    return Node(
+        primitive, sources, kept, attributes, y if output else None, shape, dtype, True, None
+    )
+
+
+def _shares_memory(y: Any, x: Any) -> bool:
+    base = getattr(y, "base", None)
+    return base is not None and (base is x or base is getattr(x, "base", None))
+
+
+def _differentiable(primitive: Primitive, active: int, y: Any) -> int:
+    """Drop the operands that have no derivative by nature; refuse those without a rule."""
+    if primitive.no_derivative:
+        return 0
+    for position in range(active.bit_length()):
+        if not active >> position & 1 or primitive.rule(position) is not None:
+            continue
+        if not primitive.is_constant(position):
+            raise MissingRuleError(
+                f"{primitive.name} has no derivative with respect to its operand {position + 1}.",
+                where=current_line(2),
+                why="No rule is registered for it, and a gradient is never lost silently.",
+                write=f"@{primitive.name}.vjp({_operand_name(primitive, position)!r})",
+            )
+        active &= ~(1 << position)
+    if active and primitive.outputs == 1 and y.dtype.kind not in "fc":
+        raise LostGradientError(
+            f"{primitive.name} puts a recorded value into an array of {y.dtype}.",
+            where=current_line(2),
+            why=f"Numbers of type {y.dtype} have no derivative, so the gradient would be lost.",
+            write="an array of floats, such as np.zeros(n) or x.astype(float).",
+        )
+    return active
+
+
+def _operand_name(primitive: Primitive, position: int) -> str:
+    return primitive.operands[min(position, len(primitive.operands) - 1)]
+
+
+def _take_output(outputs: Any, *, i: int) -> Any:
+    """Give one of several outputs: the projection that a multi-output node is read through."""
+    return outputs[i]
+
+
+PROJECTION = Primitive(_take_output, name="output", symbol="output")
+
+
+def _project(node: Node, y: Any, i: int) -> Tensor:
+    part = y[i]
+    active = node.active and part.dtype.kind in "fc"
+    projection = Node(
+        PROJECTION, (node,), (None,), {"i": i}, part, part.shape, part.dtype, active, node.tape
+    )
+    projection.place = node.place
+    if node.tape is None:
+        projection.value = None
+    return Tensor(part, projection)
+
+
+class Tensor(ArrayFace):
+    """An array that remembers how it was computed.
+
+    It behaves as the NumPy array it holds: operators, methods, indexing and assignment, and
+    every ``np.*`` function that has a rule. The plain array is ``.value``.
+
+    Attributes
+    ----------
+    value : ndarray or NumPy scalar
+        The number or array itself.
+    grad : ndarray or None
+        Filled by ``backward`` on something computed from this leaf; it accumulates until it is
+        set to None.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> x = cp.tensor([1.0, 2.0])
+    >>> y = np.sum(np.exp(x) * x)
+    >>> y.backward()
+    >>> print(np.round(x.grad, 4))
+    [ 5.4366 22.1672]
+    """
+
+    __slots__ = ("__weakref__", "_leaf", "_value", "_view", "_writes", "node")
+    __clearprop_record__ = staticmethod(record)
+
+    def __init__(self, value: Any, node: Node | None = None) -> None:
+        self._value = value
+        self.node = node
+        self._view: View | None = None
+        self._writes = 0
+        self._leaf: Leaf | None = None
+
+    @property
+    def value(self) -> Any:
+        """The plain array or number."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return self._value
+
+    @property
+    def grad(self) -> Any:
+        """The derivative accumulated so far; None before ``backward``, and for what is no leaf."""
+        return None if self._leaf is None else self._leaf.grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if self._leaf is None:
+            raise OrderError(
+                "Only a leaf has a grad that can be set.",
+                why="This value was computed from others.",
+                write="x = cp.tensor(data); x.grad = None",
+            )
+        self._leaf.grad = value
+
+    def _record(self, primitive: Primitive, *operands: Any) -> Any:
+        return record(primitive, operands, {})
+
+    # ---- what an array is -------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self._value.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the elements."""
+        return self._value.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._value.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._value.size  # type: ignore[no-any-return]
+
+    def astype(self, dtype: Any) -> Any:
+        """As `numpy.ndarray.astype`."""
+        return shape.astype(self, dtype=np.dtype(dtype))
+
+    def __len__(self) -> int:
+        return len(self._value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self._value)))
+
+    def __repr__(self) -> str:
+        text = np.array2string(np.asarray(self.value), separator=", ", prefix="Tensor(")
+        return f"Tensor({text})"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, specification: str) -> str:
+        return format(self.value, specification)
+
+    def __reduce__(self) -> Any:
+        return (Tensor, (self.value,))  # the record stays behind; the value travels
+
+    # ---- reading and writing by index ---------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Any:
+        skeleton, arrays = indexing.split(index)
+        return record(indexing.getitem, (self, *arrays), {"index": skeleton})
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        skeleton, arrays = indexing.split(index)
+        self._become(record(indexing.setitem, (self, value, *arrays), {"index": skeleton}))
+
+    def _become(self, y: Tensor) -> None:
+        """Take the value of a new version; what was recorded from the old one stays right."""
+        self._value, self.node = y._value, y.node
+        self._writes += 1
+        if self._view is not None:
+            self._view.write(y)
+
+    def _update(self, y: Any) -> Any:
+        """Finish ``self += …``: arrays change for all who hold them, numbers are replaced."""
+        if isinstance(self._value, np.generic):
+            return y
+        if y.shape != self.shape:
+            raise ShapeError(
+                f"An in-place operation gives shape {y.shape} to an array of shape {self.shape}.",
+                where=current_line(2),
+                why="In place, the shape cannot change.",
+                write="y = y + x, instead of y += x.",
+            )
+        self._become(y if y.dtype == self.dtype else y.astype(self.dtype))
+        return self
+
+    # ---- leaving the record: allowed where nothing is lost, an error where something is ----
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def _plain(self, how: str, correct: str) -> Any:
+        if self.node is not None and self.node.active:
+            raise LostGradientError(
+                f"{how} of a recorded value of shape {self.shape} would cut its gradient.",
+                where=current_line(2),
+                why="The result would be a plain number that remembers nothing.",
+                write=f"{correct}; or .value, where the plain number is really wanted.",
+            )
+        return self.value
+
+    def __float__(self) -> float:
+        return float(self._plain("float()", "the expression without float()"))
+
+    def __int__(self) -> int:
+        return int(self._plain("int()", "the expression without int()"))
+
+    def __index__(self) -> int:
+        plain = self._plain("Indexing with the value", "an index that depends on no argument")
+        return int(plain.__index__())
+
+    def item(self) -> Any:
+        """Give the Python number of a constant; a recorded value keeps ``.value`` for that."""
+        return self._plain(".item()", "the expression without .item()").item()
+
+    def tolist(self) -> Any:
+        """Give nested lists of a constant."""
+        return self._plain(".tolist()", "the expression without .tolist()").tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        plain = self._plain("np.asarray()", "an np.* function applied to the value itself")
+        return np.array(plain, dtype=dtype, copy=copy)
+
+    # ---- NumPy's protocols ---------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return protocols.call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return protocols.call_function(function, args, kwargs)
+
+    # ---- the imperative face ----------------------------------------------------------------
+
+    def backward(self, dy: Any = None) -> None:
+        """Propagate from here to every leaf, adding to their ``grad``.
+
+        Parameters
+        ----------
+        dy : ndarray, shape of this value, optional
+            The cotangent to start from; 1 for a scalar.
+
+        Raises
+        ------
+        OrderError
+            If nothing here was recorded.
+        ShapeError
+            If this is not a scalar and no ``dy`` is given, or its shape is another one.
+        """
+        from clearprop.sweep import accumulate  # the sweep runs rules, which may run on Tensors
+
+        if self.node is None or not self.node.active:
+            raise OrderError(
+                "backward() on a value that depends on no recorded leaf.",
+                where=current_line(1),
+                why="Only what is computed from cp.tensor(…) of real numbers has a derivative.",
+                write="x = cp.tensor([1.0, 2.0]) before the computation.",
+            )
+        accumulate(self, dy)

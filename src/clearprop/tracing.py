@@ -1,0 +1,318 @@
+"""``trace``: one call of a function as a graph, with every value, its name and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import OrderError, UnknownNameError
+from clearprop.graph import Node, Tape
+from clearprop.leaves import leaf, seed
+from clearprop.places import Line, call_user_function, current_line, line_of, name_of
+from clearprop.sweep import own, sweep
+from clearprop.tensor import Tensor
+from clearprop.transforms import argument_names
+from clearprop.trees import tree_leaves, tree_map
+
+
+def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
+    """Run ``f`` once and keep everything: the graph of its operations, with their values.
+
+    Parameters
+    ----------
+    f : callable
+        Ordinary NumPy code.
+    *args
+        Arrays, numbers, or nested dicts, lists and tuples of them. Floats can be
+        differentiated; arrays of integers and booleans are recorded without a derivative; Python
+        integers count as real numbers; anything else is passed on as it is.
+    **kwargs
+        Passed on as they are.
+
+    Returns
+    -------
+    Graph
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> def total(apple, number, tax):
+    ...     price = apple * number
+    ...     return price * tax
+    >>> g = cp.trace(total, 100.0, 2.0, 1.1)
+    >>> d = g.backward()
+    >>> print(float(g.output), float(d["price"]), float(d["tax"]))
+    220.00000000000003 1.1 200.0
+    """
+    tape = Tape()
+    names = argument_names(f, len(args))
+    inputs: dict[str, Tensor] = {}
+
+    def one(name: str, value: Any) -> Any:
+        recorded = _recordable(value)
+        if recorded is None:
+            return value
+        made = leaf(recorded, tape=tape)
+        assert made.node is not None
+        made.node.label = name
+        inputs[name] = made
+        return made
+
+    made = []
+    for name, arg in zip(names, args, strict=True):
+        leaves = iter([one(part, value) for part, value in tree_leaves(arg, name)])
+        made.append(tree_map(lambda _, leaves=leaves: next(leaves), arg))
+    output = call_user_function(f, *made, **kwargs)
+    name = getattr(f, "__name__", type(f).__name__)
+    return Graph(name, tape, inputs, output, dict(zip(names, args, strict=True)))
+
+
+def _recordable(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        value = value.value
+    if type(value) in (float, int):
+        return np.float64(value)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fciub":
+        return value
+    return None
+
+
+class Graph:
+    """The record of one call: nodes in the order in which they were computed.
+
+    Attributes
+    ----------
+    name : str
+        The name of the traced function.
+    nodes : tuple of Node
+        In order; every input of a node stands before it.
+    inputs : dict of str to Node
+        The arguments, by name.
+    output
+        The result of the function, as plain arrays.
+    arguments : dict of str to object
+        What the function was called with, by parameter name.
+    names : dict of str to list of Node
+        Arguments and named intermediate values; a name that is assigned again has several nodes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tape: Tape,
+        inputs: dict[str, Tensor],
+        output: Any,
+        arguments: dict[str, Any],
+    ) -> None:
+        self.name = name
+        self.arguments = arguments
+        self.nodes = tuple(tape.nodes)
+        self.inputs = {key: t.node for key, t in inputs.items() if t.node is not None}
+        self._output = output
+        self._tape = tape
+
+    @property
+    def output(self) -> Any:
+        """The result of the function, as plain arrays."""
+        return tree_map(lambda p: p.value if isinstance(p, Tensor) else p, self._output)
+
+    @property
+    def outputs(self) -> list[Node]:
+        """The nodes of the result, in order."""
+        return [
+            part.node
+            for _, part in tree_leaves(self._output)
+            if isinstance(part, Tensor) and part.node is not None
+        ]
+
+    @cached_property
+    def names(self) -> dict[str, list[Node]]:
+        """Arguments and named intermediate values."""
+        found: dict[str, list[Node]] = {name: [node] for name, node in self.inputs.items()}
+        for node, following in zip(self.nodes, [*self.nodes[1:], None], strict=True):
+            if not node.place or node.primitive is not None and node.primitive.outputs > 1:
+                continue
+            if following is not None and following.place == node.place and node in following.inputs:
+                continue  # an inner step of one call: the name belongs to its last
+            name = name_of(node.place)
+            if name is not None:
+                found.setdefault(name, []).append(node)
+        return found
+
+    def find(self, name: str | Node, occurrence: int = -1) -> Node:
+        """Find a node by name; by default what the name stood for last.
+
+        Raises
+        ------
+        UnknownNameError
+            If the function has no such argument or variable.
+        """
+        if isinstance(name, Node):
+            return name
+        try:
+            return self.names[name][occurrence]
+        except (KeyError, IndexError):
+            raise UnknownNameError(
+                f"{name!r} (occurrence {occurrence}) is no value of {self.name}.",
+                where=current_line(1),
+                why="A value has the name of the argument or variable it was assigned to.",
+                write=f"one of {list(self.names)}",
+            ) from None
+
+    def name_of(self, node: Node) -> str | None:
+        """Give the argument or variable name of a node, if it has one."""
+        return self._labels.get(node)
+
+    @cached_property
+    def _labels(self) -> dict[Node, str]:
+        return {node: name for name, nodes in self.names.items() for node in nodes}
+
+    def line_of(self, node: Node) -> Line | None:
+        """Give the line of the user's source that computed a node."""
+        return line_of(node.place)
+
+    def __getitem__(self, name: str) -> Any:
+        """Give the value of an argument or variable."""
+        return self.find(name).value
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __repr__(self) -> str:
+        lines = [f"Graph of {self.name}: {len(self.nodes)} nodes"]
+        number = {node: i for i, node in enumerate(self.nodes, 1)}
+        for node in self.nodes[:40]:
+            inputs = ", ".join(f"({number[n]})" if n in number else "constant" for n in node.inputs)
+            label = self.name_of(node)
+            shape = f" {node.shape}" if node.shape else ""
+            named = f"{label} = " if label and node.primitive is not None else ""
+            what = f"{node.label}" if node.primitive is None else f"{node.operation}({inputs})"
+            lines.append(f"  ({number[node]}) {named}{what}{shape}")
+        if len(self.nodes) > 40:
+            lines.append(f"  … and {len(self.nodes) - 40} more")
+        return "\n".join(lines)
+
+    def to_svg(self, path: str | PathLike[str] | None = None, gradients: Gradients | None = None) -> str:
+        """Draw the graph: values above the arrows, derivatives below them.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture.
+        gradients : Gradients, optional
+            The result of `backward`; without it derivatives are marked as not computed.
+
+        Returns
+        -------
+        str
+            The picture, as SVG.
+        """
+        from clearprop.draw import svg
+
+        text = svg(self, gradients)
+        if path is not None:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        return text
+
+    def _repr_svg_(self) -> str | None:
+        return self.to_svg() if len(self.nodes) <= 200 else None  # larger ones print as text
+
+    def backward(self, dy: Any = None) -> Gradients:
+        """Propagate from the output to every node.
+
+        Parameters
+        ----------
+        dy : ndarray, shape of the output, optional
+            The cotangent to start from; 1 for a scalar.
+
+        Returns
+        -------
+        Gradients
+            To be indexed by the name of any argument or intermediate value.
+
+        Raises
+        ------
+        ShapeError
+            If the output is not a scalar and ``dy`` is not given, or has another shape.
+        OrderError
+            If the output depends on no argument.
+        """
+        return Gradients(self, self._cotangents(dy, recorded=False))
+
+    def _cotangents(self, dy: Any, recorded: bool) -> dict[Node, Any]:
+        outputs = [part for _, part in tree_leaves(self._output)]
+        given = [None] * len(outputs) if dy is None else [d for _, d in tree_leaves(dy)]
+        seeds = [
+            (part.node, seed(part, d))
+            for part, d in zip(outputs, given, strict=True)
+            if isinstance(part, Tensor) and part.node is not None and part.node.active
+        ]
+        if not seeds:
+            raise OrderError(
+                f"The result of {self.name} depends on no argument.",
+                where=current_line(1),
+                why="There is no path from an argument of real numbers to it.",
+                write="return a value computed from the arguments.",
+            )
+        return sweep(seeds, recorded=recorded, keep_all=True)
+
+
+class Gradients:
+    """The derivatives of the output with respect to every node of a graph.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> def f(x, y):
+    ...     t = x + y
+    ...     return t ** 2
+    >>> d = cp.trace(f, 1.0, 2.0).backward()
+    >>> print(float(d["t"]), float(d["x"]))
+    6.0 6.0
+    """
+
+    def __init__(self, graph: Graph, cotangents: dict[Node, Any]) -> None:
+        self.graph = graph
+        self._cotangents = cotangents
+
+    def __getitem__(self, key: str | Node | tuple[str, int]) -> Any:
+        """Give the derivative of a value: by name, ``(name, occurrence)``, or node.
+
+        Where no path leads from the value to the output, it is 0.
+        """
+        node = self.graph.find(*key) if isinstance(key, tuple) else self.graph.find(key)
+        if node in self._cotangents:
+            return own(self._cotangents[node])
+        return np.zeros(node.shape, node.dtype)[()]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.graph.names
+
+    def reached(self, node: Node) -> bool:
+        """Whether any path leads from the node to the output."""
+        return node in self._cotangents
+
+    def to_svg(self, path: str | PathLike[str] | None = None) -> str:
+        """Draw the graph with these derivatives below its arrows (see `Graph.to_svg`)."""
+        return self.graph.to_svg(path, self)
+
+    def _repr_svg_(self) -> str | None:
+        return self.to_svg() if len(self.graph.nodes) <= 200 else None
+
+    def keys(self) -> list[str]:
+        """List the names of arguments and intermediate values."""
+        return list(self.graph.names)
+
+    def __repr__(self) -> str:
+        parts = [f"{name}: {np.shape(self[name]) or self[name]}" for name in self.keys()]
+        return f"Gradients({', '.join(parts)})"
+
+

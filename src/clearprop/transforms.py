@@ -1,0 +1,243 @@
+"""Derivatives of functions: ``grad``, ``value_and_grad``, ``vjp``, and ``trace``.
+
+Each makes a leaf of every argument to be differentiated, calls the function once, and sweeps.
+An argument that is itself on a record (a derivative inside a derivative) becomes an alias on that
+record, so that the outer derivative flows through the inner one and the two are never confused.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DTypeError, ShapeError
+from clearprop.graph import next_index
+from clearprop.leaves import leaf, real, seed
+from clearprop.places import call_user_function, current_line
+from clearprop.sweep import own, sweep
+from clearprop.tensor import Tensor
+from clearprop.trees import tree_leaves, tree_map
+
+Function = Callable[..., Any]
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    r"""Make the function that computes :math:`\partial f / \partial x`.
+
+    Parameters
+    ----------
+    f : callable
+        Ordinary NumPy code with a scalar result.
+    argnums : int or sequence of int, default 0
+        Which positional arguments to differentiate with respect to. Each may be an array, a
+        number, or nested dicts, lists and tuples of them.
+
+    Returns
+    -------
+    callable
+        Takes the arguments of ``f``; returns the gradient, in the shape (or the nesting) and
+        dtype of the argument; a tuple of them if ``argnums`` is a sequence. In units of ``f`` per
+        unit of the argument.
+
+    Raises
+    ------
+    ShapeError
+        If the result of ``f`` is not a scalar.
+    DTypeError
+        If an argument to be differentiated holds no real numbers.
+    MissingRuleError, LostGradientError
+        If ``f`` does something that cannot be recorded: a gradient is never lost silently.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> def price(apple, number, tax):
+    ...     return apple * number * tax
+    >>> print([float(g) for g in cp.grad(price, argnums=(0, 1, 2))(100, 2, 1.1)])
+    [2.2, 110.00000000000001, 200.0]
+    """
+    both = value_and_grad(f, argnums)
+
+    @functools.wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return gradient
+
+
+def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """Make the function that computes the value of ``f`` and its gradient, in one pass.
+
+    Parameters, result and errors are as in `grad`; the result is ``(value, gradient)``.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> y, dx = cp.value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
+    >>> print(y, dx)
+    5.0 [2. 4.]
+    """
+    _check_callable(f)
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    @functools.wraps(f)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        start, leaves = _make_leaves(f, args, numbers)
+        y = call_user_function(f, *_replaced(args, numbers, leaves), **kwargs)
+        if not isinstance(y, Tensor):
+            _check_scalar(f, y)
+            gradients = [tree_map(_zeros, part) for part in leaves]
+            return y, gradients[0] if isinstance(argnums, int) else tuple(gradients)
+        gradients = _pull_back(start, leaves, y, None, release=True)
+        return _outside(y, start), gradients[0] if isinstance(argnums, int) else tuple(gradients)
+
+    return value_and_gradient
+
+
+def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
+    r"""Compute ``f`` and the function that pulls a cotangent back through it, :math:`J^{\mathsf T} \bar y`.
+
+    Parameters
+    ----------
+    f : callable
+        Ordinary NumPy code; its result may be an array, or nested arrays.
+    *args
+        Its arguments, all of real numbers.
+
+    Returns
+    -------
+    y
+        The result of ``f``.
+    pullback : callable
+        Takes ``dy`` in the shape of ``y``; returns one gradient an argument, as a tuple. It can be
+        called again.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> y, pullback = cp.vjp(np.tanh, np.array([0.0, 1.0]))
+    >>> print(np.round(pullback(np.ones(2))[0], 4))
+    [1.     0.42  ]
+    """
+    _check_callable(f)
+    numbers = tuple(range(len(args)))
+    start, leaves = _make_leaves(f, args, numbers)
+    y = call_user_function(f, *leaves)
+
+    def pullback(dy: Any) -> tuple[Any, ...]:
+        return tuple(_pull_back(start, leaves, y, dy))
+
+    return tree_map(lambda part: _outside(part, start), y), pullback
+
+
+def _make_leaves(f: Function, args: Any, numbers: tuple[int, ...]) -> tuple[int, list[Any]]:
+    start = next_index()
+    if numbers and not -len(args) <= min(numbers) <= max(numbers) < len(args):
+        raise ShapeError(
+            f"argnums is {numbers}, but {_name(f)} was called with {len(args)} positional arguments.",
+            where=current_line(2),
+            write=f"argnums=0 up to {len(args) - 1}; keyword arguments are not differentiated.",
+        )
+
+    def make(number: int) -> Any:
+        def one(value: Any) -> Tensor:
+            if isinstance(value, Tensor) and value.node is not None:
+                return leaf(None, source=value)
+            plain = value.value if isinstance(value, Tensor) else value
+            return leaf(real(plain, f"Argument {number + 1} of {_name(f)}"))
+
+        return tree_map(one, args[number])
+
+    return start, [make(number) for number in numbers]
+
+
+def _replaced(args: tuple[Any, ...], numbers: tuple[int, ...], leaves: list[Any]) -> list[Any]:
+    made = list(args)
+    for number, part in zip(numbers, leaves, strict=True):
+        made[number] = part
+    return made
+
+
+def _pull_back(
+    start: int, leaves: list[Any], y: Any, dy: Any, release: bool = False
+) -> list[Any]:
+    """Sweep from the outputs to the leaves, recorded where an outer record takes part."""
+    outputs = [part for _, part in tree_leaves(y)]
+    if dy is None:
+        cotangents = [seed(part) for part in outputs]
+    else:
+        cotangents = [
+            seed(part, d) for part, (_, d) in zip(outputs, tree_leaves(dy), strict=True)
+        ]
+    seeds = [
+        (part.node, d)
+        for part, d in zip(outputs, cotangents, strict=True)
+        if isinstance(part, Tensor) and part.node is not None and part.node.active
+    ]
+    recorded = any(node.root < start for node, _ in seeds) or any(
+        isinstance(d, Tensor) and d.node is not None for d in cotangents
+    )
+    seeds = [(node, d) for node, d in seeds if node.index >= start]
+    found = sweep(seeds, start=start, recorded=recorded, release=release and not recorded)
+    taken = {id(d) for d in cotangents}
+    return [
+        tree_map(lambda t: own(found[t.node], taken) if t.node in found else _zeros(t), part)
+        for part in leaves
+    ]
+
+
+def _outside(part: Any, start: int) -> Any:
+    """Give a result to the caller: on its record if there is one, else as the plain array."""
+    if isinstance(part, Tensor) and (part.node is None or part.node.root >= start):
+        return part.value
+    return part
+
+
+def _zeros(part: Tensor) -> Any:
+    return np.zeros(part.shape, part.dtype)[()]
+
+
+def _check_scalar(f: Function, y: Any) -> None:
+    if np.shape(y) != () or not np.issubdtype(np.asarray(y).dtype, np.number):
+        raise ShapeError(
+            f"{_name(f)} returned {type(y).__name__} of shape {np.shape(y)}, "
+            "which depends on no argument.",
+            where=current_line(2),
+            why="A gradient is that of one number.",
+            write="return np.sum(…)",
+        )
+
+
+def _check_callable(f: Any) -> None:
+    if not callable(f):
+        raise DTypeError(
+            f"The function to differentiate is a {type(f).__name__}.",
+            where=current_line(2),
+            why="A derivative is made from the function, not from its result.",
+            write="cp.grad(f)(x), not cp.grad(f(x)).",
+        )
+
+
+def _name(f: Function) -> str:
+    return getattr(f, "__name__", type(f).__name__)
+
+
+def argument_names(f: Function, count: int) -> list[str]:
+    """Give the names of the first positional parameters of a function."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # some C functions have no signature
+        parameters = []
+    names: list[str] = []
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}[{i}]" for i in range(count - len(names))]
+        elif parameter.kind is not parameter.KEYWORD_ONLY:
+            names.append(parameter.name)
+    return [*names, *(f"x{i}" for i in range(len(names), count))][:count]
+
+

@@ -1,0 +1,49 @@
+"""Views, as NumPy means them: a write shows in the view, in its base, and in its other views.
+
+A Tensor that NumPy would make a view (``x[1:]``, ``x.T``, ``np.reshape(x, …)``) remembers its base and
+the step that leads from one to the other. A write makes new versions of both; whoever was
+written to behind its back notices at its next use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clearprop.primitive import Primitive
+    from clearprop.tensor import Tensor
+
+
+class View:
+    """The step from a base to a Tensor that shares its memory."""
+
+    __slots__ = ("attributes", "base", "primitive", "rest", "seen")
+
+    def __init__(
+        self, base: Tensor, primitive: Primitive, rest: tuple[Any, ...], attributes: dict[str, Any]
+    ) -> None:
+        self.base = base
+        self.primitive = primitive
+        self.rest = rest
+        self.attributes = attributes
+        self.seen = base._writes
+
+    def refresh(self, tensor: Tensor) -> None:
+        """Take the step again if the base was written to since."""
+        base = self.base
+        if base._view is not None:
+            base._view.refresh(base)
+        if base._writes != self.seen:
+            self.seen = base._writes
+            again = self.primitive(base, *self.rest, **self.attributes)
+            tensor._value, tensor.node = again._value, again.node
+            tensor._writes += 1  # for views of this view
+
+    def write(self, new: Tensor) -> None:
+        """Show a new version of the view in its base."""
+        assert self.primitive.write_back is not None
+        base = self.primitive.write_back(self.base, new, **self.attributes)
+        if base.node is not None:
+            base.node.place = ()  # the line names the view that was written, not its base
+        self.base._become(base)
+        self.seen = self.base._writes
