@@ -1,4 +1,4 @@
-"""What Hypothesis draws from: shapes that broadcast, values from the domains the registry states."""
+"""What Hypothesis draws from: shapes that broadcast, values from the registry's domains."""
 
 import numpy as np
 from hypothesis import strategies as st

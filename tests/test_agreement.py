@@ -9,7 +9,7 @@ from clearprop.primitive import PRIMITIVES
 from clearprop.trees import tree_leaves
 
 DIFFERENTIABLE = [p for p in PRIMITIVES.values() if not p.no_derivative]
-TOLERANCE = {"float64": dict(rtol=1e-12, atol=1e-13), "float32": dict(rtol=3e-5, atol=1e-5)}
+TOLERANCE = {"float64": {"rtol": 1e-12, "atol": 1e-13}, "float32": {"rtol": 3e-5, "atol": 1e-5}}
 
 
 def functions_of(primitive, dtype="float64"):
@@ -77,15 +77,16 @@ def compare_compiled(primitive, call, arrays, dtype):
     f = value_and_gradients(primitive, call, arrays)
     expected, found = f(*arrays), cp.compile(f)(*arrays)
     for (_, a), (_, b) in zip(tree_leaves(found), tree_leaves(expected), strict=True):
-        assert a.dtype == b.dtype and a.shape == b.shape
+        assert a.dtype == b.dtype
+        assert a.shape == b.shape
         np.testing.assert_allclose(a, b, **TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("primitive", DIFFERENTIABLE, ids=lambda p: p.name)
 def test_source_is_the_sweep_to_the_bit(primitive):
-    for call, arrays in functions_of(primitive):
-        if primitive.outputs > 1:  # source() writes functions of one result
-            call = summed(call)
+    for of_primitive, arrays in functions_of(primitive):
+        # source() writes functions of one result
+        call = summed(of_primitive) if primitive.outputs > 1 else of_primitive
         module = {}
         exec(cp.source(call, *arrays), module)
         y, pullback = cp.vjp(

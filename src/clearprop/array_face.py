@@ -1,6 +1,6 @@
 """What a Tensor looks like from outside: the operators and methods of a NumPy array.
 
-Each is one line to the primitive or the ``np.*`` function of the same name; nothing is computed here.
+Each is one line to the primitive, or to the ``np.*`` function, of the same name.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class ArrayFace:
         return self._update(self._record(arithmetic.divide, self, other))
 
     def __floordiv__(self, other: Any) -> Any:
-        return self._record(arithmetic.floor_divide, self, other)
+        return self._record(comparison.floor_divide, self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return self._record(arithmetic.floor_divide, other, self)
+        return self._record(comparison.floor_divide, other, self)
 
     def __ifloordiv__(self, other: Any) -> Any:
-        return self._update(self._record(arithmetic.floor_divide, self, other))
+        return self._update(self._record(comparison.floor_divide, self, other))
 
     def __mod__(self, other: Any) -> Any:
         return self._record(arithmetic.remainder, self, other)
@@ -134,10 +134,10 @@ class ArrayFace:
     def __ge__(self, other: Any) -> Any:
         return self._record(comparison.greater_equal, self, other)
 
-    def __eq__(self, other: Any) -> Any:  # type: ignore[override]
+    def __eq__(self, other: Any) -> Any:
         return self._record(comparison.equal, self, other)
 
-    def __ne__(self, other: Any) -> Any:  # type: ignore[override]
+    def __ne__(self, other: Any) -> Any:
         return self._record(comparison.not_equal, self, other)
 
     def __neg__(self) -> Any:
@@ -154,104 +154,104 @@ class ArrayFace:
 
     __hash__ = object.__hash__  # by identity, since == is elementwise
 
-    def sum(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def sum(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.sum`."""
         return np.sum(self, axis=axis, keepdims=keepdims)
 
-    def mean(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def mean(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.mean`."""
         return np.mean(self, axis=axis, keepdims=keepdims)
 
-    def prod(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def prod(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.prod`."""
         return np.prod(self, axis=axis, keepdims=keepdims)
 
-    def max(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def max(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.max`."""
         return np.max(self, axis=axis, keepdims=keepdims)
 
-    def min(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def min(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.min`."""
         return np.min(self, axis=axis, keepdims=keepdims)
 
-    def var(self, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    def var(self: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
         """As `numpy.var`."""
         return np.var(self, axis=axis, ddof=ddof, keepdims=keepdims)
 
-    def std(self, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    def std(self: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
         """As `numpy.std`."""
         return np.std(self, axis=axis, ddof=ddof, keepdims=keepdims)
 
-    def all(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def all(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.all`."""
         return np.all(self, axis=axis, keepdims=keepdims)
 
-    def any(self, axis: Any = None, keepdims: Any = False) -> Any:
+    def any(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.any`."""
         return np.any(self, axis=axis, keepdims=keepdims)
 
-    def argmax(self, axis: Any = None) -> Any:
+    def argmax(self: Any, axis: Any = None) -> Any:
         """As `numpy.argmax`."""
         return np.argmax(self, axis=axis)
 
-    def argmin(self, axis: Any = None) -> Any:
+    def argmin(self: Any, axis: Any = None) -> Any:
         """As `numpy.argmin`."""
         return np.argmin(self, axis=axis)
 
-    def cumsum(self, axis: Any = None) -> Any:
+    def cumsum(self: Any, axis: Any = None) -> Any:
         """As `numpy.cumsum`."""
         return np.cumsum(self, axis=axis)
 
-    def clip(self, min: Any = None, max: Any = None) -> Any:
+    def clip(self: Any, min: Any = None, max: Any = None) -> Any:
         """As `numpy.clip`."""
         return np.clip(self, min, max)
 
-    def squeeze(self, axis: Any = None) -> Any:
+    def squeeze(self: Any, axis: Any = None) -> Any:
         """As `numpy.squeeze`."""
         return np.squeeze(self, axis=axis)
 
-    def swapaxes(self, axis1: Any, axis2: Any) -> Any:
+    def swapaxes(self: Any, axis1: Any, axis2: Any) -> Any:
         """As `numpy.swapaxes`."""
         return np.swapaxes(self, axis1, axis2)
 
-    def repeat(self, repeats: Any, axis: Any = None) -> Any:
+    def repeat(self: Any, repeats: Any, axis: Any = None) -> Any:
         """As `numpy.repeat`."""
         return np.repeat(self, repeats, axis=axis)
 
-    def take(self, indices: Any, axis: Any = None) -> Any:
+    def take(self: Any, indices: Any, axis: Any = None) -> Any:
         """As `numpy.take`."""
         return np.take(self, indices, axis=axis)
 
-    def dot(self, b: Any) -> Any:
+    def dot(self: Any, b: Any) -> Any:
         """As `numpy.dot`."""
         return np.dot(self, b)
 
-    def round(self, decimals: Any = 0) -> Any:
+    def round(self: Any, decimals: Any = 0) -> Any:
         """As `numpy.round`."""
         return np.round(self, decimals=decimals)
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self: Any, *shape: Any) -> Any:
         """As `numpy.ndarray.reshape`: a shape, or its lengths one by one."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self: Any, *axes: Any) -> Any:
         """As `numpy.ndarray.transpose`."""
         order = axes[0] if len(axes) == 1 else axes or None
         return np.transpose(self, order)
 
     @property
-    def T(self) -> Any:
+    def T(self: Any) -> Any:
         """The array with its axes reversed."""
         return np.transpose(self)
 
-    def ravel(self) -> Any:
+    def ravel(self: Any) -> Any:
         """As `numpy.ravel`."""
         return np.ravel(self)
 
-    def flatten(self) -> Any:
+    def flatten(self: Any) -> Any:
         """As `numpy.ndarray.flatten`."""
         return np.ravel(self)
 
-    def copy(self) -> Any:
+    def copy(self: Any) -> Any:
         """As `numpy.ndarray.copy`; a recorded step."""
         return np.copy(self)

@@ -111,11 +111,12 @@ class Node:
         self.dtype = dtype
         self.active = active
         self.tape = tape
-        self.index = root = next_index()
+        root: int = next_index()
+        self.index: int = root
         for node in inputs:
             if node is not None and node.root < root:
                 root = node.root
-        self.root = root
+        self.root: int = root
         self.place: Place = ()
         self.stage: tuple[Node, int] | None = None
         self.label = ""

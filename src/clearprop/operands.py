@@ -35,18 +35,26 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
             write="the array that should stand there",
         )
     array = operand if isinstance(operand, np.generic) else np.asarray(operand)
-    if array.dtype.kind not in "fciub":
-        raise DTypeError(
-            f"{primitive.name} of a {type(operand).__name__} ({array.dtype}) cannot be recorded.",
-            where=current_line(2),
-            why="Only arrays of numbers have a derivative.",
-            write="an array of floats: np.asarray(value, dtype=float)",
-        )
+    refuse_objects([array], primitive)
     return array
+
+
+def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:
+    """Refuse arrays of anything but numbers."""
+    for value in values:
+        dtype = getattr(value, "dtype", None)
+        if dtype is not None and dtype.kind not in "fciub":
+            raise DTypeError(
+                f"{primitive.name} of an array of {dtype} cannot be recorded.",
+                where=current_line(2),
+                why="Only arrays of numbers have a derivative.",
+                write="an array of floats: np.asarray(value, dtype=float)",
+            )
 
 
 def _holds_tensor(items: Sequence[Any]) -> bool:
     return any(
-        hasattr(type(item), "__clearprop_record__") or (isinstance(item, list | tuple) and _holds_tensor(item))
+        hasattr(type(item), "__clearprop_record__")
+        or (isinstance(item, list | tuple) and _holds_tensor(item))
         for item in items
     )

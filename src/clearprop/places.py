@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ast
 import linecache
-import os
 import sys
 from functools import lru_cache
+from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from clearprop.graph import Place
 
-_PACKAGE = os.path.dirname(__file__) + os.sep
+_PACKAGE = __file__.removesuffix("places.py")
 _ENTRY = "call_user_function"  # the frame below which the user's own function runs
 
 
@@ -30,7 +30,7 @@ class Line(NamedTuple):
     function: str
 
     def __str__(self) -> str:
-        shown = f"{os.path.basename(self.file)}:{self.number}"
+        shown = f"{Path(self.file).name}:{self.number}"
         return f"{shown}: {self.text}" if self.text else shown
 
 
@@ -45,7 +45,7 @@ def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def here(depth: int = 1) -> Place:
-    """Collect the instructions of the user's frames, innermost first, down to the traced function."""
+    """Collect the instructions of the user's frames, from the innermost to the traced function."""
     frame: FrameType | None = sys._getframe(depth)
     found = []
     while frame is not None:
@@ -126,12 +126,13 @@ def _binding(node: Any, position: int | None) -> tuple[str | None, bool, int | N
         return _target(node.target, position), False, None
     if isinstance(node, ast.Assign):  # y[i] = value is itself the operation
         return _target(node.targets[0], position), False, None
-    parent = getattr(node, "parent", None)
+    parent: Any = getattr(node, "parent", None)
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
         return _target(node, position), False, None
-    if isinstance(parent, ast.Tuple) and isinstance(parent.parent, ast.Return | ast.Assign):
+    grandparent: Any = getattr(parent, "parent", None)
+    if isinstance(parent, ast.Tuple) and isinstance(grandparent, ast.Return | ast.Assign):
         position = parent.elts.index(node)
-        node, parent = parent, parent.parent
+        node, parent = parent, grandparent
     if isinstance(parent, ast.Return):
         return None, True, position
     if isinstance(parent, ast.Lambda) and parent.body is node:

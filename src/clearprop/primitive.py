@@ -1,12 +1,12 @@
-"""The registry: what an operation computes, how its derivative flows, what kind it is.
+r"""The registry: what an operation computes, how its derivative flows, what kind it is.
 
 A primitive is written once::
 
-    @primitive(np.tanh, latex=r"\\tanh x", domain=(-3, 3))
+    @primitive(np.tanh, latex=r"\tanh x", domain=(-3, 3))
     def tanh(x):
         return np.tanh(x)
 
-    @tanh.vjp("x", latex=r"\\bar y\\,(1 - y^2)")
+    @tanh.vjp("x", latex=r"\bar y\,(1 - y^2)")
     def _(dy, y):
         return dy * (1 - y * y)
 
@@ -32,8 +32,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, overload
+from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -176,6 +176,12 @@ class Primitive:
         self.write_back: Callable[..., Any] | None = None
         self._kept: dict[int, tuple[frozenset[int], bool, frozenset[int]]] = {}
         self.__doc__ = function.__doc__
+        self.__name__ = self.name
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The parameters of the body, for whoever asks a callable for its signature."""
+        return inspect.signature(self.function)
 
     def vjp(self, *operands: str, latex: str = "") -> Callable[[Callable[..., Any]], Any]:
         """Register the rule for one or more operands, by name."""
@@ -247,12 +253,6 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}({', '.join([*self.operands, *self.attributes])})>"
-
-
-@overload
-def primitive(numpy: Any = None, /, **options: Any) -> Callable[[Callable[..., Any]], Primitive]: ...
-@overload
-def primitive(function: Callable[..., Any], /) -> Primitive: ...
 
 
 def primitive(numpy: Any = None, /, **options: Any) -> Any:
@@ -340,18 +340,19 @@ def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
 
 def primitive_for(function: Any) -> Primitive | None:
     """Look up the primitive of a plain function; packages loaded meanwhile count."""
-    found = BY_FUNCTION.get(function)
+    found: Primitive | None = BY_FUNCTION.get(function)
     if found is None:
         for dotted, candidate in _BY_DOTTED_NAME.items():
             module, _, attribute = dotted.rpartition(".")
-            if getattr(sys.modules.get(module), attribute, None) is function:
-                found = BY_FUNCTION[function] = candidate
-                candidate.implementation = function  # compiled, where the body is only text
+            loaded: Any = getattr(sys.modules.get(module), attribute, None)
+            if loaded is not None and loaded is function:
+                BY_FUNCTION[function] = found = candidate
+                candidate.implementation = loaded  # machine code, where the body is only text
                 break
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def _numpy_signature(function: Any) -> tuple[str, ...] | None:
     try:
         return tuple(inspect.signature(function).parameters)
@@ -390,7 +391,7 @@ def bind(
         if value is not None and value is not np._NoValue:
             raise MissingRuleError(
                 f"np.{owner.name}(…, {name}={value!r}) has no derivative here.",
-                why=f"{owner.name} is recorded with {sorted([*owner.operands, *owner.attributes])}.",
+                why=f"{owner.name} is recorded with {[*owner.operands, *owner.attributes]}.",
                 write=f"np.{owner.name}(…) without {name}=, and apply it to the result.",
             )
     return operands, attributes

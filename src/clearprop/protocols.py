@@ -10,7 +10,7 @@ from clearprop.errors import LostGradientError, MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, bind, compose, primitive_for
 
-_REDUCED_BY = {
+_REDUCED_BY: dict[Any, Any] = {
     np.add: np.sum,
     np.multiply: np.prod,
     np.maximum: np.max,
@@ -18,7 +18,7 @@ _REDUCED_BY = {
     np.logical_and: np.all,
     np.logical_or: np.any,
 }
-_ACCUMULATED_BY = {np.add: np.cumsum, np.multiply: np.cumprod}
+_ACCUMULATED_BY: dict[Any, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
 _UFUNC_DEFAULTS = {"where": True, "dtype": None, "casting": "same_kind", "order": "K"}
 
 
@@ -59,7 +59,8 @@ def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 def _refuse_options(ufunc: np.ufunc, options: dict[str, Any]) -> None:
     for name, value in options.items():
-        if value is not _UFUNC_DEFAULTS.get(name) and value != _UFUNC_DEFAULTS.get(name):
+        default = _UFUNC_DEFAULTS.get(name)
+        if value is not default and (np.ndim(value) or value != default):
             raise MissingRuleError(
                 f"np.{ufunc.__name__}(…, {name}=…) has no derivative here.",
                 where=current_line(2),

@@ -91,7 +91,8 @@ def sweep(
 def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
     """Apply one rule: the cotangent of one operand from the cotangent of the output."""
     primitive, source = node.primitive, node.inputs[position]
-    assert primitive is not None and source is not None
+    assert primitive is not None
+    assert source is not None
     if not node.operands:
         raise OrderError(
             "backward() through a record that was let go.",
@@ -165,9 +166,7 @@ def _all_outputs(node: Node, parts: dict[int, Any]) -> tuple[Any, ...]:
     """Give a cotangent for every output; an output that was not used has a cotangent of 0."""
     assert node.primitive is not None
     used = next(iter(parts.values()))
-    return tuple(
-        parts.get(i, np.zeros((), used.dtype)) for i in range(node.primitive.outputs)
-    )
+    return tuple(parts.get(i, np.zeros((), used.dtype)) for i in range(node.primitive.outputs))
 
 
 def _fetch(node: Node, need: str, operand: int, recorded: bool) -> Any:
@@ -202,7 +201,15 @@ def _output(node: Node, recorded: bool) -> Any:
     parts = []
     for i, part in enumerate(node.value):
         output = Node(
-            PROJECTION, (node,), (None,), {"i": i}, part, part.shape, part.dtype, node.active, node.tape
+            PROJECTION,
+            (node,),
+            (None,),
+            {"i": i},
+            part,
+            part.shape,
+            part.dtype,
+            node.active,
+            node.tape,
         )
         parts.append(Tensor(part, output))
     return tuple(parts)
@@ -232,5 +239,3 @@ def own(g: Any, taken: set[int] | None = None) -> Any:
     if taken is not None:
         taken.add(id(g))
     return g
-
-

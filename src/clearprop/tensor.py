@@ -15,7 +15,7 @@ from clearprop import protocols
 from clearprop.array_face import ArrayFace
 from clearprop.errors import LostGradientError, MissingRuleError, OrderError, ShapeError
 from clearprop.graph import Leaf, Node, Tape
-from clearprop.operands import PLAIN, plain_operand
+from clearprop.operands import PLAIN, plain_operand, refuse_objects
 from clearprop.places import current_line, here
 from clearprop.primitive import Primitive
 from clearprop.rules import indexing, shape
@@ -29,10 +29,10 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
     tape: Tape | None = None
     active = 0
     bit = 1
-    for operand in operands:
-        kind = type(operand)
+    for given in operands:
+        operand, kind = given, type(given)
         if kind is not Tensor and kind not in PLAIN:
-            operand = plain_operand(operand, primitive)
+            operand = plain_operand(given, primitive)
             kind = type(operand)
         if kind is Tensor:
             if operand._view is not None:
@@ -49,7 +49,11 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
             values.append(operand)
             inputs.append(None)
         bit <<= 1
-    y = primitive.implementation(*values, **attributes)
+    try:
+        y = primitive.implementation(*values, **attributes)
+    except TypeError:
+        refuse_objects(values, primitive)
+        raise
     if active:
         active = _differentiable(primitive, active, y)
     if tape is None and not active:
@@ -64,9 +68,9 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
     if primitive.outputs > 1:
         return tuple(_project(node, y, i) for i in range(primitive.outputs))
     result = Tensor(y, node)
-    if primitive.write_back is not None and _shares_memory(y, values[0]):
-        if type(operands[0]) is Tensor:
-            result._view = View(operands[0], primitive, operands[1:], attributes)
+    is_view = primitive.write_back is not None and _shares_memory(y, values[0])
+    if is_view and type(operands[0]) is Tensor:
+        result._view = View(operands[0], primitive, operands[1:], attributes)
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ class Graph:
         """Arguments and named intermediate values."""
         found: dict[str, list[Node]] = {name: [node] for name, node in self.inputs.items()}
         for node, following in zip(self.nodes, [*self.nodes[1:], None], strict=True):
-            if not node.place or node.primitive is not None and node.primitive.outputs > 1:
+            if not node.place or (node.primitive is not None and node.primitive.outputs > 1):
                 continue
             if following is not None and following.place == node.place and node in following.inputs:
                 continue  # an inner step of one call: the name belongs to its last
@@ -199,7 +200,9 @@ class Graph:
             lines.append(f"  … and {len(self.nodes) - 40} more")
         return "\n".join(lines)
 
-    def to_svg(self, path: str | PathLike[str] | None = None, gradients: Gradients | None = None) -> str:
+    def to_svg(
+        self, path: str | PathLike[str] | None = None, gradients: Gradients | None = None
+    ) -> str:
         """Draw the graph: values above the arrows, derivatives below them.
 
         Parameters
@@ -216,10 +219,9 @@ class Graph:
         """
         from clearprop.draw import svg
 
-        text = svg(self, gradients)
+        text: str = svg(self, gradients)
         if path is not None:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
+            Path(path).write_text(text, encoding="utf-8")
         return text
 
     def _repr_svg_(self) -> str | None:
@@ -314,5 +316,3 @@ class Gradients:
     def __repr__(self) -> str:
         parts = [f"{name}: {np.shape(self[name]) or self[name]}" for name in self.keys()]
         return f"Gradients({', '.join(parts)})"
-
-

@@ -99,7 +99,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
 
 def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
-    r"""Compute ``f`` and the function that pulls a cotangent back through it, :math:`J^{\mathsf T} \bar y`.
+    r"""Compute ``f``, and the function that pulls a cotangent back, :math:`J^{\mathsf T} \bar y`.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def _make_leaves(f: Function, args: Any, numbers: tuple[int, ...]) -> tuple[int,
     start = next_index()
     if numbers and not -len(args) <= min(numbers) <= max(numbers) < len(args):
         raise ShapeError(
-            f"argnums is {numbers}, but {_name(f)} was called with {len(args)} positional arguments.",
+            f"argnums is {numbers}; {_name(f)} was called with {len(args)} positional arguments.",
             where=current_line(2),
             write=f"argnums=0 up to {len(args) - 1}; keyword arguments are not differentiated.",
         )
@@ -162,17 +162,13 @@ def _replaced(args: tuple[Any, ...], numbers: tuple[int, ...], leaves: list[Any]
     return made
 
 
-def _pull_back(
-    start: int, leaves: list[Any], y: Any, dy: Any, release: bool = False
-) -> list[Any]:
+def _pull_back(start: int, leaves: list[Any], y: Any, dy: Any, release: bool = False) -> list[Any]:
     """Sweep from the outputs to the leaves, recorded where an outer record takes part."""
     outputs = [part for _, part in tree_leaves(y)]
     if dy is None:
         cotangents = [seed(part) for part in outputs]
     else:
-        cotangents = [
-            seed(part, d) for part, (_, d) in zip(outputs, tree_leaves(dy), strict=True)
-        ]
+        cotangents = [seed(part, d) for part, (_, d) in zip(outputs, tree_leaves(dy), strict=True)]
     seeds = [
         (part.node, d)
         for part, d in zip(outputs, cotangents, strict=True)
@@ -239,5 +235,3 @@ def argument_names(f: Function, count: int) -> list[str]:
         elif parameter.kind is not parameter.KEYWORD_ONLY:
             names.append(parameter.name)
     return [*names, *(f"x{i}" for i in range(len(names), count))][:count]
-
-

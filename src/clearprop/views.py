@@ -1,7 +1,7 @@
 """Views, as NumPy means them: a write shows in the view, in its base, and in its other views.
 
-A Tensor that NumPy would make a view (``x[1:]``, ``x.T``, ``np.reshape(x, …)``) remembers its base and
-the step that leads from one to the other. A write makes new versions of both; whoever was
+A Tensor that NumPy would make a view (``x[1:]``, ``x.T``, ``np.reshape(x, …)``) remembers its base
+and the step that leads from one to the other. A write makes new versions of both; whoever was
 written to behind its back notices at its next use.
 """
 

@@ -60,7 +60,7 @@ def check(
     half_square: 1 of 1 gradients wrong, 0 not judged.
       ✗ x: wrong, relative error 5.0e-01 at x[0]: found 6, expected 3
     """
-    name = name or getattr(f, "__name__", type(f).__name__)
+    name = name or str(getattr(f, "__name__", type(f).__name__))
     names = [
         leaf
         for part, arg in zip(argument_names(f, len(args)), args, strict=True)

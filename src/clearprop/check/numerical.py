@@ -1,4 +1,4 @@
-"""Numerical derivatives: slow, independent of every rule, and with an estimate of their own error."""
+"""Numerical derivatives: slow, independent of every rule, with an estimate of their error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clearprop.errors import DTypeError, ShapeError
 
 
 def numerical_gradient(f: Callable[[Any], Any], x: Any) -> Any:
-    r"""Differentiate by central differences, :math:`(f(x + h) - f(x - h)) / 2h`, element by element.
+    r"""Differentiate by central differences: :math:`(f(x + h) - f(x - h)) / 2h` for each element.
 
     The step is chosen for each element and dtype, :math:`h = \sqrt[3]{\epsilon}\,\max(1, |x_i|)`,
     where rounding and truncation weigh the same.
@@ -83,30 +83,36 @@ def extrapolated(f: Callable[[float], float], scale: float = 1.0) -> Estimate:
 
     :math:`D = (4 D_{h/2} - D_h) / 3`, whose error is of order :math:`h^4`; the estimate of the
     error is what the extrapolation changed, and the rounding of ``f``. Where that is large, as
-    beside a kink or a pole, smaller steps are tried.
+    near a pole, smaller steps are tried. A kink shows as slopes to the left and to the right that
+    do not come together as the step shrinks; the error is then their difference.
     """
     best = Estimate(np.nan, np.inf)
+    middle = f(0.0)
     for h in (1e-3 * scale, 1e-4 * scale, 1e-5 * scale, 1e-6 * scale):
-        values = [f(h), f(-h), f(h / 2), f(-h / 2)]
-        if not np.all(np.isfinite(values)):
+        right, left, near_right, near_left = f(h), f(-h), f(h / 2), f(-h / 2)
+        size = np.max(np.abs([right, left, middle]))
+        if not np.isfinite(size + near_right + near_left):
             continue
-        wide, narrow = (values[0] - values[1]) / (2 * h), (values[2] - values[3]) / h
+        wide, narrow = (right - left) / (2 * h), (near_right - near_left) / h
         value = (4 * narrow - wide) / 3
-        rounding = 2.2e-16 * float(np.max(np.abs(values))) / h
-        # The extrapolated value is off by far less than `narrow`: h²-terms have cancelled.
-        error = abs(wide - narrow) * h / scale + 4 * rounding
-        disagreement = abs(wide - narrow)
-        if disagreement > 1e-3 * max(abs(value), 1e-6):
-            error = disagreement  # no smooth function here: a kink, a jump, a pole
+        rounding = 1e-15 * size / h
+        # Of order h³ where f is smooth: the terms of order h² have cancelled in `value`.
+        error = abs(wide - narrow) * h / scale + rounding
+        jump = abs(right - 2 * middle + left) / h
+        near_jump = 2 * abs(near_right - 2 * middle + near_left) / h
+        if near_jump > 0.75 * jump and near_jump > 1e-3 * abs(value) + 8 * rounding:
+            error = near_jump
+        elif abs(wide - narrow) > 1e-3 * abs(value) + 8 * rounding:
+            error = abs(wide - narrow)
         if error < best.error:
-            best = Estimate(value, error)
+            best = Estimate(float(value), float(error))
         if error <= 1e-9 * max(1.0, abs(value)):
             break
     return best
 
 
-def _floats(x: Any) -> np.ndarray[Any, Any]:
-    x = np.asarray(x)
+def _floats(given: Any) -> np.ndarray[Any, Any]:
+    x: np.ndarray[Any, Any] = np.asarray(given)
     if x.dtype.kind in "iu":
         x = x.astype(float)
     if x.dtype.kind != "f":

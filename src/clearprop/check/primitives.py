@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.check.functions import check
 from clearprop.check.report import CORRECT, WRONG, Finding, Report
+from clearprop.errors import ClearpropError
 from clearprop.kinds import Elementwise
 from clearprop.primitive import Case, Primitive
 from clearprop.transforms import vjp
@@ -128,7 +129,11 @@ def _second(p: Primitive, operands: list[Any], attributes: dict[str, Any]) -> li
     def gradients(*leaves: Any) -> Any:
         return vjp(call, *leaves)[1](dy)
 
-    return _named(p, active, "second derivative", check(gradients, *leaves))
+    try:
+        report = check(gradients, *leaves)
+    except ClearpropError as error:  # a rule that cannot itself be recorded
+        return [Finding(f"second derivative of {p.name}", WRONG, reason=str(error))]
+    return _named(p, active, "second derivative", report)
 
 
 def _named(p: Primitive, active: list[int], what: str, report: Report) -> list[Finding]:
@@ -139,7 +144,9 @@ def _named(p: Primitive, active: list[int], what: str, report: Report) -> list[F
     return named
 
 
-def _single_precision(p: Primitive, operands: list[Any], attributes: dict[str, Any]) -> list[Finding]:
+def _single_precision(
+    p: Primitive, operands: list[Any], attributes: dict[str, Any]
+) -> list[Finding]:
     if "dtype" in attributes:
         return []  # what it is asked for is what it gives
     call, active = _of_active(p, operands, attributes)
@@ -147,7 +154,9 @@ def _single_precision(p: Primitive, operands: list[Any], attributes: dict[str, A
     operands = [o.astype(np.float32) if i in active else o for i, o in enumerate(operands)]
     call, _ = _of_active(p, operands, attributes)
     y, pullback = vjp(call, *leaves)
-    gradients = pullback(tuple(np.ones_like(part) for part in y) if p.outputs > 1 else np.ones_like(y))
+    gradients = pullback(
+        tuple(np.ones_like(part) for part in y) if p.outputs > 1 else np.ones_like(y)
+    )
     types = {str(part.dtype) for part in [*_parts(y), *gradients]}
     same = types == {"float32"}
     return [
@@ -159,7 +168,9 @@ def _single_precision(p: Primitive, operands: list[Any], attributes: dict[str, A
     ]
 
 
-def _inputs_unchanged(p: Primitive, operands: list[Any], attributes: dict[str, Any]) -> list[Finding]:
+def _inputs_unchanged(
+    p: Primitive, operands: list[Any], attributes: dict[str, Any]
+) -> list[Finding]:
     before = [np.array(o) for o in operands]
     call, active = _of_active(p, operands, attributes)
     if p.no_derivative:

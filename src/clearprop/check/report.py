@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ CORRECT, WRONG, NOT_JUDGED = "correct", "wrong", "not judged"
 
 @dataclass(frozen=True)
 class Finding:
-    """One gradient compared with the numerical one.
+    r"""One gradient compared with the numerical one.
 
     Attributes
     ----------
@@ -19,7 +20,7 @@ class Finding:
     verdict : str
         ``correct``, ``wrong`` or ``not judged``.
     error : float
-        The largest relative error, :math:`|a - n| / \\max(|a|, |n|)`, over the elements judged.
+        The largest relative error, :math:`|a - n| / \max(|a|, |n|)`, over the elements judged.
     where : tuple of int
         The index of that element.
     found, expected : float
@@ -99,7 +100,7 @@ class Report:
         """Give the report as JSON; NaN and infinity are written as strings."""
 
         def plain(value: Any) -> Any:
-            if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
+            if isinstance(value, float) and (math.isnan(value) or math.isinf(value)):
                 return str(value)
             return value
 

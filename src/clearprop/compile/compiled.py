@@ -106,9 +106,7 @@ class _Program:
             result = piece.run(*given, *made)
             for node, array in zip(piece.outputs, made, strict=True):
                 memory[node] = result if array is None else array
-        results = iter(
-            [_given(memory[r], r) if isinstance(r, Node) else r for r in self._results]
-        )
+        results = iter([_given(memory[r], r) if isinstance(r, Node) else r for r in self._results])
         return tree_map(lambda _: next(results), self._output)
 
     @property
@@ -194,7 +192,7 @@ class _Program:
 
 
 def _stored(nodes: list[Node], outputs: set[Node]) -> set[Node]:
-    """Choose what is put into memory: results, what is used twice, and what has a form of its own."""
+    """Choose what is put into memory: results, what is used twice, what has a form of its own."""
     users: dict[Node, list[Node]] = {}
     for node in nodes:
         for source in node.inputs:

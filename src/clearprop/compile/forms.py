@@ -26,11 +26,11 @@ def has_loops(node: Node) -> bool:
     assert node.primitive is not None
     kind = node.primitive.kind
     if isinstance(kind, kinds.Window):
-        return node.attributes["groups"] == 1
+        return bool(node.attributes["groups"] == 1)
     if isinstance(kind, kinds.Scatter):
         return not _has_mask(node)
     if isinstance(kind, kinds.Pad):
-        return node.attributes.get("mode", "constant") == "constant"
+        return bool(node.attributes.get("mode", "constant") == "constant")
     return fuses(node) or type(kind) in _FORMS
 
 
@@ -60,7 +60,8 @@ def _reduce(loops: Loops, node: Node, y: str) -> None:
     axis = node.attributes.get("axis")
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     reduced = {a % len(shape) for a in axes} if shape else set()
-    assert node.primitive is not None and isinstance(node.primitive.kind, kinds.Reduce)
+    assert node.primitive is not None
+    assert isinstance(node.primitive.kind, kinds.Reduce)
     combine = node.primitive.kind.combine
     keepdims = node.attributes.get("keepdims", False)
     start = {"max": "-np.inf", "min": "np.inf"}.get(combine, "0")
@@ -160,7 +161,8 @@ def _read_shape(node: Node, first: int) -> tuple[int, ...]:
 
 
 def _window(loops: Loops, node: Node, y: str) -> None:
-    assert node.primitive is not None and isinstance(node.primitive.kind, kinds.Window)
+    assert node.primitive is not None
+    assert isinstance(node.primitive.kind, kinds.Window)
     target = node.primitive.kind.target
     first, second = operand_shape(node, 0), operand_shape(node, 1)
     x, W, out = {
@@ -240,7 +242,7 @@ def _random(loops: Loops, node: Node, y: str) -> None:
 def _has_mask(node: Node) -> bool:
     """Whether an index array is a mask: then the shape of the result depends on its values."""
     return any(
-        (source.dtype if source is not None else np.asarray(value).dtype) == bool
+        (source.dtype if source is not None else np.asarray(value).dtype).kind == "b"
         for source, value in zip(node.inputs[1:], node.operands[1:], strict=True)
     )
 

@@ -118,7 +118,11 @@ class Loops:
         operands = []
         for position in range(len(node.operands)):
             value = node.operands[position]
-            if node.inputs[position] is None and isinstance(value, float | int) and value is not True:
+            if (
+                node.inputs[position] is None
+                and isinstance(value, float | int)
+                and value is not True
+            ):
                 operands.append(literal(value, dtype))  # a weak scalar
             else:
                 at = broadcast_index(_shape(node, position), index)
@@ -141,10 +145,17 @@ class Loops:
             return self._operand(node, 0, tuple(source))
         if name == "flip":
             axes = node.attributes.get("axis")
-            flipped = range(len(shape)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+            flipped = (
+                range(len(shape)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+            )
             turned = {a % len(shape) for a in flipped}
             return self._operand(
-                node, 0, tuple(f"{n - 1} - {i}" if k in turned else i for k, (i, n) in enumerate(zip(index, shape, strict=True)))
+                node,
+                0,
+                tuple(
+                    f"{n - 1} - {i}" if k in turned else i
+                    for k, (i, n) in enumerate(zip(index, shape, strict=True))
+                ),
             )
         if name == "reshape":
             return self._operand(node, 0, self._reshaped_index(node.shape, shape, index))
@@ -214,7 +225,7 @@ class Loops:
 
 
 def computation_dtype(node: Node) -> Any:
-    """Give the dtype in which an elementwise node computes; comparisons compute in their operands'."""
+    """Give the dtype an elementwise node computes in; for a comparison, that of its operands."""
     if node.dtype.kind == "f":
         return node.dtype
     arrays = [
@@ -229,7 +240,8 @@ def broadcast_index(shape: tuple[int, ...], index: Index, keep: int | None = Non
     """Give the indices into an operand of this shape, broadcast against the result."""
     trailing = index[len(index) - len(shape) :]
     return tuple(
-        "0" if n == 1 and k != keep else i for k, (i, n) in enumerate(zip(trailing, shape, strict=True))
+        "0" if n == 1 and k != keep else i
+        for k, (i, n) in enumerate(zip(trailing, shape, strict=True))
     )
 
 
@@ -246,7 +258,9 @@ def expanded(skeleton: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
 def gathered_first(skeleton: tuple[Any, ...]) -> bool:
     """Whether NumPy puts the axes of index arrays first: they are not next to each other."""
     places = [
-        k for k, part in enumerate(skeleton) if isinstance(part, Slot | int | np.integer) and part is not True
+        k
+        for k, part in enumerate(skeleton)
+        if isinstance(part, Slot | int | np.integer) and part is not True
     ]
     if not any(isinstance(part, Slot) for part in skeleton):
         return False

@@ -11,13 +11,13 @@ import numpy as np
 @numba.njit(inline="always")
 def maximum(a: Any, b: Any) -> Any:
     """Give the larger; NaN if either is."""
-    return a if a >= b or a != a else b
+    return a if a >= b or np.isnan(a) else b
 
 
 @numba.njit(inline="always")
 def minimum(a: Any, b: Any) -> Any:
     """Give the smaller; NaN if either is."""
-    return a if a <= b or a != a else b
+    return a if a <= b or np.isnan(a) else b
 
 
 _LOW = np.uint64(0xFFFFFFFF)

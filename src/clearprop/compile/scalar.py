@@ -11,7 +11,7 @@ import copy
 import inspect
 import textwrap
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,7 +51,8 @@ def scalar_statements(
     for statement in _body(primitive.function):
         if isinstance(statement, ast.Expr):  # a docstring
             continue
-        assert isinstance(statement, ast.Assign | ast.Return) and statement.value is not None
+        assert isinstance(statement, ast.Assign | ast.Return)
+        assert statement.value is not None
         value = _Scalar(names, values, dtype).visit(copy.deepcopy(statement.value))
         text = ast.unparse(ast.fix_missing_locations(value))
         if isinstance(statement, ast.Return):
@@ -64,7 +65,7 @@ def scalar_statements(
     raise AssertionError(f"{primitive.name} returns nothing")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _body(function: Any) -> list[ast.stmt]:
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     assert isinstance(tree, ast.FunctionDef)
@@ -120,5 +121,7 @@ def _literal(value: Any, dtype: np.dtype[Any]) -> ast.expr:
     number = value.item() if isinstance(value, np.generic | np.ndarray) else value
     inner: ast.expr = ast.Constant(number)
     if isinstance(number, float) and not np.isfinite(number):
-        inner = ast.parse("np.nan" if number != number else "np.inf" if number > 0 else "-np.inf", mode="eval").body
+        inner = ast.parse(
+            "np.nan" if np.isnan(number) else "np.inf" if number > 0 else "-np.inf", mode="eval"
+        ).body
     return ast.Call(ast.Attribute(ast.Name("np", ast.Load()), kind, ast.Load()), [inner], [])

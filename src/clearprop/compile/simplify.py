@@ -1,4 +1,4 @@
-"""The graph as the compiler wants it: composites opened, twice-computed computed once, the dead gone."""
+"""The graph as the compiler wants it: composites opened, nothing computed twice, nothing dead."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ class Rebuilt:
         return self._of(result)
 
     def _of(self, part: Any) -> Any:
-        assert isinstance(part, Tensor) and part.node is not None
+        assert isinstance(part, Tensor)
+        assert part.node is not None
         return self._new[part.node]
 
 

@@ -63,6 +63,21 @@ def _(dy, y, x2):
     return -dy * y / x2
 
 
+@primitive(np.remainder, symbol="mod", latex=r"x_1 \bmod x_2", domain=((0.1, 0.9), (1.1, 2.0)))
+def remainder(x1, x2):
+    return x1 % x2
+
+
+@remainder.vjp("x1", latex=r"\bar y")
+def _(dy):
+    return dy
+
+
+@remainder.vjp("x2", latex=r"-\bar y\,\lfloor x_1 / x_2 \rfloor")
+def _(dy, x1, x2):
+    return -dy * np.floor_divide(x1, x2)
+
+
 @primitive(np.negative, symbol="−", latex="-x")
 def negative(x):
     return -x

@@ -19,8 +19,8 @@ def windows(x, size, stride, padding, dilation):
     return every[:, :, ::sh, ::sw, ::dh, ::dw]
 
 
-_SIMPLE = dict(stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
-_GROUPED = dict(stride=(2, 1), padding=(1, 2), dilation=(1, 2), groups=2)
+_SIMPLE = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+_GROUPED = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
 
 
 @primitive(
@@ -126,7 +126,7 @@ def _how(stride, padding, dilation, groups):
 )
 def window_argmax(x, *, size, stride, padding):
     """Give the flat position in its image of the first largest element of each window."""
-    N, C, H, W = x.shape
+    N, C, _H, W = x.shape
     (ph, pw), (sh, sw) = padding, stride
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=-np.inf)
     seen = windows(padded, size, stride, (0, 0), (1, 1))

@@ -22,8 +22,8 @@ class Slot:
 def split(index):
     """Split an index into its skeleton and its arrays."""
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = []
-    skeleton = []
+    arrays: list[object] = []
+    skeleton: list[object] = []
     for part in parts:
         if isinstance(part, list | np.ndarray) or hasattr(part, "__clearprop_record__"):
             skeleton.append(Slot(len(arrays)))

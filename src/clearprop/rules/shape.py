@@ -93,7 +93,11 @@ def _(base, y, *, axis=None):
     np.concatenate,
     kind=CONCATENATE,
     latex=r"[x_1, x_2, \dots]",
-    cases=[Case((2, 3), (4, 3)), Case((2, 3), (2, 1), (2, 2), axis=-1), Case((2, 3), (4,), axis=None)],
+    cases=[
+        Case((2, 3), (4, 3)),
+        Case((2, 3), (2, 1), (2, 2), axis=-1),
+        Case((2, 3), (4,), axis=None),
+    ],
 )
 def concatenate(*arrays, axis=0):
     return np.concatenate(arrays, axis=axis)

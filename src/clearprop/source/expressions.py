@@ -10,7 +10,7 @@ import ast
 import copy
 import inspect
 import textwrap
-from functools import lru_cache
+from functools import cache
 from types import FunctionType
 from typing import Any
 
@@ -38,7 +38,8 @@ def expression(node: Node, operands: list[ast.expr], helpers: dict[str, str]) ->
         filled = _Fill(primitive, node.attributes, operands).visit(copy.deepcopy(body[0].value))
         for name in _names_in(filled):
             _need(name, primitive.function, helpers)
-        return ast.fix_missing_locations(filled)
+        made: ast.expr = ast.fix_missing_locations(filled)
+        return made
     if isinstance(primitive.numpy, np.ufunc):
         return ast.Call(_np(primitive.numpy.__name__), operands, [])
     return _call_helper(primitive, node, operands, helpers)
@@ -88,7 +89,7 @@ def _nested(value: Any) -> str:
 
 def _number(value: Any) -> str:
     if isinstance(value, float) and not np.isfinite(value):
-        return f"np.{'nan' if value != value else 'inf'}" if not value < 0 else "-np.inf"
+        return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     return repr(value)
 
 
@@ -133,7 +134,10 @@ def index(skeleton: tuple[Any, ...], arrays: list[ast.expr]) -> ast.expr:
         if isinstance(part, Slot):
             parts.append(arrays[part.number])
         elif isinstance(part, slice):
-            bounds = [None if b is None else _parse(literal(b)) for b in (part.start, part.stop, part.step)]
+            bounds = [
+                None if b is None else _parse(literal(b))
+                for b in (part.start, part.stop, part.step)
+            ]
             parts.append(ast.Slice(*bounds))
         elif part is Ellipsis:
             parts.append(ast.Constant(Ellipsis))
@@ -199,7 +203,7 @@ def _names_in(tree: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _definition(function: Any) -> ast.FunctionDef:
     try:
         text = textwrap.dedent(inspect.getsource(function))

@@ -59,8 +59,8 @@ class _Writer:
         for node in [*program.forward, *program.backward]:
             for source in node.inputs:
                 if source is not None:
-                    source = program.same(source)
-                    uses[source] = uses.get(source, 0) + 1
+                    used = program.same(source)
+                    uses[used] = uses.get(used, 0) + 1
         return uses
 
     # ---- statements ------------------------------------------------------------------------
@@ -71,8 +71,8 @@ class _Writer:
             if source is None:
                 made.append(constant(value, str(self.graph.line_of(node) or node.operation)))
             else:
-                source = self.program.same(source)
-                made.append(self.inlined.get(source) or ast.Name(self.names[source], ast.Load()))
+                of = self.program.same(source)
+                made.append(self.inlined.get(of) or ast.Name(self.names[of], ast.Load()))
         return made
 
     def _statements(self, nodes: list[Node], backward: bool, results: set[Node]) -> list[str]:
@@ -115,7 +115,11 @@ class _Writer:
         assert node.primitive is not None
         scatters = node.primitive.name == "unindex"
         arrays = operands[1 if scatters else 2 :]
-        where = ast.unparse(ast.Subscript(ast.Name(name, ast.Load()), index(node.attributes["index"], arrays), ast.Load()))
+        where = ast.unparse(
+            ast.Subscript(
+                ast.Name(name, ast.Load()), index(node.attributes["index"], arrays), ast.Load()
+            )
+        )
         if not scatters:
             start = f"{name} = np.array({ast.unparse(operands[0])})"
             return [self._commented(node, start, backward), f"{where} = {ast.unparse(operands[1])}"]
@@ -146,7 +150,9 @@ class _Writer:
         if program.output not in self.names:
             self.names[program.output] = self._unique("y")
         dy = self.names[program.dy] = self._unique("dy")
-        gradient_nodes = {program.same(g) for g in program.gradients.values() if isinstance(g, Node)}
+        gradient_nodes = {
+            program.same(g) for g in program.gradients.values() if isinstance(g, Node)
+        }
         backward = self._statements(program.backward, True, gradient_nodes)
         saved = self._saved()
         pack = f"({', '.join(saved)}{',' if len(saved) == 1 else ''})"
@@ -232,7 +238,9 @@ class _Writer:
             if not any(active):
                 continue
             parts = iter(labels)
-            texts.append(_tree_text(tree_map(lambda _, parts=parts: self._gradient(next(parts)), argument)))
+            texts.append(
+                _tree_text(tree_map(lambda _, parts=parts: self._gradient(next(parts)), argument))
+            )
         return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
     def _gradient(self, label: str) -> str:

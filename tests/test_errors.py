@@ -1,0 +1,192 @@
+"""The text of every error that a person meets: what, where, why, and what to write instead."""
+
+import re
+
+import numpy as np
+import pytest
+
+import clearprop as cp
+from clearprop import errors
+
+X = np.arange(6.0).reshape(2, 3)
+
+
+def text_of(error, call):
+    with pytest.raises(error) as caught:
+        call()
+    return str(caught.value)
+
+
+def test_asarray_of_a_traced_value():
+    text = text_of(errors.LostGradientError, lambda: cp.grad(lambda x: np.sum(np.asarray(x)))(X))
+    assert "np.asarray() of a recorded value of shape (2, 3) would cut its gradient." in text
+    assert re.search(r"Where: test_errors\.py:\d+: text = ", text)
+    assert "Write instead: an np.* function applied to the value itself" in text
+
+
+def test_float_of_a_traced_value():
+    text = text_of(errors.LostGradientError, lambda: cp.grad(lambda x: float(x) * 2)(3.0))
+    assert "float() of a recorded value of shape () would cut its gradient." in text
+
+
+def test_item_of_a_traced_value():
+    text = text_of(errors.LostGradientError, lambda: cp.grad(lambda x: x.item() * 2)(3.0))
+    assert ".item() of a recorded value" in text
+
+
+def test_a_function_without_a_rule():
+    text = text_of(errors.MissingRuleError, lambda: cp.grad(lambda x: np.sum(np.fft.fft(x)))(X))
+    assert "np.fft.fft has no derivative here." in text
+    assert "a gradient is never lost silently" in text
+    assert "@cp.primitive" in text
+
+
+def test_a_ufunc_without_a_rule():
+    text = text_of(errors.MissingRuleError, lambda: cp.grad(lambda x: np.sum(np.spacing(x)))(X))
+    assert "np.spacing has no derivative here." in text
+
+
+def test_an_argument_without_a_rule():
+    text = text_of(errors.MissingRuleError, lambda: cp.grad(lambda x: np.sum(x, initial=3.0))(X))
+    assert "np.sum(…, initial=3.0) has no derivative here." in text
+    assert "without initial=" in text
+
+
+def test_a_ufunc_option_without_a_rule():
+    text = text_of(
+        errors.MissingRuleError, lambda: cp.grad(lambda x: np.sum(np.exp(x, where=X > 1)))(X)
+    )
+    assert "np.exp(…, where=…) has no derivative here." in text
+    assert "np.where(condition, np.exp(…), …)" in text
+
+
+def test_out_into_a_plain_array():
+    text = text_of(
+        errors.LostGradientError, lambda: cp.grad(lambda x: np.sum(np.exp(x, out=X.copy())))(X)
+    )
+    assert "exp(…, out=…) would write a recorded value into a plain array." in text
+    assert "y = np.exp(…), without out=." in text
+
+
+def test_writing_into_a_plain_array():
+    def f(x):
+        B = np.zeros((2, 3))
+        B[:] = x
+        return np.sum(B)
+
+    text = text_of(errors.LostGradientError, lambda: cp.grad(f)(X))
+    assert "would cut its gradient" in text
+    assert "B[:] = x" in text
+
+
+def test_result_that_is_no_scalar():
+    text = text_of(errors.ShapeError, lambda: cp.grad(lambda x: x * 2)(X))
+    assert "The value to differentiate has shape (2, 3); a derivative starts at a scalar." in text
+    assert "np.sum(y)" in text
+
+
+def test_result_that_depends_on_nothing():
+    text = text_of(errors.ShapeError, lambda: cp.grad(lambda x: "done")(X))
+    assert "<lambda> returned str of shape (), which depends on no argument." in text
+
+
+def test_gradient_with_respect_to_integers():
+    text = text_of(errors.DTypeError, lambda: cp.grad(lambda n: np.sum(n * n))(np.array([1, 2])))
+    assert "Argument 1 of <lambda> is an array of int64; a derivative needs real numbers." in text
+    assert "x.astype(float)" in text
+
+
+@pytest.mark.parametrize("value", ["three", None, np.array(["a"]), {1, 2}])
+def test_gradient_with_respect_to_no_number(value):
+    assert "a derivative needs real numbers" in text_of(
+        errors.DTypeError, lambda: cp.grad(lambda n: n)(value)
+    )
+
+
+def test_masked_array():
+    masked = np.ma.array([1.0, 2.0, 3.0], mask=[0, 1, 0])
+    text = text_of(errors.DTypeError, lambda: cp.grad(lambda x: np.sum(x * masked))(X[0]))
+    assert "of a masked array cannot be recorded" in text
+
+
+def test_object_array():
+    odd = np.array([1.0, None, 3.0], dtype=object)
+    text = text_of(errors.DTypeError, lambda: cp.grad(lambda x: np.sum(x * odd))(X[0]))
+    assert "object" in text
+
+
+def test_argnums_out_of_range():
+    text = text_of(errors.ShapeError, lambda: cp.grad(lambda x: x, 2)(1.0))
+    assert "argnums is (2,); <lambda> was called with 1 positional arguments." in text
+
+
+def test_differentiating_a_result():
+    text = text_of(errors.DTypeError, lambda: cp.grad(np.sum(X)))
+    assert "cp.grad(f)(x), not cp.grad(f(x))." in text
+
+
+def test_backward_of_a_constant():
+    text = text_of(errors.OrderError, lambda: cp.Tensor(np.float64(3.0)).backward())
+    assert "depends on no recorded leaf" in text
+    assert "cp.tensor([1.0, 2.0])" in text
+
+
+def test_backward_with_a_wrong_dy():
+    x = cp.tensor(X)
+    text = text_of(errors.ShapeError, lambda: (x * 2).backward(np.ones(2)))
+    assert "dy has shape (2,), the value it belongs to has shape (2, 3)." in text
+
+
+def test_unknown_name():
+    d = cp.trace(lambda x: np.sum(x), X).backward()
+    text = text_of(errors.UnknownNameError, lambda: d["nothing"])
+    assert "'nothing'" in text
+    assert "one of ['x']" in text
+
+
+def test_backward_through_what_was_let_go():
+    kept = []
+
+    def f(x):
+        y = x * x
+        kept.append(y)
+        return np.sum(y)
+
+    cp.grad(f)(X)
+    text = text_of(errors.OrderError, lambda: np.sum(kept[0]).backward())
+    assert "through a record that was let go" in text
+    assert "cp.vjp" in text
+
+
+def test_large_constant_in_source():
+    data = np.ones((100, 100))
+    text = text_of(errors.ClearpropError, lambda: cp.source(lambda x: np.sum(x * data), 2.0))
+    assert "an array of shape (100, 100) that is not an argument" in text
+    assert "def f(x, data)" in text
+
+
+def test_a_rule_that_asks_for_what_is_not_there():
+    @cp.primitive
+    def double(x):
+        return 2 * x
+
+    def register():
+        @double.vjp("x")
+        def _(dy, z):
+            return 2 * dy
+
+    text = text_of(errors.ClearpropError, register)
+    assert "A rule of double asks for 'z'." in text
+    assert "one of ['dy', 'y', 'x', 'x_shape']" in text
+
+
+def test_an_operand_without_a_rule():
+    @cp.primitive
+    def scaled(x, factor):
+        return x * factor
+
+    scaled.vjp("x")(lambda dy, factor: dy * factor)
+    text = text_of(errors.MissingRuleError, lambda: cp.grad(lambda k: scaled(2.0, k))(3.0))
+    assert "scaled has no derivative with respect to its operand 2." in text
+    assert "@scaled.vjp('factor')" in text
+    assert cp.grad(lambda x: scaled(x, 3.0))(2.0) == 3.0

@@ -1,0 +1,143 @@
+"""Assignment and views, as NumPy means them: every write is a new version."""
+
+import numpy as np
+import pytest
+
+import clearprop as cp
+
+X = np.random.default_rng(0).normal(size=(3, 4))
+
+
+def in_place_functions():
+    def assign_element(x):
+        y = np.exp(x)
+        y[0, 1] = x[1, 1] * 3
+        return y
+
+    def assign_mask(x):
+        y = x.copy()
+        y[x <= 0] = 0
+        return y * x
+
+    def scale_mask(x):
+        y = x * 1.0
+        y[y > 0] *= 2 + x[0, 0]
+        return y
+
+    def add_to_row(x):
+        y = x * x
+        y[1] += x[0]
+        y[:, 2] -= 1.5 * x[:, 0]
+        return y
+
+    def augmented(x):
+        y = np.sin(x)
+        z = y  # the same array
+        y += x
+        y *= 2
+        y /= 3 + x * x
+        return z * y
+
+    def numbers_are_replaced(x):
+        total = x[0, 0]
+        start = total
+        total += x[1, 1]
+        return x * total * start
+
+    def write_through_view(x):
+        y = x * 1.0
+        row = y[1]
+        row[:2] = x[0, :2] ** 2
+        row += 1.0
+        return y * y
+
+    def write_to_base_shows_in_view(x):
+        y = x * 1.0
+        view = y.T[1:]
+        y[0] = x[2] * 5
+        return view * view
+
+    def view_of_view(x):
+        y = x * 1.0
+        flat = y.reshape(-1)
+        part = flat[2:9][::2]
+        part *= x[0]
+        return y + flat[0]
+
+    def fancy_duplicates_last_wins(x):
+        y = x * 1.0
+        y[[0, 0, 2]] = x * 2
+        return y * x
+
+    def out_argument(x):
+        y = x * 1.0
+        np.multiply(y, x, out=y)
+        np.sum(x, axis=0, out=y[0])
+        return y
+
+    def zeros_like_filled(x):
+        y = np.zeros_like(x)
+        for i in range(3):
+            y[i] = x[i] * i + y[i - 1]
+        return y
+
+    def overwritten_input(x):
+        before = x * x
+        x[0] = 0
+        return before + x
+
+    return [f for f in locals().values() if callable(f)]
+
+
+FUNCTIONS = in_place_functions()
+each = pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
+
+
+@each
+def test_value_is_numpys(f):
+    np.testing.assert_array_equal(cp.trace(f, X.copy()).output, f(X.copy()))
+
+
+@each
+def test_derivative_is_right(f):
+    # f writes into what it is given, so each call gets a copy
+    assert cp.check(lambda x: f(x * 1.0), X).ok
+    before = X.copy()
+    cp.grad(lambda x: np.sum(f(x)))(X)
+    np.testing.assert_array_equal(X, before)
+
+
+@each
+def test_second_derivative_is_right(f):
+    gradient = cp.grad(lambda x: np.sum(np.sin(f(x * 1.0))))
+    assert cp.check(gradient, X).ok
+
+
+def test_what_was_recorded_before_a_write_stays_right():
+    def f(x):
+        y = x * 1.0
+        a = np.sum(y * y)
+        y[0] = 100.0
+        return a
+
+    np.testing.assert_allclose(cp.grad(f)(X), 2 * X)
+
+
+def test_in_place_cannot_change_the_shape():
+    with pytest.raises(cp.errors.ShapeError, match=r"shape \(3, 4\) to an array of shape \(4,\)"):
+        cp.grad(lambda x: _grow(x[0] * 1.0, x))(X)
+
+
+def _grow(row, x):
+    row += x
+    return np.sum(row)
+
+
+def test_a_float_does_not_fit_into_integers():
+    def f(x):
+        y = np.zeros_like(x, dtype=int)
+        y[0, 0] = x[0, 0]
+        return np.sum(y)
+
+    with pytest.raises(cp.errors.LostGradientError, match="array of int64"):
+        cp.grad(f)(X)
