@@ -123,6 +123,37 @@ def test_what_was_recorded_before_a_write_stays_right():
     np.testing.assert_allclose(cp.grad(f)(X), 2 * X)
 
 
+def test_a_plain_buffer_that_is_filled_again_and_again():
+    def f(x):
+        buffer, total = np.zeros(4), 0.0
+        for i in range(3):
+            buffer[:] = i
+            total = total + np.sum(x[i] * buffer)
+        return total
+
+    np.testing.assert_array_equal(cp.grad(f)(X), np.repeat([[0.0], [1.0], [2.0]], 4, axis=1))
+    np.testing.assert_array_equal(
+        cp.trace(f, X).backward()["x"], np.repeat([[0.0], [1.0], [2.0]], 4, axis=1)
+    )
+
+
+def test_writing_to_arguments_and_results_after_the_call():
+    x = X.copy()
+    y, pullback = cp.vjp(lambda x: np.exp(x) * x, x)
+    expected = pullback(np.ones((3, 4)))[0]
+    x[:] = 0
+    y[:] = 0
+    np.testing.assert_array_equal(pullback(np.ones((3, 4)))[0], expected)
+
+
+def test_writing_to_what_a_graph_gave():
+    g = cp.trace(lambda x: np.sum(np.exp(x)), X)
+    expected = g.backward()["x"]
+    g["x"][:] = 0
+    g.backward()["x"][:] = 0
+    np.testing.assert_array_equal(g.backward()["x"], expected)
+
+
 def test_in_place_cannot_change_the_shape():
     with pytest.raises(cp.errors.ShapeError, match=r"shape \(3, 4\) to an array of shape \(4,\)"):
         cp.grad(lambda x: _grow(x[0] * 1.0, x))(X)

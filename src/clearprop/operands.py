@@ -39,6 +39,11 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
     return array
 
 
+def frozen(value: Any) -> Any:
+    """Give an array that nobody else writes to: what is kept must stay as it was."""
+    return value.copy() if isinstance(value, np.ndarray) and value.flags.writeable else value
+
+
 def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:
     """Refuse arrays of anything but numbers."""
     for value in values:

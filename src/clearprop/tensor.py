@@ -15,7 +15,7 @@ from clearprop import protocols
 from clearprop.array_face import ArrayFace
 from clearprop.errors import LostGradientError, MissingRuleError, OrderError, ShapeError
 from clearprop.graph import Leaf, Node, Tape
-from clearprop.operands import PLAIN, plain_operand, refuse_objects
+from clearprop.operands import PLAIN, frozen, plain_operand, refuse_objects
 from clearprop.places import current_line, here
 from clearprop.primitive import Primitive
 from clearprop.rules import indexing, shape
@@ -27,7 +27,7 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
     values = []
     inputs: list[Node | None] = []
     tape: Tape | None = None
-    active = 0
+    active = plain = 0
     bit = 1
     for given in operands:
         operand, kind = given, type(given)
@@ -48,6 +48,8 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
         else:
             values.append(operand)
             inputs.append(None)
+            if kind is np.ndarray:
+                plain |= bit
         bit <<= 1
     try:
         y = primitive.implementation(*values, **attributes)
@@ -59,10 +61,10 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
     if tape is None and not active:
         return tuple(map(Tensor, y)) if primitive.outputs > 1 else Tensor(y)
     if tape is None:
-        node = _lean_node(primitive, active, inputs, values, attributes, y)
+        node = _lean_node(primitive, active, plain, inputs, values, attributes, y)
     else:
         shape, dtype = ((), None) if primitive.outputs > 1 else (y.shape, y.dtype)
-        kept = tuple(values)
+        kept = tuple(frozen(v) if plain >> i & 1 else v for i, v in enumerate(values))
         node = Node(primitive, tuple(inputs), kept, attributes, y, shape, dtype, bool(active), tape)
         node.place = here(2)
     if primitive.outputs > 1:
@@ -77,6 +79,7 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
 def _lean_node(
     primitive: Primitive,
     active: int,
+    plain: int,
     inputs: list[Node | None],
     values: list[Any],
     attributes: dict[str, Any],
@@ -85,7 +88,12 @@ def _lean_node(
     """Make a node that keeps only what the rules of its active operands ask for."""
     positions, output, shapes = primitive.kept(active, len(values))
     kept = tuple(
-        v if i in positions or (i in shapes and inputs[i] is None) else None
+        (frozen(v) if plain >> i & 1 else v)
+        if i in positions
+        # of which only the shape is needed, and no node on the record knows it
+        else v
+        if i in shapes and inputs[i] is None
+        else None
         for i, v in enumerate(values)
     )
     sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))

@@ -13,6 +13,7 @@ import numpy as np
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.graph import Node, Tape
 from clearprop.leaves import leaf, seed
+from clearprop.operands import frozen
 from clearprop.places import Line, call_user_function, current_line, line_of, name_of
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
@@ -78,7 +79,7 @@ def _recordable(value: Any) -> Any:
     if type(value) in (float, int):
         return np.float64(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fciub":
-        return value
+        return frozen(value)
     return None
 
 
@@ -119,7 +120,7 @@ class Graph:
     @property
     def output(self) -> Any:
         """The result of the function, as plain arrays."""
-        return tree_map(lambda p: p.value if isinstance(p, Tensor) else p, self._output)
+        return tree_map(lambda p: frozen(p.value) if isinstance(p, Tensor) else p, self._output)
 
     @property
     def outputs(self) -> list[Node]:
@@ -178,7 +179,7 @@ class Graph:
 
     def __getitem__(self, name: str) -> Any:
         """Give the value of an argument or variable."""
-        return self.find(name).value
+        return frozen(self.find(name).value)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes)

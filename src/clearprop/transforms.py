@@ -17,6 +17,7 @@ import numpy as np
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.graph import next_index
 from clearprop.leaves import leaf, real, seed
+from clearprop.operands import frozen
 from clearprop.places import call_user_function, current_line
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
@@ -125,13 +126,14 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     """
     _check_callable(f)
     numbers = tuple(range(len(args)))
-    start, leaves = _make_leaves(f, args, numbers)
+    # Between here and the pullback the caller may write to the arguments and to the result.
+    start, leaves = _make_leaves(f, tree_map(frozen, args), numbers)
     y = call_user_function(f, *leaves)
 
     def pullback(dy: Any) -> tuple[Any, ...]:
         return tuple(_pull_back(start, leaves, y, dy))
 
-    return tree_map(lambda part: _outside(part, start), y), pullback
+    return tree_map(lambda part: frozen(_outside(part, start)), y), pullback
 
 
 def _make_leaves(f: Function, args: Any, numbers: tuple[int, ...]) -> tuple[int, list[Any]]:
