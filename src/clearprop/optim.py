@@ -45,8 +45,8 @@ def sgd(params: Any, grads: Any, lr: Any) -> Any:
     {'W': array([0., 3.])}
     """
     _check(params, grads)
-    if isinstance(lr, np.number):
-        lr = float(lr)  # a NumPy float64 would turn float32 parameters into float64
+    if isinstance(lr, np.number | np.ndarray):
+        lr = lr.item()  # a NumPy float64 would turn float32 parameters into float64
     return tree_map(lambda p, g: p - lr * g, params, grads)
 
 

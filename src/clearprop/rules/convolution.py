@@ -126,12 +126,16 @@ def _how(stride, padding, dilation, groups):
 )
 def window_argmax(x, *, size, stride, padding):
     """Give the flat position in its image of the first largest element of each window."""
-    N, C, _H, W = x.shape
+    N, C, H, W = x.shape
     (ph, pw), (sh, sw) = padding, stride
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=-np.inf)
     seen = windows(padded, size, stride, (0, 0), (1, 1))
     oh, ow = seen.shape[2:4]
     u, v = np.divmod(seen.reshape(N, C, oh, ow, -1).argmax(-1), size[1])
-    rows = np.arange(oh)[:, None] * sh + u - ph
-    columns = np.arange(ow) * sw + v - pw
+    top, left = np.arange(oh)[:, None] * sh - ph, np.arange(ow) * sw - pw
+    rows, columns = top + u, left + v
+    if ph or pw:  # where all elements are -inf the padding came first: take the first element
+        outside = (rows < 0) | (rows >= H) | (columns < 0) | (columns >= W)
+        rows = np.where(outside, np.maximum(top, 0), rows)
+        columns = np.where(outside, np.maximum(left, 0), columns)
     return rows * W + columns

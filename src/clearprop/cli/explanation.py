@@ -1,0 +1,17 @@
+"""How a command says what was wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from clearprop.errors import ClearpropError
+
+
+def explain(error: ClearpropError) -> None:
+    """Print an error as one paragraph on stderr, in red up to its first colon on a terminal."""
+    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    label = typer.style("error:", fg="red", bold=True) if coloured else "error:"
+    typer.echo(f"{label} {error}", err=True)

@@ -1,0 +1,75 @@
+"""In which column each box stands: as far left as what it is computed from allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from clearprop.draw.model import Arrow, Box, Model
+
+_NEAR = 4  # an argument first used further right stands beside its use, not at the left edge
+_FAR = 12  # a line past more columns than this is cut, and both ends say where it goes on
+
+
+def assign_columns(model: Model) -> tuple[Model, list[int]]:
+    """Give each box its column (longest path from the left); cut lines that would be too long.
+
+    Returns
+    -------
+    Model
+        With a reference at both ends of every line that was cut.
+    list of int
+        The column of each of its boxes.
+    """
+    column = _columns(model)
+    kept = [arrow for arrow in model.arrows if column[arrow.target] - column[arrow.source] <= _FAR]
+    if len(kept) == len(model.arrows):
+        return model, column
+    shown = replace(model, boxes=list(model.boxes), arrows=kept)
+    far: dict[tuple[int, int], list[Arrow]] = {}
+    for arrow in model.arrows:
+        if column[arrow.target] - column[arrow.source] > _FAR:
+            far.setdefault((arrow.source, arrow.output), []).append(arrow)
+    into = {arrow.target: arrow for arrow in model.arrows}
+    for (source, output), arrows in far.items():
+        places = [_name(model.boxes[arrow.target]) for arrow in arrows[:3]]
+        more = f" and {len(arrows) - 3} more" if len(arrows) > 3 else ""
+        to = shown.add(Box("reference", f"to {', '.join(places)}{more}", inputs=[2]))
+        first = arrows[0]
+        shown.arrows.append(Arrow(source, to, 0, output, first.name, first.value))
+        column.append(column[source] + 1)
+        for arrow in arrows:
+            here = shown.add(Box("reference", _origin(model, arrow, into)))
+            shown.arrows.append(replace(arrow, source=here, output=0, name=""))
+            column.append(column[arrow.target] - 1)
+            target = shown.boxes[arrow.target]
+            inputs = [1 if i == arrow.operand else n for i, n in enumerate(target.inputs)]
+            shown.boxes[arrow.target] = replace(target, inputs=inputs)
+    return shown, column
+
+
+def _columns(model: Model) -> list[int]:
+    arriving: list[list[int]] = [[] for _ in model.boxes]
+    leaving: list[list[int]] = [[] for _ in model.boxes]
+    for arrow in model.arrows:
+        arriving[arrow.target].append(arrow.source)
+        leaving[arrow.source].append(arrow.target)
+    column = [0] * len(model.boxes)
+    for box, sources in enumerate(arriving):
+        column[box] = max((column[source] + 1 for source in sources), default=0)
+    for box, kind in enumerate(b.kind for b in model.boxes):
+        if kind in ("argument", "constant") and leaving[box]:
+            first = min(column[target] for target in leaving[box]) - 1
+            if kind == "constant" or first >= _NEAR:
+                column[box] = first
+    return column
+
+
+def _name(box: Box) -> str:
+    return f"({box.number})" if box.number else box.text
+
+
+def _origin(model: Model, arrow: Arrow, into: dict[int, Arrow]) -> str:
+    """Say where a line that was cut comes from; ``into`` finds the arrow into a junction."""
+    while model.boxes[arrow.source].kind == "junction":
+        arrow = into[arrow.source]
+    return f"{arrow.name} {_name(model.boxes[arrow.source])}".strip()

@@ -1,0 +1,133 @@
+"""Where everything stands in the picture, in pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from clearprop.draw.grid import Grid, make_grid
+from clearprop.draw.layering import assign_columns
+from clearprop.draw.metrics import edge, exits, ports
+from clearprop.draw.model import Model
+from clearprop.draw.ordering import order
+from clearprop.draw.placement import heights
+
+_GAP, _STEEP = 20.0, 70.0  # between two ranks: at least, and at most, where lines are steep
+_HEAD = 9.0  # the last piece of an arrow is level, and carries its head
+
+
+@dataclass(frozen=True)
+class Place:
+    """A rectangle with its anchor: the middle of a box, or the line that a label belongs to."""
+
+    x: float
+    y: float
+    width: float
+    above: float
+    below: float
+
+    @property
+    def left(self) -> float:
+        """Its left side."""
+        return self.x - self.width / 2
+
+    @property
+    def right(self) -> float:
+        """Its right side."""
+        return self.x + self.width / 2
+
+    @property
+    def top(self) -> float:
+        """Its upper side."""
+        return self.y - self.above
+
+    @property
+    def bottom(self) -> float:
+        """Its lower side."""
+        return self.y + self.below
+
+
+@dataclass(frozen=True)
+class Route:
+    """The way of an arrow: level pieces, with a curve from the end of each to the next.
+
+    Attributes
+    ----------
+    pieces : list of (x from, x to, y)
+    label : Place or None
+        Where its value and its derivative stand.
+    """
+
+    pieces: list[tuple[float, float, float]]
+    label: Place | None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A model with its places."""
+
+    model: Model
+    boxes: list[Place]
+    routes: list[Route]
+    width: float
+    height: float
+
+
+def make_layout(model: Model) -> Layout:
+    """Place the boxes of a model from left to right, and lead its arrows around them."""
+    model, column = assign_columns(model)
+    grid = make_grid(model, column)
+    order(grid)
+    y = heights(grid)
+    top = min((y[i] - grid.extent[i][1] for i in range(len(y))), default=0.0)
+    y = [v - top for v in y]
+    bottom = max((y[i] + grid.extent[i][2] for i in range(len(y))), default=0.0)
+    sides = _sides(grid, y)
+    boxes = [_place(model, grid, sides, y, i) for i in range(len(model.boxes))]
+    routes = []
+    for arrow, chain in zip(model.arrows, grid.chains, strict=True):
+        source, target = model.boxes[arrow.source], model.boxes[arrow.target]
+        a, b = boxes[arrow.source], boxes[arrow.target]
+        from_y, to_y = exits(source)[arrow.output], ports(target)[arrow.operand]
+        start = a.x + edge(source, from_y)
+        end = b.x - edge(target, to_y)
+        pieces = [(start, sides[grid.rank[arrow.source]][1], a.y + from_y)]
+        pieces += [(*sides[grid.rank[item]], y[item]) for item in chain]
+        pieces.append((sides[grid.rank[arrow.target]][0] - _HEAD, end, b.y + to_y))
+        label = None
+        if arrow.value is not None:
+            left, right = sides[grid.rank[chain[0]]]
+            label = Place((left + right) / 2, y[chain[0]], *grid.extent[chain[0]])
+        routes.append(Route(pieces, label))
+    return Layout(model, boxes, routes, sides[-1][1] if sides else 0.0, bottom)
+
+
+def _sides(grid: Grid, y: list[float]) -> list[tuple[float, float]]:
+    """Give the left and the right side of each rank; steep lines get more room before it."""
+    sides: list[tuple[float, float]] = []
+    x = 0.0
+    for rank in grid.ranks:
+        width = max(grid.extent[item][0] for item in rank)
+        steps = [
+            abs(y[item] + here - y[other] - there)
+            for item in rank
+            for other, here, there, _ in grid.left[item]
+        ]
+        if sides:
+            x += min(_GAP + 0.22 * max(steps, default=0.0), _STEEP) + _HEAD
+        sides.append((x, x + width))
+        x += width
+    return sides
+
+
+def _place(
+    model: Model, grid: Grid, sides: list[tuple[float, float]], y: list[float], i: int
+) -> Place:
+    """Place a box in its rank: where arrows only leave it, at the right side, and so on."""
+    left, right = sides[grid.rank[i]]
+    width = grid.extent[i][0]
+    x = (left + right) / 2
+    if not grid.left[i]:
+        x = right - width / 2
+    elif not grid.right[i]:
+        x = left + width / 2
+    return Place(x, y[i], *grid.extent[i])

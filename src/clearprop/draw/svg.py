@@ -1,0 +1,144 @@
+"""The picture as one SVG that stands alone: no script, no font, no file beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clearprop.draw.building import make_model
+from clearprop.draw.ink import Ink, escape
+from clearprop.draw.layout import Layout, Place, Route, make_layout
+from clearprop.draw.legend import legend
+from clearprop.draw.metrics import (
+    ABOVE,
+    LINE,
+    RETURN,
+    box_lines,
+    half_height,
+    outline_width,
+    text_below,
+)
+from clearprop.draw.model import Arrow, Box
+from clearprop.draw.theme import CLASS, style
+from clearprop.draw.words import in_words
+
+if TYPE_CHECKING:
+    from clearprop.tracing import Gradients, Graph
+
+_MARGIN = 16.0
+
+
+def svg(graph: Graph, gradients: Gradients | None = None) -> str:
+    """Draw a graph: values above the arrows going right, derivatives below going left.
+
+    Parameters
+    ----------
+    graph : Graph
+        What `clearprop.trace` gives.
+    gradients : Gradients, optional
+        What ``graph.backward()`` gives; without them the picture says that derivatives are not
+        computed.
+
+    Returns
+    -------
+    str
+        An SVG document. The arrow below each line carries the derivative that this very arrow
+        passes back; where several paths meet, in an argument or at a dot, stands their sum.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> from clearprop.draw import svg
+    >>> g = cp.trace(lambda x, y: x * y, 10.0, 5.0)
+    >>> picture = svg(g, g.backward(1.3))
+    >>> picture[:4], ">6.5<" in picture, ">13<" in picture
+    ('<svg', True, True)
+    """
+    return draw(make_layout(make_model(graph, gradients)))
+
+
+def draw(layout: Layout) -> str:
+    """Write a layout as SVG."""
+    ink = Ink()
+    for arrow, route in zip(layout.model.arrows, layout.routes, strict=True):
+        _arrow(ink, arrow, route)
+    for box, place in zip(layout.model.boxes, layout.boxes, strict=True):
+        _box(ink, box, place)
+    below = layout.height + (2 * LINE if layout.model.boxes else 0)
+    width, height = legend(ink, layout.model, below)
+    width = max(width, layout.width) + 2 * _MARGIN
+    height += below + 2 * _MARGIN
+    w, h = f"{width:.0f}", f"{height:.0f}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{CLASS}" role="img" width="{w}" '
+        f'height="{h}" viewBox="0 0 {w} {h}">'
+        f"<title>Graph of {escape(layout.model.name)}</title>"
+        f"<desc>{escape(in_words(layout.model))}</desc>"
+        f"<style>{style()}</style>"
+        f'<rect class="paper" width="{w}" height="{h}"/>'
+        f'<g transform="translate({_MARGIN:.0f} {_MARGIN:.0f})">{ink}</g></svg>\n'
+    )
+
+
+def _arrow(ink: Ink, arrow: Arrow, route: Route) -> None:
+    label = route.label
+    with ink.group(_hint(arrow)):
+        ink.path("line", route.pieces)
+        _, x, y = route.pieces[-1]
+        ink.head("head", x, y, 1)
+        if arrow.value is None or label is None:
+            return
+        bottom = label.y - ABOVE
+        ink.shown(arrow.value, label.x, bottom - LINE * len(arrow.value.rows))
+        if arrow.name:
+            baseline = label.top + LINE - 4
+            ink.text(arrow.name, label.x, baseline, "name")
+        derivative = arrow.derivative
+        if derivative is None or derivative.shown is None:
+            return
+        if derivative.state == "computed":
+            back = label.y + RETURN
+            ink.path("back", [(label.left + 8, label.right - 1, back)])
+            ink.head("backhead", label.left + 1, back, -1)
+        look = "muted small" if derivative.state == "no derivative" else "derivative"
+        ink.shown(derivative.shown, label.x, label.y + text_below(derivative), look)
+
+
+def _hint(arrow: Arrow) -> str:
+    if arrow.value is None:
+        return ""
+    name = f"{arrow.name} = " if arrow.name else ""
+    back = f"; derivative: {arrow.derivative.line}" if arrow.derivative is not None else ""
+    return f"{name}{arrow.value.line}{back}"
+
+
+def _box(ink: Ink, box: Box, place: Place) -> None:
+    half = half_height(box)
+    width = outline_width(box)
+    with ink.group(box.hint):
+        match box.kind:
+            case "junction":
+                ink.dot(place.x, place.y)
+            case "operation":
+                ink.rectangle("box operation", place.x, place.y, width, 2 * half, 18)
+                ink.text(box.text, place.x, place.y + 4.5)
+                ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
+                if box.caption:
+                    ink.text(box.caption, place.x, place.y + half + 12, "small muted")
+            case "argument" | "output":
+                _lines(ink, box, place, width, half)
+            case _:
+                look = "constant" if box.kind == "constant" else "tag"
+                ink.rectangle(look, place.x, place.y, width, 2 * half, 3)
+                ink.text(box.text, place.x, place.y + 4, "small")
+
+
+def _lines(ink: Ink, box: Box, place: Place, width: float, half: float) -> None:
+    ink.rectangle(f"box {box.kind}", place.x, place.y, width, 2 * half, 4)
+    if box.kind == "output":
+        ink.rectangle("double", place.x, place.y, width - 6, 2 * half - 6, 2)
+    lines = box_lines(box)
+    for i, text in enumerate(lines):
+        look = "name" if i == 0 else ""
+        if box.derivative is not None and i == len(lines) - 1:
+            look = "derivative"
+        ink.text(text, place.x, place.y - half + 6 + LINE * (i + 1) - 4, look)

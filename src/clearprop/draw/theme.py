@@ -1,0 +1,80 @@
+"""The colours and fonts of a picture, in light, in dark and on paper.
+
+Blue goes forward, orange backward: a pair that colour-blind readers can tell apart. Direction,
+dashes and position (above or below the line) say the same without colour.
+"""
+
+from __future__ import annotations
+
+#: What is coloured, in light and in dark. Paper is light, whatever the screen is.
+LIGHT = {
+    "paper": "#ffffff",
+    "ink": "#1b1f24",
+    "muted": "#59616b",
+    "forward": "#0b57b7",
+    "backward": "#a84300",
+    "node": "#e8f1fc",
+    "leaf": "#f3f4f6",
+}
+DARK = {
+    "paper": "#14181d",
+    "ink": "#e8ebef",
+    "muted": "#a3acb8",
+    "forward": "#7db8ff",
+    "backward": "#ffab61",
+    "node": "#1d2f47",
+    "leaf": "#242a32",
+}
+
+#: The class on the picture: a style sheet inside a page concerns the whole page.
+CLASS = "clearprop-graph"
+
+
+def style() -> str:
+    """Write the style sheet that goes into the picture."""
+    fixed = [
+        "text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',"
+        "Arial,sans-serif;font-variant-numeric:tabular-nums;text-anchor:middle;stroke:none}",
+        ".end{text-anchor:end}",
+        ".start{text-anchor:start}",
+        ".name{font-weight:600}",
+        ".small{font-size:11px}",
+        ".line,.back,.bracket,.double{fill:none}",
+        ".line{stroke-width:1.6}",
+        ".back{stroke-width:1.3;stroke-dasharray:4 2.5}",
+        ".bracket,.double{stroke-width:1}",
+        ".box{stroke-width:1.4}",
+        ".tag,.constant{stroke-width:1}",
+        ".tag{stroke-dasharray:2 2}",
+    ]
+    dark = "".join(_rules(_coloured(DARK)))
+    rules = [*_rules(fixed), *_rules(_coloured(LIGHT))]
+    return f"{''.join(rules)}@media screen and (prefers-color-scheme:dark){{{dark}}}"
+
+
+def _coloured(colours: dict[str, str]) -> list[str]:
+    c = colours
+    return [
+        f".paper{{fill:{c['paper']}}}",
+        f"text{{fill:{c['ink']}}}",
+        f".muted{{fill:{c['muted']}}}",
+        f".line{{stroke:{c['forward']}}}",
+        f".head,.dot{{fill:{c['forward']}}}",
+        f".back{{stroke:{c['backward']}}}",
+        f".backhead,.derivative{{fill:{c['backward']}}}",
+        f".bracket{{stroke:{c['muted']}}}",
+        f".operation{{fill:{c['node']};stroke:{c['forward']}}}",
+        f".argument,.output{{fill:{c['leaf']};stroke:{c['ink']}}}",
+        f".double{{stroke:{c['ink']}}}",
+        f".tag,.constant{{fill:{c['paper']};stroke:{c['muted']}}}",
+    ]
+
+
+def _rules(rules: list[str]) -> list[str]:
+    """Keep each rule inside the picture."""
+    scoped = []
+    for rule in rules:
+        selectors, _, body = rule.partition("{")
+        within = ",".join(f".{CLASS} {selector}" for selector in selectors.split(","))
+        scoped.append(f"{within}{{{body}")
+    return scoped

@@ -1,0 +1,226 @@
+"""Layer: the textbook contract, ``forward`` and ``backward``, on the record of the engine.
+
+A layer is one pure method, ``compute``, in ordinary NumPy. ``forward`` records it and keeps the
+pullback; ``backward`` runs the pullback. No layer has a backward pass of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DTypeError, OrderError, ShapeError
+from clearprop.nn.checks import real_inputs
+from clearprop.places import current_line
+from clearprop.tensor import Tensor
+from clearprop.transforms import vjp
+
+
+class Layer:
+    """``y = forward(x)``, then ``dx = backward(dy)``: base of all layers, and of your own.
+
+    A subclass names its parameters and writes ``compute`` in ordinary NumPy; its backward pass
+    follows from that.
+
+    Attributes
+    ----------
+    parameters : tuple of str
+        Names of the attributes that are trained, such as ``("W", "b")``. After ``backward`` the
+        attribute ``dW`` holds the gradient of ``W``, in the shape and dtype of ``W``.
+    buffers : tuple of str
+        Names of the attributes that change in training without being trained, such as
+        ``running_mean``. They are replaced, never written into.
+
+    Raises
+    ------
+    OrderError
+        ``backward`` was called before ``forward``.
+    ShapeError
+        ``dy`` does not have the shape of ``y``, or an input does not fit the layer.
+    DTypeError
+        An input holds no real numbers.
+
+    Notes
+    -----
+    - Integers, booleans and Python numbers count as real numbers, in the dtype of the parameters
+      (or of the other input); ``float32`` stays ``float32``, forward and backward.
+    - Neither the inputs nor ``dy`` nor the parameters are written into. ``backward`` may be called
+      again: it assigns ``dW``, it does not add to it.
+    - ``forward`` keeps references, not copies: an input that is overwritten before ``backward``
+      changes the answer.
+    - NaN passes through, forward and backward.
+    - Called on a recorded value, inside ``cp.grad`` or ``cp.trace``, ``forward`` computes on that
+      record and returns a recorded value; the gradient then comes from there.
+
+    Source
+    ------
+    The layers of K. Saitoh, *Deep Learning from Scratch*, 2016, chapter 5.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> class Scale(nn.Layer):
+    ...     parameters = ("k",)
+    ...
+    ...     def __init__(self, k):
+    ...         self.k = k
+    ...
+    ...     def compute(self, x, k):
+    ...         return x * k
+    >>> layer = Scale(np.array([2.0, 3.0]))
+    >>> layer.forward(np.array([[1.0, 1.0], [4.0, 5.0]]))
+    array([[ 2.,  3.],
+           [ 8., 15.]])
+    >>> layer.backward(np.ones((2, 2)))
+    array([[2., 3.],
+           [2., 3.]])
+    >>> layer.dk
+    array([5., 6.])
+    """
+
+    parameters: tuple[str, ...] = ()
+    buffers: tuple[str, ...] = ()
+
+    _pullback: Callable[[Any], tuple[Any, ...]] | None = None
+    _shape: tuple[int, ...] = ()  # of the last y
+    _count = 1  # of inputs in the last forward
+
+    def compute(self, *arrays: Any, **options: Any) -> Any:
+        """Compute ``y`` from the inputs, the parameters and the buffers, in this order.
+
+        Pure: it changes nothing. A layer with buffers takes ``train`` as well, and returns
+        ``(y, seen)``: what ``advance`` needs to know of this call.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
+
+    def advance(self, buffers: tuple[Any, ...], seen: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give the buffers after a call in training. Pure."""
+        return buffers
+
+    def place(self, position: int) -> None:
+        """Hear one's position in a network. Most layers have no use for it."""
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        """Compute ``y``, and keep what ``backward`` needs.
+
+        Parameters
+        ----------
+        *inputs : array_like of real numbers
+            See the layer.
+
+        Returns
+        -------
+        ndarray or NumPy scalar
+        """
+        self._pullback = None  # where this call fails, the one before it must not answer
+        parameters, buffers = self.arrays(self.parameters), self.arrays(self.buffers)
+        inputs = real_inputs(inputs, parameters, type(self).__name__)
+        seen: tuple[Any, ...] = ()
+
+        def f(*arrays: Any) -> Any:
+            nonlocal seen
+            if not self.buffers:
+                return self.compute(*arrays, **options)
+            y, seen = self.compute(*arrays, *buffers, **options)
+            return y
+
+        if any(isinstance(array, Tensor) for array in (*inputs, *parameters)):
+            y = f(*inputs, *parameters)
+        else:
+            y, self._pullback = vjp(f, *inputs, *parameters)
+            self._shape, self._count = np.shape(y), len(inputs)
+        if options.get("train"):
+            self.remember(seen)
+        return y
+
+    def backward(self, dy: Any) -> Any:
+        """Compute ``dx`` from ``dy``, and leave the gradients of the parameters on the layer.
+
+        Parameters
+        ----------
+        dy : array_like, shape of y
+            The gradient that arrives, in units of loss per unit of ``y``.
+
+        Returns
+        -------
+        ndarray, shape of x, or a tuple of them
+            In units of loss per unit of ``x``; one for each input.
+
+        Raises
+        ------
+        OrderError
+            Before ``forward``.
+        ShapeError
+            If ``dy`` has another shape than ``y``.
+        DTypeError
+            If ``dy`` holds no real numbers.
+        """
+        name = type(self).__name__
+        if self._pullback is None:
+            raise OrderError(
+                f"{name}.backward was called before {name}.forward.",
+                where=current_line(1),
+                why="The backward pass comes from the record of the layer's own forward; a forward "
+                "inside cp.grad or cp.trace belongs to theirs.",
+                write="y = layer.forward(x); dx = layer.backward(dy)",
+            )
+        gradients = self._pullback(self._checked(dy))
+        self.keep(gradients[self._count :])
+        return gradients[0] if self._count == 1 else gradients[: self._count]
+
+    def _checked(self, dy: Any) -> Any:
+        name = type(self).__name__
+        dy = dy if isinstance(dy, Tensor) else np.asarray(dy)
+        if dy.shape != self._shape:
+            raise ShapeError(
+                f"{name}.backward: dy has shape {dy.shape}, y has shape {self._shape}.",
+                where=current_line(1),
+                why="dy holds one number for each element that forward returned.",
+                write=f"layer.backward(np.broadcast_to(dy, {self._shape}))"
+                if dy.size == 1
+                else f"dy of shape {self._shape}, the gradient of what this forward returned.",
+            )
+        if dy.dtype.kind not in "fiub":
+            raise DTypeError(
+                f"{name}.backward: dy is an array of {dy.dtype}.",
+                where=current_line(1),
+                why="A gradient holds real numbers.",
+                write="dy.real" if dy.dtype.kind == "c" else "dy.astype(float)",
+            )
+        return dy
+
+    # ---- where the arrays live: Sequential keeps them in its layers ------------------------
+
+    def arrays(self, names: Sequence[str]) -> tuple[Any, ...]:
+        """Give the arrays of these names."""
+        return tuple(getattr(self, name) for name in names)
+
+    def keep(self, gradients: Sequence[Any]) -> None:
+        """Keep the gradients of the parameters: ``dW`` for ``W``."""
+        for name, gradient in zip(self.parameters, gradients, strict=True):
+            setattr(self, f"d{name}", gradient)
+
+    def remember(self, seen: tuple[Any, ...]) -> None:
+        """Replace the buffers by those after a call in training; recorded values become plain."""
+        before = self.arrays(self.buffers)
+        after = self.advance(before, tuple(_plain(value) for value in seen))
+        for name, old, new in zip(self.buffers, before, after, strict=True):
+            setattr(self, name, np.asarray(new, dtype=old.dtype))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the record behind: a copy has parameters, and needs a forward of its own."""
+        return {key: value for key, value in vars(self).items() if key != "_pullback"}
+
+    def _options(self) -> str:
+        """Describe the layer, for its repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._options()})"
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Tensor) else value

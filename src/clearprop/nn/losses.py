@@ -1,0 +1,290 @@
+"""Losses: one number for a batch, the mean over its samples, in nats per sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clearprop.data.labels import as_class_indices
+from clearprop.nn.checks import between, real_inputs
+from clearprop.nn.layer import Layer
+from clearprop.nn.targets import binary_targets, class_targets
+from clearprop.rules.exponential import safe_log, sigmoid
+from clearprop.rules.loss import sigmoid_cross_entropy, softmax_cross_entropy
+from clearprop.rules.reduction import softmax
+from clearprop.tensor import Tensor
+
+_TINY = float(np.finfo(np.float32).tiny)  # 1 / eps stays finite in float32
+
+
+class Loss(Layer):
+    """``L = forward(x, t)``, then ``dx = backward()``: base of the losses.
+
+    A subclass says what it computes from ``x`` and the prepared labels, how labels are prepared
+    (``targets``) and which predictions are right (``hits``).
+    """
+
+    _scores: Any = None  # of the last forward
+
+    def compute(self, x: Any, *, t: Any) -> Any:
+        """Compute the loss from the predictions and the prepared labels."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
+
+    def targets(self, t: Any, x: Any) -> Any:
+        """Check the labels, and give them the shape and dtype in which ``compute`` takes them."""
+        return class_targets(t, x, type(self).__name__)
+
+    def hits(self, x: Any, t: Any) -> npt.NDArray[np.bool_]:
+        """Say of each sample whether its prediction is right: the highest score is its label's."""
+        classes = as_class_indices(t, x.shape, caller="accuracy")
+        return np.asarray(np.argmax(x, axis=-1) == classes)
+
+    def forward(self, x: Any, t: Any) -> Any:
+        """Compute the loss.
+
+        Parameters
+        ----------
+        x : ndarray
+            Scores or probabilities, see the layer.
+        t : array_like
+            Labels, see the layer. They are checked, and copied.
+
+        Returns
+        -------
+        NumPy scalar, in the dtype of x
+            The mean over the samples, in nats per sample.
+        """
+        self._pullback = None  # as in Layer.forward, should the labels be refused
+        (x,) = real_inputs((x,), (), type(self).__name__)
+        self._scores = None if isinstance(x, Tensor) else x  # a record is not kept alive
+        return super().forward(x, t=self.targets(t, x))
+
+    def backward(self, dy: Any = 1.0) -> Any:
+        """Compute ``dx``, in the shape of ``x``; ``dy`` is 1 where the loss is the end."""
+        return super().backward(dy)
+
+
+class CrossEntropy(Loss):
+    r"""``L = -1/N Σ_n Σ_j t[n,j] ln p[n,j]``, of probabilities; backward ``dp = -dL t / (N p)``.
+
+    Below ``eps`` the logarithm goes on as its tangent at ``eps``: ``ln p`` becomes
+    ``ln eps + (p - eps) / eps`` and ``1/p`` becomes ``1/eps``. So the loss at p = 0 is
+    ``1 - ln eps`` (17.12 for the default), the gradient there is finite, ``-1 / (N eps)``, and it
+    still is the derivative of the value that is returned. From ``eps`` to 1 nothing is changed.
+
+    For scores rather than probabilities, `SoftmaxWithLoss` is faster and exact.
+
+    Parameters
+    ----------
+    eps : float, default 1e-7
+
+    Forward
+    -------
+    x : ndarray, shape (N, C) or (C,)
+        Probabilities of C classes, as from `Softmax`. That they sum to 1 is not asked.
+    t : array_like, shape (N,) or (N, C), or for a single sample () or (C,)
+        Class numbers, one-hot rows, or rows of probabilities.
+
+    Raises
+    ------
+    LabelError
+        A label is fractional, NaN or out of range, or the shape of ``t`` does not fit.
+    ShapeError
+        The batch is empty, or ``x`` has another number of axes.
+    OptionError
+        ``eps`` is not between 0 and 1.
+    OrderError, DTypeError
+        As every layer, see `Layer`.
+
+    Source
+    ------
+    C. M. Bishop, *Pattern Recognition and Machine Learning*, 2006, equation (4.108).
+
+    Examples
+    --------
+    >>> from clearprop import nn
+    >>> loss = nn.CrossEntropy()
+    >>> print(round(float(loss.forward([[0.5, 0.5], [0.25, 0.75]], [0, 1])), 6))
+    0.490415
+    >>> print(loss.backward())
+    [[-1.         -0.        ]
+     [-0.         -0.66666667]]
+    """
+
+    def __init__(self, eps: float = 1e-7) -> None:
+        self.eps = between(eps, "eps", _TINY, 1.0, "CrossEntropy")
+
+    def compute(self, x: Any, *, t: Any) -> Any:
+        """``L = -1/N Σ t ln p``."""
+        return -np.mean(np.sum(t * safe_log(x, eps=self.eps), axis=-1))
+
+
+class SoftmaxWithLoss(Loss):
+    r"""``L = -1/N Σ_n Σ_j t[n,j] ln softmax(x[n])[j]``; backward ``dx = dL (y - t) / N``.
+
+    Of scores: softmax and cross-entropy in one, finite and exact for scores of any size. After
+    ``forward``, ``y`` holds the probabilities.
+
+    Forward
+    -------
+    x : ndarray, shape (N, C) or (C,)
+        Scores of C classes.
+    t : array_like, shape (N,) or (N, C), or for a single sample () or (C,)
+        Class numbers, one-hot rows, or rows of probabilities.
+
+    Raises
+    ------
+    LabelError
+        A label is fractional, NaN or out of range, or the shape of ``t`` does not fit.
+    ShapeError
+        The batch is empty, or ``x`` has another number of axes.
+    OrderError, DTypeError
+        As every layer, see `Layer`.
+
+    Source
+    ------
+    K. Saitoh, *Deep Learning from Scratch*, 2016, section 5.6.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> loss = nn.SoftmaxWithLoss()
+    >>> print(round(float(loss.forward([[2.0, 1.0, 0.0]], [0])), 6))
+    0.407606
+    >>> print(np.round(loss.y, 4), np.round(loss.backward(), 4))
+    [[0.6652 0.2447 0.09  ]] [[-0.3348  0.2447  0.09  ]]
+    >>> print(loss.forward([1e4, -1e4], 1), loss.backward())
+    20000.0 [ 1. -1.]
+    """
+
+    def compute(self, x: Any, *, t: Any) -> Any:
+        """``L = -1/N Σ t ln softmax(x)``."""
+        return np.mean(softmax_cross_entropy(x, t))
+
+    @property
+    def y(self) -> Any:
+        """The probabilities of the last forward; None before it."""
+        return None if self._scores is None else softmax(self._scores)
+
+
+class _Binary(Loss):
+    """What the losses of outputs between 0 and 1 share."""
+
+    _threshold = 0.5
+
+    def targets(self, t: Any, x: Any) -> Any:
+        return binary_targets(t, x, type(self).__name__)
+
+    def hits(self, x: Any, t: Any) -> npt.NDArray[np.bool_]:
+        """Say of each output whether it is on the side of its label."""
+        return np.asarray((x > self._threshold) == (binary_targets(t, x, "accuracy") > 0.5))
+
+
+class BinaryCrossEntropy(_Binary):
+    r"""``L = -1/N Σ (t ln p + (1 - t) ln(1 - p))``; backward ``dp = dL (p - t) / (N p (1 - p))``.
+
+    Of probabilities. Where p or 1 - p is below ``eps``, its logarithm goes on as the tangent at
+    ``eps`` (see `CrossEntropy`): the loss is finite at p = 0 and p = 1, and so is its gradient,
+    which still is the derivative of the value that is returned. In between nothing is changed.
+
+    For scores rather than probabilities, `SigmoidWithLoss` is exact.
+
+    Parameters
+    ----------
+    eps : float, default 1e-7
+
+    Forward
+    -------
+    x : ndarray, shape (N, J) or (N,)
+        Probabilities of J outputs that each are 0 or 1, as from `Sigmoid`. The loss is summed over
+        the outputs and is the mean over the samples. A single sample of J outputs is (1, J).
+    t : array_like, shape of x, or (N,) beside (N, 1)
+        0, 1, or the probability of 1.
+
+    Raises
+    ------
+    LabelError
+        A label is below 0, above 1 or NaN, or the shape of ``t`` does not fit.
+    ShapeError
+        The batch is empty, or ``x`` has more than two axes.
+    OptionError
+        ``eps`` is not between 0 and 1.
+    OrderError, DTypeError
+        As every layer, see `Layer`.
+
+    Source
+    ------
+    C. M. Bishop, *Pattern Recognition and Machine Learning*, 2006, equation (4.90).
+
+    Examples
+    --------
+    >>> from clearprop import nn
+    >>> loss = nn.BinaryCrossEntropy()
+    >>> print(round(float(loss.forward([0.5, 0.75], [1, 1])), 6), loss.backward())
+    0.490415 [-1.         -0.66666667]
+    """
+
+    def __init__(self, eps: float = 1e-7) -> None:
+        self.eps = between(eps, "eps", _TINY, 1.0, "BinaryCrossEntropy")
+
+    def compute(self, x: Any, *, t: Any) -> Any:
+        """``L = -1/N Σ (t ln p + (1 - t) ln(1 - p))``."""
+        gain = t * safe_log(x, eps=self.eps) + (1 - t) * safe_log(1 - x, eps=self.eps)
+        return -_sample_mean(gain)
+
+
+class SigmoidWithLoss(_Binary):
+    r"""``L = -1/N Σ (t ln σ(x) + (1 - t) ln(1 - σ(x)))``; backward ``dx = dL (σ(x) - t) / N``.
+
+    Of scores: sigmoid and binary cross-entropy in one, finite and exact for scores of any size.
+    After ``forward``, ``y`` holds the probabilities.
+
+    Forward
+    -------
+    x : ndarray, shape (N, J) or (N,)
+        Scores of J outputs that each are 0 or 1. The loss is summed over the outputs and is the
+        mean over the samples. A single sample of J outputs is (1, J).
+    t : array_like, shape of x, or (N,) beside (N, 1)
+        0, 1, or the probability of 1.
+
+    Raises
+    ------
+    LabelError
+        A label is below 0, above 1 or NaN, or the shape of ``t`` does not fit.
+    ShapeError
+        The batch is empty, or ``x`` has more than two axes.
+    OrderError, DTypeError
+        As every layer, see `Layer`.
+
+    Source
+    ------
+    C. M. Bishop, *Pattern Recognition and Machine Learning*, 2006, equations (4.90) and (4.91).
+
+    Examples
+    --------
+    >>> from clearprop import nn
+    >>> loss = nn.SigmoidWithLoss()
+    >>> print(loss.forward([0.0, -1e4], [1, 1]).round(4), loss.backward())
+    5000.3466 [-0.25 -0.5 ]
+    >>> print(loss.y)
+    [0.5 0. ]
+    """
+
+    _threshold = 0.0
+
+    def compute(self, x: Any, *, t: Any) -> Any:
+        """``L = 1/N Σ (max(x, 0) - x t + ln(1 + exp(-|x|)))``."""
+        return _sample_mean(sigmoid_cross_entropy(x, t))
+
+    @property
+    def y(self) -> Any:
+        """The probabilities of the last forward; None before it."""
+        return None if self._scores is None else sigmoid(self._scores)
+
+
+def _sample_mean(terms: Any) -> Any:
+    """Sum over the outputs, and take the mean over the samples."""
+    return np.mean(np.sum(terms, axis=-1) if terms.ndim == 2 else terms)

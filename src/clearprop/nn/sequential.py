@@ -1,0 +1,356 @@
+"""Networks that are one layer after the other, with the face of the textbook's TwoLayerNet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clearprop.errors import OrderError, ShapeError, UnknownNameError
+from clearprop.nn.checks import OptionError, real_inputs
+from clearprop.nn.elementary import Add, Mul
+from clearprop.nn.layer import Layer
+from clearprop.nn.losses import Loss
+from clearprop.nn.parameters import Arrays
+from clearprop.places import current_line
+from clearprop.tensor import Tensor
+from clearprop.transforms import value_and_grad
+
+Array = npt.NDArray[Any]
+
+
+class Sequential(Layer):
+    r"""``y = f_n(… f_2(f_1(x)))``, and with a loss layer ``L = loss(y, t)`` and its gradient.
+
+    A network is itself a layer, with ``forward`` and ``backward``, and may stand in another one.
+
+    Parameters
+    ----------
+    *layers : Layer
+        In the order of the forward pass; a `Sequential` among them is taken apart.
+    loss : Loss, optional
+        What ``loss``, ``gradient`` and ``accuracy`` need, such as `SoftmaxWithLoss`.
+
+    Attributes
+    ----------
+    layers : dict of str to Layer
+        By the names Affine1, ReLU1, Affine2, …
+    last_layer : Loss or None
+    params : dict of str to ndarray
+        W1, b1, gamma2, …, numbered by the layers that have parameters. The very arrays of the
+        layers: ``net.params["W1"] -= lr * grad["W1"]`` trains the network, and so does
+        ``net.params = new``.
+    state : dict of str to ndarray
+        What changes in training without being trained, such as ``BatchNorm1.running_mean`` and
+        ``Dropout1.key``. With ``params``, all that a run needs to go on.
+
+    Raises
+    ------
+    OptionError
+        There is no layer, a loss stands among the layers, a layer takes two inputs, or a layer
+        stands there twice.
+    OrderError
+        ``loss``, ``gradient`` or ``accuracy`` without a loss layer.
+    ShapeError, DTypeError, LabelError
+        From the layer that is concerned.
+
+    Source
+    ------
+    K. Saitoh, *Deep Learning from Scratch*, 2016, section 5.7.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> rng = np.random.default_rng(0)
+    >>> net = nn.Sequential(
+    ...     nn.Affine.initial(2, 8, seed=rng), nn.Tanh(), nn.Affine.initial(8, 2, seed=rng),
+    ...     loss=nn.SoftmaxWithLoss(),
+    ... )
+    >>> net
+    Sequential(
+      Affine1: Affine(2 → 8, float64)
+      Tanh1: Tanh()
+      Affine2: Affine(8 → 2, float64)
+      loss: SoftmaxWithLoss()
+    ) with 42 parameters
+    >>> x, t = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    >>> for _ in range(200):
+    ...     grad = net.gradient(x, t)
+    ...     for key in net.params:
+    ...         net.params[key] -= 1.0 * grad[key]
+    >>> net.accuracy(x, t)
+    1.0
+    """
+
+    def __init__(self, *layers: Layer, loss: Loss | None = None) -> None:
+        flat = _taken_apart(layers)
+        _check_layers(flat, loss)
+        self.layers: dict[str, Layer] = {}
+        self.last_layer = loss
+        self._parameters: dict[str, tuple[Layer, str]] = {}
+        self._buffers: dict[str, tuple[Layer, str]] = {}
+        number = 0
+        for position, layer in enumerate(flat):
+            kind = type(layer).__name__
+            name = f"{kind}{1 + sum(type(other) is type(layer) for other in flat[:position])}"
+            self.layers[name] = layer
+            layer.place(position)
+            number += bool(layer.parameters)
+            for key in layer.parameters:
+                self._parameters[f"{key}{number}"] = layer, key
+            for key in layer.buffers:
+                self._buffers[f"{name}.{key}"] = layer, key
+        self._places = self._parameters | self._buffers
+        self.parameters = tuple(self._parameters)
+        self.buffers = tuple(self._buffers)
+
+    # ---- the arrays ------------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, Array]:
+        """The arrays that are trained, by name; assigning to them changes the layers."""
+        return Arrays(self._parameters)
+
+    @params.setter
+    def params(self, new: Mapping[str, Array]) -> None:
+        self.params.update(new)
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """What changes in training without being trained, by name."""
+        return Arrays(self._buffers)
+
+    @state.setter
+    def state(self, new: Mapping[str, Array]) -> None:
+        self.state.update(new)
+
+    def update(self, params: Mapping[str, Array]) -> None:
+        """Take new parameters, all or some; where one of them does not fit, none is taken."""
+        self.params.update(params)
+
+    def arrays(self, names: Any) -> tuple[Any, ...]:
+        """Give the parameters or buffers of these names."""
+        return tuple(getattr(*self._places[name]) for name in names)
+
+    def keep(self, gradients: Any) -> None:
+        """Keep the gradients where the textbook does: ``dW`` on the layer of ``W``."""
+        for (layer, key), gradient in zip(self._parameters.values(), gradients, strict=True):
+            setattr(layer, f"d{key}", gradient)
+
+    # ---- the layer ----------------------------------------------------------------------------
+
+    def compute(self, x: Any, *arrays: Any, train: bool = False) -> Any:
+        """Compute ``y`` from ``x``, the parameters and the buffers. Pure.
+
+        Returns ``y``, or ``(y, seen)`` where there are buffers: ``net.advance(buffers, seen)``
+        gives the buffers after a call in training.
+        """
+        y, seen = self._run(x, arrays, train)
+        return (y, seen) if self.buffers else y
+
+    def _run(self, x: Any, arrays: tuple[Any, ...], train: bool) -> tuple[Any, tuple[Any, ...]]:
+        seen: list[tuple[Any, ...]] = []
+        p, b = 0, len(self.parameters)
+        for layer in self.layers.values():
+            mine = arrays[p : p + len(layer.parameters)]
+            p += len(mine)
+            if layer.buffers:
+                buffers = arrays[b : b + len(layer.buffers)]
+                b += len(buffers)
+                x, found = layer.compute(x, *mine, *buffers, train=train)
+                seen.append(found)
+            else:
+                x = layer.compute(x, *mine)
+        return x, tuple(seen)
+
+    def forward(self, x: Any, train: bool = True) -> Any:
+        """Compute ``y`` through all layers on one record; see `Layer.forward`."""
+        return super().forward(x, train=train)
+
+    def remember(self, seen: tuple[Any, ...]) -> None:
+        """Let each layer with buffers know what it has seen in training."""
+        stateful = [layer for layer in self.layers.values() if layer.buffers]
+        for layer, found in zip(stateful, seen, strict=True):
+            layer.remember(found)
+
+    def advance(self, buffers: tuple[Any, ...], seen: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Give the buffers after a call in training. Pure."""
+        after: tuple[Any, ...] = ()
+        stateful = [layer for layer in self.layers.values() if layer.buffers]
+        for layer, found in zip(stateful, seen, strict=True):
+            mine = buffers[len(after) : len(after) + len(layer.buffers)]
+            after += layer.advance(mine, found)
+        return after
+
+    # ---- the textbook's network ------------------------------------------------------------------
+
+    def predict(
+        self, x: Any, *, params: Mapping[str, Any] | None = None, train: bool = False
+    ) -> Any:
+        """Compute the scores ``y``, without a record.
+
+        Parameters
+        ----------
+        x : ndarray
+            As the first layer takes it.
+        params : dict of str to ndarray, optional
+            Compute with these instead of the network's own. They may be recorded values:
+            ``cp.grad(lambda p: net.loss(x, t, params=p))(net.params)``.
+        train : bool, default False
+            As in training: Dropout drops (with the masks of the next ``gradient``), BatchNorm
+            uses the batch. Nothing is counted and no running mean is changed.
+
+        Returns
+        -------
+        ndarray
+        """
+        arrays = self._chosen(params)
+        (x,) = real_inputs((x,), arrays, type(self).__name__)
+        return self._run(x, arrays + self.arrays(self.buffers), train)[0]
+
+    def loss(
+        self, x: Any, t: Any, *, params: Mapping[str, Any] | None = None, train: bool = False
+    ) -> Any:
+        """Compute the loss, the mean over the batch; parameters as in `predict`."""
+        last = self._last_layer("loss")
+        y = self.predict(x, params=params, train=train)
+        return last.compute(y, t=last.targets(t, y))
+
+    def accuracy(self, x: Any, t: Any) -> float:
+        """Compute the fraction of predictions that are right, from 0 to 1."""
+        last = self._last_layer("accuracy")
+        hits = last.hits(self.predict(x), t)
+        if not hits.size:
+            raise ShapeError(
+                f"{type(self).__name__}.accuracy: x has shape {np.shape(x)}.",
+                where=current_line(1),
+                why="There is no fraction of no samples.",
+                write="at least one sample.",
+            )
+        return float(np.mean(hits))
+
+    def gradient(self, x: Any, t: Any) -> dict[str, Array]:
+        """Compute the gradient of the loss with respect to every parameter, in training.
+
+        One forward and one backward pass. Dropout counts the call, BatchNorm updates its running
+        mean and variance. Each layer gets its ``dW, db`` too.
+
+        Parameters
+        ----------
+        x : ndarray
+            The batch, as the first layer takes it.
+        t : array_like
+            Labels, as the loss layer takes them.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Under the names of ``params``, each in the shape and dtype of its parameter; in units
+            of loss per unit of it.
+        """
+        return self.loss_and_gradient(x, t)[1]
+
+    def loss_and_gradient(self, x: Any, t: Any) -> tuple[Any, dict[str, Array]]:
+        """Compute the loss and, from the same pass, what `gradient` computes."""
+        last = self._last_layer("gradient")
+        parameters, buffers = self.arrays(self.parameters), self.arrays(self.buffers)
+        (x,) = real_inputs((x,), parameters, type(self).__name__)
+        seen: tuple[Any, ...] = ()
+
+        def loss(*arrays: Any) -> Any:
+            nonlocal seen
+            y, seen = self._run(x, arrays + buffers, train=True)
+            return last.compute(y, t=last.targets(t, y))
+
+        value, gradients = value_and_grad(loss, range(len(parameters)))(*parameters)
+        self.remember(seen)
+        self.keep(gradients)
+        return value, dict(zip(self.parameters, gradients, strict=True))
+
+    def numerical_gradient(self, x: Any, t: Any) -> dict[str, Array]:
+        """Differentiate the loss numerically: slow, to check `gradient` with.
+
+        Two forward passes for each single parameter, computed in float64, as in training, with
+        the masks of the next call of `gradient`.
+
+        Parameters and result are as in `gradient`.
+        """
+        from clearprop.check import numerical_gradient
+
+        params = {name: value.astype(np.float64) for name, value in self.params.items()}
+        (x,) = real_inputs((x,), (), type(self).__name__)
+        wide = x if isinstance(x, Tensor) else x.astype(np.float64)
+
+        def gradient_of(name: str) -> Any:
+            def loss(value: Any) -> Any:
+                return self.loss(wide, t, params={**params, name: value}, train=True)
+
+            return numerical_gradient(loss, params[name]).astype(self.params[name].dtype)
+
+        return {name: gradient_of(name) for name in params}
+
+    def _chosen(self, params: Mapping[str, Any] | None) -> tuple[Any, ...]:
+        if params is None:
+            return self.arrays(self.parameters)
+        if params.keys() != self._parameters.keys():
+            raise UnknownNameError(
+                f"params has {list(params)}, the network has {list(self.parameters)}.",
+                where=current_line(1),
+                why="The network computes with what is given instead of its own parameters.",
+                write="params={**net.params, 'W1': W1}",
+            )
+        return tuple(params[name] for name in self.parameters)
+
+    def _last_layer(self, what: str) -> Loss:
+        if self.last_layer is None:
+            raise OrderError(
+                f"{type(self).__name__}.{what}: the network has no loss layer.",
+                where=current_line(1),
+                why="The loss says how far a prediction is from its label.",
+                write="nn.Sequential(…, loss=nn.SoftmaxWithLoss())",
+            )
+        return self.last_layer
+
+    def __repr__(self) -> str:
+        lines = [f"  {name}: {layer!r}" for name, layer in self.layers.items()]
+        if self.last_layer is not None:
+            lines.append(f"  loss: {self.last_layer!r}")
+        count = sum(array.size for array in self.arrays(self.parameters))
+        return "\n".join([f"{type(self).__name__}(", *lines, f") with {count:,} parameters"])
+
+
+def _taken_apart(layers: tuple[Layer, ...]) -> list[Layer]:
+    flat: list[Layer] = []
+    for layer in layers:
+        inner = isinstance(layer, Sequential) and layer.last_layer is None
+        flat += list(layer.layers.values()) if inner else [layer]  # type: ignore[attr-defined]
+    return flat
+
+
+def _check_layers(layers: list[Any], loss: Any) -> None:
+    problem = ""
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            problem = f"{layer!r} is no layer"
+        elif isinstance(layer, Loss):
+            problem = f"{layer!r} stands among the layers"
+        elif isinstance(layer, Sequential):
+            problem = "a network with a loss of its own stands among the layers"
+        elif isinstance(layer, Mul | Add):
+            problem = f"{layer!r} takes two inputs, and the layer before it has one output"
+        elif sum(other is layer for other in layers) > 1:
+            problem = f"{layer!r} stands there twice; it can remember one forward pass"
+    if loss is not None and not isinstance(loss, Loss):
+        problem = f"loss is {loss!r}, which is no loss layer"
+    if not layers:
+        problem = "there is no layer"
+    if problem:
+        raise OptionError(
+            f"Sequential: {problem}.",
+            where=current_line(1),
+            why="A network is layers with one input each, one after the other, and then a loss.",
+            write="nn.Sequential(nn.Affine(W1, b1), nn.ReLU(), …, loss=nn.SoftmaxWithLoss())",
+        )

@@ -1,0 +1,27 @@
+"""Training: the loop, what it shows, and the folder it leaves."""
+
+from __future__ import annotations
+
+from clearprop.train.environment import describe_environment as describe_environment
+from clearprop.train.environment import differences as differences
+from clearprop.train.extra import require_extra as require_extra
+from clearprop.train.loop import Metrics as Metrics
+from clearprop.train.loop import Model as Model
+from clearprop.train.loop import Row as Row
+from clearprop.train.loop import calmer as calmer
+from clearprop.train.loop import fit as fit
+from clearprop.train.models import MODELS as MODELS
+from clearprop.train.models import build_model as build_model
+from clearprop.train.models import layer_sizes as layer_sizes
+from clearprop.train.progress import LiveProgress as LiveProgress
+from clearprop.train.progress import PlainProgress as PlainProgress
+from clearprop.train.progress import wants_plain as wants_plain
+from clearprop.train.run_folder import RunFolder as RunFolder
+from clearprop.train.saving import Outcome as Outcome
+from clearprop.train.saving import run_files as run_files
+from clearprop.train.settings import Settings as Settings
+from clearprop.train.settings import check_setting as check_setting
+from clearprop.train.settings import config_text as config_text
+from clearprop.train.settings import read_config as read_config
+from clearprop.train.settings import read_settings as read_settings
+from clearprop.train.stopping import Stopping as Stopping

@@ -1,0 +1,111 @@
+"""The curves of a run as one picture: the loss above, the accuracies below."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clearprop.train.loop import Metrics, Row
+
+_INK, _GREY = "#1a1a1a", "#6b6b6b"
+_LOSS, _TRAIN, _TEST = "#b3412f", "#1f5fa8", "#d9822b"
+
+
+def draw_curves(metrics: Metrics, title: str) -> bytes:
+    """Draw the loss of every iteration, its running mean, and both accuracies.
+
+    Parameters
+    ----------
+    metrics : Metrics
+        The numbers of a run, finished or not.
+    title : str
+        What was trained, and how.
+
+    Returns
+    -------
+    bytes
+        A PNG, 1600 x 1400 pixels. Units: the loss in nats per sample, accuracies in percent.
+
+    Examples
+    --------
+    >>> from array import array
+    >>> rows = [Row(0, 0.0, float("nan"), 0.1, 0.1), Row(2, 1.0, 2.1, 0.5, 0.4)]
+    >>> draw_curves(Metrics(array("d", [2.3, 1.9]), rows), "two iterations")[1:4]
+    b'PNG'
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    with mpl.rc_context():
+        mpl.rcdefaults()  # the reader's own matplotlibrc could hide a label
+        mpl.rcParams.update(_STYLE)
+        figure = Figure(figsize=(8, 7), dpi=200, layout="constrained")
+        FigureCanvasAgg(figure)
+        above, below = figure.subplots(2, 1, sharex=True)
+        figure.suptitle(title, fontsize=11, color=_INK)
+        _draw_loss(above, np.asarray(metrics.loss))
+        _draw_accuracies(below, metrics.rows)
+        below.set_xlabel("iterations")
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
+        below.xaxis.set_major_formatter("{x:,.0f}")
+        png = io.BytesIO()
+        figure.savefig(png, format="png", metadata={"Title": title})
+    return png.getvalue()
+
+
+_STYLE: Any = {
+    "font.size": 10,
+    "axes.edgecolor": _GREY,
+    "axes.labelcolor": _INK,
+    "xtick.color": _GREY,
+    "ytick.color": _GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+}
+
+
+def _draw_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
+    from matplotlib.ticker import LogLocator
+
+    iterations = np.arange(1, loss.size + 1)
+    window = loss.size // 50
+    few = loss.size < 50
+    style = {"marker": "o", "markersize": 4} if few else {"alpha": 0.3, "linewidth": 0.6}
+    axes.plot(iterations, loss, color=_LOSS, label="each batch", **style)
+    if window > 1:
+        middles = iterations[window // 2 :][: loss.size - window + 1]
+        label = f"mean of {window:,} batches"
+        mean = np.convolve(loss, np.full(window, 1 / window), mode="valid")
+        axes.plot(middles, mean, color=_LOSS, linewidth=1.8, label=label)
+    axes.set_ylabel("cross-entropy\n(nats per sample)")
+    finite = loss[np.isfinite(loss)]
+    if finite.size and finite.min() > 0:
+        axes.set_yscale("log")
+        close = finite.max() < 1e3 * finite.min()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if close else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+    for line in axes.legend(frameon=False, loc="best" if few else "upper right").get_lines():
+        line.set(alpha=max(0.5, line.get_alpha() or 1), linewidth=1.8)
+
+
+def _draw_accuracies(axes: Any, rows: list[Row]) -> None:
+    # The untrained network's 10 % would press all that follows into one line.
+    first = 1 if len(rows) > 2 and min(min(row[3:]) for row in rows[1:]) > 0.5 else 0
+    for name, color, values in (
+        ("train", _TRAIN, [100 * row.train_accuracy for row in rows]),
+        ("test", _TEST, [100 * row.test_accuracy for row in rows]),
+    ):
+        label = f"{name}, from {values[0]:.1f} % to {values[-1]:.2f} %" if values else name
+        iterations = [row.iteration for row in rows[first:]]
+        axes.plot(iterations, values[first:], color=color, marker="o", markersize=4, label=label)
+    axes.set_ylabel("accuracy\n(% of the images)")
+    axes.legend(frameon=False, loc="lower right")

@@ -1,0 +1,116 @@
+"""What a run leaves in its folder: weights, numbers, curves and its result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import clearprop
+from clearprop.train.curves import draw_curves
+from clearprop.train.loop import Metrics
+from clearprop.train.models import layer_sizes
+from clearprop.train.settings import Settings
+
+
+class Outcome(NamedTuple):
+    """How a run ended.
+
+    Attributes
+    ----------
+    metrics : Metrics
+        Its numbers.
+    seconds : float
+        How long the training took, the accuracies included.
+    ended : str
+        ``"as asked"``, the name of a signal such as ``"SIGINT"``, or the message of an error.
+    failure : exception or None
+        The error.
+    """
+
+    metrics: Metrics
+    seconds: float
+    ended: str
+    failure: BaseException | None = None
+
+
+def run_files(
+    settings: Settings, params: Mapping[str, npt.NDArray[Any]], outcome: Outcome
+) -> dict[str, Callable[[], bytes]]:
+    """Name the files of a run, dearest first, and what makes the content of each.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the run was made from.
+    params : mapping of ndarray
+        The weights it ended with.
+    outcome : Outcome
+        How it ended.
+
+    Returns
+    -------
+    dict
+        For `RunFolder.write_all`.
+    """
+    metrics = outcome.metrics
+    return {
+        "weights.safetensors": lambda: weights(settings, params, metrics.iterations),
+        "loss.csv": lambda: loss_table(metrics),
+        "accuracy.csv": lambda: accuracy_table(metrics),
+        "result.json": lambda: result_text(outcome),
+        "curves.png": lambda: draw_curves(metrics, _title(settings, metrics)),
+    }
+
+
+def weights(settings: Settings, params: Mapping[str, npt.NDArray[Any]], iterations: int) -> bytes:
+    """Weights as safetensors; the metadata say of which model, as JSON under ``clearprop``."""
+    from safetensors.numpy import save
+
+    made = {
+        "model": settings.model,
+        "sizes": layer_sizes(settings),
+        "dtype": settings.dtype,
+        "seed": settings.seed,
+        "iterations": iterations,
+        "version": clearprop.__version__,
+    }
+    arrays = {name: np.ascontiguousarray(value) for name, value in params.items()}
+    # One entry, because safetensors writes several in an order that changes from run to run.
+    return save(arrays, metadata={"clearprop": json.dumps(made)})
+
+
+def loss_table(metrics: Metrics) -> bytes:
+    """CSV, a line an iteration: the loss of its batch before its update, in nats per sample."""
+    lines = (f"{i},{loss!r}\n" for i, loss in enumerate(metrics.loss, start=1))
+    return ("iteration,loss\n" + "".join(lines)).encode()
+
+
+def accuracy_table(metrics: Metrics) -> bytes:
+    """CSV, a line an epoch: the state after so many iterations; accuracies as fractions."""
+    lines = (",".join(map(repr, row)) + "\n" for row in metrics.rows)
+    return ("iteration,epoch,mean_loss,train_accuracy,test_accuracy\n" + "".join(lines)).encode()
+
+
+def result_text(outcome: Outcome) -> bytes:
+    """JSON: how the run ended, after how many iterations and seconds, and how good it is."""
+    rows = outcome.metrics.rows
+    result = {
+        "ended": outcome.ended,
+        "iterations": outcome.metrics.iterations,
+        "seconds": round(outcome.seconds, 3),
+        "train_accuracy": rows[-1].train_accuracy if rows else None,
+        "test_accuracy": rows[-1].test_accuracy if rows else None,
+    }
+    return (json.dumps(result, indent=2) + "\n").encode()
+
+
+def _title(settings: Settings, metrics: Metrics) -> str:
+    sizes = "-".join(map(str, layer_sizes(settings)))
+    return (
+        f"{settings.model} {sizes}, {settings.dtype}: {metrics.iterations:,} iterations, "
+        f"batches of {settings.batch:,}, learning rate {settings.lr:g}, seed {settings.seed}"
+    )
