@@ -94,10 +94,26 @@ def test_nothing_overlaps_where_values_are_matrices(program):
     check(layout_of(graph, np.ones((3, 3))))
 
 
+def test_a_matrix_that_meets_in_an_argument_keeps_its_rows():
+    graph = cp.trace(lambda x: x * x, np.full((3, 3), -1 / 3))
+    layout = layout_of(graph, np.ones((3, 3)))
+    check(layout)
+    assert layout.boxes[0].width < 260
+
+
 def test_a_chain_is_straight():
     layout = layout_of(cp.trace(EXAMPLES["sigmoid"][0], 0.5))
     live = [r for a, r in zip(layout.model.arrows, layout.routes, strict=True) if a.value]
     assert len({round(y, 6) for route in live for _, _, y in route.pieces}) == 1
+
+
+@pytest.mark.parametrize("name", ["softmax_with_loss", "assignment", "relu"])
+def test_a_value_leaves_its_operation_level_whatever_constants_stand_below(name):
+    f, args = EXAMPLES[name]
+    layout = layout_of(cp.trace(f, *args))
+    for arrow, route in zip(layout.model.arrows, layout.routes, strict=True):
+        if layout.model.boxes[arrow.source].kind == "operation":
+            assert abs(route.pieces[0][2] - route.pieces[1][2]) < 0.5
 
 
 def test_a_line_past_other_boxes_does_not_bend_on_its_way():

@@ -153,8 +153,6 @@ def _given(ctx: typer.Context) -> dict[str, Any]:
         source = ctx.get_parameter_source(field.name)
         if source is not None and source.name != "DEFAULT":
             given[field.name] = ctx.params[field.name]
-    if "data" in given:
-        given["data"] = str(Path(given["data"]).absolute())  # the same data from any folder
     return given
 
 
@@ -208,7 +206,10 @@ def _settings(given: dict[str, Any], config: Path | None) -> Settings:
     settings = {} if config is None else read_settings(config)
     if given.get("model", settings.get("model")) != settings.get("model"):
         settings.pop("hidden", None)  # it belonged to the other model
-    return Settings(**{**settings, **given})
+    settings |= given
+    if settings.get("data") is not None:
+        settings["data"] = str(Path(settings["data"]).absolute())  # the same from any folder
+    return Settings(**settings)
 
 
 def _load(settings: Settings) -> MNIST:
@@ -229,9 +230,9 @@ def _heading(settings: Settings, network: Any, images: int) -> str:
     sizes = "-".join(map(str, layer_sizes(settings)))
     count = sum(array.size for array in network.params.values())
     return (
-        f"{settings.model} {sizes}, {count:,} parameters, {settings.dtype}\n"
+        f"{settings.model} {sizes}, {count:,} parameters, {settings.dtype}, seed {settings.seed}\n"
         f"{settings.iterations:,} iterations, batches of {settings.batch:,} out of {images:,} "
-        f"images, learning rate {settings.lr:g}, seed {settings.seed}\n"
+        f"images, learning rate {settings.lr:g}\n"
     )
 
 

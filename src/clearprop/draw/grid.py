@@ -16,7 +16,7 @@ from clearprop.draw.model import Model
 
 # How much a line wants to go straight: between bends; from operation to operation; from an
 # argument, or to an output; from a constant.
-_STRAIGHT, MAIN, SIDE, CONSTANT = 8.0, 1.0, 0.1, 0.01
+_STRAIGHT, MAIN, SIDE, CONSTANT = 8.0, 1.0, 1e-3, 1e-4
 _BEND = 5.0  # the room that is kept free above and below a passing line
 
 

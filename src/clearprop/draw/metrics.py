@@ -9,7 +9,7 @@ import math
 import unicodedata
 
 from clearprop.draw.model import Arrow, Box, Derivative
-from clearprop.draw.numbers import Shown
+from clearprop.draw.numbers import Shown, plain
 
 TEXT = 13.0  # font sizes
 SMALL = 11.0
@@ -33,6 +33,8 @@ def _character(c: str) -> float:
         return 0.46
     if c in "mwMW@%…":
         return 1.02
+    if c in "&#<>~+=±×÷":
+        return 0.86
     if unicodedata.combining(c):
         return 0.0
     if unicodedata.east_asian_width(c) in "WF":
@@ -83,8 +85,7 @@ def half_height(box: Box) -> float:
         case "constant" | "unused" | "reference":
             return 11.0
         case _:
-            lines = 1 + (box.value is not None) + (box.derivative is not None)
-            return 6 + LINE * lines / 2
+            return 6 + sum(shown_height(shown) for shown, _ in contents(box)) / 2
 
 
 def outline_width(box: Box) -> float:
@@ -97,23 +98,24 @@ def outline_width(box: Box) -> float:
         case "constant" | "unused" | "reference":
             return text_width(box.text, SMALL) + 12
         case _:
-            return max(text_width(line, bold=i == 0) for i, line in enumerate(box_lines(box))) + 20
+            widths = [shown_width(shown) for shown, _ in contents(box)]
+            return max(text_width(box.text, bold=True), *widths) + 20
 
 
-def box_lines(box: Box) -> list[str]:
-    """List what stands in an argument or an output."""
-    lines = [box.text]
+def contents(box: Box) -> list[tuple[Shown, str]]:
+    """List what stands in an argument or an output, from the top, and how each looks."""
+    parts = [(plain(box.text), "name")]
     if box.value is not None:
-        lines.append(box.value.line)
-    if box.derivative is not None:
-        lines.append(derivative_text(box))
-    return lines
-
-
-def derivative_text(box: Box) -> str:
-    """Write the derivative that meets in a box."""
-    assert box.derivative is not None
-    return ("sum " if box.derivative.state == "computed" else "") + box.derivative.line
+        parts.append((box.value, ""))
+    total = box.derivative
+    if total is not None and total.shown is not None:
+        if total.state != "computed":
+            parts.append((total.shown, "derivative"))
+        elif total.shown.matrix:
+            parts += [(plain("sum"), "derivative"), (total.shown, "derivative")]
+        else:
+            parts.append((plain(f"sum {total.line}"), "derivative"))
+    return parts
 
 
 def box_extent(box: Box) -> tuple[float, float, float]:

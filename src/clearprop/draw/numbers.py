@@ -118,11 +118,13 @@ def _summary(array: Any) -> str:
 
 
 def _mean_and_spread(array: Any) -> str:
+    eps = np.finfo(array.dtype).eps
+    array = np.asarray(array, np.float64)
     largest = np.abs(array).max()
     if largest == 0:
         return "0 ± 0"
-    scaled = np.asarray(array / largest, np.float64)  # squares of the values might overflow
-    mean, spread = scaled.mean() * float(largest), scaled.std() * float(largest)
-    if abs(mean) < np.finfo(array.dtype).eps * largest:  # what rounding left of 0
+    scaled = array / largest  # squares of the values themselves might overflow
+    mean, spread = scaled.mean() * largest, scaled.std() * largest
+    if abs(mean) < eps * largest:  # what rounding left of 0
         mean = 0.0
     return f"{number(mean, 3)} ± {number(spread, 3)}"

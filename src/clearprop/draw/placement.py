@@ -64,6 +64,6 @@ def _settle(
 def _wish(item: int, links: list[Link], y: list[float]) -> tuple[float, float]:
     """Say where an item wants to be, and how much; without neighbours, where it is."""
     if not links:
-        return y[item], 0.01
+        return y[item], 1e-5
     weight = sum(link.weight for link in links)
     return sum((y[o] + there - here) * w for o, here, there, w in links) / weight, weight

@@ -11,10 +11,12 @@ from clearprop.draw.legend import legend
 from clearprop.draw.metrics import (
     ABOVE,
     LINE,
+    RADIUS,
     RETURN,
-    box_lines,
+    contents,
     half_height,
     outline_width,
+    shown_height,
     text_below,
 )
 from clearprop.draw.model import Arrow, Box
@@ -119,26 +121,24 @@ def _box(ink: Ink, box: Box, place: Place) -> None:
             case "junction":
                 ink.dot(place.x, place.y)
             case "operation":
-                ink.rectangle("box operation", place.x, place.y, width, 2 * half, 18)
+                ink.rectangle("box operation", place.x, place.y, width, 2 * half, RADIUS)
                 ink.text(box.text, place.x, place.y + 4.5)
                 ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
                 if box.caption:
                     ink.text(box.caption, place.x, place.y + half + 12, "small muted")
             case "argument" | "output":
-                _lines(ink, box, place, width, half)
+                _contents(ink, box, place, width, half)
             case _:
                 look = "constant" if box.kind == "constant" else "tag"
                 ink.rectangle(look, place.x, place.y, width, 2 * half, 3)
                 ink.text(box.text, place.x, place.y + 4, "small")
 
 
-def _lines(ink: Ink, box: Box, place: Place, width: float, half: float) -> None:
+def _contents(ink: Ink, box: Box, place: Place, width: float, half: float) -> None:
     ink.rectangle(f"box {box.kind}", place.x, place.y, width, 2 * half, 4)
     if box.kind == "output":
         ink.rectangle("double", place.x, place.y, width - 6, 2 * half - 6, 2)
-    lines = box_lines(box)
-    for i, text in enumerate(lines):
-        look = "name" if i == 0 else ""
-        if box.derivative is not None and i == len(lines) - 1:
-            look = "derivative"
-        ink.text(text, place.x, place.y - half + 6 + LINE * (i + 1) - 4, look)
+    top = place.y - half + 6
+    for shown, look in contents(box):
+        ink.shown(shown, place.x, top, look)
+        top += shown_height(shown)

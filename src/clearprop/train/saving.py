@@ -84,7 +84,16 @@ def weights(settings: Settings, params: Mapping[str, npt.NDArray[Any]], iteratio
 
 
 def loss_table(metrics: Metrics) -> bytes:
-    """CSV, a line an iteration: the loss of its batch before its update, in nats per sample."""
+    """CSV, a line an iteration: the loss of its batch before its update, in nats per sample.
+
+    Examples
+    --------
+    >>> from array import array
+    >>> print(loss_table(Metrics(array("d", [2.5, 1.25]))).decode(), end="")
+    iteration,loss
+    1,2.5
+    2,1.25
+    """
     lines = (f"{i},{loss!r}\n" for i, loss in enumerate(metrics.loss, start=1))
     return ("iteration,loss\n" + "".join(lines)).encode()
 

@@ -219,7 +219,23 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read a ``config.json``: at least ``{"settings": {...}}``."""
+    """Read a ``config.json``: at least ``{"settings": {...}}``.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    dict
+        All of it; the settings are not yet checked.
+
+    Raises
+    ------
+    OptionError
+        The file cannot be read, or is not of this form.
+    """
     write = "--config runs/NAME/config.json"
     try:
         config = json.loads(path.read_text("utf-8-sig"))
@@ -239,17 +255,42 @@ def read_config(path: Path) -> dict[str, Any]:
             write=write,
         ) from error
     if not isinstance(config, dict) or not isinstance(config.get("settings"), dict):
-        raise OptionError(
-            'train: the configuration has no "settings".',
-            where=repr(str(path)),
-            why='it is of the form {"settings": {"lr": 0.1, ...}}.',
-            write=write,
-        )
-    return config
+        problem = 'has no "settings"'
+    elif not isinstance(config.get("made_with", {}), dict):
+        problem = 'has a "made_with" that names no versions'
+    else:
+        return config
+    raise OptionError(
+        f"train: the configuration {problem}.",
+        where=repr(str(path)),
+        why='it is of the form {"settings": {"lr": 0.1, ...}, "made_with": {...}}.',
+        write=write,
+    )
 
 
 def config_text(settings: Settings, made_with: Mapping[str, Any], command: str) -> bytes:
-    """Text of ``config.json``: the settings, and what else made the numbers of the run."""
+    """Text of ``config.json``: the settings, and what else made the numbers of the run.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the run is made from.
+    made_with : dict
+        Versions, as from `describe_environment`.
+    command : str
+        What the user typed.
+
+    Returns
+    -------
+    bytes
+        JSON, which `read_settings` reads.
+
+    Examples
+    --------
+    >>> text = config_text(Settings(lr=0.2), {"numpy": "2.4.0"}, "clearprop train --lr 0.2")
+    >>> json.loads(text)["settings"]["lr"]
+    0.2
+    """
     config = {"settings": asdict(settings), "made_with": dict(made_with), "command": command}
     return (json.dumps(config, indent=2, default=float) + "\n").encode()
 
