@@ -71,7 +71,8 @@ def test_a_rule_that_writes_into_dy_is_caught():
         return dy * (1 - y * y)
 
     report = check_primitive(planted(rule))
-    assert "✗ inputs of squash: wrong" in str(report)
+    assert "✗ gradient of squash: wrong" in str(report)
+    assert "The rule of squash for x wrote into dy" in str(report)
 
 
 def test_a_transposed_gradient_is_a_wrong_shape():

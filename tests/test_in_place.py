@@ -1,5 +1,8 @@
 """Assignment and views, as NumPy means them: every write is a new version."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -86,6 +89,65 @@ def in_place_functions():
         x[0] = 0
         return before + x
 
+    def view_of_a_constant(x):
+        y = np.zeros_like(x)
+        view = y[1:]
+        view[...] = x[1:]
+        return y * y
+
+    def row_of_a_constant(x):
+        y = np.zeros_like(x)
+        row = y[0]
+        row += x[2]
+        np.multiply(x[0], x[1], out=y[1])
+        y.T[:2] *= x.T[2:]
+        return y
+
+    def stale_view_is_returned(x):
+        y = x * 1.0
+        view = y[0, ...]
+        y[0] = y[0] * 3
+        return view
+
+    def index_computed_from_the_values(x):
+        y = x * 1.0
+        row = y[np.argmax(x[:, 0])]
+        row[0] = x[0, 0] * 5
+        return y[: np.argmax(x[0]) + 1]
+
+    def tuples_in_an_index(x):
+        y = x * 1.0
+        y[(0, 0, 1), (1, 1, 2)] = x[0, :3]
+        return np.take(y[(0, 0), (1, 1)], (0, 1, 1)) * y[:, (0, 0)][0, 1]
+
+    def flatten_copies_and_copy_packs(x):
+        y = x * 1.0
+        flat = y.flatten()
+        flat[0] = 100.0
+        packed = y.T.copy()
+        line = packed.reshape(-1)
+        line[0] = x[1, 1]
+        return np.sum(y * y) + packed * packed
+
+    def view_stays_a_view_after_a_write(x):
+        b = x * 1.0
+        v = b[:, :2]
+        v[0, 0] = x[2, 2]
+        r = v.reshape(-1)  # a copy, since v is not contiguous
+        r[1] = 100.0
+        return b * b
+
+    def leading_axes_of_one(x):
+        y = x * 1.0
+        y[0] = x[1:2]
+        return y
+
+    def broadcast_view(x):
+        y = x * 1.0
+        b = np.broadcast_to(y, (2, 3, 4))
+        y[0] = x[1] * 2
+        return b * b
+
     return [f for f in locals().values() if callable(f)]
 
 
@@ -135,6 +197,56 @@ def test_a_plain_buffer_that_is_filled_again_and_again():
     np.testing.assert_array_equal(
         cp.trace(f, X).backward()["x"], np.repeat([[0.0], [1.0], [2.0]], 4, axis=1)
     )
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.__iadd__(1),
+        lambda x: x.__setitem__(0, x[1] * 2),
+        lambda x: x[1:].__imul__(2),
+        lambda x: np.exp(x, out=x),
+    ],
+)
+def test_an_argument_written_to_keeps_its_gradient(write):
+    def f(x):
+        write(x)
+        return np.sum(x * x)
+
+    expected = cp.grad(lambda x: f(x * 1.0))(X)
+    assert np.any(expected)
+    np.testing.assert_array_equal(cp.grad(f)(X), expected)
+    np.testing.assert_array_equal(cp.vjp(f, X)[1](1.0)[0], expected)
+    np.testing.assert_array_equal(cp.trace(f, X).backward()["x"], expected)
+    module = {}
+    exec(cp.source(f, X), module)
+    np.testing.assert_array_equal(module["gradients"](X)[1], expected)
+    np.testing.assert_allclose(cp.compile(cp.grad(f))(X), expected)
+
+
+def test_a_stale_view_in_a_nested_derivative():
+    def f(x):
+        y = x * 1.0
+        view = y[:2]
+        y[0] *= 3
+        return np.sum(cp.grad(lambda z: np.sum(z**3))(view))
+
+    assert cp.check(f, X).ok
+
+
+def test_a_copy_is_recorded_and_a_pickle_refused():
+    expected = 2 * X
+    for copied in (copy.copy, copy.deepcopy):
+        f = lambda x, copied=copied: np.sum(copied(x) ** 2)  # noqa: E731
+        np.testing.assert_array_equal(cp.grad(f)(X), expected)
+    with pytest.raises(cp.errors.LostGradientError, match="Pickling of a recorded value"):
+        cp.grad(lambda x: np.sum(pickle.loads(pickle.dumps(x))))(X)
+    assert pickle.loads(pickle.dumps(cp.Tensor(X))).value.sum() == X.sum()
+
+
+def test_broadcast_views_are_read_only():
+    with pytest.raises(ValueError, match="read-only"):
+        cp.grad(lambda x: np.broadcast_to(x, (2, 3, 4)).__setitem__(0, 1.0))(X)
 
 
 def test_writing_to_arguments_and_results_after_the_call():

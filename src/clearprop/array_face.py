@@ -135,9 +135,13 @@ class ArrayFace:
         return self._record(comparison.greater_equal, self, other)
 
     def __eq__(self, other: Any) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented  # never equal; Python then says so
         return self._record(comparison.equal, self, other)
 
     def __ne__(self, other: Any) -> Any:
+        if other is None or isinstance(other, str):
+            return NotImplemented  # never equal; Python then says so
         return self._record(comparison.not_equal, self, other)
 
     def __neg__(self) -> Any:
@@ -249,8 +253,14 @@ class ArrayFace:
         return np.ravel(self)
 
     def flatten(self: Any) -> Any:
-        """As `numpy.ndarray.flatten`."""
-        return np.ravel(self)
+        """As `numpy.ndarray.flatten`: a copy, where ``ravel`` is a view."""
+        return np.ravel(np.copy(self))
+
+    def __round__(self: Any, digits: int = 0) -> Any:
+        return np.round(self, digits)
+
+    def __divmod__(self: Any, other: Any) -> Any:
+        return self // other, self % other
 
     def copy(self: Any) -> Any:
         """As `numpy.ndarray.copy`; a recorded step."""

@@ -32,6 +32,13 @@ class Tape:
         #: while the backward pass is being recorded: the forward node and operand it is for
         self.stage: tuple[Node, int] | None = None
 
+    def hide_steps(self, since: int, result: Node | None) -> None:
+        """Mark the nodes made since a number as inner steps of one call, but for its result."""
+        for node in reversed(self.nodes):
+            if node.index <= since:
+                break
+            node.is_inner = node is not result
+
     def __len__(self) -> int:
         return len(self.nodes)
 
@@ -55,7 +62,8 @@ class Node:
     value : array or None
         The result, where a rule asks for it (always in a trace).
     shape, dtype
-        Of the result: what a cotangent of this node must have.
+        Of the result: what a cotangent of this node must have. Tuples of them where there are
+        several outputs.
     index : int
         Its number; inputs have smaller ones.
     root : int
@@ -71,6 +79,8 @@ class Node:
         For a node of a recorded backward pass: the forward node and operand it serves.
     label : str
         The name of an argument.
+    is_inner : bool
+        Whether it is a step inside one call of the user's, whose result is another node.
     """
 
     __slots__ = (
@@ -79,6 +89,7 @@ class Node:
         "dtype",
         "index",
         "inputs",
+        "is_inner",
         "label",
         "operands",
         "place",
@@ -120,6 +131,7 @@ class Node:
         self.place: Place = ()
         self.stage: tuple[Node, int] | None = None
         self.label = ""
+        self.is_inner = False
         if tape is not None:
             self.stage = tape.stage
             tape.nodes.append(self)
@@ -136,9 +148,10 @@ class Node:
 class Leaf(Node):
     """An argument: it has no operation, and collects the derivative of the imperative face."""
 
-    __slots__ = ("grad",)
+    __slots__ = ("grad", "whole")
 
-    def __init__(self, value: Any, tape: Tape | None) -> None:
-        active = value.dtype.kind in "fc"
+    def __init__(self, value: Any, tape: Tape | None, whole: bool = False) -> None:
+        active = value.dtype.kind == "f"
         super().__init__(None, (), (), {}, value, value.shape, value.dtype, active, tape)
         self.grad: Any = None
+        self.whole = whole  # made from a Python int, which may also count: range(n)

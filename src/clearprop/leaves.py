@@ -60,26 +60,28 @@ def real(value: Any, what: str) -> Any:
     if type(value) in (float, int):
         return np.float64(value)
     kind = getattr(getattr(value, "dtype", None), "kind", type(value).__name__)
-    if kind not in ("f", "c") or isinstance(value, np.ma.MaskedArray):
+    if kind != "f" or isinstance(value, np.ma.MaskedArray):
         described = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {kind}"
         raise DTypeError(
             f"{what} is {described}; a derivative needs real numbers.",
+            where=current_line(2),
             why="Integers, booleans and objects cannot move by a small amount.",
             write="x.astype(float), or argnums= that leaves this argument out.",
         )
     return value
 
 
-def leaf(value: Any, source: Tensor | None = None, tape: Tape | None = None) -> Tensor:
+def leaf(
+    value: Any, source: Tensor | None = None, tape: Tape | None = None, whole: bool = False
+) -> Tensor:
     """Make a new leaf; with a source it is an alias, on the same record but distinct from it."""
-    if source is not None and source.node is not None:
-        node = source.node
-        shape, dtype = node.shape, node.dtype
-        alias = Node(
-            ALIAS, (node,), (None,), {}, source.value, shape, dtype, node.active, node.tape
+    if source is not None:
+        of, value = source.node, source.value
+        assert of is not None
+        return Tensor(
+            value, Node(ALIAS, (of,), (None,), {}, value, of.shape, of.dtype, of.active, of.tape)
         )
-        return Tensor(source.value, alias)
-    node = Leaf(value, tape)
+    node = Leaf(value, tape, whole)
     made = Tensor(value, node)
     made._leaf = node
     return made
@@ -111,11 +113,11 @@ def seed(y: Any, dy: Any = None) -> Any:
                 write="np.sum(y), or backward(dy) with dy of that shape.",
             )
         return y.dtype.type(1)
-    if np.shape(dy) != y.shape:
+    if np.shape(dy) != np.shape(y):
         raise ShapeError(
-            f"dy has shape {np.shape(dy)}, the value it belongs to has shape {y.shape}.",
+            f"dy has shape {np.shape(dy)}, the value it belongs to has shape {np.shape(y)}.",
             where=current_line(1),
             why="A cotangent has one number for each element of the value.",
-            write=f"np.broadcast_to(dy, {y.shape})",
+            write=f"np.broadcast_to(dy, {np.shape(y)})",
         )
     return dy if isinstance(dy, Tensor) else np.asarray(dy, dtype=y.dtype)[()]

@@ -13,7 +13,7 @@ from clearprop.primitive import Primitive
 
 #: Types that need no second look; anything else is turned into an array or refused.
 PLAIN = frozenset(
-    [np.ndarray, float, int, bool, complex, np.float64, np.float32, np.float16, np.int64, np.bool_]
+    [np.ndarray, float, int, bool, np.float64, np.float32, np.float16, np.int64, np.bool_]
 )
 
 
@@ -48,13 +48,25 @@ def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:
     """Refuse arrays of anything but numbers."""
     for value in values:
         dtype = getattr(value, "dtype", None)
-        if dtype is not None and dtype.kind not in "fciub":
+        if dtype is not None and dtype.kind == "c":
+            raise complex_refused(primitive.name, current_line(2))
+        if dtype is not None and dtype.kind not in "fiub":
             raise DTypeError(
                 f"{primitive.name} of an array of {dtype} cannot be recorded.",
                 where=current_line(2),
                 why="Only arrays of numbers have a derivative.",
                 write="an array of floats: np.asarray(value, dtype=float)",
             )
+
+
+def complex_refused(what: str, where: str | None) -> DTypeError:
+    """Make the error for complex numbers, whose derivatives are not here yet."""
+    return DTypeError(
+        f"{what} of complex numbers cannot be recorded.",
+        where=where,
+        why="Derivatives of complex numbers are not here yet, and a wrong one would be worse.",
+        write="the real and the imaginary part as two real arrays.",
+    )
 
 
 def _holds_tensor(items: Sequence[Any]) -> bool:

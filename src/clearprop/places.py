@@ -14,10 +14,15 @@ from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from clearprop.errors import ClearpropError
+
 if TYPE_CHECKING:
     from clearprop.graph import Place
 
 _PACKAGE = __file__.removesuffix("places.py")
+_NUMPY = np.__file__.removesuffix("__init__.py")
 _ENTRY = "call_user_function"  # the frame below which the user's own function runs
 
 
@@ -34,14 +39,20 @@ class Line(NamedTuple):
         return f"{shown}: {self.text}" if self.text else shown
 
 
-def is_ours(code: CodeType) -> bool:
-    """Whether a code object belongs to clearprop itself."""
-    return code.co_filename.startswith(_PACKAGE)
+def is_users(code: CodeType) -> bool:
+    """Whether a code object belongs neither to clearprop nor to NumPy."""
+    return not code.co_filename.startswith((_PACKAGE, _NUMPY))
 
 
 def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
     """Call the user's function: places are collected up to this frame and no further."""
-    return f(*args, **kwargs)
+    try:
+        return f(*args, **kwargs)
+    except ValueError as error:
+        # `plain[i] = t`: NumPy replaces our error by its own, and keeps ours as the cause.
+        if isinstance(error.__cause__, ClearpropError):
+            raise error.__cause__ from None
+        raise
 
 
 def here(depth: int = 1) -> Place:
@@ -50,7 +61,7 @@ def here(depth: int = 1) -> Place:
     found = []
     while frame is not None:
         code = frame.f_code
-        if not is_ours(code):
+        if is_users(code):
             found.append((code, frame.f_lasti))
         elif code.co_name == _ENTRY:
             break
@@ -71,25 +82,33 @@ def line_of(place: Place) -> Line | None:
 def current_line(depth: int = 1) -> str | None:
     """Describe the user's line that is running now, for an error message."""
     frame: FrameType | None = sys._getframe(depth)
-    while frame is not None and is_ours(frame.f_code):
+    while frame is not None and not is_users(frame.f_code):
         frame = frame.f_back
     if frame is None:
         return None
     return str(line_of(((frame.f_code, frame.f_lasti),)))
 
 
-def name_of(place: Place) -> str | None:
+def name_of(place: Place, position: int | None = None, writes: bool = False) -> str | None:
     """Find the variable that the value computed at a place was assigned to.
 
     ``h = np.tanh(x @ W)`` names the tanh ``h``. A value that is returned takes the name that
     the caller gives it. None where the source cannot be read, or no name was given.
+
+    Parameters
+    ----------
+    place : tuple
+    position : int, optional
+        Which element of a tuple the value is.
+    writes : bool
+        Whether the value is the new version of an array that was written to by index.
     """
-    position: int | None = None  # which element, once a function has returned a tuple
     for code, instruction in place:
         expression = _expression(code, instruction)
         if expression is None:
             return None
-        name, returned, position = _binding(expression, position)
+        name, returned, position = _binding(expression, position, writes)
+        writes = False
         if name is not None or not returned:
             return name
     return None
@@ -120,15 +139,18 @@ def _expression(code: CodeType, instruction: int) -> ast.AST | None:
     return found.node
 
 
-def _binding(node: Any, position: int | None) -> tuple[str | None, bool, int | None]:
+def _binding(node: Any, position: int | None, writes: bool) -> tuple[str | None, bool, int | None]:
     """Say what becomes of an expression: (its name, whether it is returned, its tuple position)."""
-    if isinstance(node, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
-        return _target(node.target, position), False, None
-    if isinstance(node, ast.Assign):  # y[i] = value is itself the operation
-        return _target(node.targets[0], position), False, None
     parent: Any = getattr(node, "parent", None)
-    if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
-        return _target(node, position), False, None
+    if writes:  # y[i] = value, y[i] += value: the operation is the statement, or its target
+        while node is not None and not isinstance(node, ast.Assign | ast.AugAssign):
+            node = getattr(node, "parent", None)
+        targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+        return _target(targets[0], position), False, None
+    if isinstance(node, ast.AugAssign):  # y += value, where y is the value; not y[i] += value
+        target = node.target
+        name = None if isinstance(target, ast.Subscript) else _target(target, position)
+        return name, False, None
     grandparent: Any = getattr(parent, "parent", None)
     if isinstance(parent, ast.Tuple) and isinstance(grandparent, ast.Return | ast.Assign):
         position = parent.elts.index(node)
@@ -138,17 +160,17 @@ def _binding(node: Any, position: int | None) -> tuple[str | None, bool, int | N
     if isinstance(parent, ast.Lambda) and parent.body is node:
         return None, True, position
     if isinstance(parent, ast.Assign):
-        target: ast.AST = parent.targets[0]
-    elif isinstance(parent, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
+        target = parent.targets[0]
+    elif isinstance(parent, ast.AnnAssign | ast.NamedExpr):
         target = parent.target
-    else:
+    else:  # also the right-hand side of y += value, which is not y
         return None, False, None
     if isinstance(target, ast.Subscript):  # y[i] = value: the value is not y, its new version is
         return None, False, None
     return _target(target, position), False, None
 
 
-def _target(target: ast.AST, position: int | None) -> str | None:
+def _target(target: Any, position: int | None) -> str | None:
     if isinstance(target, ast.Tuple | ast.List):
         if position is None or position >= len(target.elts):
             return None

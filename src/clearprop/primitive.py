@@ -39,6 +39,7 @@ import numpy as np
 
 from clearprop.errors import ClearpropError, MissingRuleError
 from clearprop.kinds import ELEMENTWISE, OPAQUE, Kind
+from clearprop.places import current_line
 
 #: np.* function → primitive; the one table through which plain NumPy calls are recorded.
 BY_FUNCTION: dict[Any, Primitive] = {}
@@ -159,6 +160,12 @@ class Primitive:
         self.function = function
         self.name = name or function.__name__.strip("_")
         self.operands, keywords, self.variadic = _parameters(function)
+        if {"y", "dy"} & set(self.operands):
+            raise ClearpropError(
+                f"{self.name} has an operand called y or dy: {list(self.operands)}.",
+                why="In a rule y is the output, and dy its cotangent.",
+                write="def f(x1, x2): …",
+            )
         defaults = function.__kwdefaults__ or {}
         self.attributes = {key: defaults.get(key, inspect.Parameter.empty) for key in keywords}
         self.numpy = numpy
@@ -172,9 +179,10 @@ class Primitive:
         self.latex = latex
         self.domain = domain
         self.cases = tuple(cases)
+        self.built_in = function.__module__.startswith("clearprop.")
         self.rules: dict[int, Rule] = {}
         self.write_back: Callable[..., Any] | None = None
-        self._kept: dict[int, tuple[frozenset[int], bool, frozenset[int]]] = {}
+        self._kept: dict[tuple[int, int], tuple[frozenset[int], bool, frozenset[int]]] = {}
         self.__doc__ = function.__doc__
         self.__name__ = self.name
 
@@ -221,7 +229,7 @@ class Primitive:
         Returns the positions of operands, whether the output, and the positions of operands of
         which only the shape is needed.
         """
-        key = active << 8 | count if self.variadic else active
+        key = (active, count)
         found = self._kept.get(key)
         if found is None:
             needs: dict[str, set[int]] = {"y": set(), "operand": set(), "shape": set()}
@@ -303,7 +311,7 @@ def primitive(numpy: Any = None, /, **options: Any) -> Any:
                 _BY_DOTTED_NAME[name] = made
             elif name is not None:
                 BY_FUNCTION[name] = made
-        if function.__module__.startswith("clearprop.rules."):
+        if made.built_in:
             PRIMITIVES[made.name] = made
         return made
 
@@ -323,19 +331,13 @@ def composition(numpy: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
 def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
     body = COMPOSITIONS[function]
-    positional, keywords, _ = _parameters(body)
-    extra = [
-        f"{name}={value!r}"
-        for name, value in kwargs.items()
-        if name not in positional + keywords and value is not None and value is not np._NoValue
-    ]
-    if extra:
-        raise MissingRuleError(
-            f"np.{function.__name__}(…, {', '.join(extra)}) has no derivative here.",
-            why=f"{function.__name__} is recorded with {[*positional, *keywords]}.",
-            write=f"np.{function.__name__}(…) without it, and apply it to the result.",
-        )
-    return body(*args, **{k: v for k, v in kwargs.items() if k in positional + keywords})
+    positional, keywords, variadic = _parameters(body)
+    if variadic:
+        return body(*args, **kwargs)
+    known = positional + keywords
+    given = _by_name(function, known, args, kwargs)
+    _refuse_rest(function.__name__, list(known), {k: v for k, v in given.items() if k not in known})
+    return body(**{k: v for k, v in given.items() if k in known and v is not np._NoValue})
 
 
 def primitive_for(function: Any) -> Primitive | None:
@@ -370,31 +372,69 @@ def bind(
     MissingRuleError
         If an argument is used that the primitive does not record, such as ``dtype``.
     """
-    names = _numpy_signature(function) or (*owner.operands, *owner.attributes)
-    given = dict(zip(names, args, strict=False))
-    given.update(kwargs)
+    given = _by_name(function, (*owner.operands, *owner.attributes), args, kwargs)
     if "newshape" in given:  # what NumPy called it before 2.1
         given["shape"] = given.pop("newshape")
+    names = _numpy_signature(function) or owner.operands
     operands: list[Any] = []
     for number, name in enumerate(owner.operands):
-        # The first name is NumPy's own or ours: both are accepted by position, NumPy's by keyword.
+        # An operand may have another name than NumPy's: then it is the one in the same place.
         theirs = name if name in given else names[number] if number < len(names) else name
         if theirs not in given:
-            continue
+            raise MissingRuleError(
+                f"np.{owner.name} with {len(args) + len(kwargs)} arguments has no derivative here.",
+                where=current_line(2),
+                why=f"It is recorded with {list(owner.operands)}.",
+                write=f"np.{owner.name}({', '.join(owner.operands)})",
+            )
         value = given.pop(theirs)
         if owner.variadic and number == len(owner.operands) - 1:
             operands.extend(value)
         else:
             operands.append(value)
-    attributes = {name: given.pop(name) for name in owner.attributes if name in given}
-    for name, value in given.items():
-        if value is not None and value is not np._NoValue:
-            raise MissingRuleError(
-                f"np.{owner.name}(…, {name}={value!r}) has no derivative here.",
-                why=f"{owner.name} is recorded with {[*owner.operands, *owner.attributes]}.",
-                write=f"np.{owner.name}(…) without {name}=, and apply it to the result.",
-            )
+    attributes = {name: _static(given.pop(name)) for name in owner.attributes if name in given}
+    _refuse_rest(owner.name, [*owner.operands, *owner.attributes], given)
     return operands, attributes
+
+
+def _by_name(
+    function: Any, ours: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Give the arguments of a NumPy call by their names in NumPy's signature."""
+    return {**dict(zip(_numpy_signature(function) or ours, args, strict=False)), **kwargs}
+
+
+#: What may be given because it changes nothing.
+_NUMPY_DEFAULTS = {
+    "order": ("C", "K"),
+    "subok": (True, False),
+    "mode": ("raise",),
+    "equal_nan": (False,),
+    "casting": ("same_kind",),
+}
+
+
+def _refuse_rest(name: str, recorded: list[str], given: dict[str, Any]) -> None:
+    for key, value in given.items():
+        is_default = isinstance(value, str | bool) and value in _NUMPY_DEFAULTS.get(key, ())
+        if value is not None and value is not np._NoValue and not is_default:
+            raise MissingRuleError(
+                f"np.{name}(…, {key}={value!r}) has no derivative here.",
+                where=current_line(3),
+                why=f"{name} is recorded with {recorded}.",
+                write=f"np.{name}(…) without {key}=, and apply it to the result.",
+            )
+
+
+def _static(value: Any) -> Any:
+    """Give an attribute that cannot change any more: lists and arrays become tuples."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return tuple(_static(part) for part in value)
+    if hasattr(type(value), "__clearprop_record__"):
+        return value.__index__()
+    return value
 
 
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:

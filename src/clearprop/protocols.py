@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import LostGradientError, MissingRuleError
+from clearprop.graph import next_index
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, bind, compose, primitive_for
 
@@ -51,7 +52,11 @@ def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         operands, attributes = bind(primitive, function, args, kwargs)
         y = primitive(*operands, **attributes)
     elif function in COMPOSITIONS:
+        since = next_index()
         y = compose(function, args, kwargs)
+        node = getattr(y, "node", None)
+        if node is not None and node.tape is not None:
+            node.tape.hide_steps(since, node)
     else:
         raise _missing_rule(function)
     return y if out is None else _write_into(out, y, function)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import OrderError, ShapeError
+from clearprop.errors import ClearpropError, OrderError, ShapeError
 from clearprop.graph import Leaf, Node
 from clearprop.leaves import ALIAS, seed
 from clearprop.primitive import Primitive, Rule
@@ -99,6 +99,8 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
             why="cp.grad frees what it kept as it goes; a value that left the function is empty.",
             write="cp.vjp(f, *args), whose pullback can be called again.",
         )
+    if not primitive.built_in:
+        dy = _read_only(dy)
     tape = node.tape if recorded else None
     if primitive.outputs > 1:
         dy = _all_outputs(node, dy)
@@ -113,6 +115,15 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
         }
         g = rule.function(dy, *arguments, **attributes)
         return fit(g, source.shape, source.dtype, primitive, position)
+    except ValueError as error:
+        if primitive.built_in or "read-only" not in str(error):
+            raise
+        raise ClearpropError(
+            f"The rule of {primitive.name} for {_operand_name(primitive, position)} "
+            "wrote into dy, or into what was kept for it.",
+            why="Other paths share these arrays.",
+            write="return dy * …, a new array; not dy *= ….",
+        ) from error
     finally:
         if tape is not None:
             tape.stage = stage
@@ -123,7 +134,7 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, positi
     found = getattr(g, "shape", None)
     if found != shape:
         if found is None or not _broadcasts(shape, found):
-            operand = primitive.operands[min(position, len(primitive.operands) - 1)]
+            operand = _operand_name(primitive, position)
             raise ShapeError(
                 f"The rule of {primitive.name} for {operand} gave "
                 f"{type(g).__name__ if found is None else f'shape {found}'}; "
@@ -141,6 +152,10 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, positi
     if g.dtype != dtype:
         g = _cast(g, dtype)
     return g
+
+
+def _operand_name(primitive: Primitive, position: int) -> str:
+    return primitive.operands[min(position, len(primitive.operands) - 1)]
 
 
 def _cast(g: Any, dtype: Any) -> Any:
@@ -164,9 +179,19 @@ def _plus(a: Any, b: Any) -> Any:
 
 def _all_outputs(node: Node, parts: dict[int, Any]) -> tuple[Any, ...]:
     """Give a cotangent for every output; an output that was not used has a cotangent of 0."""
-    assert node.primitive is not None
-    used = next(iter(parts.values()))
-    return tuple(parts.get(i, np.zeros((), used.dtype)) for i in range(node.primitive.outputs))
+    return tuple(
+        parts[i] if i in parts else np.zeros(shape, dtype)
+        for i, (shape, dtype) in enumerate(zip(node.shape, node.dtype, strict=True))
+    )
+
+
+def _read_only(dy: Any) -> Any:
+    """Guard the cotangent, which other paths share, from a rule that would write into it."""
+    if not isinstance(dy, np.ndarray):
+        return dy
+    view = dy.view()
+    view.flags.writeable = False
+    return view
 
 
 def _fetch(node: Node, need: str, operand: int, recorded: bool) -> Any:
@@ -225,9 +250,11 @@ def _attribute(node: Node, name: str) -> Any:
 def accumulate(y: Tensor, dy: Any) -> None:
     """Add to the ``grad`` of every leaf (the imperative face)."""
     assert y.node is not None
-    for node, g in sweep([(y.node, seed(y, dy))]).items():
+    dy = seed(y, dy)
+    taken = {id(dy)}
+    for node, g in sweep([(y.node, dy)]).items():
         if isinstance(node, Leaf):
-            node.grad = own(g) if node.grad is None else node.grad + g
+            node.grad = own(g, taken) if node.grad is None else node.grad + g
 
 
 def own(g: Any, taken: set[int] | None = None) -> Any:

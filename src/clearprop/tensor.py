@@ -15,7 +15,7 @@ from clearprop import protocols
 from clearprop.array_face import ArrayFace
 from clearprop.errors import LostGradientError, MissingRuleError, OrderError, ShapeError
 from clearprop.graph import Leaf, Node, Tape
-from clearprop.operands import PLAIN, frozen, plain_operand, refuse_objects
+from clearprop.operands import PLAIN, complex_refused, frozen, plain_operand, refuse_objects
 from clearprop.places import current_line, here
 from clearprop.primitive import Primitive
 from clearprop.rules import indexing, shape
@@ -37,7 +37,7 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
         if kind is Tensor:
             if operand._view is not None:
                 operand._view.refresh(operand)
-            node = operand.node
+            node = operand._node
             values.append(operand._value)
             if node is not None:
                 if node.active:
@@ -59,21 +59,29 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
     if active:
         active = _differentiable(primitive, active, y)
     if tape is None and not active:
-        return tuple(map(Tensor, y)) if primitive.outputs > 1 else Tensor(y)
-    if tape is None:
+        node = None
+    elif tape is None:
         node = _lean_node(primitive, active, plain, inputs, values, attributes, y)
     else:
-        shape, dtype = ((), None) if primitive.outputs > 1 else (y.shape, y.dtype)
         kept = tuple(frozen(v) if plain >> i & 1 else v for i, v in enumerate(values))
+        shape, dtype = _form(primitive, y)
         node = Node(primitive, tuple(inputs), kept, attributes, y, shape, dtype, bool(active), tape)
         node.place = here(2)
     if primitive.outputs > 1:
         return tuple(_project(node, y, i) for i in range(primitive.outputs))
     result = Tensor(y, node)
-    is_view = primitive.write_back is not None and _shares_memory(y, values[0])
-    if is_view and type(operands[0]) is Tensor:
-        result._view = View(operands[0], primitive, operands[1:], attributes)
+    if primitive.write_back is not None and _shares_memory(y, values[0]):
+        base = operands[0]
+        if type(base) is Tensor:
+            result._view = View(base, primitive, tuple(operands[1:]), attributes)
     return result
+
+
+def _form(primitive: Primitive, y: Any) -> tuple[Any, Any]:
+    """Give shape and dtype of a result; tuples of them where there are several outputs."""
+    if primitive.outputs > 1:
+        return tuple(part.shape for part in y), tuple(part.dtype for part in y)
+    return y.shape, y.dtype
 
 
 def _lean_node(
@@ -97,7 +105,7 @@ def _lean_node(
         for i, v in enumerate(values)
     )
     sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))
-    shape, dtype = ((), None) if primitive.outputs > 1 else (y.shape, y.dtype)
+    shape, dtype = _form(primitive, y)
     return Node(
         primitive, sources, kept, attributes, y if output else None, shape, dtype, True, None
     )
@@ -123,7 +131,9 @@ def _differentiable(primitive: Primitive, active: int, y: Any) -> int:
                 write=f"@{primitive.name}.vjp({_operand_name(primitive, position)!r})",
             )
         active &= ~(1 << position)
-    if active and primitive.outputs == 1 and y.dtype.kind not in "fc":
+    if active and primitive.outputs == 1 and y.dtype.kind != "f":
+        if y.dtype.kind == "c":
+            raise complex_refused(primitive.name, current_line(2))
         raise LostGradientError(
             f"{primitive.name} puts a recorded value into an array of {y.dtype}.",
             where=current_line(2),
@@ -145,15 +155,16 @@ def _take_output(outputs: Any, *, i: int) -> Any:
 PROJECTION = Primitive(_take_output, name="output", symbol="output")
 
 
-def _project(node: Node, y: Any, i: int) -> Tensor:
+def _project(node: Node | None, y: Any, i: int) -> Tensor:
     part = y[i]
-    active = node.active and part.dtype.kind in "fc"
+    if node is None:
+        return Tensor(part)
+    active = node.active and part.dtype.kind == "f"
+    value = part if node.tape is not None else None
     projection = Node(
-        PROJECTION, (node,), (None,), {"i": i}, part, part.shape, part.dtype, active, node.tape
+        PROJECTION, (node,), (None,), {"i": i}, value, part.shape, part.dtype, active, node.tape
     )
     projection.place = node.place
-    if node.tape is None:
-        projection.value = None
     return Tensor(part, projection)
 
 
@@ -181,12 +192,12 @@ class Tensor(ArrayFace):
     [ 5.4366 22.1672]
     """
 
-    __slots__ = ("__weakref__", "_leaf", "_value", "_view", "_writes", "node")
+    __slots__ = ("__weakref__", "_leaf", "_node", "_value", "_view", "_writes")
     __clearprop_record__ = staticmethod(record)
 
     def __init__(self, value: Any, node: Node | None = None) -> None:
         self._value = value
-        self.node = node
+        self._node = node
         self._view: View | None = None
         self._writes = 0
         self._leaf: Leaf | None = None
@@ -197,6 +208,13 @@ class Tensor(ArrayFace):
         if self._view is not None:
             self._view.refresh(self)
         return self._value
+
+    @property
+    def node(self) -> Node | None:
+        """The node that computed the value; None for a constant."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return self._node
 
     @property
     def grad(self) -> Any:
@@ -258,8 +276,15 @@ class Tensor(ArrayFace):
     def __format__(self, specification: str) -> str:
         return format(self.value, specification)
 
+    def __copy__(self) -> Any:
+        return np.copy(self)  # recorded, as any other step
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return np.copy(self)
+
     def __reduce__(self) -> Any:
-        return (Tensor, (self.value,))  # the record stays behind; the value travels
+        # The record stays behind; a constant travels.
+        return (Tensor, (self._plain("Pickling", "a pickle of the arguments, or of the result"),))
 
     # ---- reading and writing by index ---------------------------------------------------
 
@@ -268,12 +293,14 @@ class Tensor(ArrayFace):
         return record(indexing.getitem, (self, *arrays), {"index": skeleton})
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if isinstance(self._value, np.generic):
+            raise TypeError(f"{type(self._value).__name__} does not support item assignment")
         skeleton, arrays = indexing.split(index)
         self._become(record(indexing.setitem, (self, value, *arrays), {"index": skeleton}))
 
     def _become(self, y: Tensor) -> None:
         """Take the value of a new version; what was recorded from the old one stays right."""
-        self._value, self.node = y._value, y.node
+        self._value, self._node = y._value, y._node
         self._writes += 1
         if self._view is not None:
             self._view.write(y)
@@ -298,7 +325,8 @@ class Tensor(ArrayFace):
         return bool(self.value)
 
     def _plain(self, how: str, correct: str) -> Any:
-        if self.node is not None and self.node.active:
+        node = self.node
+        if node is not None and node.active:
             raise LostGradientError(
                 f"{how} of a recorded value of shape {self.shape} would cut its gradient.",
                 where=current_line(2),
@@ -311,9 +339,13 @@ class Tensor(ArrayFace):
         return float(self._plain("float()", "the expression without float()"))
 
     def __int__(self) -> int:
+        if isinstance(self.node, Leaf) and self.node.whole:
+            return int(self._value)
         return int(self._plain("int()", "the expression without int()"))
 
     def __index__(self) -> int:
+        if isinstance(self.node, Leaf) and self.node.whole:
+            return int(self._value)  # an argument n of range(n): it counts, and may vary too
         plain = self._plain("Indexing with the value", "an index that depends on no argument")
         return int(plain.__index__())
 
@@ -356,7 +388,8 @@ class Tensor(ArrayFace):
         """
         from clearprop.sweep import accumulate  # the sweep runs rules, which may run on Tensors
 
-        if self.node is None or not self.node.active:
+        node = self.node
+        if node is None or not node.active:
             raise OrderError(
                 "backward() on a value that depends on no recorded leaf.",
                 where=current_line(1),

@@ -15,9 +15,10 @@ from clearprop.graph import Node, Tape
 from clearprop.leaves import leaf, seed
 from clearprop.operands import frozen
 from clearprop.places import Line, call_user_function, current_line, line_of, name_of
-from clearprop.sweep import own, sweep
-from clearprop.tensor import Tensor
-from clearprop.transforms import argument_names
+from clearprop.sweep import sweep
+from clearprop.rules.indexing import setitem
+from clearprop.tensor import PROJECTION, Tensor
+from clearprop.transforms import versioned, argument_names
 from clearprop.trees import tree_leaves, tree_map
 
 
@@ -52,23 +53,23 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     """
     tape = Tape()
     names = argument_names(f, len(args))
-    inputs: dict[str, Tensor] = {}
+    inputs: dict[str, Node] = {}
 
     def one(name: str, value: Any) -> Any:
         recorded = _recordable(value)
         if recorded is None:
             return value
-        made = leaf(recorded, tape=tape)
+        made = leaf(recorded, tape=tape, whole=type(value) is int)
         assert made.node is not None
         made.node.label = name
-        inputs[name] = made
+        inputs[name] = made.node
         return made
 
     made = []
     for name, arg in zip(names, args, strict=True):
         leaves = iter([one(part, value) for part, value in tree_leaves(arg, name)])
         made.append(tree_map(lambda _, leaves=leaves: next(leaves), arg))
-    output = call_user_function(f, *made, **kwargs)
+    output = tree_map(versioned, call_user_function(f, *made, **kwargs))
     name = getattr(f, "__name__", type(f).__name__)
     return Graph(name, tape, inputs, output, dict(zip(names, args, strict=True)))
 
@@ -78,7 +79,7 @@ def _recordable(value: Any) -> Any:
         value = value.value
     if type(value) in (float, int):
         return np.float64(value)
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fciub":
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub":
         return frozen(value)
     return None
 
@@ -106,14 +107,14 @@ class Graph:
         self,
         name: str,
         tape: Tape,
-        inputs: dict[str, Tensor],
+        inputs: dict[str, Node],
         output: Any,
         arguments: dict[str, Any],
     ) -> None:
         self.name = name
         self.arguments = arguments
         self.nodes = tuple(tape.nodes)
-        self.inputs = {key: t.node for key, t in inputs.items() if t.node is not None}
+        self.inputs = inputs
         self._output = output
         self._tape = tape
 
@@ -135,12 +136,12 @@ class Graph:
     def names(self) -> dict[str, list[Node]]:
         """Arguments and named intermediate values."""
         found: dict[str, list[Node]] = {name: [node] for name, node in self.inputs.items()}
-        for node, following in zip(self.nodes, [*self.nodes[1:], None], strict=True):
-            if not node.place or (node.primitive is not None and node.primitive.outputs > 1):
+        for node in self.nodes:
+            primitive = node.primitive
+            if primitive is None or primitive.outputs > 1 or node.is_inner or not node.place:
                 continue
-            if following is not None and following.place == node.place and node in following.inputs:
-                continue  # an inner step of one call: the name belongs to its last
-            name = name_of(node.place)
+            position = node.attributes["i"] if primitive is PROJECTION else None
+            name = name_of(node.place, position, writes=primitive is setitem)
             if name is not None:
                 found.setdefault(name, []).append(node)
         return found
@@ -293,7 +294,7 @@ class Gradients:
         """
         node = self.graph.find(*key) if isinstance(key, tuple) else self.graph.find(key)
         if node in self._cotangents:
-            return own(self._cotangents[node])
+            return np.array(self._cotangents[node])[()]
         return np.zeros(node.shape, node.dtype)[()]
 
     def __contains__(self, name: object) -> bool:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
-from clearprop.graph import next_index
+from clearprop.graph import Node, next_index
 from clearprop.leaves import leaf, real, seed
 from clearprop.operands import frozen
 from clearprop.places import call_user_function, current_line
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
-from clearprop.trees import tree_leaves, tree_map
+from clearprop.trees import tree_map
 
 Function = Callable[..., Any]
 
@@ -83,18 +84,18 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     5.0 [2. 4.]
     """
     _check_callable(f)
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    single, numbers = _argument_numbers(argnums)
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        start, leaves = _make_leaves(f, args, numbers)
+        start, leaves, nodes = _make_leaves(f, args, numbers)
         y = call_user_function(f, *_replaced(args, numbers, leaves), **kwargs)
         if not isinstance(y, Tensor):
             _check_scalar(f, y)
-            gradients = [tree_map(_zeros, part) for part in leaves]
-            return y, gradients[0] if isinstance(argnums, int) else tuple(gradients)
-        gradients = _pull_back(start, leaves, y, None, release=True)
-        return _outside(y, start), gradients[0] if isinstance(argnums, int) else tuple(gradients)
+            gradients = [tree_map(_zeros, part) for part in nodes]
+        else:
+            gradients = _pull_back(start, nodes, [y], [None], release=True)
+        return _outside(y, start), gradients[0] if single else tuple(gradients)
 
     return value_and_gradient
 
@@ -127,22 +128,58 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     _check_callable(f)
     numbers = tuple(range(len(args)))
     # Between here and the pullback the caller may write to the arguments and to the result.
-    start, leaves = _make_leaves(f, tree_map(frozen, args), numbers)
-    y = call_user_function(f, *leaves)
+    start, leaves, nodes = _make_leaves(f, tree_map(frozen, args), numbers)
+    y = tree_map(versioned, call_user_function(f, *leaves))
 
     def pullback(dy: Any) -> tuple[Any, ...]:
-        return tuple(_pull_back(start, leaves, y, dy))
+        pairs: list[tuple[Any, Any]] = []
+        try:
+            tree_map(lambda part, d: pairs.append((part, d)), y, dy)
+        except (KeyError, IndexError, TypeError):
+            raise ShapeError(
+                f"dy is nested as {type(dy).__name__}, the result of {_name(f)} is not.",
+                where=current_line(1),
+                why="A cotangent has the nesting of the result, with an array for each of its.",
+                write="dy with the same keys and lengths as the result.",
+            ) from None
+        return tuple(_pull_back(start, nodes, [p for p, _ in pairs], [d for _, d in pairs]))
 
     return tree_map(lambda part: frozen(_outside(part, start)), y), pullback
 
 
-def _make_leaves(f: Function, args: Any, numbers: tuple[int, ...]) -> tuple[int, list[Any]]:
-    start = next_index()
-    if numbers and not -len(args) <= min(numbers) <= max(numbers) < len(args):
-        raise ShapeError(
-            f"argnums is {numbers}; {_name(f)} was called with {len(args)} positional arguments.",
+def _argument_numbers(argnums: Any) -> tuple[bool, tuple[int, ...]]:
+    """Read ``argnums``: whether it is a single one, and all of them."""
+    single = hasattr(argnums, "__index__")
+    try:
+        numbers = (index(argnums),) if single else tuple(index(n) for n in argnums)
+    except TypeError:
+        raise DTypeError(
+            f"argnums is {argnums!r}.",
             where=current_line(2),
-            write=f"argnums=0 up to {len(args) - 1}; keyword arguments are not differentiated.",
+            why="It counts positional arguments, from 0.",
+            write="argnums=0, or argnums=(0, 2).",
+        ) from None
+    return single, numbers
+
+
+def _make_leaves(
+    f: Function, args: Any, numbers: tuple[int, ...]
+) -> tuple[int, list[Any], list[Any]]:
+    """Make a leaf of every array to be differentiated; give leaves and their nodes, nested alike.
+
+    The nodes are remembered here because the function may write to its arguments: the Tensor then
+    is a new version, and the gradient is still that with respect to what came in.
+    """
+    tree_map(lambda part: isinstance(part, Tensor) and part.node, args)  # views are up to date
+    start = next_index()
+    count = len(args)
+    positions = [n % count if -count <= n < count else n for n in numbers]
+    if any(not 0 <= n < count for n in positions) or len(set(positions)) < len(positions):
+        raise ShapeError(
+            f"argnums is {numbers}; {_name(f)} was called with {count} positional arguments.",
+            where=current_line(2),
+            why="It names each argument to differentiate with respect to once.",
+            write=f"argnums=0 up to {count - 1}; keyword arguments are not differentiated.",
         )
 
     def make(number: int) -> Any:
@@ -154,7 +191,13 @@ def _make_leaves(f: Function, args: Any, numbers: tuple[int, ...]) -> tuple[int,
 
         return tree_map(one, args[number])
 
-    return start, [make(number) for number in numbers]
+    leaves = [make(number) for number in positions]
+    return start, leaves, [tree_map(lambda t: t.node, part) for part in leaves]
+
+
+def versioned(part: Any) -> Any:
+    """Give a result as it is now, whatever is written to the Tensor later."""
+    return Tensor(part.value, part.node) if isinstance(part, Tensor) else part
 
 
 def _replaced(args: tuple[Any, ...], numbers: tuple[int, ...], leaves: list[Any]) -> list[Any]:
@@ -164,17 +207,20 @@ def _replaced(args: tuple[Any, ...], numbers: tuple[int, ...], leaves: list[Any]
     return made
 
 
-def _pull_back(start: int, leaves: list[Any], y: Any, dy: Any, release: bool = False) -> list[Any]:
+def _pull_back(
+    start: int, nodes: list[Any], outputs: list[Any], given: list[Any], release: bool = False
+) -> list[Any]:
     """Sweep from the outputs to the leaves, recorded where an outer record takes part."""
-    outputs = [part for _, part in tree_leaves(y)]
-    if dy is None:
-        cotangents = [seed(part) for part in outputs]
-    else:
-        cotangents = [seed(part, d) for part, (_, d) in zip(outputs, tree_leaves(dy), strict=True)]
+    cotangents = [
+        seed(part, d)
+        for part, d in zip(outputs, given, strict=True)
+        if isinstance(part, Tensor) or d is None
+    ]
+    parts = [part for part in outputs if isinstance(part, Tensor)]
     seeds = [
         (part.node, d)
-        for part, d in zip(outputs, cotangents, strict=True)
-        if isinstance(part, Tensor) and part.node is not None and part.node.active
+        for part, d in zip(parts, cotangents, strict=True)
+        if part.node is not None and part.node.active
     ]
     recorded = any(node.root < start for node, _ in seeds) or any(
         isinstance(d, Tensor) and d.node is not None for d in cotangents
@@ -183,8 +229,8 @@ def _pull_back(start: int, leaves: list[Any], y: Any, dy: Any, release: bool = F
     found = sweep(seeds, start=start, recorded=recorded, release=release and not recorded)
     taken = {id(d) for d in cotangents}
     return [
-        tree_map(lambda t: own(found[t.node], taken) if t.node in found else _zeros(t), part)
-        for part in leaves
+        tree_map(lambda node: own(found[node], taken) if node in found else _zeros(node), part)
+        for part in nodes
     ]
 
 
@@ -195,19 +241,24 @@ def _outside(part: Any, start: int) -> Any:
     return part
 
 
-def _zeros(part: Tensor) -> Any:
-    return np.zeros(part.shape, part.dtype)[()]
+def _zeros(node: Node) -> Any:
+    return np.zeros(node.shape, node.dtype)[()]
 
 
 def _check_scalar(f: Function, y: Any) -> None:
-    if np.shape(y) != () or not np.issubdtype(np.asarray(y).dtype, np.number):
-        raise ShapeError(
-            f"{_name(f)} returned {type(y).__name__} of shape {np.shape(y)}, "
-            "which depends on no argument.",
-            where=current_line(2),
-            why="A gradient is that of one number.",
-            write="return np.sum(…)",
-        )
+    number = isinstance(y, int | float | np.generic | np.ndarray) and np.shape(y) == ()
+    if number and np.asarray(y).dtype.kind in "fiub":
+        return
+    nested = isinstance(y, tuple | list | dict)
+    what = f"{type(y).__name__}" + ("" if nested else f" of shape {np.shape(y)}")
+    raise ShapeError(
+        f"{_name(f)} returned {what}.",
+        where=current_line(2),
+        why="A gradient is that of one number.",
+        write="cp.vjp(f, *args), for a result of several arrays; or return the loss alone."
+        if nested
+        else "return np.sum(…)",
+    )
 
 
 def _check_callable(f: Any) -> None:

@@ -36,14 +36,14 @@ class View:
         if base._writes != self.seen:
             self.seen = base._writes
             again = self.primitive(base, *self.rest, **self.attributes)
-            tensor._value, tensor.node = again._value, again.node
+            tensor._value, tensor._node = again._value, again._node
             tensor._writes += 1  # for views of this view
 
     def write(self, new: Tensor) -> None:
         """Show a new version of the view in its base."""
         assert self.primitive.write_back is not None
-        base = self.primitive.write_back(self.base, new, **self.attributes)
-        if base.node is not None:
-            base.node.place = ()  # the line names the view that was written, not its base
+        base = self.primitive.write_back(self.base, new, *self.rest, **self.attributes)
+        if base._node is not None:
+            base._node.place = ()  # the line names the view that was written, not its base
         self.base._become(base)
-        self.seen = self.base._writes
+        self.seen = -1  # the view is taken anew at its next use, so that it is one of the new base

@@ -137,8 +137,8 @@ def power(x1, x2):
 def _(dy, x1, x2):
     if isinstance(x2, int | float):  # stays a weak scalar, so that float32 stays float32
         return dy * (x2 * x1 ** (x2 - 1)) if x2 else dy * 0
-    # Where the exponent is 0 the power is constant, also at x1 = 0 where x1**-1 is infinite.
-    return dy * x2 * x1 ** np.where(x2 == 0, 1, x2 - 1)
+    # 0**0 is 1 and stays 1 beside it, where x1**-1 would be infinite
+    return dy * x2 * np.where((x1 == 0) & (x2 == 0), 1, x1) ** (x2 - 1)
 
 
 @power.vjp("x2", latex=r"\bar y\,y \log x_1")
@@ -217,9 +217,9 @@ def _(dy, condition):
 
 @primitive(
     kind=ELEMENTWISE,
-    constants=("low", "high"),
     latex=r"\operatorname{clip}(x, a, b)",
-    cases=[Case((3, 4), -1.0, 1.0), Case((5,), 0.0, 0.5)],
+    domain=((-2, 2), (-1, -0.1), (0.1, 1)),
+    cases=[Case((3, 4), -1.0, 1.0), Case((5,), 0.0, 0.5), Case((3, 4), (4,), ())],
 )
 def clip(x, low, high):
     return np.minimum(np.maximum(x, low), high)
@@ -228,6 +228,16 @@ def clip(x, low, high):
 @clip.vjp("x", latex=r"\bar y\,[a \le x \le b]")
 def _(dy, x, low, high):
     return np.where((x >= low) & (x <= high), dy, 0.0)  # the bounds themselves still pass
+
+
+@clip.vjp("low", latex=r"\bar y\,[x < a \le b]")
+def _(dy, x, low, high):
+    return np.where((x < low) & (low <= high), dy, 0.0)
+
+
+@clip.vjp("high", latex=r"\bar y\,[b < \max(x, a)]")
+def _(dy, x, low, high):
+    return np.where((x > high) | (low > high), dy, 0.0)
 
 
 @primitive(symbol="ReLU", kind=ELEMENTWISE, latex=r"\max(x, 0)", cases=[Case((3, 4)), Case(())])

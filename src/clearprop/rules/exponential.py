@@ -84,14 +84,14 @@ def logaddexp(x1, x2):
     return larger + np.log1p(np.exp(np.minimum(x1, x2) - larger))
 
 
-@logaddexp.vjp("x1", latex=r"\bar y\,e^{x_1 - y}")
-def _(dy, y, x1):
-    return dy * np.exp(x1 - y)
+@logaddexp.vjp("x1", latex=r"\bar y\,\sigma(x_1 - x_2)")
+def _(dy, x1, x2):
+    return dy * sigmoid(x1 - x2)
 
 
-@logaddexp.vjp("x2", latex=r"\bar y\,e^{x_2 - y}")
-def _(dy, y, x2):
-    return dy * np.exp(x2 - y)
+@logaddexp.vjp("x2", latex=r"\bar y\,\sigma(x_2 - x_1)")
+def _(dy, x1, x2):
+    return dy * sigmoid(x2 - x1)
 
 
 @primitive(np.tanh, latex=r"\tanh x", domain=(-3, 3))

@@ -10,6 +10,7 @@ import numpy as np
 
 from clearprop.kinds import GATHER, SCATTER
 from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.reduction import count
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,28 @@ def split(index):
     arrays: list[object] = []
     skeleton: list[object] = []
     for part in parts:
-        if isinstance(part, list | np.ndarray) or hasattr(part, "__clearprop_record__"):
+        if isinstance(part, list | tuple | range | np.ndarray) or hasattr(
+            type(part), "__clearprop_record__"
+        ):
             skeleton.append(Slot(len(arrays)))
-            arrays.append(np.asarray(part) if isinstance(part, list) else part)
-        elif isinstance(part, range):
-            skeleton.append(Slot(len(arrays)))
-            arrays.append(np.array(part, dtype=int))
+            arrays.append(_array(part))
+        elif isinstance(part, slice):
+            skeleton.append(slice(_bound(part.start), _bound(part.stop), _bound(part.step)))
         else:
             skeleton.append(part)
     return tuple(skeleton), tuple(arrays)
+
+
+def _array(part):
+    if not isinstance(part, list | tuple | range):
+        return part
+    array = np.asarray(part)
+    return array if array.size else array.astype(int)  # an empty list holds no floats
+
+
+def _bound(value):
+    """Give a bound of a slice; a recorded integer is read, since the shape depends on it."""
+    return None if value is None else value.__index__()
 
 
 def fill(index, arrays):
@@ -65,8 +79,8 @@ def _(dy, arrays, x_shape, *, index):
 
 
 @getitem.view
-def _(base, y, *, index):
-    return setitem(base, y, index=index)
+def _(base, y, *arrays, index):
+    return setitem(base, y, *arrays, index=index)
 
 
 @primitive(
@@ -102,6 +116,7 @@ def _(dy, arrays, *, index):
         Case((3, 4), (4,), index=(slice(0, 2),)),
         Case((3, 4), (2, 4), _MASK, index=(Slot(0),)),
         Case((3, 4), (3, 4), _ROWS, index=(Slot(0),)),
+        Case((3, 4), (1, 4), index=(1,)),
     ],
 )
 def setitem(x, value, *arrays, index):
@@ -116,11 +131,12 @@ def _(dy, arrays, *, index):
 
 
 @setitem.vjp("value", latex=r"\bar y[i]")
-def _(dy, arrays, x_shape, *, index):
+def _(dy, arrays, x_shape, value_shape, *, index):
     taken = getitem(dy, *arrays, index=index)
-    if all(array.dtype == bool for array in arrays):
-        return taken
-    return np.where(survives(*arrays, shape=x_shape, index=index), taken, 0.0)
+    if not all(array.dtype == bool for array in arrays):
+        taken = np.where(survives(*arrays, shape=x_shape, index=index), taken, 0.0)
+    extra = len(value_shape) - len(np.shape(taken))  # y[0] = v may have v with a leading axis of 1
+    return np.reshape(taken, (1,) * extra + np.shape(taken)) if extra > 0 else taken
 
 
 @primitive(
@@ -143,6 +159,7 @@ def survives(*arrays, shape, index):
     cases=[
         Case((3, 4), np.array([[0, 3], [1, 1], [2, 0]]), axis=1),
         Case((3, 4), np.array([[2, 0, 0, 1]]), axis=0),
+        Case((3, 4), np.array([7, 1, 7]), axis=None),
     ],
 )
 def take_along_axis(arr, indices, *, axis=-1):
@@ -151,6 +168,9 @@ def take_along_axis(arr, indices, *, axis=-1):
 
 @take_along_axis.vjp("arr", latex=r"\bar y\ \text{at}\ i,\ 0\ \text{elsewhere}")
 def _(dy, indices, arr_shape, *, axis):
+    if axis is None:
+        flat = unindex(dy, indices, shape=(count(arr_shape, None),), index=(Slot(0),))
+        return np.reshape(flat, arr_shape)
     index = tuple(Slot(i) for i in range(len(arr_shape)))
     grids = np.indices(arr_shape, sparse=True)
     arrays = [indices if i == axis % len(arr_shape) else g for i, g in enumerate(grids)]
@@ -159,6 +179,7 @@ def _(dy, indices, arr_shape, *, axis):
 
 @composition(np.take)
 def take(a, indices, axis=None):
+    indices = _array(indices)
     if axis is None:
         return np.ravel(a)[indices]
     return a[(slice(None),) * (axis % np.ndim(a)) + (indices,)]

@@ -17,7 +17,8 @@ from clearprop.rules.reduction import softmax
 def softmax_cross_entropy(x, t):
     shifted = x - np.max(x, axis=-1, keepdims=True)
     log_total = np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
-    return np.sum(t * (log_total - shifted), axis=-1)
+    # A score of -inf beside a target of 0 costs nothing, where 0 · inf would be NaN.
+    return np.sum(t * np.where(t == 0, 0.0, log_total - shifted), axis=-1)
 
 
 @softmax_cross_entropy.vjp("x", latex=r"\bar y\,(\operatorname{softmax}(x) - t)")

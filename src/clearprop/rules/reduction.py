@@ -1,5 +1,7 @@
 """Sums, means, extremes and running sums along axes."""
 
+from builtins import max as max_of
+
 import numpy as np
 
 from clearprop.kinds import COMPOSITE, Reduce, Scan
@@ -48,7 +50,8 @@ def mean(a, *, axis=None, keepdims=False):
 
 @mean.vjp("a", latex=r"\bar y / n\ \text{(repeated)}")
 def _(dy, a_shape, *, axis, keepdims):
-    return spread(dy / count(a_shape, axis), a_shape, axis, keepdims)
+    # Multiplied, not divided: a count above 65504 would be infinite in float16.
+    return spread(dy * (1 / max_of(count(a_shape, axis), 1)), a_shape, axis, keepdims)
 
 
 @primitive(np.max, kind=Reduce("max"), latex=r"\max x", cases=_AXES)

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from clearprop.errors import MissingRuleError
 from clearprop.kinds import BROADCAST, CONCATENATE, PAD, PERMUTE
+from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
 
 
@@ -69,6 +71,11 @@ def _(dy):
     return dy  # the sweep sums over what was repeated
 
 
+@broadcast_to.view
+def _(base, y, *, shape):
+    raise ValueError("assignment destination is read-only")  # as NumPy has it
+
+
 @primitive(
     np.flip,
     kind=PERMUTE,
@@ -114,30 +121,43 @@ def _(dy, arrays_shape, *, axis, position):
 
 
 @primitive(
-    np.pad,
     kind=PAD,
     latex=r"\operatorname{pad} x",
     cases=[
-        Case((3, 4), pad_width=1),
+        Case((3, 4), pad_width=((1, 1), (1, 1))),
         Case((3, 4), pad_width=((0, 2), (1, 0))),
-        Case((3,), pad_width=(1, 2), constant_values=3.0),
+        Case((3,), pad_width=((1, 2),), constant_values=3.0),
     ],
 )
-def pad(array, *, pad_width, mode="constant", constant_values=0):
-    return np.pad(array, pad_width, mode=mode, constant_values=constant_values)
+def pad(array, *, pad_width, constant_values=0):
+    return np.pad(array, pad_width, constant_values=constant_values)
 
 
 @pad.vjp("array", latex=r"\bar y\ \text{(without the border)}")
-def _(dy, array_shape, *, pad_width, mode):
+def _(dy, array_shape, *, pad_width):
+    border = zip(pad_width, array_shape, strict=True)
+    return dy[tuple(slice(before, before + n) for (before, _), n in border)]
+
+
+@composition(np.pad)
+def pad_constant(array, pad_width, mode="constant", *, constant_values=0):
     if mode != "constant":
-        raise NotImplementedError(f"np.pad(mode={mode!r}) has no derivative yet")
-    before = np.broadcast_to(pad_width, (len(array_shape), 2))[:, 0]
-    return dy[tuple(slice(int(b), int(b) + n) for b, n in zip(before, array_shape, strict=True))]
+        raise MissingRuleError(
+            f"np.pad(…, mode={mode!r}) has no derivative here.",
+            where=current_line(2),
+            why="Only borders of constants are recorded.",
+            write="np.concatenate([x[:1], x]), with the border taken out of x.",
+        )
+    widths = np.broadcast_to(pad_width, (np.ndim(array), 2)).tolist()
+    pairs = tuple((before, after) for before, after in widths)
+    if isinstance(constant_values, list | np.ndarray):
+        constant_values = tuple(map(tuple, np.broadcast_to(constant_values, (len(pairs), 2))))
+    return pad(array, pad_width=pairs, constant_values=constant_values)
 
 
 @primitive(np.copy, kind=PERMUTE, latex="x", cases=[Case((3, 4))])
 def copy(a):
-    return np.array(a)
+    return np.array(a, order="C")
 
 
 @copy.vjp("a", latex=r"\bar y")
