@@ -160,7 +160,7 @@ def _binding(node: Any, position: int | None, writes: bool) -> tuple[str | None,
     if isinstance(parent, ast.Lambda) and parent.body is node:
         return None, True, position
     if isinstance(parent, ast.Assign):
-        target = parent.targets[0]
+        target: Any = parent.targets[0]
     elif isinstance(parent, ast.AnnAssign | ast.NamedExpr):
         target = parent.target
     else:  # also the right-hand side of y += value, which is not y

@@ -15,10 +15,10 @@ from clearprop.graph import Node, Tape
 from clearprop.leaves import leaf, seed
 from clearprop.operands import frozen
 from clearprop.places import Line, call_user_function, current_line, line_of, name_of
-from clearprop.sweep import sweep
 from clearprop.rules.indexing import setitem
+from clearprop.sweep import sweep
 from clearprop.tensor import PROJECTION, Tensor
-from clearprop.transforms import versioned, argument_names
+from clearprop.transforms import argument_names, versioned
 from clearprop.trees import tree_leaves, tree_map
 
 
