@@ -148,9 +148,8 @@ def _binding(node: Any, position: int | None, writes: bool) -> tuple[str | None,
         targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
         return _target(targets[0], position), False, None
     if isinstance(node, ast.AugAssign):  # y += value, where y is the value; not y[i] += value
-        target = node.target
-        name = None if isinstance(target, ast.Subscript) else _target(target, position)
-        return name, False, None
+        by_index = isinstance(node.target, ast.Subscript)
+        return None if by_index else _target(node.target, position), False, None
     grandparent: Any = getattr(parent, "parent", None)
     if isinstance(parent, ast.Tuple) and isinstance(grandparent, ast.Return | ast.Assign):
         position = parent.elts.index(node)

@@ -123,7 +123,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     >>> import numpy as np, clearprop as cp
     >>> y, pullback = cp.vjp(np.tanh, np.array([0.0, 1.0]))
     >>> print(np.round(pullback(np.ones(2))[0], 4))
-    [1.     0.42  ]
+    [1.   0.42]
     """
     _check_callable(f)
     numbers = tuple(range(len(args)))

@@ -56,9 +56,9 @@ def check(
     >>> @half_square.vjp("x")
     ... def _(dy, x):
     ...     return 2 * dy * x
-    >>> print(cp.check(half_square, np.array([3.0])))
+    >>> print(cp.check(half_square, 3.0))
     half_square: 1 of 1 gradients wrong, 0 not judged.
-      ✗ x: wrong, relative error 5.0e-01 at x[0]: found 6, expected 3
+      ✗ x: wrong, relative error 5.0e-01 at x: found 6, expected 3
     """
     name = name or str(getattr(f, "__name__", type(f).__name__))
     names = [
