@@ -20,129 +20,132 @@ class ArrayFace:
     def _record(self, primitive: Any, *operands: Any) -> Any:
         raise TypeError(f"{type(self).__name__} does not say how to record {primitive}")
 
+    def _record_pair(self, primitive: Any, a: Any, b: Any) -> Any:
+        return self._record(primitive, a, b)
+
     def _update(self, y: Any) -> Any:
         raise TypeError(f"{type(self).__name__} cannot be changed in place")
 
     def __add__(self, other: Any) -> Any:
-        return self._record(arithmetic.add, self, other)
+        return self._record_pair(arithmetic.add, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return self._record(arithmetic.add, other, self)
+        return self._record_pair(arithmetic.add, other, self)
 
     def __iadd__(self, other: Any) -> Any:
-        return self._update(self._record(arithmetic.add, self, other))
+        return self._update(self._record_pair(arithmetic.add, self, other))
 
     def __sub__(self, other: Any) -> Any:
-        return self._record(arithmetic.subtract, self, other)
+        return self._record_pair(arithmetic.subtract, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return self._record(arithmetic.subtract, other, self)
+        return self._record_pair(arithmetic.subtract, other, self)
 
     def __isub__(self, other: Any) -> Any:
-        return self._update(self._record(arithmetic.subtract, self, other))
+        return self._update(self._record_pair(arithmetic.subtract, self, other))
 
     def __mul__(self, other: Any) -> Any:
-        return self._record(arithmetic.multiply, self, other)
+        return self._record_pair(arithmetic.multiply, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return self._record(arithmetic.multiply, other, self)
+        return self._record_pair(arithmetic.multiply, other, self)
 
     def __imul__(self, other: Any) -> Any:
-        return self._update(self._record(arithmetic.multiply, self, other))
+        return self._update(self._record_pair(arithmetic.multiply, self, other))
 
     def __truediv__(self, other: Any) -> Any:
-        return self._record(arithmetic.divide, self, other)
+        return self._record_pair(arithmetic.divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._record(arithmetic.divide, other, self)
+        return self._record_pair(arithmetic.divide, other, self)
 
     def __itruediv__(self, other: Any) -> Any:
-        return self._update(self._record(arithmetic.divide, self, other))
+        return self._update(self._record_pair(arithmetic.divide, self, other))
 
     def __floordiv__(self, other: Any) -> Any:
-        return self._record(comparison.floor_divide, self, other)
+        return self._record_pair(comparison.floor_divide, self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return self._record(comparison.floor_divide, other, self)
+        return self._record_pair(comparison.floor_divide, other, self)
 
     def __ifloordiv__(self, other: Any) -> Any:
-        return self._update(self._record(comparison.floor_divide, self, other))
+        return self._update(self._record_pair(comparison.floor_divide, self, other))
 
     def __mod__(self, other: Any) -> Any:
-        return self._record(arithmetic.remainder, self, other)
+        return self._record_pair(arithmetic.remainder, self, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return self._record(arithmetic.remainder, other, self)
+        return self._record_pair(arithmetic.remainder, other, self)
 
     def __imod__(self, other: Any) -> Any:
-        return self._update(self._record(arithmetic.remainder, self, other))
+        return self._update(self._record_pair(arithmetic.remainder, self, other))
 
     def __pow__(self, other: Any) -> Any:
-        return self._record(arithmetic.power, self, other)
+        return self._record_pair(arithmetic.power, self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return self._record(arithmetic.power, other, self)
+        return self._record_pair(arithmetic.power, other, self)
 
     def __ipow__(self, other: Any) -> Any:
-        return self._update(self._record(arithmetic.power, self, other))
+        return self._update(self._record_pair(arithmetic.power, self, other))
 
     def __matmul__(self, other: Any) -> Any:
-        return self._record(linear.matmul, self, other)
+        return self._record_pair(linear.matmul, self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return self._record(linear.matmul, other, self)
+        return self._record_pair(linear.matmul, other, self)
 
     def __imatmul__(self, other: Any) -> Any:
-        return self._update(self._record(linear.matmul, self, other))
+        return self._update(self._record_pair(linear.matmul, self, other))
 
     def __and__(self, other: Any) -> Any:
-        return self._record(comparison.bitwise_and, self, other)
+        return self._record_pair(comparison.bitwise_and, self, other)
 
     def __rand__(self, other: Any) -> Any:
-        return self._record(comparison.bitwise_and, other, self)
+        return self._record_pair(comparison.bitwise_and, other, self)
 
     def __iand__(self, other: Any) -> Any:
-        return self._update(self._record(comparison.bitwise_and, self, other))
+        return self._update(self._record_pair(comparison.bitwise_and, self, other))
 
     def __or__(self, other: Any) -> Any:
-        return self._record(comparison.bitwise_or, self, other)
+        return self._record_pair(comparison.bitwise_or, self, other)
 
     def __ror__(self, other: Any) -> Any:
-        return self._record(comparison.bitwise_or, other, self)
+        return self._record_pair(comparison.bitwise_or, other, self)
 
     def __ior__(self, other: Any) -> Any:
-        return self._update(self._record(comparison.bitwise_or, self, other))
+        return self._update(self._record_pair(comparison.bitwise_or, self, other))
 
     def __xor__(self, other: Any) -> Any:
-        return self._record(comparison.bitwise_xor, self, other)
+        return self._record_pair(comparison.bitwise_xor, self, other)
 
     def __rxor__(self, other: Any) -> Any:
-        return self._record(comparison.bitwise_xor, other, self)
+        return self._record_pair(comparison.bitwise_xor, other, self)
 
     def __ixor__(self, other: Any) -> Any:
-        return self._update(self._record(comparison.bitwise_xor, self, other))
+        return self._update(self._record_pair(comparison.bitwise_xor, self, other))
 
     def __lt__(self, other: Any) -> Any:
-        return self._record(comparison.less, self, other)
+        return self._record_pair(comparison.less, self, other)
 
     def __le__(self, other: Any) -> Any:
-        return self._record(comparison.less_equal, self, other)
+        return self._record_pair(comparison.less_equal, self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._record(comparison.greater, self, other)
+        return self._record_pair(comparison.greater, self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._record(comparison.greater_equal, self, other)
+        return self._record_pair(comparison.greater_equal, self, other)
 
     def __eq__(self, other: Any) -> Any:
         if other is None or isinstance(other, str):
             return NotImplemented  # never equal; Python then says so
-        return self._record(comparison.equal, self, other)
+        return self._record_pair(comparison.equal, self, other)
 
     def __ne__(self, other: Any) -> Any:
         if other is None or isinstance(other, str):
             return NotImplemented  # never equal; Python then says so
-        return self._record(comparison.not_equal, self, other)
+        return self._record_pair(comparison.not_equal, self, other)
 
     def __neg__(self) -> Any:
         return self._record(arithmetic.negative, self)

@@ -37,6 +37,7 @@ class Tape:
         for node in reversed(self.nodes):
             if node.index <= since:
                 break
+            assert isinstance(node, TracedNode)
             node.is_inner = node is not result
 
     def __len__(self) -> int:
@@ -84,22 +85,24 @@ class Node:
     """
 
     __slots__ = (
-        "active",
         "attributes",
         "dtype",
         "index",
         "inputs",
-        "is_inner",
-        "label",
         "operands",
-        "place",
         "primitive",
         "root",
         "shape",
-        "stage",
-        "tape",
         "value",
     )
+
+    # What only a traced node has of its own; a node made for a gradient alone is light.
+    active: bool = True
+    is_inner: bool = False
+    label: str = ""
+    place: Place = ()
+    stage: tuple[Node, int] | None = None
+    tape: Tape | None = None
 
     def __init__(
         self,
@@ -110,8 +113,6 @@ class Node:
         value: Any,
         shape: tuple[int, ...],
         dtype: Any,
-        active: bool,
-        tape: Tape | None,
     ) -> None:
         self.primitive = primitive
         self.inputs = inputs
@@ -120,21 +121,12 @@ class Node:
         self.value = value
         self.shape = shape
         self.dtype = dtype
-        self.active = active
-        self.tape = tape
-        root: int = next_index()
-        self.index: int = root
+        self.index: int = next_index()
+        root = self.index
         for node in inputs:
             if node is not None and node.root < root:
                 root = node.root
         self.root: int = root
-        self.place: Place = ()
-        self.stage: tuple[Node, int] | None = None
-        self.label = ""
-        self.is_inner = False
-        if tape is not None:
-            self.stage = tape.stage
-            tape.nodes.append(self)
 
     @property
     def operation(self) -> str:
@@ -145,13 +137,30 @@ class Node:
         return f"<Node {self.index}: {self.label or self.operation}, shape {self.shape}>"
 
 
-class Leaf(Node):
+class TracedNode(Node):
+    """A node of a trace: it knows its tape and its place, and may have no derivative."""
+
+    __slots__ = ("active", "is_inner", "label", "place", "stage", "tape")
+
+    def __init__(self, *form: Any, active: bool, tape: Tape | None, place: Place = ()) -> None:
+        super().__init__(*form)
+        self.active = active
+        self.is_inner = False
+        self.label = ""
+        self.place = place
+        self.stage = None if tape is None else tape.stage
+        self.tape = tape
+        if tape is not None:
+            tape.nodes.append(self)
+
+
+class Leaf(TracedNode):
     """An argument: it has no operation, and collects the derivative of the imperative face."""
 
     __slots__ = ("grad", "whole")
 
-    def __init__(self, value: Any, tape: Tape | None, whole: bool = False) -> None:
-        active = value.dtype.kind == "f"
-        super().__init__(None, (), (), {}, value, value.shape, value.dtype, active, tape)
+    def __init__(self, value: Any, tape: Tape | None = None, whole: bool = False) -> None:
+        form: tuple[Any, ...] = (None, (), (), {}, value, value.shape, value.dtype)
+        super().__init__(*form, active=value.dtype.kind == "f", tape=tape)
         self.grad: Any = None
         self.whole = whole  # made from a Python int, which may also count: range(n)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
-from clearprop.graph import Leaf, Node, Tape
+from clearprop.graph import Leaf, Tape, TracedNode
 from clearprop.places import current_line
-from clearprop.primitive import Primitive
+from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
 
 
@@ -78,22 +78,12 @@ def leaf(
     if source is not None:
         of, value = source.node, source.value
         assert of is not None
-        return Tensor(
-            value, Node(ALIAS, (of,), (None,), {}, value, of.shape, of.dtype, of.active, of.tape)
-        )
+        form: tuple[Any, ...] = (ALIAS, (of,), (None,), {}, value, of.shape, of.dtype)
+        return Tensor(value, TracedNode(*form, active=of.active, tape=of.tape))
     node = Leaf(value, tape, whole)
     made = Tensor(value, node)
     made._leaf = node
     return made
-
-
-def _same(x: Any) -> Any:
-    """Give the value back: an argument of a nested function is its own node."""
-    return x
-
-
-ALIAS = Primitive(_same, name="alias", symbol="=")
-ALIAS.vjp("x")(lambda dy: dy)
 
 
 def seed(y: Any, dy: Any = None) -> Any:

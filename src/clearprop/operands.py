@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError
+from clearprop.errors import DTypeError, LostGradientError, MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import Primitive
 
@@ -75,3 +75,34 @@ def _holds_tensor(items: Sequence[Any]) -> bool:
         or (isinstance(item, list | tuple) and _holds_tensor(item))
         for item in items
     )
+
+
+def differentiable(primitive: Primitive, active: int, y: Any) -> int:
+    """Drop the operands that have no derivative by nature; refuse those without a rule."""
+    if primitive.no_derivative:
+        return 0
+    for position in range(active.bit_length()):
+        if not active >> position & 1 or primitive.rule(position) is not None:
+            continue
+        if not primitive.is_constant(position):
+            raise MissingRuleError(
+                f"{primitive.name} has no derivative with respect to its operand {position + 1}.",
+                where=current_line(2),
+                why="No rule is registered for it, and a gradient is never lost silently.",
+                write=f"@{primitive.name}.vjp({_operand_name(primitive, position)!r})",
+            )
+        active &= ~(1 << position)
+    if active and primitive.outputs == 1 and y.dtype.kind != "f":
+        if y.dtype.kind == "c":
+            raise complex_refused(primitive.name, current_line(2))
+        raise LostGradientError(
+            f"{primitive.name} puts a recorded value into an array of {y.dtype}.",
+            where=current_line(2),
+            why=f"Numbers of type {y.dtype} have no derivative, so the gradient would be lost.",
+            write="an array of floats, such as np.zeros(n) or x.astype(float).",
+        )
+    return active
+
+
+def _operand_name(primitive: Primitive, position: int) -> str:
+    return primitive.operands[min(position, len(primitive.operands) - 1)]

@@ -32,14 +32,12 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ClearpropError, MissingRuleError
+from clearprop.errors import ClearpropError
 from clearprop.kinds import ELEMENTWISE, OPAQUE, Kind
-from clearprop.places import current_line
 
 #: np.* function → primitive; the one table through which plain NumPy calls are recorded.
 BY_FUNCTION: dict[Any, Primitive] = {}
@@ -76,12 +74,12 @@ class Case:
 class Rule:
     """The vector–Jacobian product of a primitive for one operand."""
 
-    __slots__ = ("attributes", "function", "latex", "needs")
+    __slots__ = ("attributes", "function", "latex", "needs", "quick")
 
     def __init__(self, function: Callable[..., Any], owner: Primitive, latex: str) -> None:
         self.function = function
         self.latex = latex
-        names, keywords = _parameters(function)[:2]
+        names, keywords = parameters_of(function)[:2]
         if names[:1] != ("dy",):
             raise ClearpropError(
                 f"A rule of {owner.name} starts with {names[:1]}, not with dy.",
@@ -95,6 +93,25 @@ class Rule:
                     f"{owner.name} has {sorted(owner.attributes)}."
                 )
         self.attributes = keywords
+        self.quick = self._quick(owner)
+
+    def _quick(self, owner: Primitive) -> Callable[[Any, Any], Any] | None:
+        """Make the short way of running the rule on plain arrays, where it asks for little."""
+        f, needs = self.function, self.needs
+        if self.attributes or owner.variadic or owner.outputs > 1 or not owner.built_in:
+            return None
+        kinds, places = [need for need, _ in needs], [place for _, place in needs]
+        if not needs:
+            return lambda dy, node: f(dy)
+        if kinds == ["y"]:
+            return lambda dy, node: f(dy, node.value)
+        if kinds == ["operand"]:
+            (i,) = places
+            return lambda dy, node: f(dy, node.operands[i])
+        if kinds == ["operand", "operand"]:
+            i, j = places
+            return lambda dy, node: f(dy, node.operands[i], node.operands[j])
+        return None
 
     @staticmethod
     def _need(name: str, owner: Primitive) -> tuple[str, int]:
@@ -159,7 +176,7 @@ class Primitive:
     ) -> None:
         self.function = function
         self.name = name or function.__name__.strip("_")
-        self.operands, keywords, self.variadic = _parameters(function)
+        self.operands, keywords, self.variadic = parameters_of(function)
         if {"y", "dy"} & set(self.operands):
             raise ClearpropError(
                 f"{self.name} has an operand called y or dy: {list(self.operands)}.",
@@ -183,6 +200,8 @@ class Primitive:
         self.rules: dict[int, Rule] = {}
         self.write_back: Callable[..., Any] | None = None
         self._kept: dict[tuple[int, int], tuple[frozenset[int], bool, frozenset[int]]] = {}
+        #: for two operands: what to keep where neither, the first, the second, or both are active
+        self.pair_plans: list[tuple[bool, bool, bool] | None] = [None] * 4
         self.__doc__ = function.__doc__
         self.__name__ = self.name
 
@@ -202,6 +221,7 @@ class Primitive:
                     )
                 self.rules[self.operands.index(operand)] = Rule(function, self, latex)
             self._kept.clear()
+            self.pair_plans = self._pair_plans()
             return function
 
         return register
@@ -244,6 +264,17 @@ class Primitive:
                 frozenset(needs["shape"] - needs["operand"]),
             )
         return found
+
+    def _pair_plans(self) -> list[tuple[bool, bool, bool] | None]:
+        plans: list[tuple[bool, bool, bool] | None] = [None] * 4
+        if len(self.operands) != 2 or self.variadic or self.outputs > 1 or self.write_back:
+            return plans
+        for active in (1, 2, 3):
+            needed = [i for i in (0, 1) if active >> i & 1]
+            positions, output, shapes = self.kept(active, 2)
+            if all(i in self.rules for i in needed) and not shapes:
+                plans[active] = (0 in positions, 1 in positions, output)
+        return plans
 
     def span(self, operand: int, count: int) -> range:
         """Give the positions that a named operand covers among ``count`` given ones."""
@@ -328,18 +359,6 @@ def composition(numpy: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return register
 
 
-def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
-    body = COMPOSITIONS[function]
-    positional, keywords, variadic = _parameters(body)
-    if variadic:
-        return body(*args, **kwargs)
-    known = positional + keywords
-    given = _by_name(function, known, args, kwargs)
-    _refuse_rest(function.__name__, list(known), {k: v for k, v in given.items() if k not in known})
-    return body(**{k: v for k, v in given.items() if k in known and v is not np._NoValue})
-
-
 def primitive_for(function: Any) -> Primitive | None:
     """Look up the primitive of a plain function; packages loaded meanwhile count."""
     found: Primitive | None = BY_FUNCTION.get(function)
@@ -354,90 +373,7 @@ def primitive_for(function: Any) -> Primitive | None:
     return found
 
 
-@cache
-def _numpy_signature(function: Any) -> tuple[str, ...] | None:
-    try:
-        return tuple(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # some C functions of older NumPy versions have none
-        return None
-
-
-def bind(
-    owner: Primitive, function: Any, args: Sequence[Any], kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Sort the arguments of a plain NumPy call into operands and attributes.
-
-    Raises
-    ------
-    MissingRuleError
-        If an argument is used that the primitive does not record, such as ``dtype``.
-    """
-    given = _by_name(function, (*owner.operands, *owner.attributes), args, kwargs)
-    if "newshape" in given:  # what NumPy called it before 2.1
-        given["shape"] = given.pop("newshape")
-    names = _numpy_signature(function) or owner.operands
-    operands: list[Any] = []
-    for number, name in enumerate(owner.operands):
-        # An operand may have another name than NumPy's: then it is the one in the same place.
-        theirs = name if name in given else names[number] if number < len(names) else name
-        if theirs not in given:
-            raise MissingRuleError(
-                f"np.{owner.name} with {len(args) + len(kwargs)} arguments has no derivative here.",
-                where=current_line(2),
-                why=f"It is recorded with {list(owner.operands)}.",
-                write=f"np.{owner.name}({', '.join(owner.operands)})",
-            )
-        value = given.pop(theirs)
-        if owner.variadic and number == len(owner.operands) - 1:
-            operands.extend(value)
-        else:
-            operands.append(value)
-    attributes = {name: _static(given.pop(name)) for name in owner.attributes if name in given}
-    _refuse_rest(owner.name, [*owner.operands, *owner.attributes], given)
-    return operands, attributes
-
-
-def _by_name(
-    function: Any, ours: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
-) -> dict[str, Any]:
-    """Give the arguments of a NumPy call by their names in NumPy's signature."""
-    return {**dict(zip(_numpy_signature(function) or ours, args, strict=False)), **kwargs}
-
-
-#: What may be given because it changes nothing.
-_NUMPY_DEFAULTS = {
-    "order": ("C", "K"),
-    "subok": (True, False),
-    "mode": ("raise",),
-    "equal_nan": (False,),
-    "casting": ("same_kind",),
-}
-
-
-def _refuse_rest(name: str, recorded: list[str], given: dict[str, Any]) -> None:
-    for key, value in given.items():
-        is_default = isinstance(value, str | bool) and value in _NUMPY_DEFAULTS.get(key, ())
-        if value is not None and value is not np._NoValue and not is_default:
-            raise MissingRuleError(
-                f"np.{name}(…, {key}={value!r}) has no derivative here.",
-                where=current_line(3),
-                why=f"{name} is recorded with {recorded}.",
-                write=f"np.{name}(…) without {key}=, and apply it to the result.",
-            )
-
-
-def _static(value: Any) -> Any:
-    """Give an attribute that cannot change any more: lists and arrays become tuples."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return tuple(_static(part) for part in value)
-    if hasattr(type(value), "__clearprop_record__"):
-        return value.__index__()
-    return value
-
-
-def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+def parameters_of(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
     """Read operand names, keyword-only names and whether the last operand is variadic."""
     code = function.__code__  # far cheaper than inspect.signature, and read at every import
     positional = code.co_varnames[: code.co_argcount]

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.binding import bind, compose
 from clearprop.errors import LostGradientError, MissingRuleError
 from clearprop.graph import next_index
 from clearprop.places import current_line
-from clearprop.primitive import COMPOSITIONS, bind, compose, primitive_for
+from clearprop.primitive import COMPOSITIONS, primitive_for
 
 _REDUCED_BY: dict[Any, Any] = {
     np.add: np.sum,

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError, OrderError, ShapeError
-from clearprop.graph import Leaf, Node
-from clearprop.leaves import ALIAS, seed
+from clearprop.graph import Leaf, Node, TracedNode
+from clearprop.leaves import seed
+from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.primitive import Primitive, Rule
 from clearprop.rules import shape as shape_rules
-from clearprop.tensor import PROJECTION, Tensor
+from clearprop.tensor import Tensor
 
 
 def sweep(
@@ -78,14 +79,32 @@ def sweep(
             if source.index >= start:
                 add(source, {node.attributes["i"]: dy})
             continue
+        if not node.operands:
+            raise _let_go()
         for position, source in enumerate(node.inputs):
-            if source is not None and source.active and source.index >= start:
-                rule = primitive.rule(position)
-                if rule is not None:
-                    add(source, pull(node, position, rule, dy, recorded))
+            if source is None or source.index < start or not source.active:
+                continue
+            rule = primitive.rule(position)
+            if rule is None:
+                continue
+            if recorded or rule.quick is None:
+                add(source, pull(node, position, rule, dy, recorded))
+                continue
+            g = rule.quick(dy, node)
+            if g.shape != source.shape or g.dtype != source.dtype:
+                g = fit(g, source.shape, source.dtype, primitive, position)
+            add(source, g)
         if release:
             node.operands, node.value = (), None
     return found
+
+
+def _let_go() -> OrderError:
+    return OrderError(
+        "backward() through a record that was let go.",
+        why="cp.grad frees what it kept as it goes; a value that left the function is empty.",
+        write="cp.vjp(f, *args), whose pullback can be called again.",
+    )
 
 
 def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
@@ -93,12 +112,6 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
     primitive, source = node.primitive, node.inputs[position]
     assert primitive is not None
     assert source is not None
-    if not node.operands:
-        raise OrderError(
-            "backward() through a record that was let go.",
-            why="cp.grad frees what it kept as it goes; a value that left the function is empty.",
-            write="cp.vjp(f, *args), whose pullback can be called again.",
-        )
     if not primitive.built_in:
         dy = _read_only(dy)
     tape = node.tape if recorded else None
@@ -225,17 +238,8 @@ def _output(node: Node, recorded: bool) -> Any:
         return Tensor(node.value, node)
     parts = []
     for i, part in enumerate(node.value):
-        output = Node(
-            PROJECTION,
-            (node,),
-            (None,),
-            {"i": i},
-            part,
-            part.shape,
-            part.dtype,
-            node.active,
-            node.tape,
-        )
+        form = (PROJECTION, (node,), (None,), {"i": i}, part, part.shape, part.dtype)
+        output = TracedNode(*form, active=node.active, tape=node.tape)
         parts.append(Tensor(part, output))
     return tuple(parts)
 

@@ -13,13 +13,16 @@ import numpy as np
 
 from clearprop import protocols
 from clearprop.array_face import ArrayFace
-from clearprop.errors import LostGradientError, MissingRuleError, OrderError, ShapeError
-from clearprop.graph import Leaf, Node, Tape
-from clearprop.operands import PLAIN, complex_refused, frozen, plain_operand, refuse_objects
+from clearprop.errors import LostGradientError, OrderError, ShapeError
+from clearprop.graph import Leaf, Node, Tape, TracedNode
+from clearprop.operands import PLAIN, differentiable, frozen, plain_operand, refuse_objects
 from clearprop.places import current_line, here
+from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
 from clearprop.rules import indexing, shape
-from clearprop.views import View
+from clearprop.views import View, shares_memory
+
+NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> Any:
@@ -57,7 +60,7 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
         refuse_objects(values, primitive)
         raise
     if active:
-        active = _differentiable(primitive, active, y)
+        active = differentiable(primitive, active, y)
     if tape is None and not active:
         node = None
     elif tape is None:
@@ -65,16 +68,65 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
     else:
         kept = tuple(frozen(v) if plain >> i & 1 else v for i, v in enumerate(values))
         shape, dtype = _form(primitive, y)
-        node = Node(primitive, tuple(inputs), kept, attributes, y, shape, dtype, bool(active), tape)
-        node.place = here(2)
+        form = (primitive, tuple(inputs), kept, attributes, y, shape, dtype)
+        node = TracedNode(*form, active=bool(active), tape=tape, place=here(2))
     if primitive.outputs > 1:
         return tuple(_project(node, y, i) for i in range(primitive.outputs))
     result = Tensor(y, node)
-    if primitive.write_back is not None and _shares_memory(y, values[0]):
+    if primitive.write_back is not None and shares_memory(y, values[0]):
         base = operands[0]
         if type(base) is Tensor:
             result._view = View(base, primitive, tuple(operands[1:]), attributes)
     return result
+
+
+def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
+    """Record an operator of two operands: what `record` does, by the shortest way.
+
+    Anything out of the ordinary (a trace, lists, a missing rule, integers) goes the long way.
+    """
+    x, z = a, b
+    left: Node | None = None
+    right: Node | None = None
+    kind = type(a)
+    if kind is Tensor:
+        if a._view is not None:
+            a._view.refresh(a)
+        x, left = a._value, a._node
+    elif kind not in PLAIN:
+        return record(primitive, (a, b), {})
+    kind = type(b)
+    if kind is Tensor:
+        if b._view is not None:
+            b._view.refresh(b)
+        z, right = b._value, b._node
+    elif kind not in PLAIN:
+        return record(primitive, (a, b), {})
+    plan = primitive.pair_plans[(left is not None) + 2 * (right is not None)]
+    if (
+        plan is None
+        or (left is not None and left.tape is not None)
+        or (right is not None and right.tape is not None)
+    ):
+        return record(primitive, (a, b), {})
+    try:
+        y = primitive.implementation(x, z)
+    except TypeError:  # told apart there
+        return record(primitive, (a, b), {})
+    dtype = y.dtype
+    if dtype.kind != "f":
+        return record(primitive, (a, b), {})
+    keeps_x, keeps_z, keeps_y = plan
+    if not keeps_x:
+        x = None
+    elif left is None and type(x) is np.ndarray:
+        x = frozen(x)
+    if not keeps_z:
+        z = None
+    elif right is None and type(z) is np.ndarray:
+        z = frozen(z)
+    kept = y if keeps_y else None
+    return Tensor(y, Node(primitive, (left, right), (x, z), NO_ATTRIBUTES, kept, y.shape, dtype))
 
 
 def _form(primitive: Primitive, y: Any) -> tuple[Any, Any]:
@@ -106,65 +158,17 @@ def _lean_node(
     )
     sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))
     shape, dtype = _form(primitive, y)
-    return Node(
-        primitive, sources, kept, attributes, y if output else None, shape, dtype, True, None
-    )
-
-
-def _shares_memory(y: Any, x: Any) -> bool:
-    base = getattr(y, "base", None)
-    return base is not None and (base is x or base is getattr(x, "base", None))
-
-
-def _differentiable(primitive: Primitive, active: int, y: Any) -> int:
-    """Drop the operands that have no derivative by nature; refuse those without a rule."""
-    if primitive.no_derivative:
-        return 0
-    for position in range(active.bit_length()):
-        if not active >> position & 1 or primitive.rule(position) is not None:
-            continue
-        if not primitive.is_constant(position):
-            raise MissingRuleError(
-                f"{primitive.name} has no derivative with respect to its operand {position + 1}.",
-                where=current_line(2),
-                why="No rule is registered for it, and a gradient is never lost silently.",
-                write=f"@{primitive.name}.vjp({_operand_name(primitive, position)!r})",
-            )
-        active &= ~(1 << position)
-    if active and primitive.outputs == 1 and y.dtype.kind != "f":
-        if y.dtype.kind == "c":
-            raise complex_refused(primitive.name, current_line(2))
-        raise LostGradientError(
-            f"{primitive.name} puts a recorded value into an array of {y.dtype}.",
-            where=current_line(2),
-            why=f"Numbers of type {y.dtype} have no derivative, so the gradient would be lost.",
-            write="an array of floats, such as np.zeros(n) or x.astype(float).",
-        )
-    return active
-
-
-def _operand_name(primitive: Primitive, position: int) -> str:
-    return primitive.operands[min(position, len(primitive.operands) - 1)]
-
-
-def _take_output(outputs: Any, *, i: int) -> Any:
-    """Give one of several outputs: the projection that a multi-output node is read through."""
-    return outputs[i]
-
-
-PROJECTION = Primitive(_take_output, name="output", symbol="output")
+    return Node(primitive, sources, kept, attributes, y if output else None, shape, dtype)
 
 
 def _project(node: Node | None, y: Any, i: int) -> Tensor:
     part = y[i]
     if node is None:
         return Tensor(part)
-    active = node.active and part.dtype.kind == "f"
     value = part if node.tape is not None else None
-    projection = Node(
-        PROJECTION, (node,), (None,), {"i": i}, value, part.shape, part.dtype, active, node.tape
-    )
-    projection.place = node.place
+    form = (PROJECTION, (node,), (None,), {"i": i}, value, part.shape, part.dtype)
+    active = node.active and part.dtype.kind == "f"
+    projection = TracedNode(*form, active=active, tape=node.tape, place=node.place)
     return Tensor(part, projection)
 
 
@@ -233,6 +237,8 @@ class Tensor(ArrayFace):
 
     def _record(self, primitive: Primitive, *operands: Any) -> Any:
         return record(primitive, operands, {})
+
+    _record_pair = staticmethod(record_pair)
 
     # ---- what an array is -------------------------------------------------------------
 

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import OrderError, UnknownNameError
-from clearprop.graph import Node, Tape
+from clearprop.graph import Leaf, Node, Tape
 from clearprop.leaves import leaf, seed
 from clearprop.operands import frozen
 from clearprop.places import Line, call_user_function, current_line, line_of, name_of
+from clearprop.plumbing import PROJECTION
 from clearprop.rules.indexing import setitem
 from clearprop.sweep import sweep
-from clearprop.tensor import PROJECTION, Tensor
+from clearprop.tensor import Tensor
 from clearprop.transforms import argument_names, versioned
 from clearprop.trees import tree_leaves, tree_map
 
@@ -60,7 +61,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
         if recorded is None:
             return value
         made = leaf(recorded, tape=tape, whole=type(value) is int)
-        assert made.node is not None
+        assert isinstance(made.node, Leaf)
         made.node.label = name
         inputs[name] = made.node
         return made

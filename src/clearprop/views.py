@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clearprop.graph import TracedNode
+
 if TYPE_CHECKING:
     from clearprop.primitive import Primitive
     from clearprop.tensor import Tensor
@@ -43,7 +45,13 @@ class View:
         """Show a new version of the view in its base."""
         assert self.primitive.write_back is not None
         base = self.primitive.write_back(self.base, new, *self.rest, **self.attributes)
-        if base._node is not None:
+        if isinstance(base._node, TracedNode):
             base._node.place = ()  # the line names the view that was written, not its base
         self.base._become(base)
         self.seen = -1  # the view is taken anew at its next use, so that it is one of the new base
+
+
+def shares_memory(y: Any, x: Any) -> bool:
+    """Whether NumPy made a view of ``x``, or of what ``x`` is a view of."""
+    base = getattr(y, "base", None)
+    return base is not None and (base is x or base is getattr(x, "base", None))

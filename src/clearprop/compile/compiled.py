@@ -15,33 +15,46 @@ from clearprop import kinds
 from clearprop.compile import forms
 from clearprop.compile.loops import Loops
 from clearprop.compile.simplify import Rebuilt
-from clearprop.errors import MissingExtraError
+from clearprop.errors import DTypeError, MissingExtraError, ShapeError
 from clearprop.graph import Node
+from clearprop.places import current_line, line_of
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph, trace
 from clearprop.trees import tree_leaves, tree_map
 
 _numbers = itertools.count(1)
+_MOST_FUSED = 50  # operations in one loop; the writer of loops recurses over them
 
 
 class Compiled:
     """What `cp.compile` gives: call it as the function it was made from."""
 
     def __init__(self, f: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, f)
         self._f = f
         self._programs: dict[Any, _Program] = {}
         self._last: _Program | None = None
-        functools.update_wrapper(self, f)
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the compiled loops; trace and compile first where these shapes are new."""
-        named = [(name, _plain(value)) for name, value in tree_leaves(args)]
-        key = tuple(_signature(name, value) for name, value in named)
-        program = self._programs.get(key)
+        leaves = [leaf for _, leaf in tree_leaves((args, kwargs))]
+        if any(isinstance(leaf, Tensor) and leaf.node is not None for leaf in leaves):
+            return self._f(*args, **kwargs)  # it is being differentiated: the record must see it
+        plain = tree_map(_plain, args)
+        values = [leaf for _, leaf in tree_leaves(plain)]
+        key = (
+            repr(tree_map(lambda _: None, (plain, kwargs))),  # the nesting
+            tuple(map(_signature, values)),
+            tuple(_constant(leaf) for _, leaf in tree_leaves(kwargs)),
+        )
+        try:
+            program = self._programs.get(key)
+        except TypeError:
+            raise _refused(args, kwargs) from None
         if program is None:
-            program = self._programs[key] = _Program(trace(self._f, *args))
+            program = self._programs[key] = _Program(trace(self._f, *plain, **kwargs))
         self._last = program
-        return program([value for _, value in named if isinstance(value, np.ndarray)])
+        return program([np.asarray(v) for v in map(_number, values) if _is_array(v)])
 
     @property
     def source(self) -> str:
@@ -55,59 +68,122 @@ class Compiled:
 
 
 def _plain(value: Any) -> Any:
+    """Give an argument as the compiled pieces read it: native numbers, one after the other."""
     if isinstance(value, Tensor):
         value = value.value
-    if type(value) in (float, int):
-        return np.asarray(value, dtype=np.float64)
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fciub":
-        return np.asarray(value, order="C")
+    if _is_array(value):
+        return np.asarray(value, value.dtype.newbyteorder("="), order="C")[()]
     return value
 
 
-def _signature(name: str, value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return (name, value.shape, value.dtype.str)
-    return (name, value)
+def _number(value: Any) -> Any:
+    return np.float64(value) if type(value) in (float, int) else value
+
+
+def _is_array(value: Any) -> bool:
+    is_array = isinstance(value, np.ndarray | np.generic)
+    return is_array and value.dtype.kind in "fiub" and not isinstance(value, np.ma.MaskedArray)
+
+
+def _signature(value: Any) -> Any:
+    """Give what a program is made for: the shape and dtype of data, the value of the rest.
+
+    A Python integer is both: it may be differentiated, and ``range(n)`` may count with it.
+    """
+    if _is_array(value):
+        return (value.shape, value.dtype)
+    return float if type(value) is float else _constant(value)
+
+
+def _constant(value: Any) -> Any:
+    return (type(value), value)  # 1, 1.0 and True are equal
+
+
+def _refused(args: Any, kwargs: Any) -> DTypeError:
+    """Say which argument is neither data nor a constant that can be recognised again."""
+    keys = [(name, value, _signature(value)) for name, value in tree_leaves(args, "args")]
+    keys += [(name, value, _constant(value)) for name, value in tree_leaves(kwargs, "kwargs")]
+    name, value, _ = next(key for key in keys if not _is_hashable(key[2]))
+    is_array = isinstance(value, np.ndarray)
+    what = f"an array of {value.dtype}" if is_array else f"a {type(value).__name__}"
+    return DTypeError(
+        f"{name} of a compiled function is {what}.",
+        where=current_line(2),
+        why="Positional arrays of numbers are data; anything else is a constant of the program, "
+        "and has to be hashable.",
+        write="arrays of numbers by position, and constants as numbers, strings or tuples.",
+    )
+
+
+def _is_hashable(key: Any) -> bool:
+    try:
+        hash(key)
+    except TypeError:
+        return False
+    return True
 
 
 @dataclass
 class _Piece:
     """Consecutive loop nests in one compiled function, or one NumPy call."""
 
-    run: Callable[..., Any]
+    run: Callable[..., Any]  # loops fill the outputs that they are given; a call gives its own
     inputs: list[Any]  # nodes, and constant arrays
     outputs: list[Node]
     text: str
+    is_loops: bool
 
 
 class _Program:
     """The pieces for one set of shapes."""
 
     def __init__(self, graph: Graph) -> None:
-        self._output = graph._output
         rebuilt = Rebuilt(list(graph._tape.nodes))
-        parts = [part for _, part in tree_leaves(graph._output)]
-        self._results: list[Any] = [
-            rebuilt[part.node] if isinstance(part, Tensor) and part.node is not None else part
-            for part in parts
-        ]
-        outputs = [node for node in self._results if isinstance(node, Node)]
+
+        def source_of(part: Any) -> Any:
+            if not isinstance(part, Tensor):
+                return part
+            return part.value if part.node is None else rebuilt[part.node]
+
+        self._result = tree_map(source_of, graph._output)
+        outputs = [part for _, part in tree_leaves(self._result) if isinstance(part, Node)]
         self._leaves = list(graph.inputs.values())
-        self._nodes = rebuilt.needed(outputs)
+        # What a mask selects has a shape that was used; its values may not be, yet it is checked.
+        selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
+        self._nodes = rebuilt.needed([*outputs, *selected])
         self._stored = _stored(self._nodes, set(outputs))
         self._pieces: list[_Piece] = []
         self._cut()
+        for node in self._nodes:  # what the first call computed has served
+            node.operands, node.value = (), None
 
     def __call__(self, arrays: list[Any]) -> Any:
         memory: dict[Node, Any] = dict(zip(self._leaves, arrays, strict=True))
         for piece in self._pieces:
             given = [memory[i] if isinstance(i, Node) else i for i in piece.inputs]
-            made = [_empty(node) for node in piece.outputs]
-            result = piece.run(*given, *made)
-            for node, array in zip(piece.outputs, made, strict=True):
-                memory[node] = result if array is None else array
-        results = iter([_given(memory[r], r) if isinstance(r, Node) else r for r in self._results])
-        return tree_map(lambda _: next(results), self._output)
+            if not piece.is_loops:
+                memory[piece.outputs[0]] = piece.run(*given)
+                continue
+            made = [np.empty(node.shape, node.dtype) for node in piece.outputs]
+            try:
+                piece.run(*given, *made)
+            except IndexError as error:  # from `runtime.wrapped`, which knows numbers only
+                k, axis, length = error.args
+                raise IndexError(
+                    f"index {k} is out of bounds for axis {axis} with size {length}"
+                ) from None
+            memory.update(zip(piece.outputs, made, strict=True))
+        mine: set[Node] = set()
+
+        def given_out(part: Any) -> Any:
+            """Give a result that is the caller's own: nobody else holds its memory."""
+            if not isinstance(part, Node):
+                return part.copy() if isinstance(part, np.ndarray) else part
+            fresh = part in self._stored and part not in mine
+            mine.add(part)
+            return (memory[part] if fresh else memory[part].copy())[()]
+
+        return tree_map(given_out, self._result)
 
     @property
     def source(self) -> str:
@@ -117,7 +193,7 @@ class _Program:
     def plan(self) -> str:
         lines = []
         for number, piece in enumerate(self._pieces, 1):
-            what = "loops" if piece.text.startswith("def") else "NumPy call"
+            what = "loops" if piece.is_loops else "NumPy call"
             names = ", ".join(f"{n.operation} {n.shape}" for n in piece.outputs)
             lines.append(f"{number}. {what}: {names}")
         return "\n".join(lines)
@@ -149,12 +225,24 @@ class _Program:
         ]
 
         def run(*arrays: Any) -> Any:
-            given = [a[()] if isinstance(a, np.ndarray) and not a.shape else a for a in arrays[:-1]]
-            return _in_memory(primitive.implementation(*given, **node.attributes))
+            given = [a[()] if isinstance(a, np.ndarray) and not a.shape else a for a in arrays]
+            y = primitive.implementation(*given, **node.attributes)
+            several = primitive.outputs > 1
+            found = tuple(map(np.shape, y)) if several else np.shape(y)
+            if found != node.shape:
+                raise ShapeError(
+                    f"{primitive.name} gave shape {found}; "
+                    f"this program was compiled for {node.shape}.",
+                    where=None if (line := line_of(node.place)) is None else str(line),
+                    why="The shape depends on values, and a compiled program has the shapes of "
+                    "its first call.",
+                    write="np.where(mask, x, 0) in place of x[mask], or the function uncompiled.",
+                )
+            return y if several else np.asarray(y, order="C")
 
         arguments = ", ".join(f"{n.operation} {n.shape}" for n in node.inputs if n is not None)
         text = f"# NumPy call: {primitive.name}({arguments})"
-        self._pieces.append(_Piece(run, inputs, [node], text))
+        self._pieces.append(_Piece(run, inputs, [node], text, is_loops=False))
 
     def _add_loops(self, nodes: list[Node]) -> None:
         if not nodes:
@@ -188,7 +276,7 @@ class _Program:
         outputs = ", ".join(f"y{number}" for number in range(1, len(nodes) + 1))
         arguments = ", ".join([*(f"x{k}" for k in range(1, len(inputs) + 1)), outputs])
         text = "\n".join([f"def {stem}({arguments}):", *loops.lines])
-        self._pieces.append(_Piece(_numba(text, stem), inputs, nodes, text))
+        self._pieces.append(_Piece(_numba(text, stem), inputs, nodes, text, is_loops=True))
 
 
 def _stored(nodes: list[Node], outputs: set[Node]) -> set[Node]:
@@ -199,7 +287,8 @@ def _stored(nodes: list[Node], outputs: set[Node]) -> set[Node]:
             if source is not None:
                 users.setdefault(source, []).append(node)
     stored: set[Node] = set()
-    for node in reversed(nodes):  # users first: an index map passes its uses on to its operand
+    fused: dict[Node, int] = {}  # how many operations are nested where this one is computed
+    for node in nodes:
         if node.primitive is None or not forms.has_loops(node):
             continue
         needed_in_memory = any(
@@ -208,29 +297,17 @@ def _stored(nodes: list[Node], outputs: set[Node]) -> set[Node]:
             for u in users.get(node, [])
             if u.primitive is not None
         )
+        fused[node] = 1 + max((fused.get(n, 0) for n in node.inputs if n is not None), default=0)
         if (
             node in outputs
             or not forms.fuses(node)
             or needed_in_memory
             or len(users.get(node, [])) > 1
+            or fused[node] > _MOST_FUSED
         ):
             stored.add(node)
+            fused[node] = 0
     return stored
-
-
-def _empty(node: Node) -> Any:
-    if node.primitive is not None and forms.has_loops(node):
-        return np.empty(node.shape, node.dtype)
-    return None  # the call makes its own
-
-
-def _in_memory(y: Any) -> Any:
-    return y if isinstance(y, tuple) else np.asarray(y, order="C")
-
-
-def _given(array: Any, node: Node) -> Any:
-    """Give a result that is the caller's own: an argument that is returned is copied."""
-    return (array.copy() if node.primitive is None else array)[()]
 
 
 def _numba(text: str, name: str) -> Callable[..., Any]:
@@ -250,6 +327,7 @@ def _numba(text: str, name: str) -> Callable[..., Any]:
         "np": np,
         "_maximum": runtime.maximum,
         "_minimum": runtime.minimum,
+        "_wrapped": runtime.wrapped,
         "_keep_mask": runtime.keep_mask,
     }
     exec(compile(text, file, "exec"), space)

@@ -8,30 +8,68 @@ from typing import Any
 import numpy as np
 
 from clearprop import kinds
-from clearprop.compile.loops import Index, Loops, broadcast_index, operand_shape
+from clearprop.compile.loops import (
+    Index,
+    Loops,
+    broadcast_index,
+    operand_dtype,
+    operand_shape,
+)
+from clearprop.compile.scalar import literal
 from clearprop.graph import Node
 
 
 def fuses(node: Node) -> bool:
     """Whether the elements of a node can be computed wherever they are needed."""
     assert node.primitive is not None
-    kind = node.primitive.kind
-    if isinstance(kind, kinds.Gather):
-        return not _has_mask(node)
-    return isinstance(kind, kinds.Elementwise | kinds.Broadcast | kinds.Permute)
+    return isinstance(
+        node.primitive.kind, kinds.Elementwise | kinds.Broadcast | kinds.Permute | kinds.Gather
+    )
 
 
 def has_loops(node: Node) -> bool:
     """Whether the node is compiled; the rest are NumPy calls between compiled pieces."""
-    assert node.primitive is not None
-    kind = node.primitive.kind
+    primitive = node.primitive
+    assert primitive is not None
+    kind, attributes = primitive.kind, node.attributes
+    if isinstance(kind, kinds.Opaque) or primitive.outputs > 1:
+        return False
+    dtypes = [operand_dtype(node, position) for position in range(len(node.operands))]
+    if not all(map(_is_compiled, [node.dtype, *dtypes])):
+        return False
     if isinstance(kind, kinds.Window):
-        return bool(node.attributes["groups"] == 1)
-    if isinstance(kind, kinds.Scatter):
-        return not _has_mask(node)
+        return bool(attributes["groups"] == 1)
+    if isinstance(kind, kinds.Gather | kinds.Scatter):
+        return not has_mask(node) and attributes.get("axis", 0) is not None
+    if isinstance(kind, kinds.Contract):
+        return bool(node.dtype.kind != "b")
     if isinstance(kind, kinds.Pad):
-        return bool(node.attributes.get("mode", "constant") == "constant")
+        return (
+            attributes.get("mode", "constant") == "constant"
+            and np.ndim(attributes.get("constant_values", 0)) == 0
+            and not isinstance(attributes["pad_width"], dict)
+        )
     return fuses(node) or type(kind) in _FORMS
+
+
+def is_selection(node: Node) -> bool:
+    """Whether the node reads the elements that a mask chooses."""
+    is_gather = node.primitive is not None and isinstance(node.primitive.kind, kinds.Gather)
+    return is_gather and has_mask(node)
+
+
+def has_mask(node: Node) -> bool:
+    """Whether a boolean is part of an index: the shape of the result may depend on its values."""
+    arrays = range(1, len(node.operands))
+    skeleton = node.attributes.get("index", ())
+    return any(operand_dtype(node, position).kind == "b" for position in arrays) or any(
+        isinstance(part, bool | np.bool_) for part in skeleton
+    )
+
+
+def _is_compiled(dtype: Any) -> bool:
+    """Whether Numba computes with a dtype as NumPy does: not with halves, nor with complex."""
+    return bool(dtype.isnative and (dtype.kind in "iub" or dtype in (np.float32, np.float64)))
 
 
 def write(loops: Loops, node: Node, y: str) -> None:
@@ -39,10 +77,6 @@ def write(loops: Loops, node: Node, y: str) -> None:
     assert node.primitive is not None
     form = _FORMS.get(type(node.primitive.kind), _map)
     form(loops, node, y)
-
-
-def _operand(loops: Loops, node: Node, position: int, index: Index) -> str:
-    return loops.element(node.inputs[position], node.operands[position], index)
 
 
 def _at(y: str, index: Index) -> str:
@@ -55,79 +89,143 @@ def _map(loops: Loops, node: Node, y: str) -> None:
     )
 
 
+def _add_up(
+    loops: Loops,
+    node: Node,
+    y: str,
+    outer: tuple[int, ...],
+    inner: tuple[int, ...],
+    body: Callable[[Index, Callable[[Index], str]], None],
+    *,
+    in_order: bool,
+    start: str = "0",
+    divisor: int = 1,
+) -> None:
+    """Write loops that combine many terms into each element of ``y``.
+
+    ``body(index, into)`` writes how one term is added ``into(at)``, the element at ``at``. Where
+    the outer loops run over ``y`` itself (``in_order``) that is a variable; else an array,
+    of float64 where ``y`` is float32: a long sum of small floats would stand still.
+    """
+    divided = f" / {divisor}" if divisor != 1 else ""
+    total = loops.fresh("total")
+    if in_order:
+
+        def element(index: Index) -> None:
+            loops.line(f"{total} = {'0.0' if start == '0' and node.dtype.kind == 'f' else start}")
+            loops.nest(inner, lambda inside: body((*index, *inside), lambda _: total))
+            at = tuple(index) + ("0",) * (len(node.shape) - len(index))  # axes kept with length 1
+            loops.line(f"{_at(y, at)} = {total}{divided}")
+
+        loops.nest(outer, element)
+        return
+    wide = node.dtype == np.float32 and start == "0"
+    array = total if wide else y
+    loops.line(f"{array} = np.zeros({node.shape})" if wide else f"{array}[...] = {start}")
+    loops.nest((*outer, *inner), lambda index: body(index, lambda at: _at(array, at)))
+    if wide or divided:
+        loops.nest(
+            node.shape,
+            lambda index: loops.line(f"{_at(y, index)} = {_at(array, index)}{divided}"),
+        )
+
+
 def _reduce(loops: Loops, node: Node, y: str) -> None:
+    assert node.primitive is not None
+    assert isinstance(node.primitive.kind, kinds.Reduce)
+    combine = node.primitive.kind.combine
     shape = operand_shape(node, 0)
     axis = node.attributes.get("axis")
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     reduced = {a % len(shape) for a in axes} if shape else set()
-    assert node.primitive is not None
-    assert isinstance(node.primitive.kind, kinds.Reduce)
-    combine = node.primitive.kind.combine
     keepdims = node.attributes.get("keepdims", False)
-    start = {"max": "-np.inf", "min": "np.inf"}.get(combine, "0")
-    loops.line(f"{y}[...] = {start}")
+    first = len(shape) - len(reduced)
 
-    def body(index: Index) -> None:
-        x = _operand(loops, node, 0, index)
-        at = tuple(
-            "0" if k in reduced else i for k, i in enumerate(index) if keepdims or k not in reduced
+    def body(index: Index, into: Callable[[Index], str]) -> None:
+        x = loops.operand(node, 0, index)
+        total = into(
+            tuple(
+                "0" if k in reduced else i
+                for k, i in enumerate(index)
+                if keepdims or k not in reduced
+            )
         )
         if combine in ("max", "min"):
-            loops.line(f"{_at(y, at)} = _{combine}imum({_at(y, at)}, {x})")
+            loops.line(f"{total} = _{combine}imum({total}, {x})")
         else:
-            loops.line(f"{_at(y, at)} += {x}")
+            loops.line(f"{total} += {x}")
 
-    loops.nest(shape, body)
-    if combine == "mean":
-        count = int(np.prod([shape[a] for a in reduced]))
-        loops.nest(node.shape, lambda index: loops.line(f"{_at(y, index)} /= {count}"))
+    _add_up(
+        loops,
+        node,
+        y,
+        shape[:first],
+        shape[first:],
+        body,
+        in_order=reduced == set(range(first, len(shape))),
+        start=_least(combine, node.dtype) if combine in ("max", "min") else "0",
+        divisor=int(np.prod([shape[a] for a in reduced])) if combine == "mean" else 1,
+    )
+
+
+def _least(combine: str, dtype: Any) -> str:
+    """Write the number that every other one is at least (or, for ``min``, at most)."""
+    if dtype.kind == "b":
+        return str(combine == "min")
+    if dtype.kind == "f":
+        return literal(-np.inf if combine == "max" else np.inf, dtype)
+    limits = np.iinfo(dtype)
+    return literal(limits.min if combine == "max" else limits.max, dtype)
 
 
 def _contract(loops: Loops, node: Node, y: str) -> None:
     a, b = operand_shape(node, 0), operand_shape(node, 1)
-    inner = a[-1]
-    loops.line(f"{y}[...] = 0")
-    out_rows = () if len(a) == 1 else (a[-2],)
-    out_columns = () if len(b) == 1 else (b[-1],)
-    batch = node.shape[: len(node.shape) - len(out_rows) - len(out_columns)]
+    rows = () if len(a) == 1 else (a[-2],)
+    columns = () if len(b) == 1 else (b[-1],)
+    batch = node.shape[: len(node.shape) - len(rows) - len(columns)]
 
-    def body(index: Index) -> None:
-        outer, k = index[: len(batch)], index[-1 - len(out_columns)]
-        i = index[len(batch) : len(batch) + len(out_rows)]
-        j = index[len(index) - len(out_columns) :] if out_columns else ()
-        left = (*broadcast_index(a[:-2], outer), *i, k)
-        right = (*broadcast_index(b[:-2], outer), k, *j)
-        product = f"{_operand(loops, node, 0, left)} * {_operand(loops, node, 1, right)}"
-        loops.line(f"{_at(y, (*outer, *i, *j))} += {product}")
+    def body(index: Index, into: Callable[[Index], str]) -> None:
+        outer, i = index[: len(batch)], index[len(batch) : len(batch) + len(rows)]
+        k, *j = index[len(batch) + len(rows) :]
+        left = loops.operand(node, 0, (*broadcast_index(a[:-2], outer), *i, k))
+        right = loops.operand(node, 1, (*broadcast_index(b[:-2], outer), k, *j))
+        loops.line(f"{into((*outer, *i, *j))} += {left} * {right}")
 
-    loops.nest((*batch, *out_rows, inner, *out_columns), body)
+    outer, inner = (*batch, *rows), (a[-1], *columns)
+    _add_up(loops, node, y, outer, inner, body, in_order=not columns)
 
 
 def _scan(loops: Loops, node: Node, y: str) -> None:
     shape = operand_shape(node, 0)
     axis = node.attributes.get("axis")
+    total, place = loops.fresh("total"), loops.fresh("k")
+    zero = "0.0" if node.dtype.kind == "f" else "0"
+
+    def add(index: Index, at: Index) -> None:
+        loops.line(f"{total} += {loops.operand(node, 0, index)}")
+        loops.line(f"{_at(y, at)} = {total}")
+
     if axis is None:
-        total = loops.fresh("s")
-        place = loops.fresh("k")
-        loops.line(f"{total} = {y}.dtype.type(0)")
+        loops.line(f"{total} = {zero}")
         loops.line(f"{place} = 0")
 
-        def running(index: Index) -> None:
-            loops.line(f"{total} += {_operand(loops, node, 0, index)}")
-            loops.line(f"{y}[{place}] = {total}")
+        def flat(index: Index) -> None:
+            add(index, (place,))
             loops.line(f"{place} += 1")
 
-        loops.nest(shape, running)
+        loops.nest(shape, flat)
         return
+    k = axis % len(shape)
 
-    def body(index: Index) -> None:
-        k = axis % len(shape)
-        loops.line(f"{_at(y, index)} = {_operand(loops, node, 0, index)}")
-        before = (*index[:k], f"{index[k]} - 1", *index[k + 1 :])
-        loops.line(f"if {index[k]} > 0:")
-        loops.line(f"    {_at(y, index)} += {_at(y, before)}")
+    def along(others: Index) -> None:
+        def one(here: Index) -> None:
+            index = (*others[:k], *here, *others[k:])
+            add(index, index)
 
-    loops.nest(shape, body)
+        loops.line(f"{total} = {zero}")
+        loops.nest((shape[k],), one)
+
+    loops.nest((*shape[:k], *shape[k + 1 :]), along)
 
 
 def _scatter(loops: Loops, node: Node, y: str) -> None:
@@ -138,13 +236,13 @@ def _scatter(loops: Loops, node: Node, y: str) -> None:
     else:
         loops.nest(
             node.shape,
-            lambda index: loops.line(f"{_at(y, index)} = {_operand(loops, node, 0, index)}"),
+            lambda index: loops.line(f"{_at(y, index)} = {loops.operand(node, 0, index)}"),
         )
         value, first, combine = 1, 2, "="
     shape = _read_shape(node, first)
 
     def body(index: Index) -> None:
-        x = _operand(loops, node, value, broadcast_index(operand_shape(node, value), index))
+        x = loops.operand(node, value, broadcast_index(operand_shape(node, value), index))
         at = loops.source_index(node, first, node.shape, index)
         loops.line(f"{_at(y, at)} {combine} {x}")
 
@@ -171,9 +269,9 @@ def _window(loops: Loops, node: Node, y: str) -> None:
         "W": (first, node.shape, second),
     }[target]
     (ph, pw), (sh, sw), (dh, dw) = (node.attributes[k] for k in ("padding", "stride", "dilation"))
-    loops.line(f"{y}[...] = 0")
+    places_read = {"y": ("x", "W"), "x": ("y", "W"), "W": ("x", "y")}[target]
 
-    def body(index: Index) -> None:
+    def body(index: Index, into: Callable[[Index], str]) -> None:
         n, f, i, j, c, u, v = index
         row, column = loops.fresh("r"), loops.fresh("q")
         loops.line(f"{row} = {i} * {sh} + {u} * {dh} - {ph}")
@@ -181,14 +279,11 @@ def _window(loops: Loops, node: Node, y: str) -> None:
         loops.line(f"if 0 <= {row} < {x[2]} and 0 <= {column} < {x[3]}:")
         loops.depth += 1
         places = {"x": (n, c, row, column), "W": (f, c, u, v), "y": (n, f, i, j)}
-        read = {"y": ("x", "W"), "x": ("y", "W"), "W": ("x", "y")}[target]
-        product = " * ".join(
-            _operand(loops, node, position, places[name]) for position, name in enumerate(read)
-        )
-        loops.line(f"{_at(y, places[target])} += {product}")
+        left, right = (loops.operand(node, k, places[name]) for k, name in enumerate(places_read))
+        loops.line(f"{into(places[target])} += {left} * {right}")
         loops.depth -= 1
 
-    loops.nest((*out, W[1], W[2], W[3]), body)
+    _add_up(loops, node, y, out, W[1:], body, in_order=target == "y")
 
 
 def _concatenate(loops: Loops, node: Node, y: str) -> None:
@@ -202,7 +297,7 @@ def _concatenate(loops: Loops, node: Node, y: str) -> None:
             loops.line(f"{flat} = {start}")
 
             def flattened(index: Index, position: int = position, flat: str = flat) -> None:
-                loops.line(f"{y}[{flat}] = {_operand(loops, node, position, index)}")
+                loops.line(f"{y}[{flat}] = {loops.operand(node, position, index)}")
                 loops.line(f"{flat} += 1")
 
             loops.nest(shape, flattened)
@@ -212,7 +307,7 @@ def _concatenate(loops: Loops, node: Node, y: str) -> None:
 
         def body(index: Index, position: int = position, k: int = k, start: int = start) -> None:
             at = (*index[:k], f"{start} + {index[k]}", *index[k + 1 :])
-            loops.line(f"{_at(y, at)} = {_operand(loops, node, position, index)}")
+            loops.line(f"{_at(y, at)} = {loops.operand(node, position, index)}")
 
         loops.nest(shape, body)
         start += shape[k]
@@ -221,11 +316,12 @@ def _concatenate(loops: Loops, node: Node, y: str) -> None:
 def _pad(loops: Loops, node: Node, y: str) -> None:
     shape = operand_shape(node, 0)
     before = np.broadcast_to(node.attributes["pad_width"], (len(shape), 2))[:, 0]
-    loops.line(f"{y}[...] = {node.attributes.get('constant_values', 0)!r}")
+    border = node.dtype.type(node.attributes.get("constant_values", 0))
+    loops.line(f"{y}[...] = {literal(border, node.dtype)}")
 
     def body(index: Index) -> None:
         at = tuple(f"{b} + {i}" for b, i in zip(before, index, strict=True))
-        loops.line(f"{_at(y, at)} = {_operand(loops, node, 0, index)}")
+        loops.line(f"{_at(y, at)} = {loops.operand(node, 0, index)}")
 
     loops.nest(shape, body)
 
@@ -237,14 +333,6 @@ def _random(loops: Loops, node: Node, y: str) -> None:
     loops.line(f"{key} = {array}")
     limit = int(node.attributes["rate"] * 2**32)
     loops.line(f"_keep_mask({y}.reshape({y}.size), {key}, np.uint32({limit}))")
-
-
-def _has_mask(node: Node) -> bool:
-    """Whether an index array is a mask: then the shape of the result depends on its values."""
-    return any(
-        (source.dtype if source is not None else np.asarray(value).dtype).kind == "b"
-        for source, value in zip(node.inputs[1:], node.operands[1:], strict=True)
-    )
 
 
 _FORMS: dict[type[kinds.Kind], Callable[[Loops, Node, str], Any]] = {

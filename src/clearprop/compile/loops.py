@@ -102,65 +102,61 @@ class Loops:
         if isinstance(kind, kinds.Elementwise):
             return self._elementwise(node, index)
         if isinstance(kind, kinds.Broadcast):
-            return self._operand(node, 0, broadcast_index(_shape(node, 0), index))
+            return self.operand(node, 0, broadcast_index(operand_shape(node, 0), index))
         if isinstance(kind, kinds.Permute):
             return self._permuted(node, index)
         if isinstance(kind, kinds.Gather):
             return self._gathered(node, index)
         raise AssertionError(f"{primitive.name} is not computed element by element")
 
-    def _operand(self, node: Node, position: int, index: Index) -> str:
+    def operand(self, node: Node, position: int, index: Index) -> str:
+        """Write what computes one element of an operand of a node."""
         return self.element(node.inputs[position], node.operands[position], index)
 
     def _elementwise(self, node: Node, index: Index) -> str:
         assert node.primitive is not None
         dtype = computation_dtype(node)
         operands = []
-        for position in range(len(node.operands)):
-            value = node.operands[position]
-            if (
-                node.inputs[position] is None
-                and isinstance(value, float | int)
-                and value is not True
-            ):
-                operands.append(literal(value, dtype))  # a weak scalar
+        for position, value in enumerate(node.operands):
+            if is_weak(node, position):
+                operands.append(literal(value, dtype))
             else:
-                at = broadcast_index(_shape(node, position), index)
-                operands.append(self._operand(node, position, at))
+                at = broadcast_index(operand_shape(node, position), index)
+                operands.append(self.operand(node, position, at))
         statements, result = scalar_statements(
             node.primitive, node.attributes, operands, dtype, self.fresh
         )
         for statement in statements:
             self.line(statement)
-        return f"np.{node.dtype.name}({result})" if node.dtype.kind == "f" else result
+        return _cast(node.dtype, result)  # Numba computes integers in 64 bits; NumPy's wrap
 
     def _permuted(self, node: Node, index: Index) -> str:
         assert node.primitive is not None
-        name, shape = node.primitive.name, _shape(node, 0)
+        name, shape = node.primitive.name, operand_shape(node, 0)
         if name == "transpose":
             axes = node.attributes.get("axes") or tuple(reversed(range(len(shape))))
             source = [""] * len(shape)
             for position, axis in enumerate(axes):
                 source[axis % len(shape)] = index[position]
-            return self._operand(node, 0, tuple(source))
+            return self.operand(node, 0, tuple(source))
         if name == "flip":
             axes = node.attributes.get("axis")
             flipped = (
                 range(len(shape)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
             )
             turned = {a % len(shape) for a in flipped}
-            return self._operand(
+            return self.operand(
                 node,
                 0,
                 tuple(
-                    f"{n - 1} - {i}" if k in turned else i
+                    f"{n - 1} - {_atom(i)}" if k in turned else i
                     for k, (i, n) in enumerate(zip(index, shape, strict=True))
                 ),
             )
         if name == "reshape":
-            return self._operand(node, 0, self._reshaped_index(node.shape, shape, index))
-        text = self._operand(node, 0, index)
-        return f"np.{node.dtype.name}({text})" if name == "astype" else text
+            return self.operand(node, 0, self._reshaped_index(node.shape, shape, index))
+        text = self.operand(node, 0, index)
+        return _cast(node.dtype, text) if name == "astype" else text
 
     def _reshaped_index(self, to: tuple[int, ...], of: tuple[int, ...], index: Index) -> Index:
         long_to = [(i, n) for i, n in zip(index, to, strict=True) if n != 1]
@@ -182,13 +178,18 @@ class Loops:
         assert node.primitive is not None
         if node.primitive.name == "take_along_axis":
             axis = node.attributes.get("axis", -1) % len(index)
-            at = self._operand(node, 1, broadcast_index(_shape(node, 1), index))
-            length = _shape(node, 0)[axis]
-            source = broadcast_index(_shape(node, 0), index, keep=axis)
-            return self._operand(
-                node, 0, (*source[:axis], f"({at} + {length}) % {length}", *source[axis + 1 :])
-            )
-        return self._operand(node, 0, self.source_index(node, 1, _shape(node, 0), index))
+            at = self.operand(node, 1, broadcast_index(operand_shape(node, 1), index))
+            shape = operand_shape(node, 0)
+            source = broadcast_index(shape, index, keep=axis)
+            found = self._wrapped(at, axis, shape[axis])
+            return self.operand(node, 0, (*source[:axis], found, *source[axis + 1 :]))
+        return self.operand(node, 0, self.source_index(node, 1, operand_shape(node, 0), index))
+
+    def _wrapped(self, i: str, axis: int, length: int) -> str:
+        """Check an index that is data, on a line of its own: a selection must not skip it."""
+        name = self.fresh("k")
+        self.line(f"{name} = _wrapped({i}, {axis}, {length})")
+        return name
 
     def source_index(self, node: Node, first: int, shape: tuple[int, ...], index: Index) -> Index:
         """Give the indices that a skeleton reads for the element at ``index`` of its result.
@@ -197,7 +198,7 @@ class Loops:
         """
         skeleton = expanded(node.attributes["index"], len(shape))
         arrays = [part for part in skeleton if isinstance(part, Slot)]
-        rank = max((len(_shape(node, first + part.number)) for part in arrays), default=0)
+        rank = max((len(operand_shape(node, first + part.number)) for part in arrays), default=0)
         together = gathered_first(skeleton)
         rest = iter(index[rank:] if together else index)
         shared: Index | None = index[:rank] if together else None
@@ -211,29 +212,54 @@ class Loops:
             if isinstance(part, slice):
                 start, _, step = part.indices(length)
                 i = next(rest)
-                made.append(i if (start, step) == (0, 1) else f"{start} + {step} * {i}")
+                made.append(i if (start, step) == (0, 1) else f"{start} + {step} * {_atom(i)}")
             elif isinstance(part, Slot):
                 if shared is None:
                     shared = tuple(next(rest) for _ in range(rank))
-                at = broadcast_index(_shape(node, first + part.number), shared)
-                i = self._operand(node, first + part.number, at)
-                made.append(f"({i} + {length}) % {length}")
+                at = broadcast_index(operand_shape(node, first + part.number), shared)
+                i = self.operand(node, first + part.number, at)
+                made.append(self._wrapped(i, axis, length))
             else:
                 made.append(str(int(part) % length))
             axis += 1
         return tuple(made)
 
 
+def is_weak(node: Node, position: int) -> bool:
+    """Whether an operand is a Python number, which takes the dtype of the others."""
+    return node.inputs[position] is None and type(node.operands[position]) in (float, int)
+
+
+def operand_dtype(node: Node, position: int) -> Any:
+    """Give the dtype of an operand, computed or constant."""
+    source = node.inputs[position]
+    return source.dtype if source is not None else np.asarray(node.operands[position]).dtype
+
+
+def operand_shape(node: Node, position: int) -> tuple[int, ...]:
+    """Give the shape of an operand, computed or constant."""
+    source = node.inputs[position]
+    return source.shape if source is not None else np.shape(node.operands[position])
+
+
 def computation_dtype(node: Node) -> Any:
     """Give the dtype an elementwise node computes in; for a comparison, that of its operands."""
     if node.dtype.kind == "f":
         return node.dtype
-    arrays = [
-        source.dtype if source is not None else np.asarray(value).dtype
-        for source, value in zip(node.inputs, node.operands, strict=True)
-        if source is not None or not isinstance(value, float | int)
-    ]
-    return np.result_type(*arrays) if arrays else np.dtype(float)
+    return np.result_type(
+        *(
+            value if is_weak(node, position) else operand_dtype(node, position)
+            for position, value in enumerate(node.operands)
+        )
+    )
+
+
+def _atom(index: str) -> str:
+    return index if index.isalnum() else f"({index})"
+
+
+def _cast(dtype: Any, text: str) -> str:
+    return f"np.{'bool_' if dtype.kind == 'b' else dtype.name}({text})"
 
 
 def broadcast_index(shape: tuple[int, ...], index: Index, keep: int | None = None) -> Index:
@@ -257,19 +283,7 @@ def expanded(skeleton: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
 
 def gathered_first(skeleton: tuple[Any, ...]) -> bool:
     """Whether NumPy puts the axes of index arrays first: they are not next to each other."""
-    places = [
-        k
-        for k, part in enumerate(skeleton)
-        if isinstance(part, Slot | int | np.integer) and part is not True
-    ]
+    places = [k for k, part in enumerate(skeleton) if isinstance(part, Slot | int | np.integer)]
     if not any(isinstance(part, Slot) for part in skeleton):
         return False
     return places != list(range(places[0], places[-1] + 1)) or places[0] == 0
-
-
-def _shape(node: Node, position: int) -> tuple[int, ...]:
-    source = node.inputs[position]
-    return source.shape if source is not None else np.shape(node.operands[position])
-
-
-operand_shape = _shape

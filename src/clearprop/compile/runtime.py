@@ -20,6 +20,15 @@ def minimum(a: Any, b: Any) -> Any:
     return a if a <= b or np.isnan(a) else b
 
 
+@numba.njit
+def wrapped(i: Any, axis: Any, length: Any) -> Any:
+    """Give an index as counted from the front; IndexError where there is no such element."""
+    k = np.int64(i)
+    if k < -length or k >= length:
+        raise IndexError(k, axis, length)
+    return k + length if k < 0 else k
+
+
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _M0, _M1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)

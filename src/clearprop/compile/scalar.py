@@ -115,13 +115,20 @@ def literal(value: Any, dtype: Any) -> str:
 def _literal(value: Any, dtype: np.dtype[Any]) -> ast.expr:
     if isinstance(value, bool | np.bool_):
         return ast.Constant(bool(value))
-    kind = "float64" if dtype.kind == "b" else dtype.name
-    if dtype.kind in "iu" and isinstance(value, float | np.floating):
-        kind = "float64"
     number = value.item() if isinstance(value, np.generic | np.ndarray) else value
+    kind = dtype.name
+    if dtype.kind in "iub" and isinstance(number, float):
+        kind = "float64"
+    elif dtype.kind == "b" or (dtype.kind in "iu" and not _fits(number, dtype)):
+        kind = "int64"  # as NumPy compares: -1 is below every unsigned number
     inner: ast.expr = ast.Constant(number)
     if isinstance(number, float) and not np.isfinite(number):
         inner = ast.parse(
             "np.nan" if np.isnan(number) else "np.inf" if number > 0 else "-np.inf", mode="eval"
         ).body
     return ast.Call(ast.Attribute(ast.Name("np", ast.Load()), kind, ast.Load()), [inner], [])
+
+
+def _fits(number: int, dtype: np.dtype[Any]) -> bool:
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= number <= limits.max)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from clearprop import kinds
-from clearprop.graph import Node, Tape
-from clearprop.leaves import ALIAS, leaf
-from clearprop.tensor import PROJECTION, Tensor
+from clearprop.graph import Node, Tape, TracedNode
+from clearprop.leaves import leaf
+from clearprop.plumbing import ALIAS, PROJECTION
+from clearprop.tensor import Tensor
 
 
 class Rebuilt:
@@ -57,18 +59,11 @@ class Rebuilt:
             return sources[0][node.attributes["i"]]
         if isinstance(primitive.kind, kinds.Composite):
             return self._opened(node, sources)
-        key = (
-            primitive,
-            tuple(
-                _constant_key(value) if source is None else source.index
-                for source, value in zip(sources, node.operands, strict=True)
-            ),
-            repr(sorted(node.attributes.items(), key=str)),
-        )
+        key = computation(node, sources)
         if key not in self._first:
-            made = Node(
-                primitive, sources, node.operands, node.attributes,
-                node.value, node.shape, node.dtype, node.active, None,
+            made = TracedNode(
+                primitive, sources, node.operands, node.attributes, None, node.shape, node.dtype,
+                active=node.active, tape=None, place=node.place,
             )  # fmt: skip
             self.nodes.append(made)
             self._first[key] = made
@@ -101,8 +96,22 @@ class Rebuilt:
         return self._new[part.node]
 
 
-def _constant_key(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.size > 16:
+def computation(node: Node, sources: Sequence[Node | None]) -> Any:
+    """Give what a node computes, as a key: two nodes with one key have one value.
+
+    ``sources`` are the nodes that now stand for its inputs.
+    """
+    inputs = (
+        _constant(value) if source is None else source.index
+        for source, value in zip(sources, node.operands, strict=True)
+    )
+    attributes = ((name, _constant(node.attributes[name])) for name in sorted(node.attributes))
+    return (node.primitive, *inputs, *attributes)
+
+
+def _constant(value: Any) -> Any:
+    if not isinstance(value, np.ndarray):
+        return (type(value), repr(value))  # keeps 1, 1.0, True and -0.0 apart
+    if value.size > 16:
         return ("array", id(value))
-    array = np.asarray(value)
-    return ("constant", type(value).__name__, str(array.dtype), array.shape, array.tobytes())
+    return ("array", value.dtype.str, value.shape, value.tobytes())

@@ -19,9 +19,9 @@ from clearprop.draw.model import (
 )
 from clearprop.draw.numbers import Shown, constant, describe, plain, shape_text
 from clearprop.graph import Node
-from clearprop.leaves import ALIAS
+from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.sweep import pull
-from clearprop.tensor import PROJECTION, Tensor
+from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves
 
 if TYPE_CHECKING:

@@ -1,0 +1,110 @@
+"""The arguments of a plain NumPy call, sorted into operands and attributes by NumPy's signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import MissingRuleError
+from clearprop.places import current_line
+from clearprop.primitive import COMPOSITIONS, Primitive, parameters_of
+
+
+@cache
+def numpy_signature(function: Any) -> tuple[str, ...] | None:
+    """Give the parameter names of a NumPy function, in order; None where it has no signature."""
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some C functions of older NumPy versions have none
+        return None
+
+
+def bind(
+    owner: Primitive, function: Any, args: Sequence[Any], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Sort the arguments of a plain NumPy call into operands and attributes.
+
+    Raises
+    ------
+    MissingRuleError
+        If an argument is used that the primitive does not record, such as ``dtype``.
+    """
+    given = _by_name(function, (*owner.operands, *owner.attributes), args, kwargs)
+    if "newshape" in given:  # what NumPy called it before 2.1
+        given["shape"] = given.pop("newshape")
+    names = numpy_signature(function) or owner.operands
+    operands: list[Any] = []
+    for number, name in enumerate(owner.operands):
+        # An operand may have another name than NumPy's: then it is the one in the same place.
+        theirs = name if name in given else names[number] if number < len(names) else name
+        if theirs not in given:
+            raise MissingRuleError(
+                f"np.{owner.name} with {len(args) + len(kwargs)} arguments has no derivative here.",
+                where=current_line(2),
+                why=f"It is recorded with {list(owner.operands)}.",
+                write=f"np.{owner.name}({', '.join(owner.operands)})",
+            )
+        value = given.pop(theirs)
+        if owner.variadic and number == len(owner.operands) - 1:
+            operands.extend(value)
+        else:
+            operands.append(value)
+    attributes = {name: _static(given.pop(name)) for name in owner.attributes if name in given}
+    _refuse_rest(owner.name, [*owner.operands, *owner.attributes], given)
+    return operands, attributes
+
+
+def _by_name(
+    function: Any, ours: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Give the arguments of a NumPy call by their names in NumPy's signature."""
+    return {**dict(zip(numpy_signature(function) or ours, args, strict=False)), **kwargs}
+
+
+#: What may be given because it changes nothing.
+_NUMPY_DEFAULTS = {
+    "order": ("C", "K"),
+    "subok": (True, False),
+    "mode": ("raise",),
+    "equal_nan": (False,),
+    "casting": ("same_kind",),
+}
+
+
+def _refuse_rest(name: str, recorded: list[str], given: dict[str, Any]) -> None:
+    for key, value in given.items():
+        is_default = isinstance(value, str | bool) and value in _NUMPY_DEFAULTS.get(key, ())
+        if value is not None and value is not np._NoValue and not is_default:
+            raise MissingRuleError(
+                f"np.{name}(…, {key}={value!r}) has no derivative here.",
+                where=current_line(3),
+                why=f"{name} is recorded with {recorded}.",
+                write=f"np.{name}(…) without {key}=, and apply it to the result.",
+            )
+
+
+def _static(value: Any) -> Any:
+    """Give an attribute that cannot change any more: lists and arrays become tuples."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return tuple(_static(part) for part in value)
+    if hasattr(type(value), "__clearprop_record__"):
+        return value.__index__()
+    return value
+
+
+def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
+    body = COMPOSITIONS[function]
+    positional, keywords, variadic = parameters_of(body)
+    if variadic:
+        return body(*args, **kwargs)
+    known = positional + keywords
+    given = _by_name(function, known, args, kwargs)
+    _refuse_rest(function.__name__, list(known), {k: v for k, v in given.items() if k not in known})
+    return body(**{k: v for k, v in given.items() if k in known and v is not np._NoValue})

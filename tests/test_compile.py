@@ -1,0 +1,300 @@
+"""cp.compile: the numbers of NumPy, for whatever is passed, or an error that says what to write."""
+
+import numpy as np
+import pytest
+
+import clearprop as cp
+from clearprop.check.primitives import examples
+from clearprop.compile.loops import gathered_first
+from clearprop.errors import DTypeError, ShapeError
+from clearprop.primitive import PRIMITIVES
+from clearprop.rules.indexing import Slot
+from clearprop.trees import tree_leaves
+
+X = np.arange(12.0).reshape(3, 4)
+ROWS = np.array([0, -1, 1])
+
+
+def agree(f, *args, rtol=1e-12):
+    """Compare a compiled function with itself: values, dtypes and shapes, result by result."""
+    compiled = cp.compile(f)
+    for (name, a), (_, b) in zip(tree_leaves(compiled(*args)), tree_leaves(f(*args)), strict=True):
+        assert (np.shape(a), a.dtype) == (np.shape(b), np.asarray(b).dtype), name
+        np.testing.assert_allclose(a, b, rtol=rtol, err_msg=name)
+    return compiled
+
+
+# ---- numbers ---------------------------------------------------------------------------------
+
+
+def test_long_sums_of_float32_do_not_stand_still():
+    @cp.compile
+    def sums(ones, a, b):
+        return np.sum(ones), np.mean(ones), np.sum(ones, axis=0), a @ b, b @ a
+
+    n = 2**25
+    ones, third = np.ones((n, 1), "f4"), np.full(n, 1 / 3, "f4")
+    total, mean, columns, inner, outer = sums(ones, third, np.ones((n, 1), "f4")[:, 0])
+    assert (total, mean, columns) == (n, 1, [n])
+    assert inner == outer == pytest.approx(n / 3, rel=1e-6)
+    assert {total.dtype, mean.dtype, columns.dtype, inner.dtype} == {np.dtype("f4")}
+
+
+def test_a_matrix_product_of_float32_is_added_up_in_float64():
+    a, b = np.full((1, 10**6), 0.1, "f4"), np.full((10**6, 2), 0.1, "f4")
+    np.testing.assert_allclose(cp.compile(np.matmul)(a, b), [[1e4, 1e4]], rtol=1e-6)
+
+
+def test_extremes_of_integers_and_booleans_start_at_their_own_limits():
+    small = np.array([[-7, -3], [-128, -9]], np.int8)
+    big = np.array([[2**63 + 1, 2**64 - 1], [5, 7]], np.uint64)
+
+    def extremes(small, big, mask):
+        return [
+            (np.max(x), np.min(x), np.max(x, axis=0), np.min(x, axis=1, keepdims=True))
+            for x in (small, big, mask)
+        ]
+
+    agree(extremes, small, big, small > -8)
+
+
+def test_the_maximum_of_nothing_is_numpys_error():
+    with pytest.raises(ValueError, match="zero-size array to reduction operation"):
+        cp.compile(lambda x: np.max(x, axis=0))(np.ones((0, 3)))
+
+
+def test_small_integers_wrap_inside_a_loop():
+    a, b = np.array([3, 250], np.uint8), np.array([5, 10], np.uint8)
+
+    def wrapping(a, b, c):
+        return (a - b) / 2, (a + b) > 4, np.negative(c) // 3, (c * c) % 7, a < -1, np.sum(a + b)
+
+    agree(wrapping, a, b, np.array([-128, 100], np.int8))
+
+
+def test_booleans_count_as_in_numpy():
+    mask = np.array([True, True, False])
+
+    def counted(mask, x):
+        ones = mask | ~mask
+        return [
+            *(1 // ones, np.reciprocal(ones), mask + mask, mask * 2, mask / 2, mask + 0.5),
+            *(np.where(mask, 1, x), np.where(mask, mask, x), mask & (x > 0), mask ^ (x > 1)),
+            *(np.sum(mask), np.mean(mask), np.cumsum(mask), mask @ x, mask.astype(int)),
+        ]
+
+    agree(counted, mask, np.array([-1, 2, 3]))
+
+
+def test_every_primitive_without_a_derivative_agrees():
+    primitives = [p for p in PRIMITIVES.values() if p.no_derivative]
+    calls = [(p, *next(examples(p, np.random.default_rng(0)))) for p in primitives]
+
+    def everything(*args):
+        return [p(*given, **attributes) for (p, _, attributes), given in zip(calls, args)]
+
+    agree(everything, *(tuple(operands) for _, operands, _ in calls))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_float_types_are_kept(dtype):
+    def loss(x):
+        return np.sum(np.tanh(x) * np.exp(-x))
+
+    x = (X / 12).astype(dtype)
+    value, gradient = cp.compile(cp.value_and_grad(loss))(x)
+    assert {value.dtype, gradient.dtype} == {np.dtype(dtype)}
+    np.testing.assert_allclose(gradient, cp.grad(loss)(x), rtol=1e-3 if dtype == "f2" else 1e-5)
+
+
+# ---- indices ---------------------------------------------------------------------------------
+
+
+def test_slices_of_slices_and_flips_of_flips_fuse_rightly():
+    def views(x):
+        turned = np.flip(np.flip(x)[1:])
+        return x[::2][1:], x[:, ::-1][:, ::2], turned, x[1:].T[::-2], x.reshape(2, 6)[:, ::-2][1:]
+
+    agree(views, X)
+
+
+def test_index_arrays_count_from_the_end_and_are_checked():
+    def reads(x, rows, columns):
+        table = np.take_along_axis(x, columns, axis=1)
+        y = x * 1
+        y[rows] = -1
+        return x[rows], x[:, rows], x[rows, rows + 1], x[0, :, None][rows], table, y
+
+    good = (X, np.array([0, -3, 1]), np.array([[0], [-4], [3]]))
+    reads = agree(reads, *good)
+    with pytest.raises(IndexError, match="^index 3 is out of bounds for axis 0 with size 3$"):
+        reads(X, np.array([0, 3, 1]), good[2])
+    with pytest.raises(IndexError, match="^index -5 is out of bounds for axis 1 with size 4$"):
+        reads(X, good[1], np.array([[0], [-5], [3]]))
+    agree(reads, *good)  # and goes on working
+
+
+def test_the_gradient_of_a_gather_checks_its_indices_too():
+    gradient = cp.compile(cp.grad(lambda x, rows: np.sum(x[rows])))
+    np.testing.assert_array_equal(gradient(X[:, 0], ROWS), [1, 1, 1])
+    with pytest.raises(IndexError, match="index 9 is out of bounds"):
+        gradient(X[:, 0], ROWS + 9)
+
+
+def test_a_mask_may_change_as_long_as_the_shape_stays():
+    @cp.compile
+    def cleared(x, mask):
+        y = x * 2
+        y[mask] = 0
+        return y
+
+    for threshold in 3, 7:
+        np.testing.assert_array_equal(cleared(X, X > threshold), np.where(X > threshold, 0, 2 * X))
+
+
+def test_a_mask_that_selects_another_number_is_refused():
+    def mean(x):
+        return np.mean(x[x > 0])
+
+    x = np.array([1.0, -1.0, -1.0])
+    for f in mean, cp.grad(mean), lambda x: np.sum(x) / x[x > 0].size:
+        compiled = cp.compile(f)
+        np.testing.assert_array_equal(compiled(x), f(x))
+        np.testing.assert_array_equal(compiled(x[::-1]), f(x[::-1]))
+        with pytest.raises(ShapeError) as caught:
+            compiled(np.array([1.0, -1.0, 1.0]))
+        assert "getitem gave shape (2,); this program was compiled for (1,)" in str(caught.value)
+        assert "test_compile.py" in caught.value.where
+        assert "np.where(mask, x, 0)" in caught.value.write
+
+
+def test_a_boolean_is_not_the_index_one():
+    agree(lambda x: (x[True], x[False], x[np.True_, 1:]), X)
+    assert gathered_first((0, slice(None), Slot(0)))
+
+
+# ---- what is passed, and what comes back -----------------------------------------------------
+
+
+def test_any_memory_layout_will_do():
+    f = cp.compile(lambda x: np.cumsum(x * 2, axis=0) + x)
+    frozen = X[:, ::2].copy()
+    frozen.flags.writeable = False
+    for x in X[::-1, ::-2], X[:, ::2], np.asfortranarray(X[:, 1:3]), frozen, X[:, :2].astype(">f8"):
+        np.testing.assert_array_equal(f(x), np.cumsum(x * 2, axis=0) + x)
+    assert f(frozen).dtype.isnative
+
+
+def test_scalars_and_empty_arrays_are_arrays():
+    def reduced(x, empty):
+        return [
+            *(np.sum(x), np.mean(x, keepdims=True), np.max(x), x[()], x[None], np.cumsum(x)),
+            *(np.sum(empty), empty.T @ empty, empty @ empty.T, np.reshape(empty, (3, 0)).T),
+            *(np.concatenate([empty, empty]), np.cumsum(empty, axis=1), empty[:, ::2] * x),
+            *(np.reshape(empty, (0, 5)), np.sum(empty, axis=0), np.flip(empty)),
+        ]
+
+    agree(reduced, np.array(2.5), np.ones((0, 3)))
+
+
+def test_results_keep_their_nesting_and_are_the_callers_own():
+    table = np.arange(3.0)
+
+    @cp.compile
+    def f(x, batch):
+        y = x * 2
+        return {"y": (y, y, x * 2), "x": x, "constant": table, 1: [batch["t"], None, "text"]}
+
+    x, t = np.ones(3), np.zeros(2)
+    for _ in range(2):  # the second call sees nothing of what was written to the first's results
+        result = f(x, {"t": t})
+        assert list(result) == ["y", "x", "constant", 1]
+        assert isinstance(result["y"], tuple)
+        assert result[1][1:] == [None, "text"]
+        for part in (*result["y"], result["x"], result["constant"], result[1][0]):
+            part += 1
+        np.testing.assert_array_equal(result["y"], [[3, 3, 3]] * 3)
+        np.testing.assert_array_equal(result["constant"], [1, 2, 3])
+    assert (x == 1).all()
+    assert (t == 0).all()
+
+
+def test_lists_and_tuples_are_different_arguments():
+    f = cp.compile(lambda xs: xs)
+    assert isinstance(f([1.0]), list)
+    assert isinstance(f((1.0,)), tuple)
+
+
+def test_keyword_arguments_are_constants():
+    @cp.compile
+    def f(x, *, axis=None, squared=False):
+        return np.sum(x * x if squared else x, axis=axis)
+
+    np.testing.assert_array_equal(f(X, axis=0), X.sum(0))
+    np.testing.assert_array_equal(f(X, axis=1, squared=True), (X * X).sum(1))
+    assert f(X) == X.sum()
+    with pytest.raises(DTypeError, match=r"^kwargs\['axis'\] of a compiled .* an array of int64"):
+        f(X, axis=np.array([0, 1]))
+
+
+def test_a_python_integer_may_count():
+    @cp.compile
+    def repeated(x, n):
+        for _ in range(n):
+            x = x * 2
+        return x + n
+
+    assert [repeated(1.0, n) for n in (1, 3, 1)] == [3, 11, 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (np.array(["a", "b"]), r"args\[1\] of a compiled function is an array of <U1"),
+        ({1, 2}, r"args\[1\] of a compiled function is a set"),
+        (np.ones(2, complex), r"args\[1\] of a compiled function is an array of complex128"),
+        (np.ma.masked_array([1.0], [True]), r"args\[1\] .* is an array of float64"),
+    ],
+)
+def test_what_is_neither_data_nor_a_constant_is_refused(value, what):
+    with pytest.raises(DTypeError, match=what) as caught:
+        cp.compile(lambda x, other: x)(X, value)
+    assert "test_compile.py" in caught.value.where
+    assert "hashable" in caught.value.why
+
+
+def test_padding_takes_any_number_and_pairs_of_them():
+    def padded(x):
+        return (
+            np.pad(x, 1, constant_values=-np.inf),
+            np.pad(x, ((0, 1), (2, 0)), constant_values=np.nan),
+            np.pad(x, (1, 2), constant_values=(3.0, 4.0)),
+            np.pad(x.astype(int), 1, constant_values=7),
+        )
+
+    agree(padded, X)
+
+
+def test_a_compiled_function_can_be_differentiated():
+    f = cp.compile(lambda x: np.sum(x * x))
+    assert f(X) == np.sum(X * X)
+    np.testing.assert_array_equal(cp.grad(f)(X), 2 * X)
+    np.testing.assert_array_equal(cp.compile(cp.grad(cp.compile(f)))(X), 2 * X)
+
+
+def test_a_long_chain_is_cut_into_loops():
+    @cp.compile
+    def chain(x):
+        for _ in range(400):
+            x = x * 1.01 + 0.0
+        return x
+
+    np.testing.assert_allclose(chain(np.ones(2)), 1.01**400)
+    assert 2 <= chain.source.count("for ") < 30
+
+
+def test_nothing_of_the_first_call_is_kept():
+    f = cp.compile(lambda x: np.sum(np.exp(x)))
+    f(X)
+    (program,) = f._programs.values()
+    assert all(node.value is None and node.operands == () for node in program._nodes)
