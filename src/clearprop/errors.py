@@ -57,6 +57,10 @@ class DTypeError(ClearpropError, TypeError):
     """An array or value of a type that has no derivative, or that does not fit."""
 
 
+class OptionError(ClearpropError, ValueError):
+    """An option of a layer, a network or a command whose value has no meaning there."""
+
+
 class LabelError(ClearpropError, ValueError):
     """Labels that are fractional, out of range, or of a shape that fits no batch."""
 

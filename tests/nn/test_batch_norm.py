@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clearprop import nn
+from clearprop import errors, nn
 from clearprop.errors import ShapeError
 
 rng = np.random.default_rng(5)
@@ -105,5 +105,5 @@ def test_parameters_that_do_not_fit_are_named():
 
 
 def test_momentum_out_of_range_is_named():
-    with pytest.raises(nn.OptionError, match=r"BatchNorm: momentum is 1\.5\. Where: "):
+    with pytest.raises(errors.OptionError, match=r"BatchNorm: momentum is 1\.5\. Where: "):
         nn.BatchNorm.initial(4, momentum=1.5)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clearprop import nn
+from clearprop import errors, nn
 from clearprop.errors import DTypeError
 
 ONES = np.ones((100, 100))
@@ -69,7 +69,7 @@ def test_what_is_dropped_is_zero_even_if_it_was_nan():
 
 @pytest.mark.parametrize("ratio", [1.0, -0.1, np.nan, "half"])
 def test_a_ratio_out_of_range_is_named(ratio):
-    with pytest.raises(nn.OptionError) as caught:
+    with pytest.raises(errors.OptionError) as caught:
         nn.Dropout(ratio)
     assert str(caught.value).startswith(f"Dropout: ratio is {ratio!r}. Where: test_dropout.py:")
     assert "from 0 up to, but not including, 1. Write instead: ratio=0.5" in str(caught.value)
@@ -78,5 +78,5 @@ def test_a_ratio_out_of_range_is_named(ratio):
 def test_a_wrong_seed_is_named():
     with pytest.raises(DTypeError, match=r"Dropout: seed is 0\.5\. .*Dropout\(0\.5, seed=0\)"):
         nn.Dropout(seed=0.5)
-    with pytest.raises(nn.OptionError, match=r"Dropout: seed is -1\. .*from 0 to 2\*\*64 - 1"):
+    with pytest.raises(errors.OptionError, match=r"Dropout: seed is -1\. .*from 0 to 2\*\*64 - 1"):
         nn.Dropout(seed=-1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import nn
+from clearprop import errors, nn
 from clearprop.errors import LabelError, ShapeError
 
 X = np.array([[2.0, 1.0, 0.5], [0.1, 0.2, 3.0]])
@@ -165,5 +165,5 @@ def test_an_empty_binary_batch_has_no_mean(binary):
 
 
 def test_eps_out_of_range_is_named():
-    with pytest.raises(nn.OptionError, match=r"CrossEntropy: eps is 0\. Where: "):
+    with pytest.raises(errors.OptionError, match=r"CrossEntropy: eps is 0\. Where: "):
         nn.CrossEntropy(eps=0)

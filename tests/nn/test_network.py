@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import nn
+from clearprop import errors, nn
 from clearprop.errors import LabelError, OrderError, ShapeError, UnknownNameError
 
 rng = np.random.default_rng(2)
@@ -300,5 +300,5 @@ def test_accuracy_of_nothing_is_refused(net):
     ],
 )
 def test_what_makes_no_network_is_refused(layers, options, what):
-    text = refused(nn.OptionError, lambda: nn.Sequential(*layers, **options))
+    text = refused(errors.OptionError, lambda: nn.Sequential(*layers, **options))
     assert text.startswith(f"Sequential: {what} Where: ")

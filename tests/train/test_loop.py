@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from clearprop import nn
-from clearprop.errors import DataError, NonFiniteError
-from clearprop.nn import OptionError
+from clearprop.errors import DataError, NonFiniteError, OptionError
 from clearprop.train import Metrics, Settings, build_model, fit
 
 

@@ -10,7 +10,6 @@ from clearprop.nn.activations import Tanh as Tanh
 from clearprop.nn.affine import Affine as Affine
 from clearprop.nn.affine import Flatten as Flatten
 from clearprop.nn.batch_norm import BatchNorm as BatchNorm
-from clearprop.nn.checks import OptionError as OptionError
 from clearprop.nn.convolution import Conv2d as Conv2d
 from clearprop.nn.dropout import Dropout as Dropout
 from clearprop.nn.elementary import Add as Add

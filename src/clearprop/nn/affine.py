@@ -89,8 +89,9 @@ class Affine(Layer):
         dtype : dtype, default float64
         """
         shape = (inputs, outputs)
-        W = he(shape, seed=seed, dtype=dtype)
-        if std is not None:
+        if std is None:
+            W = he(shape, seed=seed, dtype=dtype)
+        else:
             W = gaussian(shape, std=std, seed=seed, dtype=dtype)
         return cls(W, np.zeros(outputs, dtype))
 

@@ -8,13 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ClearpropError, DTypeError, ShapeError
+from clearprop.errors import DTypeError, OptionError, ShapeError
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
-
-
-class OptionError(ClearpropError, ValueError):
-    """An option of a layer or network whose value has no meaning there."""
 
 
 def real_inputs(inputs: Sequence[Any], parameters: Sequence[Any], layer: str) -> tuple[Any, ...]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError
-from clearprop.nn.checks import OptionError, between
+from clearprop.errors import DTypeError, OptionError
+from clearprop.nn.checks import between
 from clearprop.nn.layer import Layer
 from clearprop.places import current_line
 from clearprop.rules.random import keep_mask

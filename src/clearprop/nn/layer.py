@@ -48,8 +48,8 @@ class Layer:
       (or of the other input); ``float32`` stays ``float32``, forward and backward.
     - Neither the inputs nor ``dy`` nor the parameters are written into. ``backward`` may be called
       again: it assigns ``dW``, it does not add to it.
-    - ``forward`` keeps references, not copies: an input that is overwritten before ``backward``
-      changes the answer.
+    - What is written to an input, a parameter or ``y`` between ``forward`` and ``backward`` does
+      not change the answer.
     - NaN passes through, forward and backward.
     - Called on a recorded value, inside ``cp.grad`` or ``cp.trace``, ``forward`` computes on that
       record and returns a recorded value; the gradient then comes from there.

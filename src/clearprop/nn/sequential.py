@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.errors import OrderError, ShapeError, UnknownNameError
-from clearprop.nn.checks import OptionError, real_inputs
+from clearprop.errors import OptionError, OrderError, ShapeError, UnknownNameError
+from clearprop.nn.checks import real_inputs
 from clearprop.nn.elementary import Add, Mul
 from clearprop.nn.layer import Layer
 from clearprop.nn.losses import Loss
@@ -258,6 +258,7 @@ class Sequential(Layer):
         last = self._last_layer("gradient")
         parameters, buffers = self.arrays(self.parameters), self.arrays(self.buffers)
         (x,) = real_inputs((x,), parameters, type(self).__name__)
+        x = _read_only(x)
         seen: tuple[Any, ...] = ()
 
         def loss(*arrays: Any) -> Any:
@@ -320,6 +321,14 @@ class Sequential(Layer):
             lines.append(f"  loss: {self.last_layer!r}")
         count = sum(array.size for array in self.arrays(self.parameters))
         return "\n".join([f"{type(self).__name__}(", *lines, f") with {count:,} parameters"])
+
+
+def _read_only(x: Any) -> Any:
+    """Give a view that nobody writes to, which the record keeps without a copy."""
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x
 
 
 def _taken_apart(layers: tuple[Layer, ...]) -> list[Layer]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from clearprop.nn import OptionError
+from clearprop.errors import OptionError
 from clearprop.train.models import MODELS
 
 DTYPES = ("float32", "float64")
