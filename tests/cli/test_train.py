@@ -124,7 +124,7 @@ def test_the_folder_of_a_run(finished: tuple[Path, str], digits: Path) -> None:
     assert config["settings"]["seed"] == 0
     assert config["made_with"]["numpy"] == np.__version__
     assert len(config["made_with"]["data_sha256"]) == 64
-    assert config["command"].startswith("clearprop ")
+    assert config["command"].startswith("clearprop")
     result = json.loads((out / "result.json").read_text())
     assert result["ended"] == "as asked"
     assert result["iterations"] == 45

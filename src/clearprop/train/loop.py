@@ -129,7 +129,7 @@ def fit(
 
     Source
     ------
-    K. Saitoh, *Deep Learning from Scratch*, 2019, section 5.7.4.
+    K. Saitoh, *Deep Learning from Scratch*, 2016, section 5.7.4.
 
     Examples
     --------

@@ -93,7 +93,7 @@ def check_setting(
     >>> check_setting("lr", 0.1)
     >>> check_setting("lr", float("nan"))
     Traceback (most recent call last):
-    clearprop.nn.checks.OptionError: train: lr is nan. Why: the learning rate is a positive,
+    clearprop.errors.OptionError: train: lr is nan. Why: the learning rate is a positive,
     finite number. Write instead: lr=0.1
     """
     limit = _LIMITS[name]
