@@ -24,7 +24,8 @@ def main() -> None:
     for name, times in (("numpy", numpy), ("clearprop, NumPy included", clearprop)):
         spread = f"{times[0]:.0f} to {times[-1]:.0f}"
         print(f"import {name}: median {statistics.median(times):.0f} ms ({spread})")
-    print(f"clearprop beyond numpy: {statistics.median(clearprop) - statistics.median(numpy):.0f} ms")
+    beyond = statistics.median(clearprop) - statistics.median(numpy)
+    print(f"clearprop beyond numpy: {beyond:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def test_long_sums_of_float32_do_not_stand_still():
     def sums(ones, a, b):
         return np.sum(ones), np.mean(ones), np.sum(ones, axis=0), a @ b, b @ a
 
-    n = 2**25
+    n = 2**24 + 2**10
     ones, third = np.ones((n, 1), "f4"), np.full(n, 1 / 3, "f4")
     total, mean, columns, inner, outer = sums(ones, third, np.ones((n, 1), "f4")[:, 0])
     assert (total, mean, columns) == (n, 1, [n])
@@ -91,7 +91,8 @@ def test_every_primitive_without_a_derivative_agrees():
     calls = [(p, *next(examples(p, np.random.default_rng(0)))) for p in primitives]
 
     def everything(*args):
-        return [p(*given, **attributes) for (p, _, attributes), given in zip(calls, args)]
+        each = zip(calls, args, strict=True)
+        return [p(*given, **attributes) for (p, _, attributes), given in each]
 
     agree(everything, *(tuple(operands) for _, operands, _ in calls))
 
@@ -127,9 +128,9 @@ def test_index_arrays_count_from_the_end_and_are_checked():
 
     good = (X, np.array([0, -3, 1]), np.array([[0], [-4], [3]]))
     reads = agree(reads, *good)
-    with pytest.raises(IndexError, match="^index 3 is out of bounds for axis 0 with size 3$"):
+    with pytest.raises(IndexError, match=r"^index 3 is out of bounds for axis 0 with size 3$"):
         reads(X, np.array([0, 3, 1]), good[2])
-    with pytest.raises(IndexError, match="^index -5 is out of bounds for axis 1 with size 4$"):
+    with pytest.raises(IndexError, match=r"^index -5 is out of bounds for axis 1 with size 4$"):
         reads(X, good[1], np.array([[0], [-5], [3]]))
     agree(reads, *good)  # and goes on working
 
@@ -148,8 +149,8 @@ def test_a_mask_may_change_as_long_as_the_shape_stays():
         y[mask] = 0
         return y
 
-    for threshold in 3, 7:
-        np.testing.assert_array_equal(cleared(X, X > threshold), np.where(X > threshold, 0, 2 * X))
+    for mask in X > 3.0, X > 7.0:
+        np.testing.assert_array_equal(cleared(X, mask), np.where(mask, 0, 2 * X))
 
 
 def test_a_mask_that_selects_another_number_is_refused():
@@ -212,7 +213,7 @@ def test_results_keep_their_nesting_and_are_the_callers_own():
         assert isinstance(result["y"], tuple)
         assert result[1][1:] == [None, "text"]
         for part in (*result["y"], result["x"], result["constant"], result[1][0]):
-            part += 1
+            part[...] += 1
         np.testing.assert_array_equal(result["y"], [[3, 3, 3]] * 3)
         np.testing.assert_array_equal(result["constant"], [1, 2, 3])
     assert (x == 1).all()
@@ -264,15 +265,15 @@ def test_what_is_neither_data_nor_a_constant_is_refused(value, what):
 
 
 def test_padding_takes_any_number_and_pairs_of_them():
-    def padded(x):
+    def padded(x, i):
         return (
             np.pad(x, 1, constant_values=-np.inf),
             np.pad(x, ((0, 1), (2, 0)), constant_values=np.nan),
             np.pad(x, (1, 2), constant_values=(3.0, 4.0)),
-            np.pad(x.astype(int), 1, constant_values=7),
+            np.pad(i, 1, constant_values=7),
         )
 
-    agree(padded, X)
+    agree(padded, X, X.astype(int))
 
 
 def test_a_compiled_function_can_be_differentiated():
@@ -285,12 +286,12 @@ def test_a_compiled_function_can_be_differentiated():
 def test_a_long_chain_is_cut_into_loops():
     @cp.compile
     def chain(x):
-        for _ in range(400):
+        for _ in range(180):
             x = x * 1.01 + 0.0
         return x
 
-    np.testing.assert_allclose(chain(np.ones(2)), 1.01**400)
-    assert 2 <= chain.source.count("for ") < 30
+    np.testing.assert_allclose(chain(np.ones(2)), 1.01**180)
+    assert 2 <= chain.source.count("for ") < 15
 
 
 def test_nothing_of_the_first_call_is_kept():

@@ -19,12 +19,12 @@ import numpy as np
 from clearprop.errors import ClearpropError
 from clearprop.graph import Node
 from clearprop.primitive import Primitive
-from clearprop.rules.indexing import Slot
+from clearprop.rules.indexing import Slot, fill
 
 LARGEST_CONSTANT = 1000  # elements of an array that may stand in the text
 
 
-def expression(node: Node, operands: list[ast.expr], helpers: dict[str, str]) -> ast.expr:
+def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.expr:
     """Write the operation of a node; functions that it needs are added to ``helpers``."""
     primitive = node.primitive
     assert primitive is not None
@@ -32,21 +32,82 @@ def expression(node: Node, operands: list[ast.expr], helpers: dict[str, str]) ->
         return ast.Subscript(operands[0], ast.Constant(node.attributes["i"]), ast.Load())
     if primitive.name == "alias":
         return operands[0]
+    if primitive.name == "transpose" and len(node.shape) == 2 and not node.attributes.get("axes"):
+        return ast.Attribute(operands[0], "T", ast.Load())
     tree = _definition(primitive.function)
     body = [s for s in tree.body if not _is_docstring(s)]
     if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
-        filled = _Fill(primitive, node.attributes, operands).visit(copy.deepcopy(body[0].value))
-        for name in _names_in(filled):
-            _need(name, primitive.function, helpers)
-        made: ast.expr = ast.fix_missing_locations(filled)
-        return made
+        value = helpers.resolved(body[0].value, tree, primitive.function)
+        made: ast.expr = _Fill(primitive, node.attributes, operands).visit(value)
+        return ast.fix_missing_locations(made)
     if isinstance(primitive.numpy, np.ufunc):
         return ast.Call(_np(primitive.numpy.__name__), operands, [])
     return _call_helper(primitive, node, operands, helpers)
 
 
-def constant(value: Any, where: str) -> ast.expr:
-    """Write a constant operand.
+def names_in(tree: ast.AST) -> set[str]:
+    """List the variables and functions that an expression names."""
+    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+
+
+class Helpers:
+    """The functions that the generated module needs besides its own three.
+
+    Attributes
+    ----------
+    texts : dict of str to str
+        Their definitions, by name.
+    """
+
+    def __init__(self, reserved: set[str]) -> None:
+        self.texts: dict[str, str] = {}
+        self._names: dict[FunctionType, str] = {}
+        self._reserved = reserved
+
+    def name(self, wanted: str, function: Any) -> str:
+        """Give the name of a function in the module; its text is added at the first time."""
+        if function not in self._names:
+            name, number = wanted, 2
+            while name in self.texts or name in self._reserved:
+                name, number = f"{wanted}_{number}", number + 1
+            self._names[function] = name
+            self.texts[name] = ""  # taken, so that helpers may refer to each other
+            tree = _Filled().visit(copy.deepcopy(_definition(function)))
+            tree.name, tree.decorator_list = name, []
+            tree = self.resolved(tree, tree, function)
+            self.texts[name] = ast.unparse(ast.fix_missing_locations(tree))
+        return self._names[function]
+
+    def resolved(self, tree: Any, definition: ast.FunctionDef, function: Any) -> Any:
+        """Bring what a body names from its own module into the generated one."""
+        arguments = definition.args
+        own = {a.arg for a in [*arguments.args, *arguments.kwonlyargs]}
+        own |= {arguments.vararg.arg} if arguments.vararg else set()
+        own |= {
+            n.id
+            for n in ast.walk(definition)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        helpers = self
+
+        class Resolve(ast.NodeTransformer):
+            def visit_Name(self, node: ast.Name) -> ast.expr:
+                found = None if node.id in own else function.__globals__.get(node.id)
+                if found is np:
+                    return ast.Name("np", node.ctx)
+                if isinstance(found, Primitive):
+                    return ast.Name(helpers.name(found.name, found.function), node.ctx)
+                if isinstance(found, FunctionType) and found is not fill:
+                    return ast.Name(helpers.name(found.__name__, found), node.ctx)
+                if isinstance(found, bool | int | float | np.generic | np.ndarray):
+                    return _parse(literal(found))
+                return node
+
+        return Resolve().visit(copy.deepcopy(tree))
+
+
+def constant(value: Any, where: str, bare: bool) -> ast.expr:
+    """Write a constant operand; ``bare`` says that every float of the program is a float64.
 
     Raises
     ------
@@ -59,37 +120,29 @@ def constant(value: Any, where: str) -> ast.expr:
             why=f"Source holds constants of up to {LARGEST_CONSTANT} elements.",
             write="def f(x, data): …, with the array as an argument.",
         )
-    return _parse(literal(value))
+    return _parse(literal(float(value) if bare and type(value) is np.float64 else value))
 
 
 def literal(value: Any) -> str:
-    """Write a value so that reading it gives the same bits."""
+    """Write a value so that reading it gives the same bits, and the same dtype."""
     if isinstance(value, np.ndarray):
-        return f"np.array({_nested(value.tolist())}, dtype={str(value.dtype)!r})"
+        if not value.size:
+            return f"np.zeros({value.shape}, dtype={str(value.dtype)!r})"
+        return f"np.array({literal(value.tolist())}, dtype={str(value.dtype)!r})"
     if isinstance(value, np.generic):
-        if value.dtype == np.float64:
-            return _number(float(value))
-        return f"np.{value.dtype.name}({_number(value.item())})"
+        return f"np.{value.dtype.name}({literal(value.item())})"
     if isinstance(value, np.dtype):
-        return f"np.dtype({value.name!r})"
-    if isinstance(value, float):
-        return _number(value)
+        return f"np.{value.name}" if value.isnative else f"np.dtype({value.str!r})"
+    if isinstance(value, type):
+        return f"np.{value.__name__}" if issubclass(value, np.generic) else value.__name__
+    if isinstance(value, float) and not np.isfinite(value):
+        return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
     if isinstance(value, slice):
         return f"slice({', '.join(literal(v) for v in (value.start, value.stop, value.step))})"
     if isinstance(value, tuple):
         return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
-    return repr(value)
-
-
-def _nested(value: Any) -> str:
     if isinstance(value, list):
-        return f"[{', '.join(map(_nested, value))}]"
-    return _number(value) if isinstance(value, float) else repr(value)
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, float) and not np.isfinite(value):
-        return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
+        return f"[{', '.join(map(literal, value))}]"
     return repr(value)
 
 
@@ -123,8 +176,7 @@ class _Fill(ast.NodeTransformer):
     def _is_default(self, keyword: ast.keyword) -> bool:
         if not isinstance(keyword.value, ast.Name) or keyword.value.id not in self.defaults:
             return False
-        given, default = self.attributes[keyword.value.id], self.defaults[keyword.value.id]
-        return type(given) is type(default) and bool(given == default)
+        return _same(self.attributes[keyword.value.id], self.defaults[keyword.value.id])
 
 
 def index(skeleton: tuple[Any, ...], arrays: list[ast.expr]) -> ast.expr:
@@ -147,18 +199,19 @@ def index(skeleton: tuple[Any, ...], arrays: list[ast.expr]) -> ast.expr:
 
 
 def _call_helper(
-    primitive: Primitive, node: Node, operands: list[ast.expr], helpers: dict[str, str]
+    primitive: Primitive, node: Node, operands: list[ast.expr], helpers: Helpers
 ) -> ast.expr:
-    _add_helper(primitive.name, primitive.function, helpers)
+    name = helpers.name(primitive.name, primitive.function)
     keywords = []
-    for name, default in primitive.attributes.items():
-        if name not in node.attributes:
-            continue
-        value = node.attributes[name]
-        if type(value) is type(default) and value == default:
-            continue
-        keywords.append(ast.keyword(name, _attribute(value, operands, primitive)))
-    return ast.Call(ast.Name(primitive.name, ast.Load()), operands, keywords)
+    for attribute, default in primitive.attributes.items():
+        value = node.attributes.get(attribute, default)
+        if not _same(value, default):
+            keywords.append(ast.keyword(attribute, _attribute(value, operands, primitive)))
+    return ast.Call(ast.Name(name, ast.Load()), operands, keywords)
+
+
+def _same(value: Any, default: Any) -> bool:
+    return type(value) is type(default) and literal(value) == literal(default)
 
 
 def _attribute(value: Any, operands: list[ast.expr], primitive: Primitive) -> ast.expr:
@@ -170,37 +223,23 @@ def _attribute(value: Any, operands: list[ast.expr], primitive: Primitive) -> as
 
 
 class _Filled(ast.NodeTransformer):
-    """In a helper the index comes filled, so that ``fill(index, arrays)`` is ``index``."""
+    """In a helper the index comes filled, so that ``fill(index, arrays)`` is ``index``.
+
+    Annotations are left out: they name types that the module does not import.
+    """
+
+    def visit_FunctionDef(self, definition: ast.FunctionDef) -> ast.AST:
+        definition.returns = None
+        return self.generic_visit(definition)
+
+    def visit_arg(self, argument: ast.arg) -> ast.arg:
+        argument.annotation = None
+        return argument
 
     def visit_Call(self, call: ast.Call) -> ast.expr:
         self.generic_visit(call)
         is_fill = isinstance(call.func, ast.Name) and call.func.id == "fill"
         return call.args[0] if is_fill else call
-
-
-def _add_helper(name: str, function: Any, helpers: dict[str, str]) -> None:
-    if name in helpers:
-        return
-    helpers[name] = ""  # taken, so that helpers may refer to each other
-    tree = _Filled().visit(copy.deepcopy(_definition(function)))
-    tree.decorator_list = []
-    tree.name = name
-    helpers[name] = ast.unparse(tree)
-    for used in _names_in(tree):
-        _need(used, function, helpers)
-
-
-def _need(name: str, function: Any, helpers: dict[str, str]) -> None:
-    """Bring a function that a body calls into the generated module."""
-    found = function.__globals__.get(name)
-    if isinstance(found, Primitive):
-        _add_helper(name, found.function, helpers)
-    elif isinstance(found, FunctionType):
-        _add_helper(name, found, helpers)
-
-
-def _names_in(tree: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
 
 
 @cache

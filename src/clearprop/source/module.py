@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import ast
 import keyword
+import unicodedata
 from typing import Any
 
 import numpy as np
 
 from clearprop.graph import Node
-from clearprop.source.expressions import constant, expression, index
+from clearprop.rules.indexing import Slot
+from clearprop.source.expressions import Helpers, constant, expression, index, literal, names_in
 from clearprop.source.program import Program
 from clearprop.trees import tree_leaves, tree_map
 
 _LONGEST_EXPRESSION = 60  # characters; a longer one is given a name of its own
+_LONGEST_LINE = 96  # with its comment; a longer comment stands above
+_OWN = {"np", "forward", "backward", "gradients"}
+
+#: What a value that has no name is called after: `total` of `x + b`, `log_p` of `np.log(p)`.
+_NOUNS = {
+    "absolute": "abs",
+    "add": "total",
+    "astype": "cast",
+    "divide": "quotient",
+    "getitem": "part",
+    "matmul": "product",
+    "multiply": "product",
+    "negative": "minus",
+    "subtract": "difference",
+    "unindex": "spread",
+    "where": "choice",
+}
 
 
 def write_module(program: Program) -> str:
@@ -25,20 +44,33 @@ class _Writer:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.graph = program.graph
-        self.helpers: dict[str, str] = {}
+        self.helpers = Helpers(_OWN)
         self.names: dict[Node, str] = {}
         self.inlined: dict[Node, ast.expr] = {}
+        self.hosts: dict[Node, Node] = {}  # in whose expression an inlined node stands
         self.lines: dict[Node, str] = {}  # the forward line that computes a node
-        self.taken = {"np", "saved", "forward", "backward", "gradients"}
+        nodes = [*self.graph.inputs.values(), *program.forward, *program.backward]
+        self.all_float64 = all(n.dtype == np.float64 for n in nodes if _is_float(n))
+        self.taken = {*_OWN, "saved", *self._names_of_others()}
         self.parameters = {name: self._unique(name) for name in self.graph.arguments}
         self.uses = self._count_uses()
 
     # ---- names ---------------------------------------------------------------------------
 
+    def _names_of_others(self) -> set[str]:
+        """List the functions that the text will name: no variable may hide one of them."""
+        found = {"slice"}
+        for node in [*self.program.forward, *self.program.backward]:
+            if node.primitive is not None and not _writes(node):
+                operands: list[ast.expr] = [ast.Name("_", ast.Load())] * len(node.operands)
+                found |= names_in(expression(node, operands, self.helpers))
+        return found | set(self.helpers.texts)
+
     def _unique(self, wanted: str) -> str:
-        wanted = "".join(c if c.isalnum() or c == "_" else "_" for c in wanted).strip("_") or "t"
-        if wanted[0].isdigit() or keyword.iskeyword(wanted):
-            wanted = f"t_{wanted}"
+        wanted = unicodedata.normalize("NFKC", wanted)  # as Python reads identifiers: x² is x2
+        wanted = "".join(c if f"_{c}".isidentifier() else "_" for c in wanted).strip("_") or "x"
+        if not wanted.isidentifier() or keyword.iskeyword(wanted):
+            wanted = f"x_{wanted}"
         name, number = wanted, 2
         while name in self.taken:
             name, number = f"{wanted}_{number}", number + 1
@@ -46,12 +78,21 @@ class _Writer:
         return name
 
     def _name(self, node: Node, backward: bool) -> str:
-        wanted = self.graph.name_of(node)
-        if backward:
-            of = self.program.cotangents.get(node)
-            inner = None if of is None else self.names.get(of) or self.graph.name_of(of)
-            wanted = f"d{inner}" if inner else None
-        return self._unique(wanted or ("d" if backward else "t"))
+        of = self.program.cotangents.get(node) if backward else None
+        if of is not None:
+            wanted = f"d{self.names.get(of) or self.graph.name_of(of) or self._noun(of)}"
+        elif node is self.program.output:
+            wanted = self.graph.name_of(node) or "y"
+        else:
+            wanted = (None if backward else self.graph.name_of(node)) or self._noun(node)
+        return self._unique(wanted)
+
+    def _noun(self, node: Node) -> str:
+        """Call a value after its operation, and after its operand where it is but one."""
+        noun = _NOUNS.get(node.operation, node.operation)
+        operands = [self.names.get(self.program.same(n)) for n in node.inputs if n is not None]
+        name = operands[0] if len(operands) == 1 else None
+        return noun if name is None or name.count("_") > 1 else f"{noun}_{name}"
 
     def _count_uses(self) -> dict[Node, int]:
         program = self.program
@@ -69,9 +110,12 @@ class _Writer:
         made: list[ast.expr] = []
         for source, value in zip(node.inputs, node.operands, strict=True):
             if source is None:
-                made.append(constant(value, str(self.graph.line_of(node) or node.operation)))
+                where = str(self.graph.line_of(node) or node.operation)
+                made.append(constant(value, where, bare=self.all_float64))
             else:
                 of = self.program.same(source)
+                if of in self.inlined:
+                    self.hosts[of] = node
                 made.append(self.inlined.get(of) or ast.Name(self.names[of], ast.Load()))
         return made
 
@@ -83,13 +127,14 @@ class _Writer:
             if node.primitive is None:
                 continue
             operands = self._operands(node)
-            if node.primitive.name in ("unindex", "setitem"):
+            if _writes(node):
                 lines += self._write_by_index(node, operands, backward)
                 continue
             made = expression(node, operands, self.helpers)
             text = ast.unparse(made)
             users_here = self._used_in(node, section)
-            named = self.graph.name_of(node) is not None or node in self.program.cotangents
+            of = self.program.cotangents.get(node) if backward else node
+            named = of is not None and (of in self.names or self.graph.name_of(of) is not None)
             if (
                 node not in results
                 and self.uses.get(node, 0) == users_here == 1
@@ -99,7 +144,7 @@ class _Writer:
                 self.inlined[node] = made
                 continue
             name = self.names[node] = self._name(node, backward)
-            lines.append(self._commented(node, f"{name} = {text}", backward))
+            lines += self._commented(node, f"{name} = {text}", backward)
         return lines
 
     def _used_in(self, node: Node, section: set[Node]) -> int:
@@ -122,7 +167,10 @@ class _Writer:
         )
         if not scatters:
             start = f"{name} = np.array({ast.unparse(operands[0])})"
-            return [self._commented(node, start, backward), f"{where} = {ast.unparse(operands[1])}"]
+            return [
+                *self._commented(node, start, backward),
+                f"{where} = {ast.unparse(operands[1])}",
+            ]
         value = ast.unparse(operands[0])
         start = f"{name} = np.zeros({node.shape}, {node.dtype.name!r})"
         flags = [np.asarray(v).dtype == bool for v in node.operands[1:]]
@@ -130,26 +178,32 @@ class _Writer:
             step = f"{where} = {value}"
         else:
             step = f"np.add.at({name}, {_tuple_text(node, arrays)}, {value})"
-        return [self._commented(node, start, backward), step]
+        return [*self._commented(node, start, backward), step]
 
-    def _commented(self, node: Node, text: str, backward: bool) -> str:
+    def _commented(self, node: Node, text: str, backward: bool) -> list[str]:
+        """Say what a line gives: forward the shape, backward the line it is the derivative of."""
         if not backward:
             self.lines[node] = text
-            return f"{text}  # {node.shape}" if node.shape else text
-        of = None if node.stage is None else self.lines.get(self.program.same(node.stage[0]))
-        if of is None:
-            return f"{text}  # the paths meet" if node.stage is None else text
-        return f"{text}  # of {of}"
+            comment = str(node.shape) if node.shape else ""
+        elif node.stage is None:
+            comment = "the paths meet"
+        else:
+            of = self.program.same(node.stage[0])
+            while of in self.hosts:
+                of = self.hosts[of]
+            comment = f"of {self.lines[of]}" if of in self.lines else ""
+        if not comment:
+            return [text]
+        line = f"{text}  # {comment}"
+        return [line] if len(line) <= _LONGEST_LINE else [f"# {comment}", text]
 
     # ---- functions ---------------------------------------------------------------------------
 
     def module(self) -> str:
         program = self.program
+        dy = self.names[program.dy] = self._unique("dy")
         unpack = self._unpack_arguments()
         forward = self._statements(program.forward, False, {program.output})
-        if program.output not in self.names:
-            self.names[program.output] = self._unique("y")
-        dy = self.names[program.dy] = self._unique("dy")
         gradient_nodes = {
             program.same(g) for g in program.gradients.values() if isinstance(g, Node)
         }
@@ -158,7 +212,10 @@ class _Writer:
         pack = f"({', '.join(saved)}{',' if len(saved) == 1 else ''})"
         result = self._gradient_tree()
         parameters = ", ".join(self.parameters.values())
-        default = "=1.0" if not program.output.shape else ""
+        one = program.output.dtype.type(1)
+        default = f"={ast.unparse(constant(one, '', self.all_float64))}"
+        if program.output.shape:
+            default = ""
         head = [
             f'"""{self.graph.name} and its backward pass, written by clearprop."""',
             "import numpy as np",
@@ -180,12 +237,11 @@ class _Writer:
                 self._gradients_body(parameters),
             ),
         ]
-        texts = ["\n\n".join(head), *(t for t in self.helpers.values() if t), *functions]
+        texts = ["\n\n".join(head), *self.helpers.texts.values(), *functions]
         return "\n\n\n".join(texts) + "\n"
 
     def _gradients_body(self, parameters: str) -> list[str]:
-        shape = self.program.output.shape
-        dy = "" if not shape else f", np.ones({shape}, {self.program.output.dtype.name!r})"
+        dy = ", np.ones_like(y)" if self.program.output.shape else ""
         return [f"y, saved = forward({parameters})", f"return y, backward(saved{dy})"]
 
     @staticmethod
@@ -195,14 +251,17 @@ class _Writer:
 
     def _unpack_arguments(self) -> list[str]:
         lines = []
-        for label, node in self.graph.inputs.items():
-            if label in self.parameters:
-                self.names[node] = self.parameters[label]
-                continue
-            name = self.names[node] = self._unique(_last_key(label))
-            if node in self.program.forward or self.uses.get(node):
-                owner = next(p for p in self.parameters if label.startswith(p))
-                lines.append(f"{name} = {self.parameters[owner]}{label[len(owner) :]}")
+        for argument, tree in self.graph.arguments.items():
+            for label, _ in tree_leaves(tree, argument):
+                node = self.graph.inputs.get(label)
+                if node is None:
+                    continue
+                if label == argument:
+                    self.names[node] = self.parameters[argument]
+                    continue
+                name = self.names[node] = self._unique(_last_key(label))
+                if self.uses.get(node) or node is self.program.output:
+                    lines.append(f"{name} = {self.parameters[argument]}{label[len(argument) :]}")
         return lines
 
     def _saved(self) -> list[str]:
@@ -251,17 +310,27 @@ class _Writer:
         if isinstance(g, Node):
             g = self.program.same(g)
             return self.names[g] if g in self.names else ast.unparse(self.inlined[g])
-        return f"np.zeros({node.shape}, {node.dtype.name!r})" if node.shape else "0.0"
+        if node.shape:
+            return f"np.zeros({node.shape}, {node.dtype.name!r})"
+        return ast.unparse(constant(node.dtype.type(0), "", self.all_float64))
+
+
+def _writes(node: Node) -> bool:
+    """Whether the operation is written as an assignment by index."""
+    return node.operation in ("unindex", "setitem")
+
+
+def _is_float(node: Node) -> bool:
+    dtypes = node.dtype if isinstance(node.dtype, tuple) else (node.dtype,)
+    return any(dtype.kind == "f" for dtype in dtypes)
 
 
 def _tuple_text(node: Node, arrays: list[ast.expr]) -> str:
-    parts = []
-    for part in node.attributes["index"]:
-        one = index((part,), arrays)
-        if isinstance(one, ast.Slice):
-            parts.append(f"slice({part.start}, {part.stop}, {part.step})")
-        else:
-            parts.append(ast.unparse(one))
+    """Write an index as a function takes it."""
+    parts = [
+        ast.unparse(arrays[part.number]) if isinstance(part, Slot) else literal(part)
+        for part in node.attributes["index"]
+    ]
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
 

@@ -7,13 +7,14 @@ graph; then what nobody uses is dropped, and what is computed twice is computed 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from clearprop.compile.simplify import computation
 from clearprop.errors import ShapeError
-from clearprop.graph import Node
+from clearprop.graph import Node, TracedNode
 from clearprop.leaves import leaf
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
@@ -48,8 +49,8 @@ class Program:
     gradients: dict[Node, Any]
     forward: list[Node]
     backward: list[Node]
-    cotangents: dict[Node, Node] = field(default_factory=dict)
-    merged: dict[Node, Node] = field(default_factory=dict)
+    cotangents: dict[Node, Node]
+    merged: dict[Node, Node]
 
     def same(self, node: Node) -> Node:
         """Give the node that stands for this one."""
@@ -75,7 +76,7 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     output = graph._output.node
     tape = graph._tape
     dy = leaf(np.ones(output.shape, output.dtype)[()], tape=tape)
-    assert dy.node is not None
+    assert isinstance(dy.node, TracedNode)
     dy.node.label = "dy"
     found = graph._cotangents(dy, recorded=True)
     gradients = {
@@ -123,20 +124,10 @@ def _merge(nodes: list[Node]) -> dict[Node, Node]:
     for node in nodes:
         if node.primitive is None:
             continue
-        inputs = tuple(
-            _constant_key(operand) if source is None else merged.get(source, source).index
-            for source, operand in zip(node.inputs, node.operands, strict=True)
-        )
-        key = (node.primitive, inputs, repr(sorted(node.attributes.items(), key=str)))
+        sources = [n if n is None else merged.get(n, n) for n in node.inputs]
+        key = computation(node, sources)
         if key in first:
             merged[node] = first[key]
         else:
             first[key] = node
     return merged
-
-
-def _constant_key(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.size > 16:
-        return ("array", id(value))
-    array = np.asarray(value)
-    return ("constant", type(value).__name__, str(array.dtype), array.shape, array.tobytes())
