@@ -8,8 +8,6 @@ An *opaque* primitive stays a NumPy call between compiled pieces, and the plan s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 
 class Kind:
     """Base of the kinds; ``name`` is what the docs and the plan print."""
@@ -32,11 +30,11 @@ class Opaque(Kind):
     """A NumPy call that the compiler does not look into."""
 
 
-@dataclass(frozen=True)
 class Reduce(Kind):
     """Combine along the axes of attribute ``axis``: ``+``, ``mean``, ``max`` or ``min``."""
 
-    combine: str
+    def __init__(self, combine: str) -> None:
+        self.combine = combine
 
 
 class Contract(Kind):
@@ -59,21 +57,21 @@ class Scatter(Kind):
     """``y[index(i)] += x[i]``, the transpose of a gather."""
 
 
-@dataclass(frozen=True)
 class Scan(Kind):
     """A running combination along one axis: ``+``."""
 
-    combine: str
+    def __init__(self, combine: str) -> None:
+        self.combine = combine
 
 
-@dataclass(frozen=True)
 class Window(Kind):
     """The loop nest of a convolution, ``y[n,f,i,j] += x[n,c,i*s+u*d-p,…] * W[f,c,u,v]``.
 
     ``target`` says which of the three (``y``, ``x`` or ``W``) is computed from the other two.
     """
 
-    target: str
+    def __init__(self, target: str) -> None:
+        self.target = target
 
 
 class Concatenate(Kind):

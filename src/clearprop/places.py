@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 import sys
 from functools import lru_cache
-from pathlib import Path
 from types import CodeType, FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,7 +35,7 @@ class Line(NamedTuple):
     function: str
 
     def __str__(self) -> str:
-        shown = f"{Path(self.file).name}:{self.number}"
+        shown = f"{os.path.basename(self.file)}:{self.number}"  # noqa: PTH119 (pathlib is slow to load)
         return f"{shown}: {self.text}" if self.text else shown
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -224,6 +223,8 @@ class Graph:
 
         text: str = svg(self, gradients)
         if path is not None:
+            from pathlib import Path
+
             Path(path).write_text(text, encoding="utf-8")
         return text
 

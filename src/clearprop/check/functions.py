@@ -16,50 +16,10 @@ from clearprop.trees import tree_leaves, tree_map
 TOLERANCE = {2: 3e-2, 4: 3e-4, 8: 1e-7}
 
 
-def check(
-    f: Callable[..., Any], *args: Any, samples: int = 500, seed: int = 0, name: str | None = None
+def check_function(
+    f: Callable[..., Any], args: Any, samples: int, seed: int, name: str | None
 ) -> Report:
-    """Compare the derivative of ``f`` with a numerical one, argument by argument.
-
-    Parameters
-    ----------
-    f : callable
-        Ordinary NumPy code. Where its result is not a scalar, a random cotangent is pulled back.
-    *args
-        Arrays, numbers, or nested dicts, lists and tuples of them. Those of real numbers are
-        checked; others are passed on.
-    samples : int, default 500
-        At most so many elements of an argument are moved, drawn at random.
-    seed : int, default 0
-        For the cotangent and the drawn elements.
-    name : str, optional
-        What the report is about; the name of ``f`` by default.
-
-    Returns
-    -------
-    Report
-        For each argument the largest error, where it is, both values, a verdict. NaN is wrong;
-        an element beside a kink is not judged, and that is said.
-
-    Notes
-    -----
-    The numerical derivative is taken in float64 whatever the dtype, by central differences
-    extrapolated to step 0, with an estimate of its error. An element counts as wrong beyond
-    1e-7 relative in float64, 3e-4 in float32, 3e-2 in float16.
-
-    Examples
-    --------
-    >>> import numpy as np, clearprop as cp
-    >>> @cp.primitive
-    ... def half_square(x):
-    ...     return x * x / 2
-    >>> @half_square.vjp("x")
-    ... def _(dy, x):
-    ...     return 2 * dy * x
-    >>> print(cp.check(half_square, 3.0))
-    half_square: 1 of 1 gradients wrong, 0 not judged.
-      ✗ x: wrong, relative error 5.0e-01 at x: found 6, expected 3
-    """
+    """Do what `clearprop.check.check` says."""
     name = name or str(getattr(f, "__name__", type(f).__name__))
     names = [
         leaf

@@ -4,8 +4,6 @@ An index is split into a skeleton (slices, integers, None, ...) that is an attri
 arrays in it, which are operands: an index that is computed stays a function of its input.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from clearprop.kinds import GATHER, SCATTER
@@ -13,11 +11,22 @@ from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.reduction import count
 
 
-@dataclass(frozen=True)
 class Slot:
     """The place of the n-th index array in a skeleton."""
 
-    number: int
+    __slots__ = ("number",)
+
+    def __init__(self, number):
+        self.number = number
+
+    def __repr__(self):
+        return f"Slot({self.number})"
+
+    def __eq__(self, other):
+        return isinstance(other, Slot) and other.number == self.number
+
+    def __hash__(self):
+        return hash((Slot, self.number))
 
 
 def split(index):
