@@ -124,6 +124,7 @@ def test_index_arrays_count_from_the_end_and_are_checked():
         table = np.take_along_axis(x, columns, axis=1)
         y = x * 1
         y[rows] = -1
+        y[2] = x[:1]  # NumPy lets a value have more axes of length 1
         return x[rows], x[:, rows], x[rows, rows + 1], x[0, :, None][rows], table, y
 
     good = (X, np.array([0, -3, 1]), np.array([[0], [-4], [3]]))
@@ -286,12 +287,12 @@ def test_a_compiled_function_can_be_differentiated():
 def test_a_long_chain_is_cut_into_loops():
     @cp.compile
     def chain(x):
-        for _ in range(180):
-            x = x * 1.01 + 0.0
+        for _ in range(400):
+            x = x * 1.01
         return x
 
-    np.testing.assert_allclose(chain(np.ones(2)), 1.01**180)
-    assert 2 <= chain.source.count("for ") < 15
+    np.testing.assert_allclose(chain(np.ones(2)), 1.01**400)
+    assert 2 <= chain.source.count("for ") < 10
 
 
 def test_nothing_of_the_first_call_is_kept():

@@ -19,17 +19,26 @@ def compile(f: Callable[..., Any]) -> Any:
     -------
     Compiled
         With the same signature and the same results, to rounding. It is traced and compiled
-        at the first call, and again for other shapes or dtypes. ``.source`` is the text of the
-        loops, ``.plan`` lists them, and the operations that remain NumPy calls.
+        at the first call, and again for other shapes, dtypes or constants: Python integers, what
+        is passed by keyword, and what is no number are constants of a program. ``.source`` is the
+        text of the loops, ``.plan`` lists them, and the operations that remain NumPy calls.
 
     Raises
     ------
     MissingExtraError
         If Numba is not installed.
+    DTypeError
+        If an argument is neither numbers nor hashable.
+    ShapeError
+        If a mask selects another number of elements than in the first call.
+    IndexError
+        If an index is out of bounds, as in NumPy.
 
     Notes
     -----
     The function runs once to be traced: a branch on the value of an argument is fixed by that call.
+    Sums of float32 are added up in float64. What Numba computes differently from NumPy, such as
+    float16, remains a NumPy call. On values that are being differentiated the function itself runs.
 
     Examples
     --------

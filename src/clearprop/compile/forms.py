@@ -17,6 +17,7 @@ from clearprop.compile.loops import (
 )
 from clearprop.compile.scalar import literal
 from clearprop.graph import Node
+from clearprop.rules.indexing import fill
 
 
 def fuses(node: Node) -> bool:
@@ -240,19 +241,20 @@ def _scatter(loops: Loops, node: Node, y: str) -> None:
         )
         value, first, combine = 1, 2, "="
     shape = _read_shape(node, first)
+    given = operand_shape(node, value)
+    extra = max(len(given) - len(shape), 0)  # an assignment takes a value with more axes of 1
 
     def body(index: Index) -> None:
-        x = loops.operand(node, value, broadcast_index(operand_shape(node, value), index))
-        at = loops.source_index(node, first, node.shape, index)
-        loops.line(f"{_at(y, at)} {combine} {x}")
+        at = ("0",) * extra + broadcast_index(given[extra:], index)
+        x = loops.operand(node, value, at)
+        to = loops.source_index(node, first, node.shape, index)
+        loops.line(f"{_at(y, to)} {combine} {x}")
 
     loops.nest(shape, body)
 
 
 def _read_shape(node: Node, first: int) -> tuple[int, ...]:
     """Give the shape of what an index reads out of the node's result."""
-    from clearprop.rules.indexing import fill
-
     arrays = node.operands[first:]
     read = np.broadcast_to(np.int8(0), node.shape)[fill(node.attributes["index"], arrays)]
     return tuple(np.shape(read))

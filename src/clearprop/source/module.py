@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import keyword
 import unicodedata
 from typing import Any
@@ -15,7 +16,7 @@ from clearprop.source.expressions import Helpers, constant, expression, index, l
 from clearprop.source.program import Program
 from clearprop.trees import tree_leaves, tree_map
 
-_LONGEST_EXPRESSION = 60  # characters; a longer one is given a name of its own
+_LONGEST_EXPRESSION = 45  # characters; a longer one is given a name of its own
 _LONGEST_LINE = 96  # with its comment; a longer comment stands above
 _OWN = {"np", "forward", "backward", "gradients"}
 
@@ -68,7 +69,8 @@ class _Writer:
 
     def _unique(self, wanted: str) -> str:
         wanted = unicodedata.normalize("NFKC", wanted)  # as Python reads identifiers: x² is x2
-        wanted = "".join(c if f"_{c}".isidentifier() else "_" for c in wanted).strip("_") or "x"
+        if not wanted.isidentifier():
+            wanted = "".join(c if f"_{c}".isidentifier() else "_" for c in wanted).strip("_") or "x"
         if not wanted.isidentifier() or keyword.iskeyword(wanted):
             wanted = f"x_{wanted}"
         name, number = wanted, 2
@@ -92,7 +94,9 @@ class _Writer:
         noun = _NOUNS.get(node.operation, node.operation)
         operands = [self.names.get(self.program.same(n)) for n in node.inputs if n is not None]
         name = operands[0] if len(operands) == 1 else None
-        return noun if name is None or name.count("_") > 1 else f"{noun}_{name}"
+        if name is not None and name.count("_") < 2:
+            return f"{noun}_{name}"
+        return f"{noun}_" if hasattr(builtins, noun) else noun
 
     def _count_uses(self) -> dict[Node, int]:
         program = self.program
