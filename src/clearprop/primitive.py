@@ -30,6 +30,7 @@ undo broadcasting and need not repair dtypes: the sweep does both.
 from __future__ import annotations
 
 import inspect
+import operator
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,6 +51,17 @@ PRIMITIVES: dict[str, Primitive] = {}
 
 #: Dotted names of functions of packages that are not imported until the user does.
 _BY_DOTTED_NAME: dict[str, Primitive] = {}
+
+
+#: On NumPy's scalars Python's operators are ten times faster than the ufuncs, and do the same.
+_OPERATORS: dict[Any, Callable[..., Any]] = {
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.divide: operator.truediv,
+    np.negative: operator.neg,
+    np.matmul: operator.matmul,
+}
 
 
 class Case:
@@ -187,7 +199,8 @@ class Primitive:
         self.attributes = {key: defaults.get(key, inspect.Parameter.empty) for key in keywords}
         self.numpy = numpy
         is_ufunc = isinstance(numpy, np.ufunc)
-        self.implementation: Callable[..., Any] = numpy if is_ufunc else function
+        by_operator = _OPERATORS.get(numpy) if is_ufunc else None
+        self.implementation: Callable[..., Any] = by_operator or numpy if is_ufunc else function
         self.kind = kind or (ELEMENTWISE if is_ufunc else OPAQUE)
         self.outputs = outputs
         self.constants = tuple(constants)
