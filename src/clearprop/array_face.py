@@ -161,57 +161,138 @@ class ArrayFace:
 
     __hash__ = object.__hash__  # by identity, since == is elementwise
 
-    def sum(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    def sum(
+        self: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        **more: Any,
+    ) -> Any:
         """As `numpy.sum`."""
-        return np.sum(self, axis=axis, keepdims=keepdims)
+        return np.sum(self, axis, dtype, out=out, keepdims=keepdims, **more)
 
-    def mean(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
-        """As `numpy.mean`."""
-        return np.mean(self, axis=axis, keepdims=keepdims)
-
-    def prod(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    def prod(
+        self: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        **more: Any,
+    ) -> Any:
         """As `numpy.prod`."""
-        return np.prod(self, axis=axis, keepdims=keepdims)
+        return np.prod(self, axis, dtype, out=out, keepdims=keepdims, **more)
 
-    def max(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    def mean(
+        self: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: Any = False,
+        **more: Any,
+    ) -> Any:
+        """As `numpy.mean`."""
+        return np.mean(self, axis, dtype, out=out, keepdims=keepdims, **more)
+
+    def max(
+        self: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **more: Any
+    ) -> Any:
         """As `numpy.max`."""
-        return np.max(self, axis=axis, keepdims=keepdims)
+        return np.max(self, axis, out=out, keepdims=keepdims, **more)
 
-    def min(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    def min(
+        self: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **more: Any
+    ) -> Any:
         """As `numpy.min`."""
-        return np.min(self, axis=axis, keepdims=keepdims)
+        return np.min(self, axis, out=out, keepdims=keepdims, **more)
 
-    def var(self: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    def var(
+        self: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: Any = 0,
+        keepdims: Any = False,
+        **more: Any,
+    ) -> Any:
         """As `numpy.var`."""
-        return np.var(self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return np.var(self, axis, dtype, out=out, ddof=ddof, keepdims=keepdims, **more)
 
-    def std(self: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
+    def std(
+        self: Any,
+        axis: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        ddof: Any = 0,
+        keepdims: Any = False,
+        **more: Any,
+    ) -> Any:
         """As `numpy.std`."""
-        return np.std(self, axis=axis, ddof=ddof, keepdims=keepdims)
+        return np.std(self, axis, dtype, out=out, ddof=ddof, keepdims=keepdims, **more)
 
-    def all(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    def all(self: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.all`."""
-        return np.all(self, axis=axis, keepdims=keepdims)
+        return np.all(self, axis, out=out, keepdims=keepdims)
 
-    def any(self: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    def any(self: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
         """As `numpy.any`."""
-        return np.any(self, axis=axis, keepdims=keepdims)
+        return np.any(self, axis, out=out, keepdims=keepdims)
 
-    def argmax(self: Any, axis: Any = None) -> Any:
+    def argmax(self: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
         """As `numpy.argmax`."""
-        return np.argmax(self, axis=axis)
+        return np.argmax(self, axis, out=out, keepdims=keepdims)
 
-    def argmin(self: Any, axis: Any = None) -> Any:
+    def argmin(self: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
         """As `numpy.argmin`."""
-        return np.argmin(self, axis=axis)
+        return np.argmin(self, axis, out=out, keepdims=keepdims)
 
-    def cumsum(self: Any, axis: Any = None) -> Any:
+    def cumsum(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
         """As `numpy.cumsum`."""
-        return np.cumsum(self, axis=axis)
+        return np.cumsum(self, axis, dtype, out=out)
 
-    def clip(self: Any, min: Any = None, max: Any = None) -> Any:
+    def cumprod(self: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        """As `numpy.cumprod`."""
+        return np.cumprod(self, axis, dtype, out=out)
+
+    def argsort(self: Any, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> Any:
+        """As `numpy.argsort`."""
+        return np.argsort(self, axis, kind, stable=stable)
+
+    def sort(self: Any, axis: Any = -1, kind: Any = None, *, stable: Any = None) -> None:
+        """As `numpy.ndarray.sort`: in place."""
+        self._update(np.sort(self, axis, kind, stable=stable))
+
+    def argpartition(self: Any, kth: Any, axis: Any = -1) -> Any:
+        """As `numpy.argpartition`."""
+        return np.argpartition(self, kth, axis)
+
+    def partition(self: Any, kth: Any, axis: Any = -1) -> None:
+        """As `numpy.ndarray.partition`: in place."""
+        self._update(np.partition(self, kth, axis))
+
+    def searchsorted(self: Any, v: Any, side: Any = "left") -> Any:
+        """As `numpy.searchsorted`."""
+        return np.searchsorted(self, v, side)
+
+    def clip(self: Any, min: Any = None, max: Any = None, out: Any = None) -> Any:
         """As `numpy.clip`."""
-        return np.clip(self, min, max)
+        return np.clip(self, min, max, out=out)
+
+    def conj(self: Any) -> Any:
+        """As `numpy.conjugate`: of real numbers, these numbers."""
+        return np.conjugate(self)
+
+    conjugate = conj
+
+    @property
+    def real(self: Any) -> Any:
+        """The numbers themselves, for they are real."""
+        return self
+
+    @property
+    def imag(self: Any) -> Any:
+        """As `numpy.imag`: 0."""
+        return np.imag(self)
 
     def squeeze(self: Any, axis: Any = None) -> Any:
         """As `numpy.squeeze`."""
@@ -225,21 +306,49 @@ class ArrayFace:
         """As `numpy.repeat`."""
         return np.repeat(self, repeats, axis=axis)
 
-    def take(self: Any, indices: Any, axis: Any = None) -> Any:
+    def take(self: Any, indices: Any, axis: Any = None, mode: Any = "raise") -> Any:
         """As `numpy.take`."""
-        return np.take(self, indices, axis=axis)
+        return np.take(self, indices, axis=axis, mode=mode)
+
+    def compress(self: Any, condition: Any, axis: Any = None) -> Any:
+        """As `numpy.compress`."""
+        return np.compress(condition, self, axis=axis)
+
+    def nonzero(self: Any) -> Any:
+        """As `numpy.nonzero`."""
+        return np.nonzero(self)
+
+    def choose(self: Any, choices: Any, mode: Any = "raise") -> Any:
+        """As `numpy.choose`."""
+        return np.choose(self, choices, mode=mode)
+
+    def put(self: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
+        """As `numpy.put`: in place."""
+        np.put(self, indices, values, mode=mode)
+
+    def fill(self: Any, value: Any) -> None:
+        """As `numpy.ndarray.fill`: in place."""
+        self[...] = value
+
+    def diagonal(self: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+        """As `numpy.diagonal`."""
+        return np.diagonal(self, offset, axis1, axis2)
+
+    def trace(self: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+        """As `numpy.trace`."""
+        return np.trace(self, offset, axis1, axis2)
 
     def dot(self: Any, b: Any) -> Any:
         """As `numpy.dot`."""
         return np.dot(self, b)
 
-    def round(self: Any, decimals: Any = 0) -> Any:
+    def round(self: Any, decimals: Any = 0, out: Any = None) -> Any:
         """As `numpy.round`."""
-        return np.round(self, decimals=decimals)
+        return np.round(self, decimals, out=out)
 
-    def reshape(self: Any, *shape: Any) -> Any:
+    def reshape(self: Any, *shape: Any, order: Any = "C") -> Any:
         """As `numpy.ndarray.reshape`: a shape, or its lengths one by one."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)
+        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self: Any, *axes: Any) -> Any:
         """As `numpy.ndarray.transpose`."""
@@ -251,13 +360,38 @@ class ArrayFace:
         """The array with its axes reversed."""
         return np.transpose(self)
 
-    def ravel(self: Any) -> Any:
-        """As `numpy.ravel`."""
-        return np.ravel(self)
+    @property
+    def mT(self: Any) -> Any:
+        """The array with its last two axes exchanged."""
+        return np.matrix_transpose(self)
 
-    def flatten(self: Any) -> Any:
+    @property
+    def flat(self: Any) -> Any:
+        """An iterator over the elements."""
+        return iter(np.ravel(self))
+
+    @property
+    def itemsize(self: Any) -> int:
+        """The bytes of one element."""
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self: Any) -> int:
+        """The bytes of all elements."""
+        return int(self.value.nbytes)
+
+    @property
+    def strides(self: Any) -> Any:
+        """The bytes from one element to the next, along each axis."""
+        return self.value.strides
+
+    def ravel(self: Any, order: Any = "C") -> Any:
+        """As `numpy.ravel`."""
+        return np.ravel(self, order)
+
+    def flatten(self: Any, order: Any = "C") -> Any:
         """As `numpy.ndarray.flatten`: a copy, where ``ravel`` is a view."""
-        return np.ravel(np.copy(self))
+        return np.ravel(np.copy(self), order)
 
     def __round__(self: Any, digits: int = 0) -> Any:
         return np.round(self, digits)
@@ -265,6 +399,6 @@ class ArrayFace:
     def __divmod__(self: Any, other: Any) -> Any:
         return self // other, self % other
 
-    def copy(self: Any) -> Any:
-        """As `numpy.ndarray.copy`; a recorded step."""
+    def copy(self: Any, order: Any = "C") -> Any:
+        """As `numpy.ndarray.copy`; a recorded step. How it lies in memory is not recorded."""
         return np.copy(self)

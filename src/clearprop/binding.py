@@ -34,8 +34,6 @@ def bind(
         If an argument is used that the primitive does not record, such as ``dtype``.
     """
     given = _by_name(function, (*owner.operands, *owner.attributes), args, kwargs)
-    if "newshape" in given:  # what NumPy called it before 2.1
-        given["shape"] = given.pop("newshape")
     names = numpy_signature(function) or owner.operands
     operands: list[Any] = []
     for number, name in enumerate(owner.operands):
@@ -62,7 +60,10 @@ def _by_name(
     function: Any, ours: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """Give the arguments of a NumPy call by their names in NumPy's signature."""
-    return {**dict(zip(numpy_signature(function) or ours, args, strict=False)), **kwargs}
+    given = {**dict(zip(numpy_signature(function) or ours, args, strict=False)), **kwargs}
+    if "newshape" in given:  # what NumPy called it before 2.1
+        given["shape"] = given.pop("newshape")
+    return given
 
 
 #: What may be given because it changes nothing.
@@ -72,6 +73,11 @@ _NUMPY_DEFAULTS = {
     "mode": ("raise",),
     "equal_nan": (False,),
     "casting": ("same_kind",),
+    "copy": (True,),
+    "writeable": (False,),
+    "kind": ("introselect",),
+    "overwrite_input": (True, False),
+    "assume_unique": (True, False),
 }
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 next_index: Callable[[], int] = itertools.count(1).__next__
 
 
+NO_ATTRIBUTES: dict[str, Any] = {}  # what nodes without any share
+
+
 class Tape:
     """What one trace records: every node, in order, with its value and its place."""
 
@@ -154,13 +157,29 @@ class TracedNode(Node):
             tape.nodes.append(self)
 
 
-class Leaf(TracedNode):
-    """An argument: it has no operation, and collects the derivative of the imperative face."""
+class Leaf(Node):
+    """An argument to differentiate with respect to; it collects the imperative face's ``grad``."""
 
-    __slots__ = ("grad", "whole")
+    __slots__ = ("grad",)
 
-    def __init__(self, value: Any, tape: Tape | None = None, whole: bool = False) -> None:
+    def __init__(self, value: Any) -> None:
+        self.primitive = None
+        self.inputs = self.operands = ()
+        self.attributes = NO_ATTRIBUTES
+        self.value = value
+        self.shape = value.shape
+        self.dtype = value.dtype
+        self.index = self.root = next_index()
+        self.grad: Any = None
+
+
+class TracedLeaf(TracedNode):
+    """An argument of a traced function."""
+
+    __slots__ = ("whole",)
+
+    def __init__(self, value: Any, tape: Tape, label: str = "", whole: bool = False) -> None:
         form: tuple[Any, ...] = (None, (), (), {}, value, value.shape, value.dtype)
         super().__init__(*form, active=value.dtype.kind == "f", tape=tape)
-        self.grad: Any = None
+        self.label = label
         self.whole = whole  # made from a Python int, which may also count: range(n)

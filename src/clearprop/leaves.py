@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
-from clearprop.graph import Leaf, Tape, TracedNode
+from clearprop.graph import Leaf, TracedNode
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
@@ -71,19 +71,25 @@ def real(value: Any, what: str) -> Any:
     return value
 
 
-def leaf(
-    value: Any, source: Tensor | None = None, tape: Tape | None = None, whole: bool = False
-) -> Tensor:
-    """Make a new leaf; with a source it is an alias, on the same record but distinct from it."""
-    if source is not None:
-        of, value = source.node, source.value
-        assert of is not None
-        form: tuple[Any, ...] = (ALIAS, (of,), (None,), {}, value, of.shape, of.dtype)
-        return Tensor(value, TracedNode(*form, active=of.active, tape=of.tape))
-    node = Leaf(value, tape, whole)
-    made = Tensor(value, node)
-    made._leaf = node
+def is_real(value: Any) -> bool:
+    """Whether a value is, as it stands, one to differentiate with respect to."""
+    kind = type(value)
+    return kind is np.float64 or (kind is np.ndarray and value.dtype.kind == "f")
+
+
+def leaf(value: Any) -> Tensor:
+    """Make a new leaf, to differentiate with respect to."""
+    made = Tensor(value, Leaf(value))
+    made._leaf = made._node
     return made
+
+
+def alias(source: Tensor) -> Tensor:
+    """Make a value on the record of another, but distinct from it: an inner argument."""
+    of, value = source.node, source.value
+    assert of is not None
+    form: tuple[Any, ...] = (ALIAS, (of,), (None,), {}, value, of.shape, of.dtype)
+    return Tensor(value, TracedNode(*form, active=of.active, tape=of.tape))
 
 
 def seed(y: Any, dy: Any = None) -> Any:

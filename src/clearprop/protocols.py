@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.binding import bind, compose
-from clearprop.errors import LostGradientError, MissingRuleError
+from clearprop.errors import MissingRuleError
 from clearprop.graph import next_index
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, primitive_for
+from clearprop.rules import order
+from clearprop.rules.selection import nonzero, refuse_plain_target, write_at
 
 _REDUCED_BY: dict[Any, Any] = {
     np.add: np.sum,
@@ -19,15 +21,24 @@ _REDUCED_BY: dict[Any, Any] = {
     np.minimum: np.min,
     np.logical_and: np.all,
     np.logical_or: np.any,
+    np.fmax: np.nanmax,
+    np.fmin: np.nanmin,
 }
-_ACCUMULATED_BY: dict[Any, Any] = {np.add: np.cumsum, np.multiply: np.cumprod}
+_ACCUMULATED_BY: dict[Any, Any] = {
+    np.add: np.cumsum,
+    np.multiply: np.cumprod,
+    np.maximum: order.running_max,
+    np.minimum: order.running_min,
+}
 _UFUNC_DEFAULTS = {"where": True, "dtype": None, "casting": "same_kind", "order": "K"}
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
     """Run a ufunc of which an operand is a Tensor."""
     out = options.pop("out", None)
-    if method == "__call__":
+    if method == "__call__" and ufunc in COMPOSITIONS:
+        y = compose(ufunc, inputs, options)
+    elif method == "__call__":
         _refuse_options(ufunc, options)
         primitive = primitive_for(ufunc)
         if primitive is None:
@@ -40,6 +51,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any
     elif method == "outer":
         a, b = inputs
         y = ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
+    elif method == "at":
+        y = write_at(ufunc, *inputs)
     else:
         raise _missing_rule(getattr(ufunc, method))
     return y if out is None else _write_into(out[0], y, ufunc)
@@ -49,7 +62,9 @@ def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run any other NumPy function of which an argument is a Tensor."""
     out = kwargs.pop("out", None)
     primitive = primitive_for(function)
-    if primitive is not None:
+    if function is np.where and len(args) == 1:  # NumPy has two functions under this name
+        y = nonzero(*args)
+    elif primitive is not None:
         operands, attributes = bind(primitive, function, args, kwargs)
         y = primitive(*operands, **attributes)
     elif function in COMPOSITIONS:
@@ -89,11 +104,5 @@ def _missing_rule(function: Any) -> MissingRuleError:
 
 def _write_into(target: Any, y: Any, function: Any) -> Any:
     """Do what ``out=`` asks: a Tensor becomes a new version; a plain array cannot remember."""
-    if not hasattr(type(target), "__clearprop_record__"):
-        raise LostGradientError(
-            f"{function.__name__}(…, out=…) would write a recorded value into a plain array.",
-            where=current_line(2),
-            why="A plain array remembers no gradient.",
-            write=f"y = np.{function.__name__}(…), without out=.",
-        )
+    refuse_plain_target(target, f"{function.__name__}(…, out=…)", f"np.{function.__name__}(…)")
     return target._update(y)

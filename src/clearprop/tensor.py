@@ -14,15 +14,13 @@ import numpy as np
 from clearprop import protocols
 from clearprop.array_face import ArrayFace
 from clearprop.errors import LostGradientError, OrderError, ShapeError
-from clearprop.graph import Leaf, Node, Tape, TracedNode
+from clearprop.graph import NO_ATTRIBUTES, Node, Tape, TracedLeaf, TracedNode
 from clearprop.operands import PLAIN, differentiable, frozen, plain_operand, refuse_objects
 from clearprop.places import current_line, here
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
 from clearprop.rules import indexing, shape
 from clearprop.views import View, shares_memory
-
-NO_ATTRIBUTES: dict[str, Any] = {}
 
 
 def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> Any:
@@ -204,7 +202,7 @@ class Tensor(ArrayFace):
         self._node = node
         self._view: View | None = None
         self._writes = 0
-        self._leaf: Leaf | None = None
+        self._leaf: Any = None
 
     @property
     def value(self) -> Any:
@@ -345,12 +343,12 @@ class Tensor(ArrayFace):
         return float(self._plain("float()", "the expression without float()"))
 
     def __int__(self) -> int:
-        if isinstance(self.node, Leaf) and self.node.whole:
+        if isinstance(self.node, TracedLeaf) and self.node.whole:
             return int(self._value)
         return int(self._plain("int()", "the expression without int()"))
 
     def __index__(self) -> int:
-        if isinstance(self.node, Leaf) and self.node.whole:
+        if isinstance(self.node, TracedLeaf) and self.node.whole:
             return int(self._value)  # an argument n of range(n): it counts, and may vary too
         plain = self._plain("Indexing with the value", "an index that depends on no argument")
         return int(plain.__index__())

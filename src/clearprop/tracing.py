@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import OrderError, UnknownNameError
-from clearprop.graph import Leaf, Node, Tape
-from clearprop.leaves import leaf, seed
+from clearprop.graph import Node, Tape, TracedLeaf
+from clearprop.leaves import seed
 from clearprop.operands import frozen
 from clearprop.places import Line, call_user_function, current_line, line_of, name_of
 from clearprop.plumbing import PROJECTION
@@ -59,11 +59,9 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
         recorded = _recordable(value)
         if recorded is None:
             return value
-        made = leaf(recorded, tape=tape, whole=type(value) is int)
-        assert isinstance(made.node, Leaf)
-        made.node.label = name
-        inputs[name] = made.node
-        return made
+        node = TracedLeaf(recorded, tape, name, whole=type(value) is int)
+        inputs[name] = node
+        return Tensor(recorded, node)
 
     made = []
     for name, arg in zip(names, args, strict=True):

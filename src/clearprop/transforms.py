@@ -17,7 +17,7 @@ import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.graph import Node, next_index
-from clearprop.leaves import leaf, real, seed
+from clearprop.leaves import alias, is_real, leaf, real, seed
 from clearprop.operands import frozen
 from clearprop.places import call_user_function, current_line
 from clearprop.sweep import own, sweep
@@ -184,10 +184,13 @@ def _make_leaves(
 
     def make(number: int) -> Any:
         def one(value: Any) -> Tensor:
-            if isinstance(value, Tensor) and value.node is not None:
-                return leaf(None, source=value)
-            plain = value.value if isinstance(value, Tensor) else value
-            return leaf(real(plain, f"Argument {number + 1} of {_name(f)}"))
+            if isinstance(value, Tensor):
+                if value.node is not None:
+                    return alias(value)
+                value = value.value
+            if not is_real(value):
+                value = real(value, f"Argument {number + 1} of {_name(f)}")
+            return leaf(value)
 
         return tree_map(one, args[number])
 

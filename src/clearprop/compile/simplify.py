@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop import kinds
-from clearprop.graph import Node, Tape, TracedNode
-from clearprop.leaves import leaf
+from clearprop.graph import Node, Tape, TracedLeaf, TracedNode
 from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.tensor import Tensor
 
@@ -78,10 +77,9 @@ class Rebuilt:
             if source is None:
                 operands.append(value)
                 continue
-            inner = leaf(value, tape=tape)
-            assert inner.node is not None
-            self._new[inner.node] = source
-            operands.append(inner)
+            inner = TracedLeaf(value, tape)
+            self._new[inner] = source
+            operands.append(Tensor(value, inner))
         result = node.primitive.function(*operands, **node.attributes)
         for inside in tape.nodes:
             if inside not in self._new:

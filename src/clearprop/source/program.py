@@ -14,8 +14,7 @@ import numpy as np
 
 from clearprop.compile.simplify import computation
 from clearprop.errors import ShapeError
-from clearprop.graph import Node, TracedNode
-from clearprop.leaves import leaf
+from clearprop.graph import Node, TracedLeaf
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph, trace
@@ -75,10 +74,9 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
         )
     output = graph._output.node
     tape = graph._tape
-    dy = leaf(np.ones(output.shape, output.dtype)[()], tape=tape)
-    assert isinstance(dy.node, TracedNode)
-    dy.node.label = "dy"
-    found = graph._cotangents(dy, recorded=True)
+    ones = np.ones(output.shape, output.dtype)[()]
+    dy = TracedLeaf(ones, tape, "dy")
+    found = graph._cotangents(Tensor(ones, dy), recorded=True)
     gradients = {
         node: (found[node].node if isinstance(found[node], Tensor) else found[node])
         if node in found
@@ -97,10 +95,10 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     return Program(
         graph,
         merged.get(output, output),
-        dy.node,
+        dy,
         gradients,
         [n for n in tape.nodes if n in used and n in forward_set],
-        [n for n in tape.nodes if n in used and n not in forward_set and n is not dy.node],
+        [n for n in tape.nodes if n in used and n not in forward_set and n is not dy],
         cotangents,
         merged,
     )
