@@ -234,6 +234,18 @@ def test_a_stale_view_in_a_nested_derivative():
     assert cp.check(f, X).ok
 
 
+def test_long_chains_of_views():
+    def f(c):
+        s = 0.0
+        while len(c):
+            s = s * 0.9 + c[0]
+            c = c[1:]
+        return s
+
+    g = cp.grad(f)(np.ones(3000))
+    np.testing.assert_allclose(g[-3:], [0.81, 0.9, 1.0])
+
+
 def test_a_copy_is_recorded_and_a_pickle_refused():
     expected = 2 * X
     for copied in (copy.copy, copy.deepcopy):

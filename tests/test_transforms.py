@@ -1,5 +1,6 @@
 """Derivatives of functions: nesting, trees of arguments, and what comes back."""
 
+import math
 import threading
 
 import numpy as np
@@ -262,6 +263,32 @@ def test_round_divmod_and_comparison_with_none():
         return rest * round(x, 1) + whole * (x == None)  # noqa: E711
 
     assert cp.grad(f)(1.23) == pytest.approx(1.2)
+
+
+def test_python_numbers_beside_float32_arrays():
+    x = np.ones(3, np.float32)
+    y, (dx, dlr) = cp.value_and_grad(lambda x, lr: np.sum(x * lr), (0, 1))(x, 0.1)
+    assert {y.dtype, dx.dtype, dlr.dtype} == {np.dtype(np.float32)}
+    assert cp.trace(lambda x, lr: x * lr, x, 0.1).output.dtype == np.float32
+    assert cp.compile(lambda x, lr: x * lr)(x, 0.1).dtype == np.float32
+
+
+def test_a_body_and_a_rule_of_python_numbers():
+    @cp.primitive
+    def sine(x):
+        return math.sin(x)
+
+    @sine.vjp("x")
+    def _(dy, x):
+        return float(dy) * math.cos(x)
+
+    assert cp.grad(sine)(0.5) == pytest.approx(math.cos(0.5))
+
+
+def test_order_k_is_not_taken_for_order_c():
+    x = np.arange(4.0).reshape(2, 2)
+    with pytest.raises(cp.errors.MissingRuleError, match="order='K'"):
+        cp.grad(lambda x: np.sum(np.ravel(x.T, order="K") * np.arange(4.0)))(x)
 
 
 def test_numpy_signature_order_is_kept():

@@ -318,10 +318,6 @@ class ArrayFace:
         """As `numpy.nonzero`."""
         return np.nonzero(self)
 
-    def choose(self: Any, choices: Any, mode: Any = "raise") -> Any:
-        """As `numpy.choose`."""
-        return np.choose(self, choices, mode=mode)
-
     def put(self: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
         """As `numpy.put`: in place."""
         np.put(self, indices, values, mode=mode)
@@ -352,8 +348,7 @@ class ArrayFace:
 
     def transpose(self: Any, *axes: Any) -> Any:
         """As `numpy.ndarray.transpose`."""
-        order = axes[0] if len(axes) == 1 else axes or None
-        return np.transpose(self, order)
+        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     @property
     def T(self: Any) -> Any:

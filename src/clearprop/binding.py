@@ -68,7 +68,7 @@ def _by_name(
 
 #: What may be given because it changes nothing.
 _NUMPY_DEFAULTS = {
-    "order": ("C", "K"),
+    "order": ("C",),
     "subok": (True, False),
     "mode": ("raise",),
     "equal_nan": (False,),

@@ -160,7 +160,7 @@ class TracedNode(Node):
 class Leaf(Node):
     """An argument to differentiate with respect to; it collects the imperative face's ``grad``."""
 
-    __slots__ = ("grad",)
+    __slots__ = ("grad", "live")
 
     def __init__(self, value: Any) -> None:
         self.primitive = None
@@ -171,6 +171,7 @@ class Leaf(Node):
         self.dtype = value.dtype
         self.index = self.root = next_index()
         self.grad: Any = None
+        self.live = False  # while the function that a transform calls with it is running
 
 
 class TracedLeaf(TracedNode):

@@ -11,6 +11,7 @@ from clearprop.graph import Leaf, TracedNode
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
+from clearprop.trees import tree_leaves
 
 
 def tensor(data: Any, dtype: Any = None) -> Tensor:
@@ -43,14 +44,29 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     6.0
     """
     if isinstance(data, Tensor):
-        data = data.value
+        data = data.plain("cp.tensor()", "x itself, which is on a record already")
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
         dtype = np.float64
     return leaf(real(np.array(data, dtype=dtype)[()], "tensor(data)"))
 
 
-def real(value: Any, what: str) -> Any:
+def dtype_of_numbers(args: Any) -> Any:
+    """Give the dtype of Python numbers among arguments: that of the float arrays beside them.
+
+    So ``x * lr`` stays float32 where ``x`` is float32, as it does in plain NumPy.
+    """
+    found = [
+        value.dtype
+        for _, value in tree_leaves(args)
+        if hasattr(value, "dtype") and value.dtype.kind == "f"
+    ]
+    return np.result_type(*found) if found else np.dtype(np.float64)
+
+
+def real(value: Any, what: str, dtype: Any = np.float64) -> Any:
     """Give a value that can be differentiated with respect to: a float array or float scalar.
+
+    A Python number becomes one of ``dtype``.
 
     Raises
     ------
@@ -58,7 +74,7 @@ def real(value: Any, what: str) -> Any:
         If it is anything else.
     """
     if type(value) in (float, int):
-        return np.float64(value)
+        return np.dtype(dtype).type(value)
     kind = getattr(getattr(value, "dtype", None), "kind", type(value).__name__)
     if kind != "f" or isinstance(value, np.ma.MaskedArray):
         described = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {kind}"

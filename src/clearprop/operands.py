@@ -89,7 +89,7 @@ def differentiable(primitive: Primitive, active: int, y: Any) -> int:
                 f"{primitive.name} has no derivative with respect to its operand {position + 1}.",
                 where=current_line(2),
                 why="No rule is registered for it, and a gradient is never lost silently.",
-                write=f"@{primitive.name}.vjp({_operand_name(primitive, position)!r})",
+                write=f"@{primitive.name}.vjp({primitive.operand_name(position)!r})",
             )
         active &= ~(1 << position)
     if active and primitive.outputs == 1 and y.dtype.kind != "f":
@@ -102,7 +102,3 @@ def differentiable(primitive: Primitive, active: int, y: Any) -> int:
             write="an array of floats, such as np.zeros(n) or x.astype(float).",
         )
     return active
-
-
-def _operand_name(primitive: Primitive, position: int) -> str:
-    return primitive.operands[min(position, len(primitive.operands) - 1)]

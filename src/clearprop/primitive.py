@@ -244,6 +244,10 @@ class Primitive:
         self.write_back = write_back
         return write_back
 
+    def operand_name(self, position: int) -> str:
+        """Give the name of the operand at a position; all variable operands share one."""
+        return self.operands[min(position, len(self.operands) - 1)]
+
     def rule(self, position: int) -> Rule | None:
         """Give the rule for the operand at a position; all variable operands share one."""
         if self.variadic:
@@ -252,9 +256,7 @@ class Primitive:
 
     def is_constant(self, position: int) -> bool:
         """Whether the operand at a position has no derivative by nature."""
-        if self.variadic:
-            position = min(position, len(self.operands) - 1)
-        return self.operands[position] in self.constants
+        return self.operand_name(position) in self.constants
 
     def kept(self, active: int, count: int) -> tuple[frozenset[int], bool, frozenset[int]]:
         """Say what the rules of the active operands (a bit mask) need kept.

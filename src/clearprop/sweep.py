@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import ClearpropError, OrderError, ShapeError
+from clearprop.errors import ClearpropError, LostGradientError, OrderError, ShapeError
 from clearprop.graph import Leaf, Node, TracedNode
 from clearprop.leaves import seed
+from clearprop.places import current_line
 from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.primitive import Primitive, Rule
 from clearprop.rules import shape as shape_rules
@@ -132,7 +133,7 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
         if primitive.built_in or "read-only" not in str(error):
             raise
         raise ClearpropError(
-            f"The rule of {primitive.name} for {_operand_name(primitive, position)} "
+            f"The rule of {primitive.name} for {primitive.operand_name(position)} "
             "wrote into dy, or into what was kept for it.",
             why="Other paths share these arrays.",
             write="return dy * …, a new array; not dy *= ….",
@@ -144,15 +145,19 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
 
 def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, position: int) -> Any:
     """Undo broadcasting and repair the dtype: a cotangent has the shape of what it belongs to."""
+    if isinstance(g, int | float):
+        g = np.asarray(g, dtype)[()]
     found = getattr(g, "shape", None)
     if found != shape:
         if found is None or not _broadcasts(shape, found):
-            operand = _operand_name(primitive, position)
+            operand = primitive.operand_name(position)
             raise ShapeError(
                 f"The rule of {primitive.name} for {operand} gave "
                 f"{type(g).__name__ if found is None else f'shape {found}'}; "
                 f"{operand} has shape {shape}.",
-                why="A cotangent has the shape of its operand, or that shape broadcast.",
+                why="It has no return."
+                if g is None
+                else "A cotangent has the shape of its operand, or that shape broadcast.",
                 write=f"np.broadcast_to(…, {operand}_shape) in the rule.",
             )
         extra = tuple(range(len(found) - len(shape)))
@@ -165,10 +170,6 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, positi
     if g.dtype != dtype:
         g = _cast(g, dtype)
     return g
-
-
-def _operand_name(primitive: Primitive, position: int) -> str:
-    return primitive.operands[min(position, len(primitive.operands) - 1)]
 
 
 def _cast(g: Any, dtype: Any) -> Any:
@@ -255,16 +256,28 @@ def accumulate(y: Tensor, dy: Any) -> None:
     """Add to the ``grad`` of every leaf (the imperative face)."""
     assert y.node is not None
     dy = seed(y, dy)
+    if isinstance(dy, Tensor):
+        dy = dy.plain("backward(dy)", "cp.vjp, whose pullback is recorded")
     taken = {id(dy)}
-    for node, g in sweep([(y.node, dy)]).items():
+    found = sweep([(y.node, dy)])
+    if y.node.tape is not None or any(isinstance(n, Leaf) and n.live for n in found):
+        raise LostGradientError(
+            "backward() inside a function that is being differentiated.",
+            where=current_line(2),
+            why="What it leaves in grad is a plain array, which the outer derivative cannot see.",
+            write="cp.grad(f)(x), which may stand inside another derivative.",
+        )
+    for node, g in found.items():
         if isinstance(node, Leaf):
             node.grad = own(g, taken) if node.grad is None else node.grad + g
 
 
 def own(g: Any, taken: set[int] | None = None) -> Any:
     """Give a cotangent that nobody else holds, so that the caller may write to it."""
-    if isinstance(g, Tensor) or not isinstance(g, np.ndarray):
+    if not isinstance(g, np.ndarray):
         return g
+    if not g.shape:
+        return g[()]  # a number, whatever the rule made of it
     if g.base is not None or not g.flags.writeable or (taken is not None and id(g) in taken):
         g = g.copy()
     if taken is not None:

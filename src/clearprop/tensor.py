@@ -57,6 +57,8 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
     except TypeError:
         refuse_objects(values, primitive)
         raise
+    if not primitive.built_in and primitive.outputs == 1 and not hasattr(y, "dtype"):
+        y = np.asarray(y)[()]  # a body that computes with math.sin gives Python floats
     if active:
         active = differentiable(primitive, active, y)
     if tape is None and not active:
@@ -288,7 +290,7 @@ class Tensor(ArrayFace):
 
     def __reduce__(self) -> Any:
         # The record stays behind; a constant travels.
-        return (Tensor, (self._plain("Pickling", "a pickle of the arguments, or of the result"),))
+        return (Tensor, (self.plain("Pickling", "a pickle of the arguments, or of the result"),))
 
     # ---- reading and writing by index ---------------------------------------------------
 
@@ -328,7 +330,8 @@ class Tensor(ArrayFace):
     def __bool__(self) -> bool:
         return bool(self.value)
 
-    def _plain(self, how: str, correct: str) -> Any:
+    def plain(self, how: str, correct: str) -> Any:
+        """Give the plain value of a constant; refuse where that would cut a gradient."""
         node = self.node
         if node is not None and node.active:
             raise LostGradientError(
@@ -340,29 +343,29 @@ class Tensor(ArrayFace):
         return self.value
 
     def __float__(self) -> float:
-        return float(self._plain("float()", "the expression without float()"))
+        return float(self.plain("float()", "the expression without float()"))
 
     def __int__(self) -> int:
         if isinstance(self.node, TracedLeaf) and self.node.whole:
             return int(self._value)
-        return int(self._plain("int()", "the expression without int()"))
+        return int(self.plain("int()", "the expression without int()"))
 
     def __index__(self) -> int:
         if isinstance(self.node, TracedLeaf) and self.node.whole:
             return int(self._value)  # an argument n of range(n): it counts, and may vary too
-        plain = self._plain("Indexing with the value", "an index that depends on no argument")
+        plain = self.plain("Indexing with the value", "an index that depends on no argument")
         return int(plain.__index__())
 
     def item(self) -> Any:
         """Give the Python number of a constant; a recorded value keeps ``.value`` for that."""
-        return self._plain(".item()", "the expression without .item()").item()
+        return self.plain(".item()", "the expression without .item()").item()
 
     def tolist(self) -> Any:
         """Give nested lists of a constant."""
-        return self._plain(".tolist()", "the expression without .tolist()").tolist()
+        return self.plain(".tolist()", "the expression without .tolist()").tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        plain = self._plain("np.asarray()", "an np.* function applied to the value itself")
+        plain = self.plain("np.asarray()", "an np.* function applied to the value itself")
         return np.array(plain, dtype=dtype, copy=copy)
 
     # ---- NumPy's protocols ---------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy as np
 
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.graph import Node, Tape, TracedLeaf
-from clearprop.leaves import seed
+from clearprop.leaves import dtype_of_numbers, seed
 from clearprop.operands import frozen
 from clearprop.places import Line, call_user_function, current_line, line_of, name_of
 from clearprop.plumbing import PROJECTION
@@ -54,9 +54,10 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     tape = Tape()
     names = argument_names(f, len(args))
     inputs: dict[str, Node] = {}
+    dtype = dtype_of_numbers(args)
 
     def one(name: str, value: Any) -> Any:
-        recorded = _recordable(value)
+        recorded = _recordable(value, dtype)
         if recorded is None:
             return value
         node = TracedLeaf(recorded, tape, name, whole=type(value) is int)
@@ -72,11 +73,11 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     return Graph(name, tape, inputs, output, dict(zip(names, args, strict=True)))
 
 
-def _recordable(value: Any) -> Any:
+def _recordable(value: Any, dtype: Any) -> Any:
     if isinstance(value, Tensor):
-        value = value.value
+        value = value.plain("cp.trace()", "cp.grad, which may stand inside another derivative")
     if type(value) in (float, int):
-        return np.float64(value)
+        return dtype.type(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub":
         return frozen(value)
     return None

@@ -1,4 +1,4 @@
-"""Derivatives of functions: ``grad``, ``value_and_grad``, ``vjp``, and ``trace``.
+"""Derivatives of functions: ``grad``, ``value_and_grad``, ``vjp``.
 
 Each makes a leaf of every argument to be differentiated, calls the function once, and sweeps.
 An argument that is itself on a record (a derivative inside a derivative) becomes an alias on that
@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
-from clearprop.graph import Node, next_index
-from clearprop.leaves import alias, is_real, leaf, real, seed
+from clearprop.graph import Leaf, Node, next_index
+from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real, seed
 from clearprop.operands import frozen
 from clearprop.places import call_user_function, current_line
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
-from clearprop.trees import tree_map
+from clearprop.trees import tree_leaves, tree_map
 
 Function = Callable[..., Any]
 
@@ -89,7 +89,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         start, leaves, nodes = _make_leaves(f, args, numbers)
-        y = call_user_function(f, *_replaced(args, numbers, leaves), **kwargs)
+        y = _call(f, _replaced(args, numbers, leaves), kwargs, nodes)
         if not isinstance(y, Tensor):
             _check_scalar(f, y)
             gradients = [tree_map(_zeros, part) for part in nodes]
@@ -129,7 +129,7 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     numbers = tuple(range(len(args)))
     # Between here and the pullback the caller may write to the arguments and to the result.
     start, leaves, nodes = _make_leaves(f, tree_map(frozen, args), numbers)
-    y = tree_map(versioned, call_user_function(f, *leaves))
+    y = tree_map(versioned, _call(f, leaves, {}, nodes))
 
     def pullback(dy: Any) -> tuple[Any, ...]:
         pairs: list[tuple[Any, Any]] = []
@@ -182,6 +182,8 @@ def _make_leaves(
             write=f"argnums=0 up to {count - 1}; keyword arguments are not differentiated.",
         )
 
+    dtype = dtype_of_numbers(args)
+
     def make(number: int) -> Any:
         def one(value: Any) -> Tensor:
             if isinstance(value, Tensor):
@@ -189,7 +191,7 @@ def _make_leaves(
                     return alias(value)
                 value = value.value
             if not is_real(value):
-                value = real(value, f"Argument {number + 1} of {_name(f)}")
+                value = real(value, f"Argument {number + 1} of {_name(f)}", dtype)
             return leaf(value)
 
         return tree_map(one, args[number])
@@ -201,6 +203,18 @@ def _make_leaves(
 def versioned(part: Any) -> Any:
     """Give a result as it is now, whatever is written to the Tensor later."""
     return Tensor(part.value, part.node) if isinstance(part, Tensor) else part
+
+
+def _call(f: Function, args: list[Any], kwargs: dict[str, Any], nodes: list[Any]) -> Any:
+    """Call the user's function; meanwhile no ``backward()`` may end at its leaves."""
+    leaves = [node for _, node in tree_leaves(nodes) if isinstance(node, Leaf)]
+    for node in leaves:
+        node.live = True
+    try:
+        return call_user_function(f, *args, **kwargs)
+    finally:
+        for node in leaves:
+            node.live = False
 
 
 def _replaced(args: tuple[Any, ...], numbers: tuple[int, ...], leaves: list[Any]) -> list[Any]:

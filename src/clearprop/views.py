@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class View:
     """The step from a base to a Tensor that shares its memory."""
 
-    __slots__ = ("attributes", "base", "primitive", "rest", "seen")
+    __slots__ = ("attributes", "base", "primitive", "rest", "root", "seen", "seen_of_root")
 
     def __init__(
         self, base: Tensor, primitive: Primitive, rest: tuple[Any, ...], attributes: dict[str, Any]
@@ -29,17 +29,29 @@ class View:
         self.rest = rest
         self.attributes = attributes
         self.seen = base._writes
+        self.root: Tensor = base if base._view is None else base._view.root
+        self.seen_of_root = self.root._writes
 
     def refresh(self, tensor: Tensor) -> None:
         """Take the step again if the base was written to since."""
+        if self.root._writes == self.seen_of_root:
+            return  # every write arrives at the root
+        chain = [tensor]  # from this view up to the root; a loop, since chains may be long
+        while chain[-1]._view is not None:
+            chain.append(chain[-1]._view.base)
+        for view in reversed(chain[:-1]):
+            assert view._view is not None
+            view._view._take(view)
+
+    def _take(self, tensor: Tensor) -> None:
         base = self.base
-        if base._view is not None:
-            base._view.refresh(base)
-        if base._writes != self.seen:
-            self.seen = base._writes
-            again = self.primitive(base, *self.rest, **self.attributes)
-            tensor._value, tensor._node = again._value, again._node
-            tensor._writes += 1  # for views of this view
+        self.seen_of_root = self.root._writes
+        if base._writes == self.seen:
+            return
+        self.seen = base._writes
+        again = self.primitive(base, *self.rest, **self.attributes)
+        tensor._value, tensor._node = again._value, again._node
+        tensor._writes += 1  # for views of this view
 
     def write(self, new: Tensor) -> None:
         """Show a new version of the view in its base."""
@@ -48,7 +60,9 @@ class View:
         if isinstance(base._node, TracedNode):
             base._node.place = ()  # the line names the view that was written, not its base
         self.base._become(base)
-        self.seen = -1  # the view is taken anew at its next use, so that it is one of the new base
+        self.seen = (
+            self.seen_of_root
+        ) = -1  # the view is taken anew at its next use, so that it is one of the new base
 
 
 def shares_memory(y: Any, x: Any) -> bool:

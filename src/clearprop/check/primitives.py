@@ -142,7 +142,7 @@ def _check(f: Callable[..., Any], args: list[Any]) -> Report:
 def _named(p: Primitive, active: list[int], what: str, report: Report) -> list[Finding]:
     named = []
     for i, finding in zip(active, report.findings, strict=True):
-        operand = p.operands[min(i, len(p.operands) - 1)]
+        operand = p.operand_name(i)
         named.append(Finding(**{**vars(finding), "name": f"{what} of {p.name} for {operand}"}))
     return named
 
