@@ -114,8 +114,19 @@ def test_a_function_with_a_random_draw_is_not_judged():
     assert "two values for one input" in str(report)
 
 
-def test_no_argument_is_no_pass():
-    assert not cp.check(lambda n: np.float64(3.0), np.array([1, 2])).ok
+def test_nothing_to_check_is_an_error():
+    with pytest.raises(cp.errors.DTypeError, match="there is nothing to check"):
+        cp.check(lambda n: np.float64(3.0), np.array([1, 2]))
+
+
+def test_a_slope_of_nearly_nothing_is_no_error_of_100_percent():
+    def root(x):
+        r = 1.0
+        for _ in range(6):
+            r = 0.5 * (r + 2.0 / r) + 0 * x
+        return r
+
+    assert "largest relative error 0.0e+00" in str(cp.check(root, 1.0))
 
 
 def test_float32_is_judged_against_float64():

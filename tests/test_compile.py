@@ -1,5 +1,9 @@
 """cp.compile: the numbers of NumPy, for whatever is passed, or an error that says what to write."""
 
+import gc
+import linecache
+import sys
+
 import numpy as np
 import pytest
 
@@ -7,6 +11,7 @@ import clearprop as cp
 from clearprop.check.primitives import examples
 from clearprop.compile.loops import gathered_first
 from clearprop.errors import DTypeError, ShapeError
+from clearprop.graph import TracedLeaf
 from clearprop.primitive import PRIMITIVES
 from clearprop.rules.indexing import Slot
 from clearprop.trees import tree_leaves
@@ -300,3 +305,53 @@ def test_nothing_of_the_first_call_is_kept():
     f(X)
     (program,) = f._programs.values()
     assert all(node.value is None and node.operands == () for node in program._nodes)
+
+
+def test_what_nobody_reads_any_more_is_dropped():
+    @cp.compile
+    def sums(x):
+        for _ in range(4):
+            x = np.cumsum(x, axis=0) / np.sum(x)
+        return x, x * 2
+
+    y, twice = sums(X)
+    (program,) = sums._programs.values()
+    memory = dict(zip(program._leaves, [X], strict=True))
+    held = []
+    for piece in program._pieces:
+        piece.into(memory)
+        held.append(len(memory))
+        for node in piece.done:
+            del memory[node]
+    assert len(memory) == 2
+    assert all(part in memory for part in program._result)
+    np.testing.assert_array_equal(twice, 2 * y)
+
+
+def test_the_programs_called_last_are_kept(monkeypatch):
+    cp.compile(np.sin)  # loads the module
+    monkeypatch.setattr(sys.modules["clearprop.compile.compiled"], "_MOST_PROGRAMS", 2)
+    gc.collect()
+    files = set(linecache.cache)
+    f = cp.compile(lambda x: x + 1)
+    for n in (1, 2, 1, 3):
+        np.testing.assert_array_equal(f(np.ones(n)), np.full(n, 2))
+    kept = [key[1][0][0] for key in f._programs]
+    assert kept == [(1,), (3,)]
+    gc.collect()
+    assert len({file for file in set(linecache.cache) - files if "<clearprop" in file}) == 2
+    del f
+    gc.collect()
+    assert not {file for file in set(linecache.cache) - files if "<clearprop" in file}
+
+
+@pytest.mark.skipif(not hasattr(TracedLeaf, "weak"), reason="traces make them strong as yet")
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i4"])
+def test_python_numbers_take_the_dtype_of_what_they_meet(dtype):
+    def f(x, a, n):
+        return x * a, a - x, x * n, x > a, np.where(x > n, x, a), np.maximum(x, n)
+
+    x = np.arange(4).astype(dtype)
+    compiled = agree(f, x, 0.1, 3, rtol=1e-3)
+    for found, expected in zip(compiled(x, 0.7, 2), f(x, 0.7, 2), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-3)

@@ -94,4 +94,5 @@ def test_compositions_have_numpys_parameter_names(function):
     code = body.__code__
     ours = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
     theirs = set(numpy_signature(function) or ours)
+    theirs.add("copy")  # of reshape, since NumPy 2.1
     assert ours <= theirs or "kwargs" in theirs

@@ -1,13 +1,17 @@
 """cp.source: the sweep to the bit, in every float type, and text that a person can read."""
 
+import ast
+import importlib.util
 import itertools
 import re
+import sys
 
 import numpy as np
 import pytest
 from test_agreement import DIFFERENTIABLE, functions_of, merged, summed
 
 import clearprop as cp
+from clearprop import bodies
 from clearprop.rules.exponential import sigmoid
 from clearprop.rules.reduction import softmax
 from clearprop.source.expressions import literal
@@ -171,3 +175,58 @@ def test_every_line_of_the_backward_pass_names_its_line():
         named = "# of" in line or "# the paths meet" in line or before.startswith("# ")
         assert named or line.startswith("# ") or "[1:] = " in line
         assert len(line) <= 100
+
+
+def everything_under(*trees):
+    """Collect what hangs on nodes of syntax trees, whether it is a field or not."""
+    found, waiting = {}, list(trees)
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, ast.AST) and id(part) not in found:
+            found[id(part)] = part
+            waiting += vars(part).values()
+    return found
+
+
+def test_a_long_file_of_the_user_is_not_copied(tmp_path, monkeypatch):
+    lines = ["import numpy as np", "", "def f(x):", "    y = np.tanh(x)", "    return np.sum(y)"]
+    path = tmp_path / "long_module.py"
+    path.write_text("\n".join([*lines, *(f"x{k} = {k} + 1" for k in range(3000))]))
+    spec = importlib.util.spec_from_file_location("long_module", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "long_module", module)
+    spec.loader.exec_module(module)
+    cp.source(module.f, X)  # names are looked up: the file is parsed
+
+    definition = bodies.definition_of(softmax.function)
+    ast.parse("x").body[0].value.ctx.parent = ast.parse(path.read_text())  # as `executing` does
+    try:
+        assert len(everything_under(definition)) > 10_000
+        copy = bodies.copied(definition)
+        assert len(everything_under(copy)) < 200
+        assert ast.dump(copy) == ast.dump(definition)
+        assert "y = np.tanh(x)" in cp.source(module.f, X)
+    finally:
+        del ast.parse("x").body[0].value.ctx.parent
+
+
+def test_functions_whose_text_was_read_are_not_kept():
+    @cp.primitive
+    def twice(x):
+        return x + x
+
+    before = len(bodies._read)
+    bodies.definition_of(twice.function)
+    bodies.definition_of(once := make_function())
+    assert len(bodies._read) == before + 2
+    del once
+    assert len(bodies._read) == before + 1
+
+
+def make_function():
+    def once(x):
+        return x
+
+    return once

@@ -18,9 +18,11 @@ from clearprop.primitive import COMPOSITIONS, Primitive, parameters_of
 def numpy_signature(function: Any) -> tuple[str, ...] | None:
     """Give the parameter names of a NumPy function, in order; None where it has no signature."""
     try:
-        return tuple(inspect.signature(function).parameters)
+        names = tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # some C functions of older NumPy versions have none
         return None
+    # what reshape called it before NumPy 2.1
+    return tuple("shape" if name == "newshape" else name for name in names)
 
 
 def bind(

@@ -39,6 +39,22 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
     return array
 
 
+def instead_of_plain(line: str | None) -> str:
+    """Guess from the user's line why a recorded value was to become plain, and say what helps."""
+    text = line or ""
+    if "np.array(" in text:
+        return "np.stack([a, b]) in the place of np.array([a, b]); an array needs neither."
+    if "math." in text:
+        return "np.sin(x) in the place of math.sin(x), and so on: NumPy's functions are recorded."
+    target, equals, _ = text.partition("=")
+    if equals and target.rstrip(" +-*/@").endswith("]"):
+        return (
+            "np.stack([…]) of the parts; or fill np.zeros_like(x), which is recorded where x is, "
+            "in the place of a plain np.zeros(…)."
+        )
+    return ""
+
+
 def frozen(value: Any) -> Any:
     """Give an array that nobody else writes to: what is kept must stay as it was."""
     return value.copy() if isinstance(value, np.ndarray) and value.flags.writeable else value

@@ -105,8 +105,11 @@ def name_of(place: Place, position: int | None = None, writes: bool = False) -> 
     """
     for code, instruction in place:
         expression = _expression(code, instruction)
-        if expression is None:
-            return None
+        if expression is None:  # typed at a prompt, or made by exec: there is no text to read
+            name, returned = _stored(code, instruction)
+            if name is not None or not returned:
+                return name if position is None or name is None else f"{name}[{position}]"
+            continue
         name, returned, position = _binding(expression, position, writes)
         writes = False
         if name is not None or not returned:
@@ -137,6 +140,21 @@ def _expression(code: CodeType, instruction: int) -> ast.AST | None:
     except Exception:  # source that cannot be read or parsed only costs the name
         return None
     return found.node
+
+
+@lru_cache(maxsize=4096)
+def _stored(code: CodeType, instruction: int) -> tuple[str | None, bool]:
+    """Read from the bytecode where a value goes: (the variable, whether it is returned)."""
+    import dis
+
+    # During a call of a Python function the offset is that of the last cache entry of the call.
+    after = next((step for step in dis.get_instructions(code) if step.offset > instruction), None)
+    if after is None:
+        return None, False
+    if after.opname.startswith("STORE_") and after.opname not in ("STORE_SUBSCR", "STORE_SLICE"):
+        name = after.argval[0] if isinstance(after.argval, tuple) else after.argval
+        return str(name), False
+    return None, after.opname == "RETURN_VALUE"
 
 
 def _binding(node: Any, position: int | None, writes: bool) -> tuple[str | None, bool, int | None]:

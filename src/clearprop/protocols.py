@@ -61,12 +61,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any
 def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run any other NumPy function of which an argument is a Tensor."""
     out = kwargs.pop("out", None)
-    primitive = primitive_for(function)
     if function is np.where and len(args) == 1:  # NumPy has two functions under this name
         y = nonzero(*args)
-    elif primitive is not None:
-        operands, attributes = bind(primitive, function, args, kwargs)
-        y = primitive(*operands, **attributes)
     elif function in COMPOSITIONS:
         since = next_index()
         y = compose(function, args, kwargs)
@@ -74,7 +70,11 @@ def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         if node is not None and node.tape is not None:
             node.tape.hide_steps(since, node)
     else:
-        raise _missing_rule(function)
+        primitive = primitive_for(function)
+        if primitive is None:
+            raise _missing_rule(function)
+        operands, attributes = bind(primitive, function, args, kwargs)
+        y = primitive(*operands, **attributes)
     return y if out is None else _write_into(out, y, function)
 
 

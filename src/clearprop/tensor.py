@@ -15,7 +15,14 @@ from clearprop import protocols
 from clearprop.array_face import ArrayFace
 from clearprop.errors import LostGradientError, OrderError, ShapeError
 from clearprop.graph import NO_ATTRIBUTES, Node, Tape, TracedLeaf, TracedNode
-from clearprop.operands import PLAIN, differentiable, frozen, plain_operand, refuse_objects
+from clearprop.operands import (
+    PLAIN,
+    differentiable,
+    frozen,
+    instead_of_plain,
+    plain_operand,
+    refuse_objects,
+)
 from clearprop.places import current_line, here
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
@@ -262,8 +269,8 @@ class Tensor(ArrayFace):
         """The number of elements."""
         return self._value.size  # type: ignore[no-any-return]
 
-    def astype(self, dtype: Any) -> Any:
-        """As `numpy.ndarray.astype`."""
+    def astype(self, dtype: Any, *, copy: bool = True) -> Any:
+        """As `numpy.ndarray.astype`; always a recorded copy."""
         return shape.astype(self, dtype=np.dtype(dtype))
 
     def __len__(self) -> int:
@@ -334,11 +341,13 @@ class Tensor(ArrayFace):
         """Give the plain value of a constant; refuse where that would cut a gradient."""
         node = self.node
         if node is not None and node.active:
+            where = current_line(2)
             raise LostGradientError(
                 f"{how} of a recorded value of shape {self.shape} would cut its gradient.",
-                where=current_line(2),
+                where=where,
                 why="The result would be a plain number that remembers nothing.",
-                write=f"{correct}; or .value, where the plain number is really wanted.",
+                write=instead_of_plain(where)
+                or f"{correct}; or .value, where the plain number is really wanted.",
             )
         return self.value
 

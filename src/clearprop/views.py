@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from clearprop.graph import TracedNode
 
 if TYPE_CHECKING:
@@ -60,12 +62,13 @@ class View:
         if isinstance(base._node, TracedNode):
             base._node.place = ()  # the line names the view that was written, not its base
         self.base._become(base)
-        self.seen = (
-            self.seen_of_root
-        ) = -1  # the view is taken anew at its next use, so that it is one of the new base
+        # At its next use the view is taken anew, so that it is one of the new base.
+        self.seen = self.seen_of_root = -1
 
 
 def shares_memory(y: Any, x: Any) -> bool:
     """Whether NumPy made a view of ``x``, or of what ``x`` is a view of."""
     base = getattr(y, "base", None)
+    while base is not None and not isinstance(base, np.ndarray):
+        base = getattr(base, "base", None)  # sliding windows have a step of their own between
     return base is not None and (base is x or base is getattr(x, "base", None))

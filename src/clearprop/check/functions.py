@@ -9,6 +9,8 @@ import numpy as np
 
 from clearprop.check.numerical import derivatives
 from clearprop.check.report import CORRECT, NOT_JUDGED, WRONG, Finding, Report
+from clearprop.errors import DTypeError
+from clearprop.places import current_line
 from clearprop.transforms import argument_names, vjp
 from clearprop.trees import tree_leaves, tree_map
 
@@ -38,6 +40,13 @@ def check_function(
         rest = iter(given)
         return f(*tree_map(lambda _: next(rest), args))
 
+    if not chosen:
+        raise DTypeError(
+            f"No argument of {name} holds real numbers: there is nothing to check.",
+            where=current_line(2),
+            why="Integers, booleans and objects cannot move by a small amount.",
+            write="x.astype(float)",
+        )
     tested = [flat[i] for i in chosen]
     y, pullback = vjp(call, *tested)
     weights = tree_map(lambda part: _weights(rng, part), y)
@@ -91,7 +100,9 @@ def compare(
     judged = np.isfinite(expected) & (doubt <= 1e-3 * np.maximum(size, 1e-3 * scale) + 1e-9)
     off = np.where(finite, np.abs(given - expected), np.inf)
     wrong = judged & (off > tolerance * (size + 0.01 * scale) + 8 * doubt)
-    error = np.where(judged, off / np.maximum(size, 0.01 * scale + 1e-300), -1.0)
+    # Relative to what can be told apart: a slope of 1e-36 is 0 within the numerical error.
+    error = np.where(judged, off / np.maximum(size, 0.01 * scale + 1e6 * doubt + 1e-300), -1.0)
+    error = np.where(wrong, off / np.maximum(size, 1e-300), error)
     reasons = []
     if not judged.any():
         reasons.append("The function is not smooth, or not finite, wherever it was moved.")

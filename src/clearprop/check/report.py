@@ -91,7 +91,9 @@ class Report:
         missed = sum(f.verdict == NOT_JUDGED for f in self.findings)
         head = f"{self.name}: "
         if self.ok:
-            head += f"all {len(self.findings)} gradients are correct."
+            count = len(self.findings)
+            one = "the gradient is correct."
+            head += one if count == 1 else f"all {count} gradients are correct."
         else:
             head += f"{wrong} of {len(self.findings)} gradients wrong, {missed} not judged."
         return "\n".join([head, *(f"  {finding}" for finding in self.findings)])

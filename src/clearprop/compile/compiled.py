@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import linecache
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from clearprop import kinds
 from clearprop.compile import forms
-from clearprop.compile.loops import Loops
+from clearprop.compile.loops import Loops, is_fixed, weak_number
 from clearprop.compile.simplify import Rebuilt
+from clearprop.equivalence import needed
 from clearprop.errors import DTypeError, MissingExtraError, ShapeError
 from clearprop.graph import Node
 from clearprop.places import current_line, line_of
@@ -24,6 +28,7 @@ from clearprop.trees import tree_leaves, tree_map
 
 _numbers = itertools.count(1)
 _MOST_FUSED = 50  # operations in one loop; the writer of loops recurses over them
+_MOST_PROGRAMS = 64  # kept by one function; what has not been called for longest goes
 
 
 class Compiled:
@@ -32,7 +37,7 @@ class Compiled:
     def __init__(self, f: Callable[..., Any]) -> None:
         functools.update_wrapper(self, f)
         self._f = f
-        self._programs: dict[Any, _Program] = {}
+        self._programs: OrderedDict[Any, _Program] = OrderedDict()
         self._last: _Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -53,6 +58,11 @@ class Compiled:
             raise _refused(args, kwargs) from None
         if program is None:
             program = self._programs[key] = _Program(trace(self._f, *plain, **kwargs))
+            while len(self._programs) > _MOST_PROGRAMS:
+                self._programs.popitem(last=False)
+        elif program is not self._last:
+            with contextlib.suppress(KeyError):  # another thread may have dropped it just now
+                self._programs.move_to_end(key)
         self._last = program
         return program([np.asarray(v) for v in map(_number, values) if _is_array(v)])
 
@@ -132,6 +142,23 @@ class _Piece:
     outputs: list[Node]
     text: str
     is_loops: bool
+    done: list[Node] = field(default_factory=list)  # what nobody reads after this piece
+
+    def into(self, memory: dict[Node, Any]) -> None:
+        """Run on what the memory holds, and put the outputs there."""
+        given = [memory[i] if isinstance(i, Node) else i for i in self.inputs]
+        if not self.is_loops:
+            memory[self.outputs[0]] = self.run(*given)
+            return
+        made = [np.empty(node.shape, node.dtype) for node in self.outputs]
+        try:
+            self.run(*given, *made)
+        except IndexError as error:  # from `runtime.wrapped`, which knows numbers only
+            k, axis, length = error.args
+            raise IndexError(
+                f"index {k} is out of bounds for axis {axis} with size {length}"
+            ) from None
+        memory.update(zip(self.outputs, made, strict=True))
 
 
 class _Program:
@@ -150,29 +177,25 @@ class _Program:
         self._leaves = list(graph.inputs.values())
         # What a mask selects has a shape that was used; its values may not be, yet it is checked.
         selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
-        self._nodes = rebuilt.needed([*outputs, *selected])
+        used = needed([*outputs, *selected], {})
+        self._nodes = [node for node in rebuilt.nodes if node in used]
         self._stored = _stored(self._nodes, set(outputs))
         self._pieces: list[_Piece] = []
+        files: list[str] = []
+        weakref.finalize(self, _forget, files).atexit = False
+        self._files = files
         self._cut()
+        self._find_last_uses(set(outputs))
         for node in self._nodes:  # what the first call computed has served
             node.operands, node.value = (), None
 
     def __call__(self, arrays: list[Any]) -> Any:
         memory: dict[Node, Any] = dict(zip(self._leaves, arrays, strict=True))
+        del arrays
         for piece in self._pieces:
-            given = [memory[i] if isinstance(i, Node) else i for i in piece.inputs]
-            if not piece.is_loops:
-                memory[piece.outputs[0]] = piece.run(*given)
-                continue
-            made = [np.empty(node.shape, node.dtype) for node in piece.outputs]
-            try:
-                piece.run(*given, *made)
-            except IndexError as error:  # from `runtime.wrapped`, which knows numbers only
-                k, axis, length = error.args
-                raise IndexError(
-                    f"index {k} is out of bounds for axis {axis} with size {length}"
-                ) from None
-            memory.update(zip(piece.outputs, made, strict=True))
+            piece.into(memory)
+            for node in piece.done:
+                del memory[node]
         mine: set[Node] = set()
 
         def given_out(part: Any) -> Any:
@@ -212,6 +235,15 @@ class _Program:
                 waiting.append(node)
         self._add_loops(waiting)
 
+    def _find_last_uses(self, outputs: set[Node]) -> None:
+        last: dict[Node, _Piece] = {}
+        for piece in self._pieces:
+            nodes = [*piece.outputs, *(i for i in piece.inputs if isinstance(i, Node))]
+            last.update(dict.fromkeys(nodes, piece))
+        for node, piece in last.items():
+            if node not in outputs:
+                piece.done.append(node)
+
     @functools.cached_property
     def _calls(self) -> set[Node]:
         return {n for n in self._nodes if n.primitive is not None and not forms.has_loops(n)}
@@ -219,13 +251,20 @@ class _Program:
     def _add_call(self, node: Node) -> None:
         primitive = node.primitive
         assert primitive is not None
-        inputs = [
-            value if source is None else source
-            for source, value in zip(node.inputs, node.operands, strict=True)
-        ]
+        inputs: list[Any] = []
+        weak: set[int] = set()  # positions of floats that take the dtype of the others
+        for position, (source, value) in enumerate(zip(node.inputs, node.operands, strict=True)):
+            number = weak_number(node, position) if forms.promotes(node) else None
+            if number is not None and is_fixed(node, position):
+                inputs.append(number)
+            else:
+                inputs.append(value if source is None else source)
+                weak |= set() if number is None else {position}
 
         def run(*arrays: Any) -> Any:
             given = [a[()] if isinstance(a, np.ndarray) and not a.shape else a for a in arrays]
+            for position in weak:
+                given[position] = float(given[position])
             y = primitive.implementation(*given, **node.attributes)
             several = primitive.outputs > 1
             found = tuple(map(np.shape, y)) if several else np.shape(y)
@@ -276,7 +315,9 @@ class _Program:
         outputs = ", ".join(f"y{number}" for number in range(1, len(nodes) + 1))
         arguments = ", ".join([*(f"x{k}" for k in range(1, len(inputs) + 1)), outputs])
         text = "\n".join([f"def {stem}({arguments}):", *loops.lines])
-        self._pieces.append(_Piece(_numba(text, stem), inputs, nodes, text, is_loops=True))
+        file = f"<clearprop {stem}>"
+        self._files.append(file)
+        self._pieces.append(_Piece(_numba(text, stem, file), inputs, nodes, text, is_loops=True))
 
 
 def _stored(nodes: list[Node], outputs: set[Node]) -> set[Node]:
@@ -310,8 +351,13 @@ def _stored(nodes: list[Node], outputs: set[Node]) -> set[Node]:
     return stored
 
 
-def _numba(text: str, name: str) -> Callable[..., Any]:
-    """Compile the text of a piece."""
+def _forget(files: list[str]) -> None:
+    for file in files:
+        linecache.cache.pop(file, None)
+
+
+def _numba(text: str, name: str, file: str) -> Callable[..., Any]:
+    """Compile the text of a piece, which tracebacks find under the name of a file."""
     try:
         import numba
     except ImportError:
@@ -321,7 +367,6 @@ def _numba(text: str, name: str) -> Callable[..., Any]:
         ) from None
     from clearprop.compile import runtime
 
-    file = f"<clearprop {name}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     space: dict[str, Any] = {
         "np": np,

@@ -28,6 +28,14 @@ def fuses(node: Node) -> bool:
     )
 
 
+def promotes(node: Node) -> bool:
+    """Whether the dtype of the result comes from all operands together."""
+    assert node.primitive is not None
+    return isinstance(node.primitive.kind, kinds.Elementwise) or isinstance(
+        node.primitive.numpy, np.ufunc
+    )
+
+
 def has_loops(node: Node) -> bool:
     """Whether the node is compiled; the rest are NumPy calls between compiled pieces."""
     primitive = node.primitive
@@ -45,11 +53,7 @@ def has_loops(node: Node) -> bool:
     if isinstance(kind, kinds.Contract):
         return bool(node.dtype.kind != "b")
     if isinstance(kind, kinds.Pad):
-        return (
-            attributes.get("mode", "constant") == "constant"
-            and np.ndim(attributes.get("constant_values", 0)) == 0
-            and not isinstance(attributes["pad_width"], dict)
-        )
+        return np.ndim(attributes.get("constant_values", 0)) == 0
     return fuses(node) or type(kind) in _FORMS
 
 
@@ -316,8 +320,7 @@ def _concatenate(loops: Loops, node: Node, y: str) -> None:
 
 
 def _pad(loops: Loops, node: Node, y: str) -> None:
-    shape = operand_shape(node, 0)
-    before = np.broadcast_to(node.attributes["pad_width"], (len(shape), 2))[:, 0]
+    before = [low for low, _ in node.attributes["pad_width"]]
     border = node.dtype.type(node.attributes.get("constant_values", 0))
     loops.line(f"{y}[...] = {literal(border, node.dtype)}")
 
@@ -325,7 +328,7 @@ def _pad(loops: Loops, node: Node, y: str) -> None:
         at = tuple(f"{b} + {i}" for b, i in zip(before, index, strict=True))
         loops.line(f"{_at(y, at)} = {loops.operand(node, 0, index)}")
 
-    loops.nest(shape, body)
+    loops.nest(operand_shape(node, 0), body)
 
 
 def _random(loops: Loops, node: Node, y: str) -> None:

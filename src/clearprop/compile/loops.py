@@ -117,12 +117,14 @@ class Loops:
         assert node.primitive is not None
         dtype = computation_dtype(node)
         operands = []
-        for position, value in enumerate(node.operands):
-            if is_weak(node, position):
-                operands.append(literal(value, dtype))
+        for position in range(len(node.operands)):
+            number = weak_number(node, position)
+            if number is not None and is_fixed(node, position):
+                operands.append(literal(number, dtype))
             else:
                 at = broadcast_index(operand_shape(node, position), index)
-                operands.append(self.operand(node, position, at))
+                text = self.operand(node, position, at)
+                operands.append(text if number is None else _cast(dtype, text))
         statements, result = scalar_statements(
             node.primitive, node.attributes, operands, dtype, self.fresh
         )
@@ -225,9 +227,19 @@ class Loops:
         return tuple(made)
 
 
-def is_weak(node: Node, position: int) -> bool:
-    """Whether an operand is a Python number, which takes the dtype of the others."""
-    return node.inputs[position] is None and type(node.operands[position]) in (float, int)
+def weak_number(node: Node, position: int) -> float | int | None:
+    """Give an operand that is a Python number, which takes the dtype of the others."""
+    source = node.inputs[position]
+    value = node.operands[position] if source is None else getattr(source, "weak", None)
+    return value if type(value) in (float, int) else None
+
+
+def is_fixed(node: Node, position: int) -> bool:
+    """Whether an operand that is a Python number is the same in every call: not a float argument.
+
+    An integer that is passed is a constant of the program.
+    """
+    return node.inputs[position] is None or type(weak_number(node, position)) is int
 
 
 def operand_dtype(node: Node, position: int) -> Any:
@@ -248,8 +260,10 @@ def computation_dtype(node: Node) -> Any:
         return node.dtype
     return np.result_type(
         *(
-            value if is_weak(node, position) else operand_dtype(node, position)
-            for position, value in enumerate(node.operands)
+            operand_dtype(node, position) if number is None else number
+            for position, number in enumerate(
+                weak_number(node, position) for position in range(len(node.operands))
+            )
         )
     )
 

@@ -7,15 +7,12 @@ selection; what depends on attributes alone is computed now.
 from __future__ import annotations
 
 import ast
-import copy
-import inspect
-import textwrap
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from clearprop.bodies import copied, definition_of
 from clearprop.primitive import Primitive
 
 
@@ -48,12 +45,12 @@ def scalar_statements(
     values = {**primitive.attributes, **attributes}
     names = dict(zip(primitive.operands, operands, strict=True))
     statements: list[str] = []
-    for statement in _body(primitive.function):
+    for statement in definition_of(primitive.function).body:
         if isinstance(statement, ast.Expr):  # a docstring
             continue
         assert isinstance(statement, ast.Assign | ast.Return)
         assert statement.value is not None
-        value = _Scalar(names, values, dtype).visit(copy.deepcopy(statement.value))
+        value = _Scalar(names, values, dtype).visit(copied(statement.value))
         text = ast.unparse(ast.fix_missing_locations(value))
         if isinstance(statement, ast.Return):
             return statements, text
@@ -63,13 +60,6 @@ def scalar_statements(
         statements.append(f"{name} = {text}")
         names[target.id] = name
     raise AssertionError(f"{primitive.name} returns nothing")
-
-
-@cache
-def _body(function: Any) -> list[ast.stmt]:
-    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
-    assert isinstance(tree, ast.FunctionDef)
-    return tree.body
 
 
 class _Scalar(ast.NodeTransformer):
@@ -86,7 +76,7 @@ class _Scalar(ast.NodeTransformer):
         return super().visit(node)
 
     def _constant(self, node: ast.expr) -> ast.expr:
-        text = ast.unparse(ast.fix_missing_locations(copy.deepcopy(node)))
+        text = ast.unparse(ast.fix_missing_locations(copied(node)))
         return _literal(eval(text, {"np": np, "float": float, **self.values}), self.dtype)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:

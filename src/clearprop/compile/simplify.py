@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from clearprop import kinds
+from clearprop.equivalence import computation
 from clearprop.graph import Node, Tape, TracedLeaf, TracedNode
 from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.tensor import Tensor
@@ -34,17 +32,6 @@ class Rebuilt:
         found = self._new[node]
         assert isinstance(found, Node)
         return found
-
-    def needed(self, outputs: list[Node]) -> list[Node]:
-        """Give the nodes that these outputs depend on, in order."""
-        used: set[Node] = set()
-        stack = list(outputs)
-        while stack:
-            node = stack.pop()
-            if node not in used:
-                used.add(node)
-                stack += [source for source in node.inputs if source is not None]
-        return [node for node in self.nodes if node in used]
 
     def _rebuild(self, node: Node) -> Any:
         primitive = node.primitive
@@ -78,6 +65,8 @@ class Rebuilt:
                 operands.append(value)
                 continue
             inner = TracedLeaf(value, tape)
+            if getattr(source, "weak", None) is not None:
+                inner.weak = source.weak  # type: ignore[attr-defined,unused-ignore]
             self._new[inner] = source
             operands.append(Tensor(value, inner))
         result = node.primitive.function(*operands, **node.attributes)
@@ -92,24 +81,3 @@ class Rebuilt:
         assert isinstance(part, Tensor)
         assert part.node is not None
         return self._new[part.node]
-
-
-def computation(node: Node, sources: Sequence[Node | None]) -> Any:
-    """Give what a node computes, as a key: two nodes with one key have one value.
-
-    ``sources`` are the nodes that now stand for its inputs.
-    """
-    inputs = (
-        _constant(value) if source is None else source.index
-        for source, value in zip(sources, node.operands, strict=True)
-    )
-    attributes = ((name, _constant(node.attributes[name])) for name in sorted(node.attributes))
-    return (node.primitive, *inputs, *attributes)
-
-
-def _constant(value: Any) -> Any:
-    if not isinstance(value, np.ndarray):
-        return (type(value), repr(value))  # keeps 1, 1.0, True and -0.0 apart
-    if value.size > 16:
-        return ("array", id(value))
-    return ("array", value.dtype.str, value.shape, value.tobytes())

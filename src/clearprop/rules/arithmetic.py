@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from clearprop.kinds import ELEMENTWISE
-from clearprop.primitive import Case, primitive
+from clearprop.kinds import ELEMENTWISE, OPAQUE
+from clearprop.primitive import Case, composition, primitive
 
 NONZERO = (0.5, 2.0)
 
@@ -78,6 +78,62 @@ def _(dy, x1, x2):
     return -dy * np.floor_divide(x1, x2)
 
 
+@primitive(
+    np.fmod, latex=r"x_1 - x_2 \operatorname{trunc}(x_1 / x_2)", domain=((2.1, 2.9), (1.5, 2))
+)
+def fmod(x1, x2):
+    return np.fmod(x1, x2)
+
+
+@fmod.vjp("x1", latex=r"\bar y")
+def _(dy):
+    return dy
+
+
+@fmod.vjp("x2", latex=r"-\bar y\,\operatorname{trunc}(x_1 / x_2)")
+def _(dy, x1, x2):
+    return -dy * np.trunc(x1 / x2)
+
+
+@primitive(
+    np.divmod,
+    kind=OPAQUE,
+    outputs=2,
+    latex=r"(\lfloor x_1 / x_2 \rfloor,\ x_1 \bmod x_2)",
+    domain=((2.1, 2.9), (1.5, 2)),
+    cases=[Case((3, 4), (4,)), Case((), ())],
+)
+def divmod(x1, x2):
+    return np.divmod(x1, x2)
+
+
+@divmod.vjp("x1", latex=r"\bar y_2")
+def _(dy):
+    return dy[1]
+
+
+@divmod.vjp("x2", latex=r"-\bar y_2\,y_1")
+def _(dy, y):
+    return -dy[1] * y[0]
+
+
+@primitive(
+    np.modf,
+    kind=OPAQUE,
+    outputs=2,
+    latex=r"(x - \operatorname{trunc} x,\ \operatorname{trunc} x)",
+    domain=(1.1, 1.9),
+    cases=[Case((3, 4)), Case(())],
+)
+def modf(x):
+    return np.modf(x)
+
+
+@modf.vjp("x", latex=r"\bar y_1")
+def _(dy):
+    return dy[0]  # the whole part does not move
+
+
 @primitive(np.negative, symbol="−", latex="-x")
 def negative(x):
     return -x
@@ -128,6 +184,16 @@ def _(dy, y):
     return dy / (2 * y)
 
 
+@primitive(np.cbrt, symbol="∛", latex=r"\sqrt[3]{x}", domain=NONZERO)
+def cbrt(x):
+    return np.cbrt(x)
+
+
+@cbrt.vjp("x", latex=r"\bar y / 3y^2")
+def _(dy, y):
+    return dy / (3 * y * y)
+
+
 @primitive(np.power, symbol="**", latex="x_1^{x_2}", domain=(NONZERO, (-2, 2)))
 def power(x1, x2):
     return x1**x2
@@ -154,6 +220,72 @@ def absolute(x):
 @absolute.vjp("x", latex=r"\bar y\,\operatorname{sign} x")
 def _(dy, x):
     return dy * np.sign(x)
+
+
+@primitive(np.fabs, symbol="|x|", latex="|x|", domain=NONZERO)
+def fabs(x):
+    return np.fabs(x)
+
+
+@fabs.vjp("x", latex=r"\bar y\,\operatorname{sign} x")
+def _(dy, x):
+    return dy * np.sign(x)
+
+
+@primitive(np.copysign, latex=r"|x_1|\,\operatorname{sign} x_2", domain=(NONZERO, (-2, -0.5)))
+def copysign(x1, x2):
+    return np.copysign(x1, x2)
+
+
+@copysign.vjp("x1", latex=r"\bar y\,\operatorname{sign} x_1 \operatorname{sign} x_2")
+def _(dy, x1, x2):
+    return np.where(np.signbit(x1) == np.signbit(x2), dy, -dy)  # the sign of -0.0 counts
+
+
+@copysign.vjp("x2", latex="0")
+def _(dy):
+    return dy * 0
+
+
+@primitive(
+    np.ldexp,
+    kind=OPAQUE,  # its exponents are integers, and stay integers where the rest is float32
+    constants=("x2",),
+    latex=r"x_1 2^{x_2}",
+    cases=[Case((3, 4), np.array([1, -2, 0, 3])), Case((), np.int64(2))],
+)
+def ldexp(x1, x2):
+    return np.ldexp(x1, x2)
+
+
+@ldexp.vjp("x1", latex=r"\bar y\,2^{x_2}")
+def _(dy, x2):
+    return np.ldexp(dy, x2)
+
+
+@primitive(np.heaviside, latex=r"[x_1 > 0] + x_2\,[x_1 = 0]")
+def heaviside(x1, x2):
+    return np.where(x1 < 0, 0, np.where(x1 > 0, 1, np.where(x1 == 0, x2, x1)))
+
+
+@heaviside.vjp("x1", latex="0")
+def _(dy):
+    return dy * 0  # a step: its derivative is 0 wherever it has one
+
+
+@heaviside.vjp("x2", latex=r"\bar y\,[x_1 = 0]")
+def _(dy, x1):
+    return np.where(x1 == 0, dy, 0.0)
+
+
+@primitive(np.conjugate, latex="x")
+def conjugate(x):
+    return np.conjugate(x)  # of a real number: the number itself
+
+
+@conjugate.vjp("x", latex=r"\bar y")
+def _(dy):
+    return dy
 
 
 @primitive(np.maximum, symbol="max", latex=r"\max(x_1, x_2)")
@@ -184,6 +316,36 @@ def _(dy, x1, x2):
 @minimum.vjp("x2", latex=r"\bar y\,[x_2 < x_1]")
 def _(dy, x1, x2):
     return _share(dy, x2 < x1, x1 == x2)
+
+
+@primitive(np.fmax, latex=r"\max(x_1, x_2)")
+def fmax(x1, x2):
+    return np.fmax(x1, x2)
+
+
+@fmax.vjp("x1", latex=r"\bar y\,[x_1 > x_2]")
+def _(dy, x1, x2):
+    return _share(dy, (x1 > x2) | np.isnan(x2), x1 == x2)  # a NaN loses
+
+
+@fmax.vjp("x2", latex=r"\bar y\,[x_2 > x_1]")
+def _(dy, x1, x2):
+    return _share(dy, (x2 > x1) | (np.isnan(x1) & ~np.isnan(x2)), x1 == x2)
+
+
+@primitive(np.fmin, latex=r"\min(x_1, x_2)")
+def fmin(x1, x2):
+    return np.fmin(x1, x2)
+
+
+@fmin.vjp("x1", latex=r"\bar y\,[x_1 < x_2]")
+def _(dy, x1, x2):
+    return _share(dy, (x1 < x2) | np.isnan(x2), x1 == x2)
+
+
+@fmin.vjp("x2", latex=r"\bar y\,[x_2 < x_1]")
+def _(dy, x1, x2):
+    return _share(dy, (x2 < x1) | (np.isnan(x1) & ~np.isnan(x2)), x1 == x2)
 
 
 def _share(dy, wins, ties):
@@ -248,3 +410,27 @@ def relu(x):
 @relu.vjp("x", latex=r"\bar y\,[y > 0]")
 def _(dy, y):
     return np.where(y > 0, dy, 0.0)  # 0 at x = 0, as the documents have it
+
+
+@composition(np.real)
+def real(val):
+    return val
+
+
+@composition(np.imag)
+def imag(val):
+    return np.zeros_like(val)
+
+
+@composition(np.nan_to_num)
+def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
+    limits = np.finfo(x.dtype)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    finite = np.where(x == np.inf, high, np.where(x == -np.inf, low, x))
+    return np.where(np.isnan(x), nan, finite)
+
+
+@composition(np.float_power)
+def float_power(x1, x2):
+    return np.power(*(x.astype(float) if hasattr(x, "astype") else x for x in (x1, x2)))

@@ -74,6 +74,11 @@ def logical_or(x1, x2):
     return np.logical_or(x1, x2)
 
 
+@primitive(np.logical_xor, symbol="xor", no_derivative=LOGICAL)
+def logical_xor(x1, x2):
+    return np.logical_xor(x1, x2)
+
+
 @primitive(np.logical_not, symbol="not", no_derivative=LOGICAL)
 def logical_not(x):
     return np.logical_not(x)
@@ -97,6 +102,16 @@ def ceil(x):
 @primitive(np.rint, no_derivative=CONSTANT)
 def rint(x):
     return np.rint(x)
+
+
+@primitive(np.trunc, no_derivative=CONSTANT)
+def trunc(x):
+    return np.trunc(x)
+
+
+@primitive(np.signbit, no_derivative=LOGICAL)
+def signbit(x):
+    return np.signbit(x)
 
 
 @primitive(np.floor_divide, symbol="//", no_derivative=CONSTANT, domain=((-2, 2), (0.5, 2)))
@@ -129,9 +144,33 @@ def argmin(a, *, axis=None, keepdims=False):
     return np.argmin(a, axis=axis, keepdims=keepdims)
 
 
-@primitive(np.argsort, no_derivative=POSITION, cases=[Case((3, 4))])
-def argsort(a, *, axis=-1):
-    return np.argsort(a, axis=axis)
+@primitive(np.nanargmax, no_derivative=POSITION, cases=[Case((3, 4)), Case((3, 4), axis=1)])
+def nanargmax(a, *, axis=None, keepdims=False):
+    return np.nanargmax(a, axis=axis, keepdims=keepdims)
+
+
+@primitive(np.nanargmin, no_derivative=POSITION, cases=[Case((3, 4)), Case((3, 4), axis=1)])
+def nanargmin(a, *, axis=None, keepdims=False):
+    return np.nanargmin(a, axis=axis, keepdims=keepdims)
+
+
+@primitive(
+    np.searchsorted,
+    no_derivative=POSITION,
+    cases=[Case(np.array([0.0, 0.5, 1.0]), (3,)), Case(np.arange(3.0), (2, 2), side="right")],
+)
+def searchsorted(a, v, *, side="left"):
+    return np.searchsorted(a, v, side=side)
+
+
+@primitive(np.digitize, no_derivative=POSITION, cases=[Case((3, 4), np.array([-1.0, 0.0, 1.0]))])
+def digitize(x, bins, *, right=False):
+    return np.digitize(x, bins, right=right)
+
+
+@primitive(np.isin, no_derivative=LOGICAL, cases=[Case(np.arange(4.0), np.array([1.0, 3.0]))])
+def isin(element, test_elements, *, invert=False):
+    return np.isin(element, test_elements, invert=invert)
 
 
 @primitive(np.all, no_derivative=LOGICAL, cases=[Case((3, 4)), Case((3, 4), axis=1)])
@@ -149,7 +188,9 @@ def count_nonzero(a, *, axis=None, keepdims=False):
     return np.count_nonzero(a, axis=axis, keepdims=keepdims)
 
 
-@primitive(np.round, no_derivative=CONSTANT, cases=[Case((3, 4)), Case((3,), decimals=2)])
+@primitive(
+    [np.round, np.around], no_derivative=CONSTANT, cases=[Case((3, 4)), Case((3,), decimals=2)]
+)
 def round(a, *, decimals=0):
     return np.round(a, decimals)
 
@@ -192,3 +233,33 @@ def isclose(a, b, rtol=1e-5, atol=1e-8):
 @composition(np.allclose)
 def allclose(a, b, rtol=1e-5, atol=1e-8):
     return np.all(np.isclose(a, b, rtol, atol))
+
+
+@composition(np.fix)
+def fix(x):
+    return np.trunc(x)
+
+
+@composition(np.isreal)
+def isreal(x):
+    return np.ones_like(x, dtype=bool)
+
+
+@composition(np.iscomplex)
+def iscomplex(x):
+    return np.zeros_like(x, dtype=bool)
+
+
+@composition(np.isposinf)
+def isposinf(x):
+    return np.equal(x, np.inf)
+
+
+@composition(np.isneginf)
+def isneginf(x):
+    return np.equal(x, -np.inf)
+
+
+@composition(np.array_equal)
+def array_equal(a1, a2):
+    return np.shape(a1) == np.shape(a2) and np.all(np.equal(a1, a2))

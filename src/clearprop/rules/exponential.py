@@ -94,6 +94,22 @@ def _(dy, x1, x2):
     return dy * sigmoid(x2 - x1)
 
 
+@primitive(np.logaddexp2, latex=r"\log_2(2^{x_1} + 2^{x_2})")
+def logaddexp2(x1, x2):
+    larger = np.maximum(x1, x2)
+    return larger + np.log1p(np.exp2(np.minimum(x1, x2) - larger)) * 1.4426950408889634
+
+
+@logaddexp2.vjp("x1", latex=r"\bar y\,\sigma((x_1 - x_2) \ln 2)")
+def _(dy, x1, x2):
+    return dy * sigmoid((x1 - x2) * 0.6931471805599453)
+
+
+@logaddexp2.vjp("x2", latex=r"\bar y\,\sigma((x_2 - x_1) \ln 2)")
+def _(dy, x1, x2):
+    return dy * sigmoid((x2 - x1) * 0.6931471805599453)
+
+
 @primitive(np.tanh, latex=r"\tanh x", domain=(-3, 3))
 def tanh(x):
     return np.tanh(x)
@@ -122,6 +138,36 @@ def cosh(x):
 @cosh.vjp("x", latex=r"\bar y \sinh x")
 def _(dy, x):
     return dy * np.sinh(x)
+
+
+@primitive(np.arcsinh, latex=r"\operatorname{arcsinh} x")
+def arcsinh(x):
+    return np.arcsinh(x)
+
+
+@arcsinh.vjp("x", latex=r"\bar y / \sqrt{x^2 + 1}")
+def _(dy, x):
+    return dy / np.sqrt(x * x + 1)
+
+
+@primitive(np.arccosh, latex=r"\operatorname{arccosh} x", domain=(1.3, 3.0))
+def arccosh(x):
+    return np.arccosh(x)
+
+
+@arccosh.vjp("x", latex=r"\bar y / \sqrt{x^2 - 1}")
+def _(dy, x):
+    return dy / np.sqrt((x - 1) * (x + 1))
+
+
+@primitive(np.arctanh, latex=r"\operatorname{arctanh} x", domain=(-0.8, 0.8))
+def arctanh(x):
+    return np.arctanh(x)
+
+
+@arctanh.vjp("x", latex=r"\bar y / (1 - x^2)")
+def _(dy, x):
+    return dy / ((1 - x) * (1 + x))
 
 
 @primitive(

@@ -187,8 +187,13 @@ def _(dy, indices, arr_shape, *, axis):
 
 
 @composition(np.take)
-def take(a, indices, axis=None):
+def take(a, indices, axis=None, mode="raise"):
     indices = _array(indices)
     if axis is None:
-        return np.ravel(a)[indices]
-    return a[(slice(None),) * (axis % np.ndim(a)) + (indices,)]
+        a, axis = np.ravel(a), 0
+    axis %= np.ndim(a)
+    if mode == "wrap":
+        indices = indices % np.shape(a)[axis]
+    elif mode == "clip":
+        indices = np.clip(indices, 0, np.shape(a)[axis] - 1)
+    return a[(slice(None),) * axis + (indices,)]

@@ -4,7 +4,7 @@ from builtins import max as max_of
 
 import numpy as np
 
-from clearprop.kinds import COMPOSITE, Reduce, Scan
+from clearprop.kinds import COMPOSITE, OPAQUE, Reduce, Scan
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.arithmetic import clip as clip_primitive
 
@@ -33,7 +33,39 @@ def count(shape, axis):
     return int(np.prod([shape[a] for a in axes]))
 
 
-@primitive(np.sum, kind=Reduce("+"), symbol="Σ", latex=r"\sum x", cases=_AXES)
+def axes_of(axis, ndim):
+    """Give the axes of a reduction as NumPy counts them, from 0."""
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(a % ndim for a in axes)
+
+
+def kept_shape(shape, axis, keepdims):
+    """Give the shape of what is left of a reduction."""
+    axes = axes_of(axis, len(shape))
+    lengths = [1 if i in axes else n for i, n in enumerate(shape)]
+    return tuple(n for i, n in enumerate(lengths) if keepdims or i not in axes)
+
+
+def in_lines(a, axis):
+    """Put the reduced axes last, as one."""
+    shape = np.shape(a)
+    axes = axes_of(axis, len(shape))
+    rest = tuple(i for i in range(len(shape)) if i not in axes)
+    form = tuple(shape[i] for i in rest)
+    if rest + axes != tuple(range(len(shape))):
+        a = np.transpose(a, rest + axes)
+    return np.reshape(a, (*form, count(shape, axis)))
+
+
+def out_of_lines(x, shape, axis):
+    """Undo `in_lines`."""
+    axes = axes_of(axis, len(shape))
+    order = tuple(i for i in range(len(shape)) if i not in axes) + axes
+    x = np.reshape(x, tuple(shape[i] for i in order))
+    return np.transpose(x, tuple(order.index(i) for i in range(len(shape))))
+
+
+@primitive(kind=Reduce("+"), symbol="Σ", latex=r"\sum x", cases=_AXES)
 def sum(a, *, axis=None, keepdims=False):
     return np.sum(a, axis=axis, keepdims=keepdims)
 
@@ -43,7 +75,7 @@ def _(dy, a_shape, *, axis, keepdims):
     return spread(dy, a_shape, axis, keepdims)
 
 
-@primitive(np.mean, kind=Reduce("mean"), latex=r"\frac{1}{n}\sum x", cases=_AXES)
+@primitive(kind=Reduce("mean"), latex=r"\frac{1}{n}\sum x", cases=_AXES)
 def mean(a, *, axis=None, keepdims=False):
     return np.mean(a, axis=axis, keepdims=keepdims)
 
@@ -54,12 +86,12 @@ def _(dy, a_shape, *, axis, keepdims):
     return spread(dy * (1 / max_of(count(a_shape, axis), 1)), a_shape, axis, keepdims)
 
 
-@primitive(np.max, kind=Reduce("max"), latex=r"\max x", cases=_AXES)
+@primitive(kind=Reduce("max"), latex=r"\max x", cases=_AXES)
 def max(a, *, axis=None, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims)
 
 
-@primitive(np.min, kind=Reduce("min"), latex=r"\min x", cases=_AXES)
+@primitive(kind=Reduce("min"), latex=r"\min x", cases=_AXES)
 def min(a, *, axis=None, keepdims=False):
     return np.min(a, axis=axis, keepdims=keepdims)
 
@@ -89,6 +121,82 @@ def _(dy, a_shape, *, axis):
 
 
 @primitive(
+    kind=OPAQUE,
+    symbol="Π",
+    latex=r"\prod x",
+    cases=[*_AXES, Case(np.array([[2.0, 0.0], [0.0, 0.0]]))],
+)
+def prod(a, *, axis=None, keepdims=False):
+    return np.prod(a, axis=axis, keepdims=keepdims)
+
+
+@prod.vjp("a", latex=r"\bar y \prod_{j \ne i} x_j")
+def _(dy, a, *, axis, keepdims):
+    x = in_lines(a, axis)
+    before = delayed(np.cumprod(x, axis=-1), 1.0)
+    after = np.flip(delayed(np.cumprod(np.flip(x, -1), axis=-1), 1.0), -1)
+    others = out_of_lines(before * after, np.shape(a), axis)  # not y / x, which a 0 would spoil
+    return spread(dy, np.shape(a), axis, keepdims) * others
+
+
+@primitive(
+    np.cumprod,
+    kind=OPAQUE,
+    latex=r"\prod_{j \le i} x_j",
+    cases=[
+        Case((5,)),
+        Case((3, 4), axis=0),
+        Case((2, 3)),
+        Case(np.array([2.0, 0.0, 3.0, 0.0, 5.0]), axis=-1),
+        Case((0,), axis=0),
+    ],
+)
+def cumprod(a, *, axis=None):
+    return np.cumprod(a, axis=axis)
+
+
+@cumprod.vjp("a", latex=r"\sum_{j \ge i} \bar y_j \prod_{k \le j,\,k \ne i} x_k")
+def _(dy, y, a, *, axis):
+    x = np.reshape(a, -1) if axis is None else np.moveaxis(a, axis, -1)
+    if axis is not None:
+        dy, y = np.moveaxis(dy, axis, -1), np.moveaxis(y, axis, -1)
+    da = delayed(y, 1.0) * backward_recurrence(x, dy)
+    return np.reshape(da, np.shape(a)) if axis is None else np.moveaxis(da, -1, axis)
+
+
+@primitive(
+    kind=OPAQUE,
+    latex="y_i = x_i + f_i\\,y_{i-1}",
+    cases=[Case((5,), (5,)), Case((2, 3), (2, 3)), Case((0,), (0,))],
+)
+def recurrence(factor, x):
+    y = np.array(x)
+    for i in range(1, y.shape[-1]):
+        y[..., i] += factor[..., i] * y[..., i - 1]
+    return y
+
+
+@recurrence.vjp("factor", latex=r"y_{i-1} (\bar y_i + f_{i+1} (\bar y_{i+1} + \dots))")
+def _(dy, y, factor):
+    return delayed(y, 0.0) * backward_recurrence(factor, dy)
+
+
+@recurrence.vjp("x", latex=r"\bar y_i + f_{i+1} (\bar y_{i+1} + \dots)")
+def _(dy, factor):
+    return backward_recurrence(factor, dy)
+
+
+def backward_recurrence(factor, x):
+    """Solve ``y[i] = x[i] + factor[i + 1] * y[i + 1]`` along the last axis."""
+    return np.flip(recurrence(delayed(np.flip(factor, -1), 0.0), np.flip(x, -1)), -1)
+
+
+def delayed(x, first):
+    """Move a sequence on by one place, along the last axis."""
+    return np.concatenate([np.zeros_like(x[..., :1]) + first, x[..., :-1]], axis=-1)
+
+
+@primitive(
     kind=COMPOSITE,
     latex=r"e^{x_i} / \sum_j e^{x_j}",
     cases=[Case((3, 4)), Case((5,)), Case((3, 4), axis=0)],
@@ -103,16 +211,175 @@ def _(dy, y, *, axis):
     return y * (dy - np.sum(dy * y, axis=axis, keepdims=True))
 
 
+@composition(np.sum)
+def sum_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
+    if dtype is not None or where is not True:
+        a = _chosen(a, dtype, where, 0)
+    y = sum(a, axis=axis, keepdims=keepdims)
+    return y if initial is None else y + initial
+
+
+@composition(np.prod)
+def prod_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
+    if dtype is not None or where is not True:
+        a = _chosen(a, dtype, where, 1)
+    y = prod(a, axis=axis, keepdims=keepdims)
+    return y if initial is None else y * initial
+
+
+@composition(np.mean)
+def mean_of(a, axis=None, dtype=None, *, keepdims=False, where=True):
+    if dtype is None and where is True:
+        return mean(a, axis=axis, keepdims=keepdims)
+    n = _number_of(a, where, axis, keepdims)
+    return _share(np.sum(a, axis, dtype, keepdims=keepdims, where=where), n)
+
+
+@composition(np.amax)
+@composition(np.max)
+def max_of_all(a, axis=None, *, keepdims=False, initial=None, where=True):
+    if initial is None and where is True:
+        return max(a, axis=axis, keepdims=keepdims)
+    return _extreme(max, np.maximum, a, axis, keepdims, initial, where)
+
+
+@composition(np.amin)
+@composition(np.min)
+def min_of_all(a, axis=None, *, keepdims=False, initial=None, where=True):
+    if initial is None and where is True:
+        return min(a, axis=axis, keepdims=keepdims)
+    return _extreme(min, np.minimum, a, axis, keepdims, initial, where)
+
+
+def _chosen(a, dtype, where, otherwise):
+    """Cast first, as NumPy does, and put what changes nothing where ``where`` is false."""
+    if dtype is not None and np.dtype(dtype) != a.dtype:
+        a = a.astype(dtype)
+    return a if where is True else np.where(where, a, otherwise)
+
+
+def _extreme(reduce, of_two, a, axis, keepdims, initial, where):
+    if initial is None:
+        raise ValueError(
+            f"reduction operation '{of_two.__name__}' does not have an identity, "
+            "so to use a where mask one has to specify 'initial'"
+        )
+    a = _chosen(a, None, where, initial)
+    if not count(np.shape(a), axis):  # of nothing: what it started from
+        return np.broadcast_to(initial, kept_shape(np.shape(a), axis, keepdims)).astype(a.dtype)
+    return of_two(reduce(a, axis=axis, keepdims=keepdims), initial)
+
+
+def _number_of(a, where, axis, keepdims):
+    """Count the elements that fall into one result: an int where it is the same for all."""
+    if where is True:
+        return count(np.shape(a), axis)
+    return np.sum(np.where(where, np.ones_like(a, dtype=bool), False), axis=axis, keepdims=keepdims)
+
+
+def _share(total, n):
+    """Divide by a count; an array of counts must not make float64 of float32."""
+    return total / (n if isinstance(n, int | float) else n.astype(total.dtype))
+
+
 @composition(np.var)
-def var(a, axis=None, *, ddof=0, keepdims=False):
-    centred = a - np.mean(a, axis=axis, keepdims=True)
+def var(
+    a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
+):
+    if dtype is not None:
+        a = a.astype(dtype)
+    centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
+    # Masked before it is squared: 2 · NaN · 0 would be NaN in the gradient.
+    centred = _chosen(a - centre, None, where, 0)
     total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
-    return total / (count(np.shape(a), axis) - ddof)
+    n = _number_of(a, where, axis, keepdims)
+    return _share(total, n - (ddof if correction is None else correction))
 
 
 @composition(np.std)
-def std(a, axis=None, *, ddof=0, keepdims=False):
-    return np.sqrt(var(a, axis, ddof=ddof, keepdims=keepdims))
+def std(
+    a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
+):
+    given = {"keepdims": keepdims, "where": where, "mean": mean, "correction": correction}
+    return np.sqrt(var(a, axis, dtype, ddof=ddof, **given))
+
+
+@composition(np.ptp)
+def ptp(a, axis=None, *, keepdims=False):
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+@composition(np.average)
+def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    if weights is None:
+        y = np.mean(a, axis=axis, keepdims=keepdims)
+        total = np.zeros_like(y) + count(np.shape(a), axis)
+        return (y, total) if returned else y
+    if isinstance(weights, list | tuple):
+        weights = np.array(weights)
+    if np.shape(weights) != np.shape(a):
+        axes = axes_of(axis, np.ndim(a))
+        if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
+            raise ValueError("Shape of weights must be consistent with shape of a along axis.")
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        rest = tuple(i for i in range(np.ndim(a)) if i not in axes)
+        weights = np.expand_dims(np.transpose(weights, tuple(order)), rest)
+        weights = np.broadcast_to(weights, np.shape(a))
+    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (y, total) if returned else y
+
+
+@composition(np.nansum)
+def nansum(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
+    present = np.where(np.isnan(a), 0, a)
+    return np.sum(present, axis, dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@composition(np.nanprod)
+def nanprod(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
+    present = np.where(np.isnan(a), 1, a)
+    return np.prod(present, axis, dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@composition(np.nanmean)
+def nanmean(a, axis=None, dtype=None, *, keepdims=False, where=True):
+    return np.mean(a, axis, dtype, keepdims=keepdims, where=~np.isnan(a) & where)
+
+
+@composition(np.nanvar)
+def nanvar(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True):
+    present = ~np.isnan(a)
+    return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=present & where)
+
+
+@composition(np.nanstd)
+def nanstd(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True):
+    return np.sqrt(nanvar(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where))
+
+
+@composition(np.nanmax)
+def nanmax(a, axis=None, *, keepdims=False):
+    nan = np.isnan(a)
+    y = np.max(np.where(nan, -np.inf, a), axis=axis, keepdims=keepdims)
+    return np.where(np.all(nan, axis=axis, keepdims=keepdims), np.nan, y)
+
+
+@composition(np.nanmin)
+def nanmin(a, axis=None, *, keepdims=False):
+    nan = np.isnan(a)
+    y = np.min(np.where(nan, np.inf, a), axis=axis, keepdims=keepdims)
+    return np.where(np.all(nan, axis=axis, keepdims=keepdims), np.nan, y)
+
+
+@composition(np.nancumsum)
+def nancumsum(a, axis=None):
+    return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis)
+
+
+@composition(np.nancumprod)
+def nancumprod(a, axis=None):
+    return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis)
 
 
 @composition(np.clip)

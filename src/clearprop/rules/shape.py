@@ -9,7 +9,6 @@ from clearprop.primitive import Case, composition, primitive
 
 
 @primitive(
-    np.reshape,
     kind=PERMUTE,
     latex=r"\operatorname{reshape} x",
     cases=[Case((2, 6), shape=(3, 4)), Case((2, 6), shape=-1), Case((), shape=(1, 1))],
@@ -26,6 +25,28 @@ def _(dy, a_shape):
 @reshape.view
 def _(base, y, *, shape):
     return np.reshape(y, np.shape(base))
+
+
+@composition(np.reshape)
+def reshape_in_order(a, shape, order="C", *, copy=None):
+    if copy:
+        a = np.copy(a)
+    if _counts_from_the_right(order, "reshape"):
+        return reshape(a, shape=shape)
+    lengths = np.reshape(np.broadcast_to(0, np.shape(a)), shape).shape
+    return np.transpose(reshape(np.transpose(a), shape=lengths[::-1]))
+
+
+def _counts_from_the_right(order, name):
+    """Whether the last axis runs fastest ("C"), not the first ("F")."""
+    if order not in ("C", "F"):
+        raise MissingRuleError(
+            f"np.{name}(…, order={order!r}) has no derivative here.",
+            where=current_line(3),
+            why="It would depend on how the numbers lie in memory, which no record knows.",
+            write='order="C" or order="F".',
+        )
+    return order == "C"
 
 
 @primitive(
@@ -140,19 +161,32 @@ def _(dy, array_shape, *, pad_width):
 
 
 @composition(np.pad)
-def pad_constant(array, pad_width, mode="constant", *, constant_values=0):
-    if mode != "constant":
+def pad_in_any_mode(array, pad_width, mode="constant", *, constant_values=0, reflect_type="even"):
+    pairs = _pad_pairs(pad_width, np.ndim(array))
+    if mode == "constant":
+        if isinstance(constant_values, list | np.ndarray):
+            constant_values = tuple(map(tuple, np.broadcast_to(constant_values, (len(pairs), 2))))
+        return pad(array, pad_width=pairs, constant_values=constant_values)
+    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
+        option = f"mode={mode!r}" if reflect_type == "even" else f"reflect_type={reflect_type!r}"
         raise MissingRuleError(
-            f"np.pad(…, mode={mode!r}) has no derivative here.",
+            f"np.pad(…, {option}) has no derivative here.",
             where=current_line(2),
-            why="Only borders of constants are recorded.",
-            write="np.concatenate([x[:1], x]), with the border taken out of x.",
+            why="Recorded are borders of constants, and those that repeat elements.",
+            write='mode="constant", "edge", "reflect", "symmetric" or "wrap".',
         )
-    widths = np.broadcast_to(pad_width, (np.ndim(array), 2)).tolist()
-    pairs = tuple((before, after) for before, after in widths)
-    if isinstance(constant_values, list | np.ndarray):
-        constant_values = tuple(map(tuple, np.broadcast_to(constant_values, (len(pairs), 2))))
-    return pad(array, pad_width=pairs, constant_values=constant_values)
+    for axis, width in enumerate(pairs):
+        if any(width):  # where each element comes from, found by padding their numbers
+            array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode), axis=axis)
+    return array
+
+
+def _pad_pairs(pad_width, ndim):
+    if isinstance(pad_width, dict):  # by axis, since NumPy 2.2
+        by_axis = {axis % ndim: width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(by_axis.get(i, 0), 2) for i in range(ndim)]
+    widths = np.broadcast_to(pad_width, (ndim, 2)).tolist()
+    return tuple((before, after) for before, after in widths)
 
 
 @primitive(np.copy, kind=PERMUTE, latex="x", cases=[Case((3, 4))])
@@ -193,8 +227,8 @@ def squeeze(a, axis=None):
 
 
 @composition(np.ravel)
-def ravel(a):
-    return np.reshape(a, -1)
+def ravel(a, order="C"):
+    return np.reshape(a, -1, order=order)
 
 
 @composition(np.swapaxes)
@@ -210,23 +244,113 @@ def moveaxis(a, source, destination):
     return np.transpose(a, moved.shape)
 
 
-@composition(np.stack)
-def stack(arrays, axis=0):
-    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis)
+@composition(np.rollaxis)
+def rollaxis(a, axis, start=0):
+    moved = np.rollaxis(np.broadcast_to(0, range(np.ndim(a))), axis, start)
+    return np.transpose(a, moved.shape)
 
 
-@composition(np.vstack)
-def vstack(tup):
-    return np.concatenate([np.reshape(a, (1, -1)) if np.ndim(a) < 2 else a for a in tup], axis=0)
+@composition(np.linalg.matrix_transpose)
+@composition(np.matrix_transpose)
+def matrix_transpose(x):
+    return np.swapaxes(x, -1, -2)
 
 
-@composition(np.hstack)
-def hstack(tup):
-    arrays = [np.reshape(a, (1,)) if not np.ndim(a) else a for a in tup]
-    return np.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
+def astype_function(x, dtype, *, copy=True):
+    return astype(x, dtype=np.dtype(dtype)) if copy or x.dtype != dtype else x
 
 
-@composition(np.atleast_2d)
-def atleast_2d(*arys):
-    made = tuple(np.reshape(a, (1, -1)) if np.ndim(a) < 2 else a for a in arys)
-    return made[0] if len(made) == 1 else made
+if hasattr(np, "astype"):  # since NumPy 2.1
+    composition(np.astype)(astype_function)
+
+
+# ---- diagonals and triangles ------------------------------------------------------------------
+
+
+@primitive(
+    np.diagonal,
+    latex=r"x_{ii}",
+    cases=[
+        Case((3, 4)),
+        Case((4, 3), offset=-1),
+        Case((2, 3, 4), offset=1, axis1=2, axis2=0),
+        Case((2, 2), offset=5),
+    ],
+)
+def diagonal(a, *, offset=0, axis1=0, axis2=1):
+    return np.diagonal(a, offset=offset, axis1=axis1, axis2=axis2)
+
+
+@diagonal.vjp("a", latex=r"\operatorname{diag} \bar y")
+def _(dy, a_shape, *, offset, axis1, axis2):
+    lengths = (a_shape[axis1], a_shape[axis2])
+    spread = undiagonal(dy, shape=lengths, offset=offset)
+    ndim = len(a_shape)
+    if (axis1 % ndim, axis2 % ndim) == (ndim - 2, ndim - 1):
+        return spread
+    return np.moveaxis(spread, (-2, -1), (axis1, axis2))
+
+
+@diagonal.view
+def _(base, y, *, offset=0, axis1=0, axis2=1):
+    raise ValueError("assignment destination is read-only")  # as NumPy has it
+
+
+@primitive(
+    symbol="diag",
+    latex=r"\operatorname{diag} x",
+    cases=[
+        Case((3,), shape=(3, 3)),
+        Case((2, 3), shape=(4, 5), offset=-1),
+        Case((2,), shape=(2, 4), offset=2),
+    ],
+)
+def undiagonal(x, *, shape, offset=0):
+    spread = np.zeros((*x.shape[:-1], *shape), x.dtype)
+    i = np.arange(x.shape[-1])
+    spread[..., i - min(offset, 0), i + max(offset, 0)] = x
+    return spread
+
+
+@undiagonal.vjp("x", latex=r"\bar y_{ii}")
+def _(dy, *, offset):
+    return np.diagonal(dy, offset, -2, -1)
+
+
+@composition(np.diag)
+def diag(v, k=0):
+    if np.ndim(v) not in (1, 2):
+        raise ValueError("Input must be 1- or 2-d.")  # as NumPy has it
+    if np.ndim(v) == 2:
+        return np.diagonal(v, k)
+    return undiagonal(v, shape=(np.size(v) + abs(k),) * 2, offset=k)
+
+
+@composition(np.diagflat)
+def diagflat(v, k=0):
+    return np.diag(np.ravel(v), k)
+
+
+@composition(np.linalg.diagonal)
+def linalg_diagonal(x, *, offset=0):
+    return np.diagonal(x, offset, -2, -1)
+
+
+@primitive(np.tril, latex=r"\operatorname{tril} x", cases=[Case((3, 4)), Case((2, 3, 3), k=-1)])
+def tril(m, *, k=0):
+    return np.tril(m, k=k)
+
+
+@tril.vjp("m", latex=r"\operatorname{tril} \bar y")
+def _(dy, *, k):
+    return np.tril(dy, k)
+
+
+@primitive(np.triu, latex=r"\operatorname{triu} x", cases=[Case((3, 4)), Case((2, 3, 3), k=1)])
+def triu(m, *, k=0):
+    return np.triu(m, k=k)
+
+
+@triu.vjp("m", latex=r"\operatorname{triu} \bar y")
+def _(dy, *, k):
+    return np.triu(dy, k)

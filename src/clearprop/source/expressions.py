@@ -7,15 +7,12 @@ longer one becomes a function of the generated module.
 from __future__ import annotations
 
 import ast
-import copy
-import inspect
-import textwrap
-from functools import cache
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from clearprop.bodies import copied, definition_of
 from clearprop.errors import ClearpropError
 from clearprop.graph import Node
 from clearprop.primitive import Primitive
@@ -34,7 +31,7 @@ def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.ex
         return operands[0]
     if primitive.name == "transpose" and len(node.shape) == 2 and not node.attributes.get("axes"):
         return ast.Attribute(operands[0], "T", ast.Load())
-    tree = _definition(primitive.function)
+    tree = definition_of(primitive.function)
     body = [s for s in tree.body if not _is_docstring(s)]
     if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
         value = helpers.resolved(body[0].value, tree, primitive.function)
@@ -43,6 +40,22 @@ def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.ex
     if isinstance(primitive.numpy, np.ufunc):
         return ast.Call(_np(primitive.numpy.__name__), operands, [])
     return _call_helper(primitive, node, operands, helpers)
+
+
+def slots(count: int) -> list[ast.expr]:
+    """Give operands that are gaps, to be `filled`; no variable can have their names."""
+    return [ast.Name(str(number), ast.Load()) for number in range(count)]
+
+
+def filled(tree: ast.expr, operands: list[ast.expr]) -> ast.expr:
+    """Put operands into the gaps of an expression."""
+
+    class Put(ast.NodeTransformer):
+        def visit_Name(self, name: ast.Name) -> ast.expr:
+            return operands[int(name.id)] if name.id.isdecimal() else name
+
+    made: ast.expr = Put().visit(tree)
+    return ast.fix_missing_locations(made)
 
 
 def names_in(tree: ast.AST) -> set[str]:
@@ -72,7 +85,7 @@ class Helpers:
                 name, number = f"{wanted}_{number}", number + 1
             self._names[function] = name
             self.texts[name] = ""  # taken, so that helpers may refer to each other
-            tree = _Filled().visit(copy.deepcopy(_definition(function)))
+            tree = _Filled().visit(copied(definition_of(function)))
             tree.name, tree.decorator_list = name, []
             tree = self.resolved(tree, tree, function)
             self.texts[name] = ast.unparse(ast.fix_missing_locations(tree))
@@ -103,7 +116,7 @@ class Helpers:
                     return _parse(literal(found))
                 return node
 
-        return Resolve().visit(copy.deepcopy(tree))
+        return Resolve().visit(copied(tree))
 
 
 def constant(value: Any, where: str, bare: bool) -> ast.expr:
@@ -162,7 +175,7 @@ class _Fill(ast.NodeTransformer):
     def visit_Name(self, name: ast.Name) -> ast.expr:
         if name.id in self.operands:
             found = self.operands[name.id]
-            return ast.Tuple(found, ast.Load()) if isinstance(found, list) else copy.deepcopy(found)
+            return ast.Tuple(found, ast.Load()) if isinstance(found, list) else copied(found)
         if name.id in self.attributes:
             return _parse(literal(self.attributes[name.id]))
         return name
@@ -240,21 +253,6 @@ class _Filled(ast.NodeTransformer):
         self.generic_visit(call)
         is_fill = isinstance(call.func, ast.Name) and call.func.id == "fill"
         return call.args[0] if is_fill else call
-
-
-@cache
-def _definition(function: Any) -> ast.FunctionDef:
-    try:
-        text = textwrap.dedent(inspect.getsource(function))
-    except OSError:
-        raise ClearpropError(
-            f"The text of {function.__name__} cannot be read.",
-            why="Source is written from the text of each primitive, which must lie in a file.",
-            write="define the primitive in a module.",
-        ) from None
-    (tree,) = ast.parse(text).body
-    assert isinstance(tree, ast.FunctionDef)
-    return tree
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

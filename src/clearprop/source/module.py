@@ -12,7 +12,16 @@ import numpy as np
 
 from clearprop.graph import Node
 from clearprop.rules.indexing import Slot
-from clearprop.source.expressions import Helpers, constant, expression, index, literal, names_in
+from clearprop.source.expressions import (
+    Helpers,
+    constant,
+    expression,
+    filled,
+    index,
+    literal,
+    names_in,
+    slots,
+)
 from clearprop.source.program import Program
 from clearprop.trees import tree_leaves, tree_map
 
@@ -52,19 +61,23 @@ class _Writer:
         self.lines: dict[Node, str] = {}  # the forward line that computes a node
         nodes = [*self.graph.inputs.values(), *program.forward, *program.backward]
         self.all_float64 = all(n.dtype == np.float64 for n in nodes if _is_float(n))
+        # every expression, with gaps for its operands: they have names only when it is written
+        self.expressions = {
+            node: expression(node, slots(len(node.operands)), self.helpers)
+            for node in [*program.forward, *program.backward]
+            if node.primitive is not None and not _writes(node)
+        }
         self.taken = {*_OWN, "saved", *self._names_of_others()}
         self.parameters = {name: self._unique(name) for name in self.graph.arguments}
-        self.uses = self._count_uses()
+        self.uses = self._count_uses([*program.forward, *program.backward])
 
     # ---- names ---------------------------------------------------------------------------
 
     def _names_of_others(self) -> set[str]:
         """List the functions that the text will name: no variable may hide one of them."""
-        found = {"slice"}
-        for node in [*self.program.forward, *self.program.backward]:
-            if node.primitive is not None and not _writes(node):
-                operands: list[ast.expr] = [ast.Name("_", ast.Load())] * len(node.operands)
-                found |= names_in(expression(node, operands, self.helpers))
+        found = {"slice", "_"}
+        for made in self.expressions.values():
+            found |= names_in(made)
         return found | set(self.helpers.texts)
 
     def _unique(self, wanted: str) -> str:
@@ -98,13 +111,12 @@ class _Writer:
             return f"{noun}_{name}"
         return f"{noun}_" if hasattr(builtins, noun) else noun
 
-    def _count_uses(self) -> dict[Node, int]:
-        program = self.program
+    def _count_uses(self, nodes: list[Node]) -> dict[Node, int]:
         uses: dict[Node, int] = {}
-        for node in [*program.forward, *program.backward]:
+        for node in nodes:
             for source in node.inputs:
                 if source is not None:
-                    used = program.same(source)
+                    used = self.program.same(source)
                     uses[used] = uses.get(used, 0) + 1
         return uses
 
@@ -125,7 +137,7 @@ class _Writer:
 
     def _statements(self, nodes: list[Node], backward: bool, results: set[Node]) -> list[str]:
         """Write nodes as assignments; what is used once and is short moves into its user."""
-        section = set(nodes)
+        uses_here = self._count_uses(nodes)
         lines: list[str] = []
         for node in nodes:
             if node.primitive is None:
@@ -134,14 +146,13 @@ class _Writer:
             if _writes(node):
                 lines += self._write_by_index(node, operands, backward)
                 continue
-            made = expression(node, operands, self.helpers)
+            made = filled(self.expressions.pop(node), operands)
             text = ast.unparse(made)
-            users_here = self._used_in(node, section)
             of = self.program.cotangents.get(node) if backward else node
             named = of is not None and (of in self.names or self.graph.name_of(of) is not None)
             if (
                 node not in results
-                and self.uses.get(node, 0) == users_here == 1
+                and self.uses.get(node) == uses_here.get(node) == 1
                 and not named
                 and len(text) <= _LONGEST_EXPRESSION
             ):
@@ -150,14 +161,6 @@ class _Writer:
             name = self.names[node] = self._name(node, backward)
             lines += self._commented(node, f"{name} = {text}", backward)
         return lines
-
-    def _used_in(self, node: Node, section: set[Node]) -> int:
-        return sum(
-            1
-            for user in section
-            for source in user.inputs
-            if source is not None and self.program.same(source) is node
-        )
 
     def _write_by_index(self, node: Node, operands: list[ast.expr], backward: bool) -> list[str]:
         name = self.names[node] = self._name(node, backward)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compile.simplify import computation
+from clearprop.equivalence import computation, needed
 from clearprop.errors import ShapeError
 from clearprop.graph import Node, TracedLeaf
 from clearprop.places import current_line
@@ -86,7 +86,7 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     }
     merged = _merge(tape.nodes)
     results = [output, *(g for g in gradients.values() if isinstance(g, Node))]
-    used = _used([merged.get(node, node) for node in results], merged)
+    used = needed(results, merged)
     forward_set = set(graph.nodes)
     cotangents: dict[Node, Node] = {}
     for node, g in found.items():
@@ -102,17 +102,6 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
         cotangents,
         merged,
     )
-
-
-def _used(results: list[Node], merged: dict[Node, Node]) -> set[Node]:
-    used: set[Node] = set()
-    stack = list(results)
-    while stack:
-        node = stack.pop()
-        if node not in used:
-            used.add(node)
-            stack += [merged.get(n, n) for n in node.inputs if n is not None]
-    return used
 
 
 def _merge(nodes: list[Node]) -> dict[Node, Node]:

@@ -1,0 +1,194 @@
+"""Differences, integrals, interpolation and convolution along one axis."""
+
+import numpy as np
+
+from clearprop.kinds import OPAQUE
+from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.reduction import axes_of
+
+
+@primitive(
+    kind=OPAQUE,
+    latex=r"\sum_i a_i v_{k-i}",
+    cases=[Case((5,), (3,)), Case((2,), (4,)), Case((1,), (1,))],
+)
+def convolve(a, v):
+    return np.convolve(a, v)
+
+
+@convolve.vjp("a", latex=r"\sum_k \bar y_k v_{k-i}")
+def _(dy, v, a_shape):
+    before = v.shape[0] - 1
+    return convolve(dy, np.flip(v))[before : before + a_shape[0]]
+
+
+@convolve.vjp("v", latex=r"\sum_k \bar y_k a_{k-i}")
+def _(dy, a, v_shape):
+    before = a.shape[0] - 1
+    return convolve(dy, np.flip(a))[before : before + v_shape[0]]
+
+
+@composition(np.convolve)
+def convolve_in_part(a, v, mode="full"):
+    shorter = min(np.size(a), np.size(v))
+    return _part(a, v, mode, (shorter - 1) // 2)
+
+
+@composition(np.correlate)
+def correlate(a, v, mode="valid"):
+    swapped = np.size(a) < np.size(v)  # NumPy then correlates v with a, and reverses the result
+    shorter = min(np.size(a), np.size(v))
+    return _part(a, np.flip(v), mode, shorter // 2 if swapped else (shorter - 1) // 2)
+
+
+def _part(a, v, mode, same):
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
+    y = convolve(np.reshape(a, -1), np.reshape(v, -1))
+    long, short = max(np.size(a), np.size(v)), min(np.size(a), np.size(v))
+    if mode == "same":
+        return y[same : same + long]
+    return y if mode == "full" else y[short - 1 : long]
+
+
+@composition(np.diff)
+def diff(a, n=1, axis=-1, prepend=None, append=None):
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n!r}")
+    if n == 0:
+        return a
+    ends = [_end(part, a, axis) for part in (prepend, append)]
+    if prepend is not None or append is not None:
+        a = np.concatenate([part for part in (ends[0], a, ends[1]) if part is not None], axis=axis)
+    for _ in range(n):
+        later, earlier = _along(a, axis, 1, None), _along(a, axis, None, -1)
+        a = later != earlier if a.dtype == bool else later - earlier
+    return a
+
+
+def _end(part, a, axis):
+    if part is None or np.ndim(part):
+        return part
+    form = list(np.shape(a))
+    form[axis] = 1
+    return np.broadcast_to(part, tuple(form))
+
+
+def _along(a, axis, start, stop):
+    return a[(slice(None),) * (axis % np.ndim(a)) + (slice(start, stop),)]
+
+
+@composition(np.ediff1d)
+def ediff1d(ary, to_end=None, to_begin=None):
+    steps = np.diff(np.reshape(ary, -1))
+    ends = [
+        None if part is None else np.reshape(part, -1).astype(steps.dtype)
+        for part in (to_begin, to_end)
+    ]
+    parts = [part for part in (ends[0], steps, ends[1]) if part is not None]
+    return np.concatenate(parts) if len(parts) > 1 else steps
+
+
+@composition(np.trapezoid)
+def trapezoid(y, x=None, dx=1.0, axis=-1):
+    if x is not None:
+        dx = np.diff(x, axis=axis if np.ndim(x) > 1 else -1)
+        if np.ndim(dx) == 1:
+            dx = _on_axis(dx, axis, np.ndim(y))
+    return np.sum(dx * (_along(y, axis, 1, None) + _along(y, axis, None, -1)) / 2, axis=axis)
+
+
+def _on_axis(x, axis, ndim):
+    return np.reshape(x, (-1,) + (1,) * (ndim - 1 - axis % ndim))
+
+
+@composition(np.gradient)
+def gradient(f, *varargs, axis=None, edge_order=1):
+    axes = axes_of(axis, np.ndim(f))
+    spacings = varargs if len(varargs) != 1 else varargs * len(axes)
+    if spacings and len(spacings) != len(axes):
+        raise TypeError("invalid number of arguments")
+    if edge_order not in (1, 2):
+        raise ValueError("'edge_order' greater than 2 not supported")
+    found = tuple(
+        _gradient(f, h, i, edge_order)
+        for h, i in zip(spacings or (1.0,) * len(axes), axes, strict=True)
+    )
+    return found[0] if len(axes) == 1 else found
+
+
+def _gradient(f, h, axis, edge_order):
+    """Differentiate the parabola through three neighbours; at the ends, a line or a parabola."""
+    n = np.shape(f)[axis]
+    if n < edge_order + 1:
+        raise ValueError(
+            "Shape of array too small to calculate a numerical gradient, "
+            "at least (edge_order + 1) elements are required."
+        )
+    if np.ndim(h):  # coordinates
+        if np.shape(h) != (n,):
+            raise ValueError(
+                "when 1d, distances must match the length of the corresponding dimension"
+            )
+        steps = _on_axis(
+            np.diff(np.array(h) if isinstance(h, list | tuple) else h), axis, np.ndim(f)
+        )
+        if steps.dtype != f.dtype:
+            steps = steps.astype(f.dtype)
+        left, right = _along(steps, axis, None, -1), _along(steps, axis, 1, None)
+    else:
+        steps, left, right = None, h, h
+    a, b, c = (_along(f, axis, i, n - 2 + i) for i in range(3))
+    rise, fall = (c - b) / right, (b - a) / left
+    inside = (rise * left + fall * right) / (left + right)
+    first = last = h
+    if steps is not None:
+        first, last = _along(steps, axis, 0, 1), _along(steps, axis, -1, None)
+    start = (_along(f, axis, 1, 2) - _along(f, axis, 0, 1)) / first
+    end = (_along(f, axis, n - 1, n) - _along(f, axis, n - 2, n - 1)) / last
+    if edge_order == 2:  # the parabola's slope at the end lies as far beyond the middle one
+        start = 2 * start - _along(inside, axis, 0, 1)
+        end = 2 * end - _along(inside, axis, n - 3, n - 2)
+    return np.concatenate([start, inside, end], axis=axis)
+
+
+@composition(np.interp)
+def interp(x, xp, fp, left=None, right=None):
+    xp, fp = (np.array(p) if isinstance(p, list | tuple) else p for p in (xp, fp))
+    n = np.shape(xp)[0]
+    i = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), max(n - 2, 0))
+    j = np.minimum(i + 1, n - 1)
+    inside = (x >= xp[0]) & (x <= xp[-1])
+    run = np.where(i == j, 1, xp[j] - xp[i])  # a single point has no slope
+    y = fp[i] + (fp[j] - fp[i]) / run * (np.where(inside, x, xp[i]) - xp[i])
+    y = np.where(x < xp[0], fp[0] if left is None else left, y)
+    y = np.where(x > xp[-1], fp[-1] if right is None else right, y)
+    return np.where(np.isnan(x), np.nan, y)
+
+
+@composition(np.polyval)
+def polyval(p, x):
+    y = np.zeros_like(x)
+    for coefficient in np.array(p) if isinstance(p, list | tuple) else p:
+        y = y * x + coefficient
+    return y
+
+
+if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
+
+    @composition(np.cumulative_sum)
+    def cumulative_sum(x, *, axis=None, include_initial=False):
+        return _cumulative(np.cumsum, x, axis, 0 if include_initial else None)
+
+    @composition(np.cumulative_prod)
+    def cumulative_prod(x, *, axis=None, include_initial=False):
+        return _cumulative(np.cumprod, x, axis, 1 if include_initial else None)
+
+    def _cumulative(accumulate, x, axis, initial):
+        if axis is None and np.ndim(x) != 1:
+            raise ValueError("For arrays which have more than one dimension axis is required.")
+        axis = 0 if axis is None else axis
+        y = accumulate(x, axis=axis)
+        if initial is None:
+            return y
+        return np.concatenate([_end(np.full((), initial, y.dtype), y, axis), y], axis=axis)

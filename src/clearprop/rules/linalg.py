@@ -1,0 +1,271 @@
+"""Linear algebra: systems of equations, determinants, factorizations, norms."""
+
+import operator
+
+import numpy as np
+
+from clearprop.errors import MissingRuleError
+from clearprop.places import current_line
+from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.linear import transposed
+
+#: Well-conditioned matrices: drawn ones may be nearly singular, and no difference would be exact.
+_A = np.array([[2.0, 0.5, -0.3], [0.4, 1.5, 0.2], [-0.6, 0.1, 1.8]])
+_B = np.array([[1.2, -0.7], [0.3, 0.9]])
+_STACK = np.stack([_A, -_A.T])
+_POSITIVE = _A @ _A.T
+
+
+def _column(x):
+    return np.expand_dims(x, -1)
+
+
+@primitive(
+    np.linalg.solve,
+    latex=r"A^{-1} b",
+    cases=[
+        Case(_A, (3,)),
+        Case(_A, (3, 2)),
+        Case(_STACK, (2, 3, 2)),
+        Case(_STACK, (3,)),
+        Case(_A, (2, 3, 1)),
+    ],
+)
+def solve(a, b):
+    return np.linalg.solve(a, b)
+
+
+@solve.vjp("a", latex=r"-A^{-\mathsf T}\bar y\,y^{\mathsf T}")
+def _(dy, y, a, b_shape):
+    if len(b_shape) == 1:  # only then is b a vector, since NumPy 2.0
+        return -np.linalg.solve(transposed(a), _column(dy)) * np.expand_dims(y, -2)
+    return -np.linalg.solve(transposed(a), dy) @ transposed(y)
+
+
+@solve.vjp("b", latex=r"A^{-\mathsf T}\bar y")
+def _(dy, a, b_shape):
+    if len(b_shape) == 1:
+        return np.linalg.solve(transposed(a), _column(dy))[..., 0]
+    return np.linalg.solve(transposed(a), dy)
+
+
+@primitive(np.linalg.inv, symbol="⁻¹", latex="A^{-1}", cases=[Case(_A), Case(_STACK)])
+def inv(a):
+    return np.linalg.inv(a)
+
+
+@inv.vjp("a", latex=r"-y^{\mathsf T}\bar y\,y^{\mathsf T}")
+def _(dy, y):
+    return -transposed(y) @ dy @ transposed(y)
+
+
+@primitive(np.linalg.det, latex=r"\det A", cases=[Case(_A), Case(_B), Case(_STACK)])
+def det(a):
+    return np.linalg.det(a)
+
+
+@det.vjp("a", latex=r"\bar y\,\operatorname{cof} A")
+def _(dy, a):
+    return _column(_column(dy)) * cofactors(a)
+
+
+@primitive(symbol="cof", latex=r"\operatorname{cof} A", cases=[Case(_A), Case(_B), Case(_STACK)])
+def cofactors(a):
+    # det(A) A⁻ᵀ without the inverse: finite where A is singular, as the cofactors are.
+    u, s, vh = np.linalg.svd(a)
+    others = np.where(
+        np.eye(s.shape[-1], dtype=bool), np.ones_like(s[..., :1, None]), s[..., None, :]
+    )
+    signs = np.linalg.det(u) * np.linalg.det(vh)
+    return signs[..., None, None] * (u * np.prod(others, axis=-1)[..., None, :]) @ vh
+
+
+@cofactors.vjp("a", latex=r"\det A\,(\langle \bar y, B \rangle B - B \bar y^{\mathsf T} B)")
+def _(dy, a):
+    b = transposed(np.linalg.inv(a))  # B = A⁻ᵀ: the second derivative asks for a regular A
+    inner = np.sum(dy * b, axis=(-2, -1), keepdims=True)
+    return _column(_column(np.linalg.det(a))) * (inner * b - b @ transposed(dy) @ b)
+
+
+@primitive(
+    outputs=2,
+    latex=r"\operatorname{sign} \det A,\ \log \lvert\det A\rvert",
+    cases=[Case(_A), Case(_STACK)],
+)
+def slogdet(a):
+    return tuple(np.linalg.slogdet(a))
+
+
+@slogdet.vjp("a", latex=r"\bar y_2\,A^{-\mathsf T}")
+def _(dy, a):
+    return _column(_column(dy[1])) * transposed(np.linalg.inv(a))  # the sign is constant
+
+
+@composition(np.linalg.slogdet)
+def named_slogdet(a):
+    return type(np.linalg.slogdet(np.eye(1)))(*slogdet(a))
+
+
+@primitive(
+    latex=r"L,\ L L^{\mathsf T} = A",
+    cases=[Case(_POSITIVE), Case(np.stack([_POSITIVE, _POSITIVE + np.eye(3)]))],
+)
+def cholesky(a):
+    return np.linalg.cholesky(a)
+
+
+@cholesky.vjp("a", latex=r"L^{-\mathsf T}\,\Phi(L^{\mathsf T} \bar y)\,L^{-1}")
+def _(dy, y):
+    """S. F. Walter, Structured higher-order algorithmic differentiation (2012), (3.69)."""
+    inner = _lower_half(transposed(y) @ dy)
+    right = np.linalg.solve(
+        transposed(y), transposed(np.linalg.solve(transposed(y), transposed(inner)))
+    )
+    # NumPy reads the lower triangle alone. So does the derivative: what lies above has none, and
+    # an element below stands for its mirror image too.
+    return _lower_half(right + transposed(right))
+
+
+def _lower_half(x):
+    """Keep the lower triangle, and half of the diagonal."""
+    return (np.tril(x) + np.tril(x, -1)) / 2
+
+
+@composition(np.linalg.cholesky)
+def cholesky_of_either(a, *, upper=False):
+    if upper:
+        return transposed(cholesky(transposed(a)))
+    return cholesky(a)
+
+
+# ---- norms ----------------------------------------------------------------------------------
+
+
+@primitive(
+    symbol="‖x‖",
+    latex=r"\lVert x \rVert",
+    cases=[
+        Case((3, 4)),
+        Case((3, 4), axis=1),
+        Case((2, 3, 4), axis=(0, 2), keepdims=True),
+        Case(()),
+    ],
+)
+def norm(x, *, axis=None, keepdims=False):
+    return np.linalg.norm(x, axis=axis, keepdims=keepdims)
+
+
+@norm.vjp("x", latex=r"\bar y\,x / y")
+def _(dy, x, *, axis):
+    length = norm(x, axis=axis, keepdims=True)
+    over = np.reshape(dy, np.shape(length)) / np.where(length == 0, 1.0, length)
+    return over * x  # 0 where x is 0: the least of its subgradients
+
+
+@composition(np.linalg.norm)
+def norm_of_any_order(x, ord=None, axis=None, keepdims=False):
+    if isinstance(axis, list):
+        axis = tuple(axis)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    whole = axis is None and ord is not None
+    is_matrix = len(axes) == 2 or (whole and np.ndim(x) == 2)
+    if whole and np.ndim(x) > 2:
+        raise ValueError("Improper number of dimensions to norm.")  # as NumPy has it
+    if ord is None or (ord == "fro" and is_matrix) or (ord == 2 and not is_matrix):
+        return norm(
+            x, axis=None if axis is None else axes if is_matrix else axes[0], keepdims=keepdims
+        )
+    if is_matrix and ord in (1, -1, np.inf, -np.inf):
+        pair = tuple(i % np.ndim(x) for i in ((0, 1) if whole else axes))
+        within, across = pair if abs(ord) == 1 else pair[::-1]
+        sums = np.sum(np.abs(x), axis=within, keepdims=True)
+        extreme = (np.max if ord > 0 else np.min)(sums, axis=across, keepdims=True)
+        return extreme if keepdims else np.squeeze(extreme, axis=pair)
+    if not is_matrix and ord == 1:
+        return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
+    if not is_matrix and ord in (np.inf, -np.inf):
+        return (np.max if ord > 0 else np.min)(np.abs(x), axis=axis, keepdims=keepdims)
+    raise MissingRuleError(
+        f"np.linalg.norm(…, ord={ord!r}) of a {'matrix' if is_matrix else 'vector'} "
+        "has no derivative here.",
+        where=current_line(2),
+        why="Recorded are, for vectors, ord 2, 1 and ±inf; for matrices, 'fro', ±1 and ±inf.",
+        write="np.sum(np.abs(x) ** p) ** (1 / p), for a vector and another p.",
+    )
+
+
+@composition(np.linalg.vector_norm)
+def vector_norm(x, *, axis=None, keepdims=False, ord=2):
+    ndim = np.ndim(x)
+    if axis is None or isinstance(axis, tuple):  # several axes are one long vector
+        axes = tuple(range(ndim)) if axis is None else tuple(i % ndim for i in axis)
+        rest = tuple(i for i in range(ndim) if i not in axes)
+        lengths = tuple(np.shape(x)[i] for i in rest)
+        found = np.linalg.norm(np.reshape(np.transpose(x, rest + axes), (*lengths, -1)), ord, -1)
+        return np.expand_dims(found, tuple(sorted(axes))) if keepdims else found
+    return np.linalg.norm(x, ord, axis, keepdims)
+
+
+@composition(np.linalg.matrix_norm)
+def matrix_norm(x, *, keepdims=False, ord="fro"):
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+# ---- products of many matrices --------------------------------------------------------------
+
+
+@composition(np.linalg.matrix_power)
+def matrix_power(a, n):
+    if np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
+        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
+    n = operator.index(n)
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    if n == 0:
+        return np.zeros_like(a) + np.eye(np.shape(a)[-1], dtype=a.dtype)
+    result = None
+    while True:  # by squaring: the bits of n say which squares are factors
+        if n & 1:
+            result = a if result is None else result @ a
+        n >>= 1
+        if not n:
+            return result
+        a = a @ a
+
+
+@composition(np.linalg.multi_dot)
+def multi_dot(arrays):
+    arrays = list(arrays)
+    shapes = [np.shape(a) for a in arrays]
+    shapes[0] = (1, *shapes[0])[-2:]  # the first may be a row, the last a column
+    shapes[-1] = (*shapes[-1], 1)[:2]
+    sizes = [shape[0] for shape in shapes] + [shapes[-1][1]]
+    order = _cheapest_order(sizes)
+
+    def product(i, j):
+        if i == j:
+            return arrays[i]
+        k = order[i, j][1]
+        return product(i, k) @ product(k + 1, j)
+
+    return product(0, len(arrays) - 1)
+
+
+def _cheapest_order(sizes):
+    """For each run of matrices, its cost in multiplications and where to split it.
+
+    Source: T. H. Cormen et al., Introduction to Algorithms, section 15.2.
+    """
+    count = len(sizes) - 1
+    best = {(i, i): (0, i) for i in range(count)}
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            best[i, j] = min(
+                (
+                    best[i, k][0] + best[k + 1, j][0] + sizes[i] * sizes[k + 1] * sizes[j + 1],
+                    k,
+                )
+                for k in range(i, j)
+            )
+    return best

@@ -1,0 +1,292 @@
+"""Arrays put together, taken apart and repeated: all of it in terms of other functions."""
+
+import numpy as np
+
+from clearprop.primitive import Case, composition, primitive
+
+
+@composition(np.stack)
+def stack(arrays, axis=0):
+    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis)
+
+
+def unstack(x, *, axis=0):
+    moved = np.moveaxis(x, axis, 0)
+    return tuple(moved[i] for i in range(len(moved)))
+
+
+if hasattr(np, "unstack"):  # since NumPy 2.1
+    composition(np.unstack)(unstack)
+
+
+@composition(np.vstack)
+def vstack(tup):
+    return np.concatenate([np.atleast_2d(a) for a in tup], axis=0)
+
+
+@composition(np.hstack)
+def hstack(tup):
+    arrays = [np.atleast_1d(a) for a in tup]
+    return np.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
+
+
+@composition(np.dstack)
+def dstack(tup):
+    return np.concatenate([np.atleast_3d(a) for a in tup], axis=2)
+
+
+@composition(np.column_stack)
+def column_stack(tup):
+    columns = [np.reshape(a, (-1, 1)) if np.ndim(a) < 2 else a for a in tup]
+    return np.concatenate(columns, axis=1)
+
+
+@composition(np.append)
+def append(arr, values, axis=None):
+    return np.concatenate([arr, values], axis=axis)
+
+
+def _each(arys, form):
+    made = tuple(form(a) for a in arys)
+    return made[0] if len(made) == 1 else made
+
+
+@composition(np.atleast_1d)
+def atleast_1d(*arys):
+    return _each(arys, lambda a: a if np.ndim(a) else np.reshape(a, (1,)))
+
+
+@composition(np.atleast_2d)
+def atleast_2d(*arys):
+    return _each(arys, lambda a: a if np.ndim(a) > 1 else np.reshape(a, (1, -1)))
+
+
+@composition(np.atleast_3d)
+def atleast_3d(*arys):
+    def form(a):
+        if np.ndim(a) > 2:
+            return a
+        return np.expand_dims(a, -1) if np.ndim(a) == 2 else np.reshape(a, (1, -1, 1))
+
+    return _each(arys, form)
+
+
+# ---- taken apart ----------------------------------------------------------------------------
+
+
+@composition(np.array_split)
+def array_split(ary, indices_or_sections, axis=0):
+    axis = axis % np.ndim(ary)
+    # where to cut: asked of NumPy, by splitting the numbers of the places
+    parts = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
+    return [_part(ary, axis, part) for part in parts]
+
+
+def _part(ary, axis, part):
+    cut = slice(int(part[0]), int(part[-1]) + 1) if part.size else slice(0, 0)
+    return ary[(slice(None),) * axis + (cut,)]
+
+
+@composition(np.split)
+def split(ary, indices_or_sections, axis=0):
+    np.split(np.arange(ary.shape[axis]), indices_or_sections)  # where that is no equal division
+    return np.array_split(ary, indices_or_sections, axis)
+
+
+@composition(np.hsplit)
+def hsplit(ary, indices_or_sections):
+    if not np.ndim(ary):
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return np.split(ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0)
+
+
+@composition(np.vsplit)
+def vsplit(ary, indices_or_sections):
+    if np.ndim(ary) < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return np.split(ary, indices_or_sections, 0)
+
+
+@composition(np.dsplit)
+def dsplit(ary, indices_or_sections):
+    if np.ndim(ary) < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return np.split(ary, indices_or_sections, 2)
+
+
+@composition(np.delete)
+def delete(arr, obj, axis=None):
+    arr, axis = _along(arr, axis)
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), obj), axis=axis)
+
+
+@composition(np.insert)
+def insert(arr, obj, values, axis=None):
+    arr, axis = _along(arr, axis)
+    values = np.reshape(values, (1,) * (np.ndim(arr) - np.ndim(values)) + np.shape(values))
+    if np.ndim(obj) == 0 and not isinstance(obj, slice):
+        values = np.moveaxis(values, 0, axis)  # as NumPy: one place takes values as x[i] = v does
+    n = arr.shape[axis]
+    places = np.insert(np.zeros(n, int), obj, 1).sum()
+    count = values.shape[axis] if places == 1 else int(places)
+    new = np.broadcast_to(values, (*arr.shape[:axis], count, *arr.shape[axis + 1 :]))
+    order = np.insert(np.arange(n), obj, n + np.arange(count))
+    return np.take(np.concatenate([arr, new.astype(arr.dtype)], axis=axis), order, axis=axis)
+
+
+def _along(arr, axis):
+    if axis is not None:
+        return arr, axis % np.ndim(arr)
+    return (arr if np.ndim(arr) == 1 else np.ravel(arr)), 0
+
+
+# ---- repeated and moved ---------------------------------------------------------------------
+
+
+@composition(np.tile)
+def tile(A, reps):
+    reps = tuple(int(n) for n in np.atleast_1d(reps))
+    ndim = max(len(reps), np.ndim(A))
+    shape = (1,) * (ndim - np.ndim(A)) + np.shape(A)
+    reps = (1,) * (ndim - len(reps)) + reps
+    pairs = tuple(zip(reps, shape, strict=True))
+    columns = np.reshape(A, tuple(length for n in shape for length in (1, n)))
+    tiled = np.broadcast_to(columns, tuple(length for pair in pairs for length in pair))
+    return np.reshape(np.copy(tiled), tuple(times * n for times, n in pairs))
+
+
+@composition(np.repeat)
+def repeat(a, repeats, axis=None):
+    a, axis = _along(a, axis)
+    if np.ndim(repeats) or axis >= np.ndim(a):
+        return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
+    shape = (*a.shape[: axis + 1], int(repeats), *a.shape[axis + 1 :])
+    each = np.copy(np.broadcast_to(np.expand_dims(a, axis + 1), shape))
+    return np.reshape(each, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
+
+
+@composition(np.roll)
+def roll(a, shift, axis=None):
+    if axis is None:
+        return np.reshape(np.roll(np.ravel(a), shift, 0), np.shape(a))
+    rolled = a
+    for n, i in np.broadcast(shift, axis):
+        along = int(i) % np.ndim(a)
+        cut = -int(n) % max(a.shape[along], 1)
+        before = (slice(None),) * along
+        if cut:
+            parts = [rolled[(*before, slice(cut, None))], rolled[(*before, slice(None, cut))]]
+            rolled = np.concatenate(parts, axis=along)
+    return np.copy(a) if rolled is a else rolled
+
+
+@composition(np.rot90)
+def rot90(m, k=1, axes=(0, 1)):
+    first, second = axes
+    if (first - second) % np.ndim(m) == 0:
+        raise ValueError("Axes must be different.")  # as NumPy has it
+    if k % 4 in (0, 2):
+        return np.flip(m, (first, second)) if k % 4 else m[...]
+    if k % 4 == 1:
+        return np.swapaxes(np.flip(m, second), first, second)
+    return np.flip(np.swapaxes(m, first, second), second)
+
+
+@composition(np.fliplr)
+def fliplr(m):
+    return np.flip(m, 1)
+
+
+@composition(np.flipud)
+def flipud(m):
+    return np.flip(m, 0)
+
+
+@composition(np.resize)
+def resize(a, new_shape):
+    shape = (new_shape,) if isinstance(new_shape, int | np.integer) else tuple(new_shape)
+    wanted, flat = int(np.prod(shape)), np.ravel(a)
+    if not flat.size:
+        return np.zeros(shape, flat.dtype)
+    if wanted == flat.size:
+        return np.reshape(np.copy(flat), shape)
+    return np.reshape(np.tile(flat, -(-wanted // flat.size))[:wanted], shape)
+
+
+@composition(np.broadcast_arrays)
+def broadcast_arrays(*args):
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    arrays = [a if hasattr(a, "shape") else np.asarray(a) for a in args]
+    return tuple(a if np.shape(a) == shape else np.broadcast_to(a, shape) for a in arrays)
+
+
+@composition(np.meshgrid)
+def meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")  # as NumPy has it
+    ndim = len(xi)
+    axes = list(range(ndim))
+    if indexing == "xy" and ndim > 1:
+        axes[:2] = [1, 0]
+    grids = [
+        np.reshape(x, tuple(-1 if i == axis else 1 for i in range(ndim)))
+        for x, axis in zip(xi, axes, strict=True)
+    ]
+    made = tuple(grids) if sparse else np.broadcast_arrays(*grids)
+    return tuple(np.copy(grid) if copy else grid for grid in made)
+
+
+# ---- windows that slide -----------------------------------------------------------------------
+
+
+@primitive(
+    latex=r"x_{i+u}",
+    cases=[
+        Case((5,), window_shape=(3,), axis=(0,)),
+        Case((3, 4), window_shape=(2, 3), axis=(0, 1)),
+        Case((4, 3), window_shape=(2,), axis=(-2,)),
+    ],
+)
+def sliding_window_view(x, *, window_shape, axis):
+    return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+
+
+@sliding_window_view.vjp("x", latex=r"\sum_u \bar y_{i-u,u}")
+def _(dy, x_shape, *, window_shape, axis):
+    return unwindow(dy, shape=x_shape, window_shape=window_shape, axis=axis)
+
+
+@sliding_window_view.view
+def _(base, y, *, window_shape, axis):
+    raise ValueError("assignment destination is read-only")  # as NumPy has it
+
+
+@primitive(
+    latex=r"\sum_u x_{i-u,u}",
+    cases=[
+        Case((3, 3), shape=(5,), window_shape=(3,), axis=(0,)),
+        Case((2, 2, 2, 3), shape=(3, 4), window_shape=(2, 3), axis=(0, 1)),
+    ],
+)
+def unwindow(x, *, shape, window_shape, axis):
+    total = np.zeros(shape, x.dtype)
+    for offset in np.ndindex(*window_shape):
+        start = [0] * len(shape)
+        for i, n in zip(axis, offset, strict=True):
+            start[i] += n
+        part = tuple(slice(n, n + length) for n, length in zip(start, x.shape, strict=False))
+        total[part] += x[(..., *offset)]
+    return total
+
+
+@unwindow.vjp("x", latex=r"\bar y_{i+u}")
+def _(dy, *, window_shape, axis):
+    return sliding_window_view(dy, window_shape=window_shape, axis=axis)
+
+
+@composition(np.lib.stride_tricks.sliding_window_view)
+def sliding_window_view_of_any_form(x, window_shape, axis=None):
+    sizes = (window_shape,) if isinstance(window_shape, int | np.integer) else window_shape
+    given = range(np.ndim(x)) if axis is None else np.atleast_1d(axis)
+    axes = tuple(int(i) % np.ndim(x) for i in given)
+    return sliding_window_view(x, window_shape=tuple(map(int, sizes)), axis=axes)
