@@ -5,7 +5,7 @@ import pytest
 
 import clearprop as cp
 from clearprop.check import check_primitive, numerical_gradient
-from clearprop.primitive import Primitive
+from clearprop.primitive import PRIMITIVES, Primitive
 
 X = np.linspace(-1.0, 1.0, 6).reshape(2, 3) + 0.05
 
@@ -159,3 +159,27 @@ def test_numerical_gradient_in_both_dtypes():
         assert g.dtype == dtype
         np.testing.assert_allclose(g, 2 * x, rtol=tolerance, atol=tolerance)
     assert numerical_gradient(lambda x: x**3, 2.0) == pytest.approx(12.0)
+
+
+RULES = [
+    (p, position)
+    for p in PRIMITIVES.values()
+    for position in p.rules
+    # the derivative of these is 0 wherever there is one
+    if (p.name, p.operands[position]) not in (("heaviside", "x1"), ("copysign", "x2"))
+]
+
+
+@pytest.mark.parametrize(
+    ("primitive", "position"), RULES, ids=[f"{p.name}-{p.operands[i]}" for p, i in RULES]
+)
+def test_every_rule_0_05_percent_off_is_caught(primitive, position, monkeypatch):
+    """No rule of ours could be that wrong without our own tests saying so."""
+    rule = primitive.rules[position]
+    right = rule.function
+    monkeypatch.setattr(rule, "function", lambda *args, **kwargs: right(*args, **kwargs) * 1.0005)
+    monkeypatch.setattr(rule, "quick", None)
+    report = check_primitive(primitive)
+    assert not report.ok
+    name = f"gradient of {primitive.name} for {primitive.operands[position]}"
+    assert any(f.name == name and f.verdict == "wrong" for f in report.findings)

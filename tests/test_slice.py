@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop.rules.arithmetic import where
 from clearprop.rules.convolution import conv2d
+from clearprop.rules.extremes import where
 from clearprop.rules.indexing import take_along_axis
 from clearprop.rules.random import keep_mask
 from clearprop.rules.special import erf

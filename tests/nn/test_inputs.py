@@ -209,3 +209,17 @@ def test_a_layer_of_ones_own_needs_its_forward_alone(slope):
     dk = slope(lambda k: np.sum(layer.compute(x, k)), 1.5)
     np.testing.assert_allclose(layer.dk, dk, rtol=1e-9)
     assert repr(layer) == "Swish()"
+
+
+def test_sizes_given_in_the_place_of_arrays():
+    with pytest.raises(
+        DTypeError, match=r"Affine: W is an int\. .*nn\.Affine\.initial\(2, 3, seed=0\)"
+    ):
+        nn.Affine(2, 3)
+
+
+def test_names_from_elsewhere():
+    with pytest.raises(AttributeError, match=r"no attribute 'Dense'\. Here it is nn\.Affine\."):
+        nn.Dense  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'\\.$"):
+        nn.Nothing  # noqa: B018

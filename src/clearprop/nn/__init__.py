@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clearprop.nn import initial as initial
 from clearprop.nn.activations import ReLU as ReLU
 from clearprop.nn.activations import Sigmoid as Sigmoid
@@ -26,3 +28,26 @@ from clearprop.nn.pooling import AvgPool2d as AvgPool2d
 from clearprop.nn.pooling import MaxPool2d as MaxPool2d
 from clearprop.nn.sequential import Sequential as Sequential
 from clearprop.nn.two_layer_net import TwoLayerNet as TwoLayerNet
+
+#: What layers are called in the documents, the courses and other frameworks.
+_ELSEWHERE = {
+    **dict.fromkeys(("Relu", "ActivationReLU"), "ReLU"),
+    **dict.fromkeys(("Dense", "Linear", "affine", "Layer_Dense"), "Affine"),
+    **dict.fromkeys(("MulLayer", "mulLayer"), "Mul"),
+    **dict.fromkeys(("AddLayer", "addLayer"), "Add"),
+    **dict.fromkeys(("SoftMax", "ActivationSoftMax"), "Softmax"),
+    **dict.fromkeys(("BatchNormalization", "BatchNorm1d", "BatchNorm2d"), "BatchNorm"),
+    **dict.fromkeys(("Convolution", "Conv2D"), "Conv2d"),
+    **dict.fromkeys(("Pooling", "MaxPool", "MaxPooling2D"), "MaxPool2d"),
+    **dict.fromkeys(("ActivationLoss", "CrossEntropyLoss"), "SoftmaxWithLoss"),
+    "LossCrossEntropy": "CrossEntropy",
+    "expLayer": "Exp",
+    "oneDivLayer": "Reciprocal",
+    "sigmoid": "Sigmoid",
+}
+
+
+def __getattr__(name: str) -> Any:
+    here = _ELSEWHERE.get(name)
+    hint = f" Here it is nn.{here}." if here else ""
+    raise AttributeError(f"module 'clearprop.nn' has no attribute {name!r}.{hint}")

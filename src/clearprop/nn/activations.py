@@ -9,8 +9,8 @@ import numpy as np
 from clearprop.errors import ShapeError
 from clearprop.nn.layer import Layer
 from clearprop.places import current_line
-from clearprop.rules.arithmetic import relu
 from clearprop.rules.exponential import sigmoid
+from clearprop.rules.extremes import relu
 from clearprop.rules.reduction import softmax
 
 

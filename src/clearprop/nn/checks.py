@@ -93,15 +93,26 @@ def parameter(value: Any, name: str, layer: str) -> Any:
         value = _as_array(value, f"{layer}: {name}")
         if value.dtype.kind in "fiub":
             return value.astype(float)
-    found = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {type(value).__name__}"
+    kind = type(value).__name__
+    found = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"{_article(kind)} {kind}"
     if _masked(value):
         found = "a masked array"
+    initial = layer in ("Affine", "Conv2d", "BatchNorm") and not hasattr(value, "dtype")
     raise DTypeError(
         f"{layer}: {name} is {found}.",
         where=current_line(1),
         why="A parameter is trained in place by small amounts, so it is an array of floats.",
-        write=f"{name}.astype(float)",
+        write=f"nn.{layer}.initial({_SIZES[layer]}), which draws the parameters."
+        if initial
+        else f"{name}.astype(float)",
     )
+
+
+_SIZES = {"Affine": "2, 3, seed=0", "Conv2d": "1, 30, 5, seed=0", "BatchNorm": "3"}
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
 
 
 def check_vector(value: Any, name: str, length: int, why: str, layer: str) -> None:

@@ -81,7 +81,8 @@ def _(dy, x):
 @primitive(np.logaddexp, latex=r"\ln(e^{x_1} + e^{x_2})")
 def logaddexp(x1, x2):
     larger = np.maximum(x1, x2)
-    return larger + np.log1p(np.exp(np.minimum(x1, x2) - larger))
+    apart = larger + np.log1p(np.exp(np.minimum(x1, x2) - larger))
+    return np.where(x1 == x2, x1 + 0.6931471805599453, apart)  # infinities minus themselves
 
 
 @logaddexp.vjp("x1", latex=r"\bar y\,\sigma(x_1 - x_2)")

@@ -29,4 +29,4 @@ def _(dy, y, x_shape, *, axis, eps):
     through_mean = np.mean(dyn, axis=axis, keepdims=True)
     through_var = np.mean(dyn * xn, axis=axis, keepdims=True)
     own = (dyn - through_mean - xn * through_var) / std
-    return own + (dmu + 2 * dvar * xn * std) / n
+    return own + (dmu + 2 * dvar * xn * std) * (1 / n)

@@ -6,7 +6,7 @@ import numpy as np
 
 from clearprop.kinds import COMPOSITE, OPAQUE, Reduce, Scan
 from clearprop.primitive import Case, composition, primitive
-from clearprop.rules.arithmetic import clip as clip_primitive
+from clearprop.rules.extremes import clip as clip_primitive
 
 _AXES = [
     Case((3, 4)),
@@ -386,4 +386,7 @@ def nancumprod(a, axis=None):
 def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     low = min if a_min is None else a_min
     high = max if a_max is None else a_max
-    return clip_primitive(a, -np.inf if low is None else low, np.inf if high is None else high)
+    limits = (-np.inf, np.inf)
+    if a.dtype.kind in "iu":
+        limits = (np.iinfo(a.dtype).min, np.iinfo(a.dtype).max)
+    return clip_primitive(a, limits[0] if low is None else low, limits[1] if high is None else high)
