@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import inspect
 import itertools
 import re
 import sys
@@ -45,7 +46,8 @@ def agree(f, *args):
 def test_gradients_are_the_sweep_in_small_floats_too(primitive, monkeypatch):
     if isinstance(primitive.numpy, str):  # SciPy's own function, where SciPy has been imported
         monkeypatch.setattr(primitive, "implementation", primitive.function)
-    halves = itertools.islice(functions_of(primitive, "float16"), 1)
+    takes_halves = "np.linalg" not in inspect.getsource(primitive.function)  # NumPy's does not
+    halves = itertools.islice(functions_of(primitive, "float16"), int(takes_halves))
     for call, arrays in [*functions_of(primitive, "float32"), *halves]:
         agree(summed(call) if primitive.outputs > 1 else call, *arrays)
 

@@ -177,10 +177,15 @@ class Leaf(Node):
 class TracedLeaf(TracedNode):
     """An argument of a traced function."""
 
-    __slots__ = ("whole",)
+    __slots__ = ("weak",)
 
-    def __init__(self, value: Any, tape: Tape, label: str = "", whole: bool = False) -> None:
+    def __init__(self, value: Any, tape: Tape, label: str = "", weak: float | None = None) -> None:
         form: tuple[Any, ...] = (None, (), (), {}, value, value.shape, value.dtype)
         super().__init__(*form, active=value.dtype.kind == "f", tape=tape)
         self.label = label
-        self.whole = whole  # made from a Python int, which may also count: range(n)
+        self.weak = weak  # the Python number it was made from, which takes the dtype it meets
+
+    @property
+    def whole(self) -> bool:
+        """Whether it was made from a Python int, which may also count: range(n)."""
+        return isinstance(self.weak, int)

@@ -60,7 +60,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
         recorded = _recordable(value, dtype)
         if recorded is None:
             return value
-        node = TracedLeaf(recorded, tape, name, whole=type(value) is int)
+        node = TracedLeaf(recorded, tape, name, weak=value if type(value) in (int, float) else None)
         inputs[name] = node
         return Tensor(recorded, node)
 

@@ -221,5 +221,5 @@ def test_sizes_given_in_the_place_of_arrays():
 def test_names_from_elsewhere():
     with pytest.raises(AttributeError, match=r"no attribute 'Dense'\. Here it is nn\.Affine\."):
         nn.Dense  # noqa: B018
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'\\.$"):
+    with pytest.raises(AttributeError, match=r"no attribute 'Nothing'\.$"):
         nn.Nothing  # noqa: B018

@@ -15,7 +15,7 @@ import numpy as np
 
 from clearprop import kinds
 from clearprop.compile.scalar import literal, scalar_statements
-from clearprop.graph import Node
+from clearprop.graph import Node, TracedLeaf
 from clearprop.rules.indexing import Slot
 
 Index = tuple[str, ...]
@@ -230,7 +230,9 @@ class Loops:
 def weak_number(node: Node, position: int) -> float | int | None:
     """Give an operand that is a Python number, which takes the dtype of the others."""
     source = node.inputs[position]
-    value = node.operands[position] if source is None else getattr(source, "weak", None)
+    value = node.operands[position] if source is None else None
+    if isinstance(source, TracedLeaf):
+        value = source.weak
     return value if type(value) in (float, int) else None
 
 

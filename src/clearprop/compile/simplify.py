@@ -64,9 +64,8 @@ class Rebuilt:
             if source is None:
                 operands.append(value)
                 continue
-            inner = TracedLeaf(value, tape)
-            if getattr(source, "weak", None) is not None:
-                inner.weak = source.weak  # type: ignore[attr-defined,unused-ignore]
+            weak = source.weak if isinstance(source, TracedLeaf) else None
+            inner = TracedLeaf(value, tape, weak=weak)
             self._new[inner] = source
             operands.append(Tensor(value, inner))
         result = node.primitive.function(*operands, **node.attributes)

@@ -98,7 +98,7 @@ def _(dy, x2, y):
 
 @primitive([np.deg2rad, np.radians], latex=r"\frac{\pi}{180} x")
 def deg2rad(x):
-    return x * 0.017453292519943295
+    return np.deg2rad(x)
 
 
 @deg2rad.vjp("x", latex=r"\frac{\pi}{180} \bar y")
@@ -108,7 +108,7 @@ def _(dy):
 
 @primitive([np.rad2deg, np.degrees], latex=r"\frac{180}{\pi} x")
 def rad2deg(x):
-    return x * 57.29577951308232
+    return np.rad2deg(x)
 
 
 @rad2deg.vjp("x", latex=r"\frac{180}{\pi} \bar y")
