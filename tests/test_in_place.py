@@ -296,3 +296,56 @@ def test_a_float_does_not_fit_into_integers():
 
     with pytest.raises(cp.errors.LostGradientError, match="array of int64"):
         cp.grad(f)(X)
+
+
+def filled(x):
+    B = np.zeros_like(x)
+    for i in range(x.size):
+        B[i] = np.sin(x[i])
+    return np.sum(B)
+
+
+def test_filling_one_by_one_copies_no_array(monkeypatch):
+    """Linear, forward and backward: neither the written nor the read array is made anew."""
+    from clearprop.rules.indexing import setitem, unindex
+
+    calls = []
+    for primitive in (setitem, unindex):
+        body = primitive.implementation
+        monkeypatch.setattr(
+            primitive,
+            "implementation",
+            lambda *a, body=body, **k: calls.append(body) or body(*a, **k),
+        )
+    x = np.linspace(0.0, 1.0, 500)
+    np.testing.assert_allclose(cp.grad(filled)(x), np.cos(x))
+    assert len(calls) <= 4  # the first write of each kind may copy
+
+
+def test_a_write_in_place_leaves_what_others_hold():
+    def f(x):
+        B = np.zeros_like(x)
+        B[0] = x[0]
+        plain, square = B.value, B * B
+        view = B[:2]
+        B[0] = x[1]
+        assert plain[0] == 2.0
+        assert view[0] == 3.0
+        kept = B.copy()
+        B[0] = 7.0 * x[2]
+        return np.sum(square) + kept[0] * view[0] + B[0]
+
+    np.testing.assert_array_equal(cp.grad(f)(np.array([2.0, 3.0, 5.0])), [4.0, 35.0, 28.0])
+
+
+def test_the_cotangent_of_a_result_is_not_overwritten():
+    def f(x):
+        B = x * 1.0
+        B[0] = 0.0
+        return B
+
+    _, pullback = cp.vjp(f, np.ones(3))
+    dy = np.ones(3)
+    for _ in range(2):
+        np.testing.assert_array_equal(pullback(dy)[0], [0.0, 1.0, 1.0])
+    np.testing.assert_array_equal(dy, 1.0)

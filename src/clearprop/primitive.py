@@ -86,10 +86,14 @@ class Case:
 class Rule:
     """The vector–Jacobian product of a primitive for one operand."""
 
-    __slots__ = ("attributes", "function", "latex", "needs", "quick")
+    __slots__ = ("attributes", "function", "into", "latex", "needs", "over", "quick")
 
     def __init__(self, function: Callable[..., Any], owner: Primitive, latex: str) -> None:
         self.function = function
+        #: the rule as an addition to a total that is there already; see `Primitive.into`
+        self.into: Callable[..., Any] | None = None
+        #: the rule for a dy that may be overwritten; see `Primitive.over`
+        self.over: Callable[..., Any] | None = None
         self.latex = latex
         names, keywords = parameters_of(function)[:2]
         if names[:1] != ("dy",):
@@ -212,6 +216,9 @@ class Primitive:
         self.built_in = function.__module__.startswith("clearprop.")
         self.rules: dict[int, Rule] = {}
         self.write_back: Callable[..., Any] | None = None
+        #: the body where it may write into its first operand, which nobody else holds
+        self.in_place: Callable[..., Any] | None = None
+        self.overwrites = False  # whether a rule has a form for a dy that may be overwritten
         self._kept: dict[tuple[int, int], tuple[frozenset[int], bool, frozenset[int]]] = {}
         #: for two operands: what to keep where neither, the first, the second, or both are active
         self.pair_plans: list[tuple[bool, bool, bool] | None] = [None] * 4
@@ -235,6 +242,28 @@ class Primitive:
                 self.rules[self.operands.index(operand)] = Rule(function, self, latex)
             self._kept.clear()
             self.pair_plans = self._pair_plans()
+            return function
+
+        return register
+
+    def into(self, operand: str) -> Callable[[Callable[..., Any]], Any]:
+        """Say how the rule of an operand adds to a total in place: ``(total, dy, …)``.
+
+        Where a gradient is 0 nearly everywhere, the sweep so spares an array of zeros.
+        """
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.rules[self.operands.index(operand)].into = function
+            return function
+
+        return register
+
+    def over(self, operand: str) -> Callable[[Callable[..., Any]], Any]:
+        """Say how the rule of an operand changes a ``dy`` in place that nobody else holds."""
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self.rules[self.operands.index(operand)].over = function
+            self.overwrites = True
             return function
 
         return register

@@ -8,7 +8,7 @@ are recorded like any other code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -50,25 +50,13 @@ def sweep(
     -------
     dict of Node to array or Tensor
     """
-    cotangents: dict[int, Any] = {}
-    nodes: dict[int, Node] = {}
-    queue: list[int] = []
+    pending = _Pending()
+    add = pending.add
     found: dict[Node, Any] = {}
-
-    def add(node: Node, g: Any) -> None:
-        index = node.index
-        if index in cotangents:
-            cotangents[index] = _plus(cotangents[index], g)
-        else:
-            cotangents[index] = g
-            nodes[index] = node
-            heappush(queue, -index)
-
     for node, dy in seeds:
         add(node, dy)
-    while queue:
-        index = -heappop(queue)
-        node, dy = nodes.pop(index), cotangents.pop(index)
+    while pending.queue:
+        node, dy, dy_is_ours = pending.pop()
         primitive = node.primitive
         if primitive is None or keep_all or (primitive is ALIAS and node.inputs[0].index < start):  # type: ignore[union-attr]
             found[node] = dy
@@ -82,22 +70,82 @@ def sweep(
             continue
         if not node.operands:
             raise _let_go()
-        for position, source in enumerate(node.inputs):
+        order: Sequence[int] = range(len(node.inputs))
+        if primitive.overwrites:
+            order = order[::-1]  # dy is overwritten when all others have taken theirs
+        for position in order:
+            source = node.inputs[position]
             if source is None or source.index < start or not source.active:
                 continue
             rule = primitive.rule(position)
             if rule is None:
                 continue
-            if recorded or rule.quick is None:
-                add(source, pull(node, position, rule, dy, recorded))
-                continue
-            g = rule.quick(dy, node)
-            if g.shape != source.shape or g.dtype != source.dtype:
-                g = fit(g, source.shape, source.dtype, primitive, position)
-            add(source, g)
+            if recorded:
+                add(source, pull(node, position, rule, dy, recorded=True))
+            elif rule.quick is not None:
+                g = rule.quick(dy, node)
+                if g.shape != source.shape or g.dtype != source.dtype:
+                    g = fit(g, source.shape, source.dtype, primitive, position)
+                add(source, g)
+            elif rule.into is not None and source.shape:
+                pending.add_into(source, rule, dy, *_needs(node, position, rule, recorded=False))
+            elif rule.over is not None and dy_is_ours and not keep_all:
+                arguments, attributes = _needs(node, position, rule, recorded=False)
+                add(source, rule.over(dy, *arguments, **attributes), is_ours=True)
+            else:
+                g = pull(node, position, rule, dy, recorded=False)
+                if primitive.overwrites and dy_is_ours and np.may_share_memory(g, dy):
+                    g = g.copy()
+                add(source, g, is_ours=rule.over is not None)
         if release:
             node.operands, node.value = (), None
     return found
+
+
+class _Pending:
+    """The cotangents of nodes that the sweep has yet to visit, the highest number first."""
+
+    __slots__ = ("cotangents", "nodes", "ours", "queue")
+
+    def __init__(self) -> None:
+        self.queue: list[int] = []
+        self.nodes: dict[int, Node] = {}
+        self.cotangents: dict[int, Any] = {}
+        self.ours: set[int] = set()  # whose cotangent nobody else holds: it may be written to
+
+    def add(self, node: Node, g: Any, is_ours: bool = False) -> None:
+        index = node.index
+        if index not in self.nodes:
+            self.cotangents[index] = g
+            self.nodes[index] = node
+            heappush(self.queue, -index)
+            if is_ours and type(g) is np.ndarray:
+                self.ours.add(index)
+        elif index in self.ours:
+            self.cotangents[index] += g
+        else:
+            total = self.cotangents[index] = _plus(self.cotangents[index], g)
+            if type(total) is np.ndarray:
+                self.ours.add(index)
+
+    def add_into(
+        self, node: Node, rule: Rule, dy: Any, arguments: list[Any], attributes: dict[str, Any]
+    ) -> None:
+        """Add in place what is 0 nearly everywhere: the gradient of ``x[i]``."""
+        index = node.index
+        if index not in self.nodes:
+            self.add(node, np.zeros(node.shape, node.dtype))
+        elif index not in self.ours:
+            self.cotangents[index] = self.cotangents[index].copy()
+        self.ours.add(index)
+        assert rule.into is not None
+        rule.into(self.cotangents[index], dy, *arguments, **attributes)
+
+    def pop(self) -> tuple[Node, Any, bool]:
+        index = -heappop(self.queue)
+        is_ours = index in self.ours
+        self.ours.discard(index)
+        return self.nodes.pop(index), self.cotangents.pop(index), is_ours
 
 
 def _let_go() -> OrderError:
@@ -122,11 +170,7 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
     if tape is not None:
         tape.stage = (node, position)
     try:
-        arguments = [_fetch(node, need, operand, recorded) for need, operand in rule.needs]
-        attributes = {
-            name: position if name == "position" else _attribute(node, name)
-            for name in rule.attributes
-        }
+        arguments, attributes = _needs(node, position, rule, recorded)
         g = rule.function(dy, *arguments, **attributes)
         return fit(g, source.shape, source.dtype, primitive, position)
     except ValueError as error:
@@ -141,6 +185,17 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
     finally:
         if tape is not None:
             tape.stage = stage
+
+
+def _needs(
+    node: Node, position: int, rule: Rule, recorded: bool
+) -> tuple[list[Any], dict[str, Any]]:
+    """Give what a rule takes besides dy."""
+    arguments = [_fetch(node, need, operand, recorded) for need, operand in rule.needs]
+    attributes = {
+        name: position if name == "position" else _attribute(node, name) for name in rule.attributes
+    }
+    return arguments, attributes
 
 
 def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, position: int) -> Any:

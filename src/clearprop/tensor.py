@@ -6,6 +6,7 @@ Ordinary NumPy code reaches us through three doors: operators and methods of Ten
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,13 +14,13 @@ import numpy as np
 
 from clearprop import protocols
 from clearprop.array_face import ArrayFace
-from clearprop.errors import LostGradientError, OrderError, ShapeError
-from clearprop.graph import NO_ATTRIBUTES, Node, Tape, TracedLeaf, TracedNode
+from clearprop.errors import OrderError, ShapeError
+from clearprop.graph import NO_ATTRIBUTES, Node, Tape, TracedNode
+from clearprop.leaving import Leaving
 from clearprop.operands import (
     PLAIN,
     differentiable,
     frozen,
-    instead_of_plain,
     plain_operand,
     refuse_objects,
 )
@@ -30,8 +31,14 @@ from clearprop.rules import indexing, shape
 from clearprop.views import View, shares_memory
 
 
-def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> Any:
-    """Run a primitive on operands of which at least one is a Tensor, and put it on the record."""
+def record(
+    primitive: Primitive, operands: Any, attributes: dict[str, Any], in_place: bool = False
+) -> Any:
+    """Run a primitive on operands of which at least one is a Tensor, and put it on the record.
+
+    With ``in_place`` it may write into its first operand, which nobody else holds; a trace, which
+    keeps every value, does not let it.
+    """
     values = []
     inputs: list[Node | None] = []
     tape: Tape | None = None
@@ -59,8 +66,12 @@ def record(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> A
             if kind is np.ndarray:
                 plain |= bit
         bit <<= 1
+    run = primitive.implementation
+    if in_place and tape is None:
+        assert primitive.in_place is not None
+        run = primitive.in_place
     try:
-        y = primitive.implementation(*values, **attributes)
+        y = run(*values, **attributes)
     except TypeError:
         refuse_objects(values, primitive)
         raise
@@ -179,7 +190,7 @@ def _project(node: Node | None, y: Any, i: int) -> Tensor:
     return Tensor(part, projection)
 
 
-class Tensor(ArrayFace):
+class Tensor(ArrayFace, Leaving):
     """An array that remembers how it was computed.
 
     It behaves as the NumPy array it holds: operators, methods, indexing and assignment, and
@@ -309,7 +320,26 @@ class Tensor(ArrayFace):
         if isinstance(self._value, np.generic):
             raise TypeError(f"{type(self._value).__name__} does not support item assignment")
         skeleton, arrays = indexing.split(index)
-        self._become(record(indexing.setitem, (self, value, *arrays), {"index": skeleton}))
+        self._assign(value, arrays, skeleton)
+
+    def _assign(self, value: Any, arrays: tuple[Any, ...], skeleton: tuple[Any, ...]) -> None:
+        """Write by index: in place where nobody else holds the array, else into a copy."""
+        attributes = {"index": skeleton}
+        if sys.getrefcount(self._value) == _HELD_ONCE and self._is_ours():
+            y = record(indexing.setitem, (self, value, *arrays), attributes, in_place=True)
+        else:
+            y = record(indexing.setitem, (self, value, *arrays), attributes)
+        self._become(y)
+
+    def _is_ours(self) -> bool:
+        """Whether an array that no other name leads to may be written: no trace keeps it."""
+        flags = self._value.flags
+        return (
+            flags.owndata
+            and flags.writeable
+            and self._value.dtype.kind == "f"
+            and (self._node is None or self._node.tape is None)
+        )
 
     def _become(self, y: Tensor) -> None:
         """Take the value of a new version; what was recorded from the old one stays right."""
@@ -331,51 +361,6 @@ class Tensor(ArrayFace):
             )
         self._become(y if y.dtype == self.dtype else y.astype(self.dtype))
         return self
-
-    # ---- leaving the record: allowed where nothing is lost, an error where something is ----
-
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
-    def plain(self, how: str, correct: str) -> Any:
-        """Give the plain value of a constant; refuse where that would cut a gradient."""
-        node = self.node
-        if node is not None and node.active:
-            where = current_line(2)
-            raise LostGradientError(
-                f"{how} of a recorded value of shape {self.shape} would cut its gradient.",
-                where=where,
-                why="The result would be a plain number that remembers nothing.",
-                write=instead_of_plain(where)
-                or f"{correct}; or .value, where the plain number is really wanted.",
-            )
-        return self.value
-
-    def __float__(self) -> float:
-        return float(self.plain("float()", "the expression without float()"))
-
-    def __int__(self) -> int:
-        if isinstance(self.node, TracedLeaf) and self.node.whole:
-            return int(self._value)
-        return int(self.plain("int()", "the expression without int()"))
-
-    def __index__(self) -> int:
-        if isinstance(self.node, TracedLeaf) and self.node.whole:
-            return int(self._value)  # an argument n of range(n): it counts, and may vary too
-        plain = self.plain("Indexing with the value", "an index that depends on no argument")
-        return int(plain.__index__())
-
-    def item(self) -> Any:
-        """Give the Python number of a constant; a recorded value keeps ``.value`` for that."""
-        return self.plain(".item()", "the expression without .item()").item()
-
-    def tolist(self) -> Any:
-        """Give nested lists of a constant."""
-        return self.plain(".tolist()", "the expression without .tolist()").tolist()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        plain = self.plain("np.asarray()", "an np.* function applied to the value itself")
-        return np.array(plain, dtype=dtype, copy=copy)
 
     # ---- NumPy's protocols ---------------------------------------------------------------
 
@@ -413,3 +398,12 @@ class Tensor(ArrayFace):
                 write="x = cp.tensor([1.0, 2.0]) before the computation.",
             )
         accumulate(self, dy)
+
+
+def _held_once() -> int:
+    """Count the references to an array that one Tensor alone holds, as `_assign` counts them."""
+    alone = Tensor(np.empty(1))
+    return sys.getrefcount(alone._value)
+
+
+_HELD_ONCE = _held_once()

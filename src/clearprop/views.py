@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.graph import TracedNode
+from clearprop.rules.indexing import getitem
 
 if TYPE_CHECKING:
     from clearprop.primitive import Primitive
@@ -57,11 +58,14 @@ class View:
 
     def write(self, new: Tensor) -> None:
         """Show a new version of the view in its base."""
-        assert self.primitive.write_back is not None
-        base = self.primitive.write_back(self.base, new, *self.rest, **self.attributes)
+        base = self.base
+        if self.primitive is getitem:
+            base._assign(new, self.rest, self.attributes["index"])
+        else:
+            assert self.primitive.write_back is not None
+            base._become(self.primitive.write_back(base, new, *self.rest, **self.attributes))
         if isinstance(base._node, TracedNode):
             base._node.place = ()  # the line names the view that was written, not its base
-        self.base._become(base)
         # At its next use the view is taken anew, so that it is one of the new base.
         self.seen = self.seen_of_root = -1
 

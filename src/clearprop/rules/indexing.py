@@ -87,6 +87,14 @@ def _(dy, arrays, x_shape, *, index):
     return unindex(dy, *arrays, shape=x_shape, index=index)
 
 
+@getitem.into("x")
+def _(total, dy, arrays, x_shape, *, index):
+    if all(array.dtype == bool for array in arrays):
+        total[fill(index, arrays)] += dy
+    else:
+        np.add.at(total, fill(index, arrays), dy)
+
+
 @getitem.view
 def _(base, y, *arrays, index):
     return setitem(base, y, *arrays, index=index)
@@ -134,9 +142,23 @@ def setitem(x, value, *arrays, index):
     return y
 
 
+def _setitem_in_place(x, value, *arrays, index):
+    x[fill(index, arrays)] = value
+    return x
+
+
+setitem.in_place = _setitem_in_place
+
+
 @setitem.vjp("x", latex=r"\bar y,\ 0\ \text{at}\ i")
 def _(dy, arrays, *, index):
     return setitem(dy, 0.0, *arrays, index=index)
+
+
+@setitem.over("x")
+def _(dy, arrays, *, index):
+    dy[fill(index, arrays)] = 0.0
+    return dy
 
 
 @setitem.vjp("value", latex=r"\bar y[i]")

@@ -1,0 +1,65 @@
+"""Leaving the record: allowed where nothing is lost, an error where a gradient would be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import LostGradientError
+from clearprop.graph import TracedLeaf
+from clearprop.operands import instead_of_plain
+from clearprop.places import current_line
+
+
+class Leaving:
+    """What turns a Tensor into a plain number or array."""
+
+    __slots__ = ()
+
+    value: Any
+    node: Any
+    shape: Any
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def plain(self, how: str, correct: str) -> Any:
+        """Give the plain value of a constant; refuse where that would cut a gradient."""
+        node = self.node
+        if node is not None and node.active:
+            where = current_line(2)
+            raise LostGradientError(
+                f"{how} of a recorded value of shape {self.shape} would cut its gradient.",
+                where=where,
+                why="The result would be a plain number that remembers nothing.",
+                write=instead_of_plain(where)
+                or f"{correct}; or .value, where the plain number is really wanted.",
+            )
+        return self.value
+
+    def __float__(self) -> float:
+        return float(self.plain("float()", "the expression without float()"))
+
+    def __int__(self) -> int:
+        if isinstance(self.node, TracedLeaf) and self.node.whole:
+            return int(self.value)
+        return int(self.plain("int()", "the expression without int()"))
+
+    def __index__(self) -> int:
+        if isinstance(self.node, TracedLeaf) and self.node.whole:
+            return int(self.value)  # an argument n of range(n): it counts, and may vary too
+        plain = self.plain("Indexing with the value", "an index that depends on no argument")
+        return int(plain.__index__())
+
+    def item(self) -> Any:
+        """Give the Python number of a constant; a recorded value keeps ``.value`` for that."""
+        return self.plain(".item()", "the expression without .item()").item()
+
+    def tolist(self) -> Any:
+        """Give nested lists of a constant."""
+        return self.plain(".tolist()", "the expression without .tolist()").tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        plain = self.plain("np.asarray()", "an np.* function applied to the value itself")
+        return np.array(plain, dtype=dtype, copy=copy)
