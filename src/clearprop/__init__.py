@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearprop.check import check as check
 from clearprop.compile import compile as compile
+from clearprop.guarding import guard as guard
 from clearprop.leaves import tensor as tensor
 from clearprop.primitive import Case as Case
 from clearprop.primitive import primitive as primitive

@@ -19,6 +19,8 @@ PLAIN = frozenset(
 
 def plain_operand(operand: Any, primitive: Primitive) -> Any:
     """Turn lists into arrays (of Tensors too); refuse what has no derivative, with the reason."""
+    if hasattr(type(operand), "__clearprop_record__"):  # a buffer that became recorded
+        return operand.__clearprop_tensor__
     if isinstance(operand, list | tuple) and _holds_tensor(operand):
         return np.stack([np.stack(o) if isinstance(o, list | tuple) else o for o in operand])
     if isinstance(operand, np.ma.MaskedArray):
@@ -44,13 +46,15 @@ def instead_of_plain(line: str | None) -> str:
     text = line or ""
     if "np.array(" in text:
         return "np.stack([a, b]) in the place of np.array([a, b]); an array needs neither."
+    if "asarray(" in text:
+        return "the value as it is: an array already; or np.asarray by a name of the module."
     if "math." in text:
         return "np.sin(x) in the place of math.sin(x), and so on: NumPy's functions are recorded."
     target, equals, _ = text.partition("=")
     if equals and target.rstrip(" +-*/@").endswith("]"):
         return (
-            "np.stack([…]) of the parts; or fill np.zeros_like(x), which is recorded where x is, "
-            "in the place of a plain np.zeros(…)."
+            "np.zeros(…) inside the function, by a name of its module, which takes recorded values "
+            '(in an installed package after cp.guard("package")); or np.stack([…]) of the parts.'
         )
     return ""
 

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from clearprop.errors import ClearpropError
-
 if TYPE_CHECKING:
     from clearprop.graph import Place
 
@@ -42,17 +40,6 @@ class Line(NamedTuple):
 def is_users(code: CodeType) -> bool:
     """Whether a code object belongs neither to clearprop nor to NumPy."""
     return not code.co_filename.startswith((_PACKAGE, _NUMPY))
-
-
-def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call the user's function: places are collected up to this frame and no further."""
-    try:
-        return f(*args, **kwargs)
-    except ValueError as error:
-        # `plain[i] = t`: NumPy replaces our error by its own, and keeps ours as the cause.
-        if isinstance(error.__cause__, ClearpropError):
-            raise error.__cause__ from None
-        raise
 
 
 def here(depth: int = 1) -> Place:

@@ -50,7 +50,7 @@ def sweep(
     -------
     dict of Node to array or Tensor
     """
-    pending = _Pending()
+    pending = _Pending(recorded)
     add = pending.add
     found: dict[Node, Any] = {}
     for node, dy in seeds:
@@ -105,9 +105,10 @@ def sweep(
 class _Pending:
     """The cotangents of nodes that the sweep has yet to visit, the highest number first."""
 
-    __slots__ = ("cotangents", "nodes", "ours", "queue")
+    __slots__ = ("cotangents", "nodes", "ours", "queue", "recorded")
 
-    def __init__(self) -> None:
+    def __init__(self, recorded: bool) -> None:
+        self.recorded = recorded
         self.queue: list[int] = []
         self.nodes: dict[int, Node] = {}
         self.cotangents: dict[int, Any] = {}
@@ -125,7 +126,7 @@ class _Pending:
             self.cotangents[index] += g
         else:
             total = self.cotangents[index] = _plus(self.cotangents[index], g)
-            if type(total) is np.ndarray:
+            if type(total) is np.ndarray and not self.recorded:
                 self.ours.add(index)
 
     def add_into(

@@ -365,9 +365,17 @@ class Tensor(ArrayFace, Leaving):
     # ---- NumPy's protocols ---------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if "out" in options:
+            options["out"] = tuple(map(_target, options["out"]))
+        if method == "at":
+            inputs = (_target(inputs[0]), *inputs[1:])
         return protocols.call_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if "out" in kwargs:
+            kwargs = {**kwargs, "out": _target(kwargs["out"])}
+        if function in _WRITE and args:
+            args = (_target(args[0]), *args[1:])
         return protocols.call_function(function, args, kwargs)
 
     # ---- the imperative face ----------------------------------------------------------------
@@ -398,6 +406,15 @@ class Tensor(ArrayFace, Leaving):
                 write="x = cp.tensor([1.0, 2.0]) before the computation.",
             )
         accumulate(self, dy)
+
+
+#: NumPy's functions that write into their first argument.
+_WRITE = {np.put, np.place, np.putmask, np.copyto, np.put_along_axis, np.fill_diagonal}
+
+
+def _target(array: Any) -> Any:
+    """Give what can take a recorded value: a buffer that was plain becomes recorded."""
+    return getattr(array, "__clearprop_tensor__", array)
 
 
 def _held_once() -> int:

@@ -11,9 +11,10 @@ import numpy as np
 
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.graph import Node, Tape, TracedLeaf
+from clearprop.guarding import call_user_function
 from clearprop.leaves import dtype_of_numbers, seed
 from clearprop.operands import frozen
-from clearprop.places import Line, call_user_function, current_line, line_of, name_of
+from clearprop.places import Line, current_line, line_of, name_of
 from clearprop.plumbing import PROJECTION
 from clearprop.rules.indexing import setitem
 from clearprop.sweep import sweep

@@ -17,9 +17,10 @@ import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.graph import Leaf, Node, next_index
+from clearprop.guarding import call_user_function
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real, seed
 from clearprop.operands import frozen
-from clearprop.places import call_user_function, current_line
+from clearprop.places import current_line
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves, tree_map

@@ -127,7 +127,7 @@ def constant(value: Any, where: str, bare: bool) -> ast.expr:
     ClearpropError
         If it is an array too large to be written.
     """
-    if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT:
+    if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT and not _is_uniform(value):
         raise ClearpropError(
             f"{where} uses an array of shape {value.shape} that is not an argument.",
             why=f"Source holds constants of up to {LARGEST_CONSTANT} elements.",
@@ -136,11 +136,20 @@ def constant(value: Any, where: str, bare: bool) -> ast.expr:
     return _parse(literal(float(value) if bare and type(value) is np.float64 else value))
 
 
+def _is_uniform(value: Any) -> bool:
+    """Whether all elements of an array are the same, bit for bit."""
+    first = value.flat[:1].tobytes()
+    return bool(value.size) and value.tobytes() == first * value.size
+
+
 def literal(value: Any) -> str:
     """Write a value so that reading it gives the same bits, and the same dtype."""
     if isinstance(value, np.ndarray):
-        if not value.size:
-            return f"np.zeros({value.shape}, dtype={str(value.dtype)!r})"
+        if not value.size or (value.size > 3 and _is_uniform(value)):
+            form, dtype = value.shape, f"dtype={str(value.dtype)!r}"
+            if not value.any() and not np.signbit(value).any():
+                return f"np.zeros({form}, {dtype})"
+            return f"np.full({form}, {literal(value.flat[0].item())}, {dtype})"
         return f"np.array({literal(value.tolist())}, dtype={str(value.dtype)!r})"
     if isinstance(value, np.generic):
         return f"np.{value.dtype.name}({literal(value.item())})"

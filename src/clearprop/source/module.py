@@ -173,7 +173,9 @@ class _Writer:
             )
         )
         if not scatters:
-            start = f"{name} = np.array({ast.unparse(operands[0])})"
+            is_new = node.inputs[0] is None and isinstance(node.operands[0], np.ndarray)
+            old = ast.unparse(operands[0])
+            start = f"{name} = {old if is_new else f'np.array({old})'}"
             return [
                 *self._commented(node, start, backward),
                 f"{where} = {ast.unparse(operands[1])}",
