@@ -13,6 +13,8 @@ from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves
 
+_FLOAT64 = np.dtype(np.float64)
+
 
 def tensor(data: Any, dtype: Any = None) -> Tensor:
     """Make a leaf: an array from which everything computed is recorded.
@@ -55,12 +57,13 @@ def dtype_of_numbers(args: Any) -> Any:
 
     So ``x * lr`` stays float32 where ``x`` is float32, as it does in plain NumPy.
     """
-    found = [
-        value.dtype
-        for _, value in tree_leaves(args)
-        if hasattr(value, "dtype") and value.dtype.kind == "f"
-    ]
-    return np.result_type(*found) if found else np.dtype(np.float64)
+    found = set()
+    for arg in args:
+        if type(arg) not in (float, int):
+            for _, value in tree_leaves(arg):
+                if hasattr(value, "dtype") and value.dtype.kind == "f":
+                    found.add(value.dtype)
+    return np.result_type(*found) if found else _FLOAT64
 
 
 def real(value: Any, what: str, dtype: Any = np.float64) -> Any:
