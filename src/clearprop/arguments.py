@@ -124,21 +124,26 @@ class Arguments:
         given, named = _put(places, args, kwargs, made)
         return Leaves(start, given, named, nodes)
 
-    def _tree_of_leaves(self, place: int | str, value: Any, dtype: Any) -> Any:
+    def _tree_of_leaves(self, place: int | str, tree: Any, dtype: Any) -> Any:
         def one(value: Any) -> Tensor:
             if isinstance(value, Tensor):
                 if value.node is not None:
                     return alias(value)
                 value = value.value
             if not is_real(value):
-                value = real(value, self._described(place), dtype)
+                value = real(value, lambda: self._described(place, tree, value), dtype)
             return leaf(value)
 
-        return tree_map(one, value)
+        return tree_map(one, tree)
 
-    def _described(self, place: int | str) -> str:
+    def _described(self, place: int | str, tree: Any, value: Any) -> str:
         which = f"{place + 1}" if isinstance(place, int) else repr(place)
-        return f"Argument {which} of {name_of_function(self.f)}"
+        what = f"Argument {which} of {name_of_function(self.f)}"
+        if value is tree:
+            return what
+        name = place if isinstance(place, str) else argument_names(self.f, place + 1)[place]
+        parts = [part for part, found in tree_leaves(tree, name) if found is value]
+        return f"{what}: {parts[0]}" if parts else what
 
     # ---- positions and names -------------------------------------------------------------
 

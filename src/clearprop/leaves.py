@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
         data = data.plain("cp.tensor()", "x itself, which is on a record already")
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
         dtype = np.float64
-    return leaf(real(np.array(data, dtype=dtype)[()], "tensor(data)"))
+    return leaf(real(np.array(data, dtype=dtype)[()], lambda: "tensor(data)"))
 
 
 def dtype_of_numbers(args: Any) -> Any:
@@ -66,10 +67,10 @@ def dtype_of_numbers(args: Any) -> Any:
     return np.result_type(*found) if found else _FLOAT64
 
 
-def real(value: Any, what: str, dtype: Any = np.float64) -> Any:
+def real(value: Any, what: Callable[[], str], dtype: Any = np.float64) -> Any:
     """Give a value that can be differentiated with respect to: a float array or float scalar.
 
-    A Python number becomes one of ``dtype``.
+    A Python number becomes one of ``dtype``. ``what`` says for an error what the value is.
 
     Raises
     ------
@@ -82,7 +83,7 @@ def real(value: Any, what: str, dtype: Any = np.float64) -> Any:
     if kind != "f" or isinstance(value, np.ma.MaskedArray):
         described = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {kind}"
         raise DTypeError(
-            f"{what} is {described}; a derivative needs real numbers.",
+            f"{what()} is {described}; a derivative needs real numbers.",
             where=current_line(2),
             why="Integers, booleans and objects cannot move by a small amount.",
             write="x.astype(float), or argnums= that leaves this argument out.",

@@ -32,8 +32,10 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
         Ordinary NumPy code with a scalar result.
     argnums : int, str, or sequence of them, default 0
         Which arguments to differentiate with respect to: by position, or by the name of the
-        parameter, however it is given. Each may be an array, a number, or nested dicts, lists and
-        tuples of them.
+        parameter, however it is given. Each may be an array, a number, or a tree of them: nested
+        dicts, lists, tuples, namedtuples and dataclasses. None, and the fields of a dataclass that
+        are static (``metadata={"static": True}``, strings, booleans, functions, modules), stay
+        as they are.
 
     Returns
     -------
@@ -105,9 +107,9 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     Parameters
     ----------
     f : callable
-        Ordinary NumPy code; its result may be an array, or nested arrays.
+        Ordinary NumPy code; its result may be an array, or a tree of arrays.
     *args
-        Its arguments, all of real numbers.
+        Its arguments, all of real numbers, or None, whose gradient is None.
 
     Returns
     -------
@@ -124,24 +126,34 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     >>> print(np.round(pullback(np.ones(2))[0], 4))
     [1.   0.42]
     """
-    arguments = Arguments(f, range(len(args)))
+    wanted = [i for i, arg in enumerate(args) if arg is not None]
+    arguments = Arguments(f, wanted)
     # Between here and the pullback the caller may write to the arguments and to the result.
     leaves = arguments.leaves(tree_map(frozen, args), {})
     start, nodes = leaves.start, leaves.nodes
     y = tree_map(versioned, leaves.call(f))
+    if y is None:
+        raise ShapeError(
+            f"{name_of_function(f)} returned None.",
+            where=current_line(1),
+            why="There is nothing to differentiate.",
+            write="return y",
+        )
 
     def pullback(dy: Any) -> tuple[Any, ...]:
         pairs: list[tuple[Any, Any]] = []
         try:
             tree_map(lambda part, d: pairs.append((part, d)), y, dy)
-        except (KeyError, IndexError, TypeError):
+        except ShapeError:
             raise ShapeError(
                 f"dy is nested as {type(dy).__name__}, the result of {name_of_function(f)} is not.",
                 where=current_line(1),
                 why="A cotangent has the nesting of the result, with an array for each of its.",
                 write="dy with the same keys and lengths as the result.",
             ) from None
-        return tuple(pull_back(start, nodes, [p for p, _ in pairs], [d for _, d in pairs]))
+        parts = pull_back(start, nodes, [p for p, _ in pairs], [d for _, d in pairs])
+        gradients = dict(zip(wanted, parts, strict=True))
+        return tuple(gradients.get(i) for i in range(len(args)))
 
     return tree_map(lambda part: frozen(outside(part, start)), y), pullback
 
