@@ -16,6 +16,7 @@ from clearprop.tracing import Gradients as Gradients
 from clearprop.tracing import Graph as Graph
 from clearprop.tracing import trace as trace
 from clearprop.transforms import grad as grad
+from clearprop.transforms import stop_gradient as stop_gradient
 from clearprop.transforms import value_and_grad as value_and_grad
 from clearprop.transforms import vjp as vjp
 

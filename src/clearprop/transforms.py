@@ -18,12 +18,13 @@ from clearprop.graph import Node
 from clearprop.leaves import seed
 from clearprop.operands import frozen
 from clearprop.places import current_line
+from clearprop.rules.stopping import stop_gradient as _stop
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
-from clearprop.trees import tree_map
+from clearprop.trees import tree_leaves, tree_map
 
 
-def grad(f: Function, argnums: Argnums = 0) -> Function:
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     r"""Make the function that computes :math:`\partial f / \partial x`.
 
     Parameters
@@ -36,13 +37,16 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
         dicts, lists, tuples, namedtuples and dataclasses. None, and the fields of a dataclass that
         are static (``metadata={"static": True}``, strings, booleans, functions, modules), stay
         as they are.
+    has_aux : bool, default False
+        Whether ``f`` returns ``(y, aux)``: the scalar to differentiate, and anything else.
 
     Returns
     -------
     callable
         Takes the arguments of ``f``; returns the gradient, in the shape (or the nesting) and
         dtype of the argument; a tuple of them if ``argnums`` is a sequence. In units of ``f`` per
-        unit of the argument.
+        unit of the argument. With ``has_aux`` it returns ``(gradient, aux)``, with plain arrays
+        in ``aux``.
 
     Raises
     ------
@@ -65,19 +69,21 @@ def grad(f: Function, argnums: Argnums = 0) -> Function:
     >>> print(cp.grad(price, "tax")(100, 2, tax=1.1))
     200.0
     """
-    both = value_and_grad(f, argnums)
+    both = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        y, g = both(*args, **kwargs)
+        return (g, y[1]) if has_aux else g
 
     return gradient
 
 
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """Make the function that computes the value of ``f`` and its gradient, in one pass.
 
-    Parameters, result and errors are as in `grad`; the result is ``(value, gradient)``.
+    Parameters, result and errors are as in `grad`; the result is ``(value, gradient)``, and
+    ``((value, aux), gradient)`` with ``has_aux``.
 
     Examples
     --------
@@ -92,11 +98,20 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Function:
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         leaves = arguments.leaves(args, kwargs)
         y = leaves.call(f)
-        if not isinstance(y, Tensor):
+        aux, on_outer_record = None, False
+        if has_aux:
+            y, aux = _value_and_aux(f, y)
+            aux = tree_map(lambda part: outside(part, leaves.start), aux)
+            on_outer_record = any(isinstance(part, Tensor) for _, part in tree_leaves(aux))
+        if isinstance(y, Tensor):
+            # What aux has on an outer record may have been computed from what would be let go.
+            release = not on_outer_record
+            parts = pull_back(leaves.start, leaves.nodes, [y], [None], release=release)
+            y = outside(y, leaves.start)
+        else:
             _check_scalar(f, y)
-            return y, arguments.result([tree_map(_zeros, part) for part in leaves.nodes])
-        gradients = pull_back(leaves.start, leaves.nodes, [y], [None], release=True)
-        return outside(y, leaves.start), arguments.result(gradients)
+            parts = [tree_map(_zeros, part) for part in leaves.nodes]
+        return ((y, aux) if has_aux else y), arguments.result(parts)
 
     return value_and_gradient
 
@@ -158,6 +173,30 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     return tree_map(lambda part: frozen(outside(part, start)), y), pullback
 
 
+def stop_gradient(tree: Any) -> Any:
+    r"""Give the same values as constants: :math:`y = x`, :math:`\partial y / \partial x = 0`.
+
+    Parameters
+    ----------
+    tree : array, number, or a tree of them
+
+    Returns
+    -------
+    the same tree
+        Plain arrays as they are. What is recorded is recorded as a step without a derivative: it
+        is a constant for every derivative that is being taken, of whatever order.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> def f(x):
+    ...     return x * cp.stop_gradient(x)
+    >>> print(cp.grad(f)(3.0))
+    3.0
+    """
+    return tree_map(lambda part: _stop(part) if isinstance(part, Tensor) else part, tree)
+
+
 def versioned(part: Any) -> Any:
     """Give a result as it is now, whatever is written to the Tensor later."""
     return Tensor(part.value, part.node) if isinstance(part, Tensor) else part
@@ -204,6 +243,18 @@ def _zeros(node: Node) -> Any:
     return np.zeros(node.shape, node.dtype)[()]
 
 
+def _value_and_aux(f: Function, result: Any) -> tuple[Any, Any]:
+    if isinstance(result, tuple) and len(result) == 2:
+        return result
+    found = f"{len(result)} parts" if isinstance(result, tuple) else f"a {type(result).__name__}"
+    raise ShapeError(
+        f"{name_of_function(f)} returned {found}.",
+        where=current_line(2),
+        why="With has_aux=True a function returns two: the scalar to differentiate, and the rest.",
+        write="return loss, aux",
+    )
+
+
 def _check_scalar(f: Function, y: Any) -> None:
     number = isinstance(y, int | float | np.generic | np.ndarray) and np.shape(y) == ()
     if number and np.asarray(y).dtype.kind in "fiub":
@@ -214,7 +265,7 @@ def _check_scalar(f: Function, y: Any) -> None:
         f"{name_of_function(f)} returned {what}.",
         where=current_line(2),
         why="A gradient is that of one number.",
-        write="cp.vjp(f, *args), for a result of several arrays; or return the loss alone."
+        write="cp.vjp(f, *args), for a result of several arrays; has_aux=True, for (loss, aux)."
         if nested
         else "return np.sum(…)",
     )
