@@ -10,6 +10,7 @@ from clearprop.compile import compile as compile
 from clearprop.leaves import tensor as tensor
 from clearprop.primitive import Case as Case
 from clearprop.primitive import primitive as primitive
+from clearprop.raveling import ravel as ravel
 from clearprop.source import source as source
 from clearprop.tensor import Tensor as Tensor
 from clearprop.tracing import Gradients as Gradients
