@@ -128,7 +128,7 @@ def test_object_array():
 
 def test_argnums_out_of_range():
     text = text_of(errors.ShapeError, lambda: cp.grad(lambda x: x, 2)(1.0))
-    assert "argnums is (2,); <lambda> was called with 1 positional arguments." in text
+    assert "argnums is 2; <lambda> was called with 1 positional arguments." in text
 
 
 def test_differentiating_a_result():
@@ -188,7 +188,7 @@ def test_an_argument_named_twice():
 
 
 def test_argnums_that_is_no_number():
-    assert "argnums=0" in text_of(errors.DTypeError, lambda: cp.grad(lambda x: x, "x")(1.0))
+    assert "argnums=0" in text_of(errors.DTypeError, lambda: cp.grad(lambda x: x, 0.5)(1.0))
 
 
 def test_where_with_one_branch():

@@ -11,12 +11,14 @@ from clearprop.guarding import guard as guard
 from clearprop.leaves import tensor as tensor
 from clearprop.primitive import Case as Case
 from clearprop.primitive import primitive as primitive
+from clearprop.raveling import ravel as ravel
 from clearprop.source import source as source
 from clearprop.tensor import Tensor as Tensor
 from clearprop.tracing import Gradients as Gradients
 from clearprop.tracing import Graph as Graph
 from clearprop.tracing import trace as trace
 from clearprop.transforms import grad as grad
+from clearprop.transforms import stop_gradient as stop_gradient
 from clearprop.transforms import value_and_grad as value_and_grad
 from clearprop.transforms import vjp as vjp
 

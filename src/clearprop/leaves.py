@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves
+
+_FLOAT64 = np.dtype(np.float64)
 
 
 def tensor(data: Any, dtype: Any = None) -> Tensor:
@@ -47,7 +50,7 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
         data = data.plain("cp.tensor()", "x itself, which is on a record already")
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
         dtype = np.float64
-    return leaf(real(np.array(data, dtype=dtype)[()], "tensor(data)"))
+    return leaf(real(np.array(data, dtype=dtype)[()], lambda: "tensor(data)"))
 
 
 def dtype_of_numbers(args: Any) -> Any:
@@ -55,18 +58,19 @@ def dtype_of_numbers(args: Any) -> Any:
 
     So ``x * lr`` stays float32 where ``x`` is float32, as it does in plain NumPy.
     """
-    found = [
-        value.dtype
-        for _, value in tree_leaves(args)
-        if hasattr(value, "dtype") and value.dtype.kind == "f"
-    ]
-    return np.result_type(*found) if found else np.dtype(np.float64)
+    found = set()
+    for arg in args:
+        if type(arg) not in (float, int):
+            for _, value in tree_leaves(arg):
+                if hasattr(value, "dtype") and value.dtype.kind == "f":
+                    found.add(value.dtype)
+    return np.result_type(*found) if found else _FLOAT64
 
 
-def real(value: Any, what: str, dtype: Any = np.float64) -> Any:
+def real(value: Any, what: Callable[[], str], dtype: Any = np.float64) -> Any:
     """Give a value that can be differentiated with respect to: a float array or float scalar.
 
-    A Python number becomes one of ``dtype``.
+    A Python number becomes one of ``dtype``. ``what`` says for an error what the value is.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def real(value: Any, what: str, dtype: Any = np.float64) -> Any:
     if kind != "f" or isinstance(value, np.ma.MaskedArray):
         described = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {kind}"
         raise DTypeError(
-            f"{what} is {described}; a derivative needs real numbers.",
+            f"{what()} is {described}; a derivative needs real numbers.",
             where=current_line(2),
             why="Integers, booleans and objects cannot move by a small amount.",
             write="x.astype(float), or argnums= that leaves this argument out.",

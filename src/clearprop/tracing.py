@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.arguments import argument_names
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.graph import Node, Tape, TracedLeaf
 from clearprop.guarding import call_user_function
@@ -19,7 +20,7 @@ from clearprop.plumbing import PROJECTION
 from clearprop.rules.indexing import setitem
 from clearprop.sweep import sweep
 from clearprop.tensor import Tensor
-from clearprop.transforms import argument_names, versioned
+from clearprop.transforms import versioned
 from clearprop.trees import tree_leaves, tree_map
 
 

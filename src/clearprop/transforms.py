@@ -8,48 +8,52 @@ record, so that the outer derivative flows through the inner one and the two are
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Sequence
-from operator import index
 from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError, ShapeError
-from clearprop.graph import Leaf, Node, next_index
-from clearprop.guarding import call_user_function
-from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real, seed
+from clearprop.arguments import Argnums, Arguments, Function, name_of_function
+from clearprop.errors import ShapeError
+from clearprop.graph import Node
+from clearprop.leaves import seed
 from clearprop.operands import frozen
 from clearprop.places import current_line
+from clearprop.rules.stopping import stop_gradient as _stop
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves, tree_map
 
-Function = Callable[..., Any]
 
-
-def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     r"""Make the function that computes :math:`\partial f / \partial x`.
 
     Parameters
     ----------
     f : callable
         Ordinary NumPy code with a scalar result.
-    argnums : int or sequence of int, default 0
-        Which positional arguments to differentiate with respect to. Each may be an array, a
-        number, or nested dicts, lists and tuples of them.
+    argnums : int, str, or sequence of them, default 0
+        Which arguments to differentiate with respect to: by position, or by the name of the
+        parameter, however it is given. Each may be an array, a number, or a tree of them: nested
+        dicts, lists, tuples, namedtuples and dataclasses. None, and the fields of a dataclass that
+        are static (``metadata={"static": True}``, strings, booleans, functions, modules), stay
+        as they are.
+    has_aux : bool, default False
+        Whether ``f`` returns ``(y, aux)``: the scalar to differentiate, and anything else.
 
     Returns
     -------
     callable
         Takes the arguments of ``f``; returns the gradient, in the shape (or the nesting) and
         dtype of the argument; a tuple of them if ``argnums`` is a sequence. In units of ``f`` per
-        unit of the argument.
+        unit of the argument. With ``has_aux`` it returns ``(gradient, aux)``, with plain arrays
+        in ``aux``.
 
     Raises
     ------
     ShapeError
-        If the result of ``f`` is not a scalar.
+        If the result of ``f`` is not a scalar, or an argument was not given.
+    UnknownNameError
+        If ``f`` has no parameter of a name in ``argnums``.
     DTypeError
         If an argument to be differentiated holds no real numbers.
     MissingRuleError, LostGradientError
@@ -62,20 +66,24 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     ...     return apple * number * tax
     >>> print([float(g) for g in cp.grad(price, argnums=(0, 1, 2))(100, 2, 1.1)])
     [2.2, 110.00000000000001, 200.0]
+    >>> print(cp.grad(price, "tax")(100, 2, tax=1.1))
+    200.0
     """
-    both = value_and_grad(f, argnums)
+    both = value_and_grad(f, argnums, has_aux)
 
     @functools.wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        y, g = both(*args, **kwargs)
+        return (g, y[1]) if has_aux else g
 
     return gradient
 
 
-def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
     """Make the function that computes the value of ``f`` and its gradient, in one pass.
 
-    Parameters, result and errors are as in `grad`; the result is ``(value, gradient)``.
+    Parameters, result and errors are as in `grad`; the result is ``(value, gradient)``, and
+    ``((value, aux), gradient)`` with ``has_aux``.
 
     Examples
     --------
@@ -84,19 +92,26 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     >>> print(y, dx)
     5.0 [2. 4.]
     """
-    _check_callable(f)
-    single, numbers = _argument_numbers(argnums)
+    arguments = Arguments(f, argnums)
 
     @functools.wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        start, leaves, nodes = _make_leaves(f, args, numbers)
-        y = _call(f, _replaced(args, numbers, leaves), kwargs, nodes)
-        if not isinstance(y, Tensor):
-            _check_scalar(f, y)
-            gradients = [tree_map(_zeros, part) for part in nodes]
+        leaves = arguments.leaves(args, kwargs)
+        y = leaves.call(f)
+        aux, on_outer_record = None, False
+        if has_aux:
+            y, aux = _value_and_aux(f, y)
+            aux = tree_map(lambda part: outside(part, leaves.start), aux)
+            on_outer_record = any(isinstance(part, Tensor) for _, part in tree_leaves(aux))
+        if isinstance(y, Tensor):
+            # What aux has on an outer record may have been computed from what would be let go.
+            release = not on_outer_record
+            parts = pull_back(leaves.start, leaves.nodes, [y], [None], release=release)
+            y = outside(y, leaves.start)
         else:
-            gradients = _pull_back(start, nodes, [y], [None], release=True)
-        return _outside(y, start), gradients[0] if single else tuple(gradients)
+            _check_scalar(f, y)
+            parts = [tree_map(_zeros, part) for part in leaves.nodes]
+        return ((y, aux) if has_aux else y), arguments.result(parts)
 
     return value_and_gradient
 
@@ -107,9 +122,9 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     Parameters
     ----------
     f : callable
-        Ordinary NumPy code; its result may be an array, or nested arrays.
+        Ordinary NumPy code; its result may be an array, or a tree of arrays.
     *args
-        Its arguments, all of real numbers.
+        Its arguments, all of real numbers, or None, whose gradient is None.
 
     Returns
     -------
@@ -126,79 +141,60 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
     >>> print(np.round(pullback(np.ones(2))[0], 4))
     [1.   0.42]
     """
-    _check_callable(f)
-    numbers = tuple(range(len(args)))
+    wanted = [i for i, arg in enumerate(args) if arg is not None]
+    arguments = Arguments(f, wanted)
     # Between here and the pullback the caller may write to the arguments and to the result.
-    start, leaves, nodes = _make_leaves(f, tree_map(frozen, args), numbers)
-    y = tree_map(versioned, _call(f, leaves, {}, nodes))
+    leaves = arguments.leaves(tree_map(frozen, args), {})
+    start, nodes = leaves.start, leaves.nodes
+    y = tree_map(versioned, leaves.call(f))
+    if y is None:
+        raise ShapeError(
+            f"{name_of_function(f)} returned None.",
+            where=current_line(1),
+            why="There is nothing to differentiate.",
+            write="return y",
+        )
 
     def pullback(dy: Any) -> tuple[Any, ...]:
         pairs: list[tuple[Any, Any]] = []
         try:
             tree_map(lambda part, d: pairs.append((part, d)), y, dy)
-        except (KeyError, IndexError, TypeError):
+        except ShapeError:
             raise ShapeError(
-                f"dy is nested as {type(dy).__name__}, the result of {_name(f)} is not.",
+                f"dy is nested as {type(dy).__name__}, the result of {name_of_function(f)} is not.",
                 where=current_line(1),
                 why="A cotangent has the nesting of the result, with an array for each of its.",
                 write="dy with the same keys and lengths as the result.",
             ) from None
-        return tuple(_pull_back(start, nodes, [p for p, _ in pairs], [d for _, d in pairs]))
+        parts = pull_back(start, nodes, [p for p, _ in pairs], [d for _, d in pairs])
+        gradients = dict(zip(wanted, parts, strict=True))
+        return tuple(gradients.get(i) for i in range(len(args)))
 
-    return tree_map(lambda part: frozen(_outside(part, start)), y), pullback
-
-
-def _argument_numbers(argnums: Any) -> tuple[bool, tuple[int, ...]]:
-    """Read ``argnums``: whether it is a single one, and all of them."""
-    single = hasattr(argnums, "__index__")
-    try:
-        numbers = (index(argnums),) if single else tuple(index(n) for n in argnums)
-    except TypeError:
-        raise DTypeError(
-            f"argnums is {argnums!r}.",
-            where=current_line(2),
-            why="It counts positional arguments, from 0.",
-            write="argnums=0, or argnums=(0, 2).",
-        ) from None
-    return single, numbers
+    return tree_map(lambda part: frozen(outside(part, start)), y), pullback
 
 
-def _make_leaves(
-    f: Function, args: Any, numbers: tuple[int, ...]
-) -> tuple[int, list[Any], list[Any]]:
-    """Make a leaf of every array to be differentiated; give leaves and their nodes, nested alike.
+def stop_gradient(tree: Any) -> Any:
+    r"""Give the same values as constants: :math:`y = x`, :math:`\partial y / \partial x = 0`.
 
-    The nodes are remembered here because the function may write to its arguments: the Tensor then
-    is a new version, and the gradient is still that with respect to what came in.
+    Parameters
+    ----------
+    tree : array, number, or a tree of them
+
+    Returns
+    -------
+    the same tree
+        Plain arrays as they are. What is recorded is recorded as a step without a derivative: it
+        is a constant for every derivative that is being taken, of whatever order.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> def f(x):
+    ...     return x * cp.stop_gradient(x)
+    >>> print(cp.grad(f)(3.0))
+    3.0
     """
-    tree_map(lambda part: isinstance(part, Tensor) and part.node, args)  # views are up to date
-    start = next_index()
-    count = len(args)
-    positions = [n % count if -count <= n < count else n for n in numbers]
-    if any(not 0 <= n < count for n in positions) or len(set(positions)) < len(positions):
-        raise ShapeError(
-            f"argnums is {numbers}; {_name(f)} was called with {count} positional arguments.",
-            where=current_line(2),
-            why="It names each argument to differentiate with respect to once.",
-            write=f"argnums=0 up to {count - 1}; keyword arguments are not differentiated.",
-        )
-
-    dtype = dtype_of_numbers(args)
-
-    def make(number: int) -> Any:
-        def one(value: Any) -> Tensor:
-            if isinstance(value, Tensor):
-                if value.node is not None:
-                    return alias(value)
-                value = value.value
-            if not is_real(value):
-                value = real(value, f"Argument {number + 1} of {_name(f)}", dtype)
-            return leaf(value)
-
-        return tree_map(one, args[number])
-
-    leaves = [make(number) for number in positions]
-    return start, leaves, [tree_map(lambda t: t.node, part) for part in leaves]
+    return tree_map(lambda part: _stop(part) if isinstance(part, Tensor) else part, tree)
 
 
 def versioned(part: Any) -> Any:
@@ -206,53 +202,37 @@ def versioned(part: Any) -> Any:
     return Tensor(part.value, part.node) if isinstance(part, Tensor) else part
 
 
-def _call(f: Function, args: list[Any], kwargs: dict[str, Any], nodes: list[Any]) -> Any:
-    """Call the user's function; meanwhile no ``backward()`` may end at its leaves."""
-    leaves = [node for _, node in tree_leaves(nodes) if isinstance(node, Leaf)]
-    for node in leaves:
-        node.live = True
-    try:
-        return call_user_function(f, *args, **kwargs)
-    finally:
-        for node in leaves:
-            node.live = False
-
-
-def _replaced(args: tuple[Any, ...], numbers: tuple[int, ...], leaves: list[Any]) -> list[Any]:
-    made = list(args)
-    for number, part in zip(numbers, leaves, strict=True):
-        made[number] = part
-    return made
-
-
-def _pull_back(
+def pull_back(
     start: int, nodes: list[Any], outputs: list[Any], given: list[Any], release: bool = False
 ) -> list[Any]:
     """Sweep from the outputs to the leaves, recorded where an outer record takes part."""
-    cotangents = [
-        seed(part, d)
-        for part, d in zip(outputs, given, strict=True)
-        if isinstance(part, Tensor) or d is None
-    ]
-    parts = [part for part in outputs if isinstance(part, Tensor)]
-    seeds = [
-        (part.node, d)
-        for part, d in zip(parts, cotangents, strict=True)
-        if part.node is not None and part.node.active
-    ]
-    recorded = any(node.root < start for node, _ in seeds) or any(
-        isinstance(d, Tensor) and d.node is not None for d in cotangents
-    )
-    seeds = [(node, d) for node, d in seeds if node.index >= start]
+    seeds: list[tuple[Node, Any]] = []
+    taken: set[int] = set()
+    recorded = False
+    for part, d in zip(outputs, given, strict=True):
+        if not isinstance(part, Tensor):
+            if d is None:
+                seed(part)
+            continue
+        cotangent = seed(part, d)
+        taken.add(id(cotangent))
+        recorded = recorded or (isinstance(cotangent, Tensor) and cotangent.node is not None)
+        node = part.node
+        if node is not None and node.active:
+            recorded = recorded or node.root < start
+            if node.index >= start:
+                seeds.append((node, cotangent))
     found = sweep(seeds, start=start, recorded=recorded, release=release and not recorded)
-    taken = {id(d) for d in cotangents}
+
+    def gradient(node: Node) -> Any:
+        return own(found[node], taken) if node in found else _zeros(node)
+
     return [
-        tree_map(lambda node: own(found[node], taken) if node in found else _zeros(node), part)
-        for part in nodes
+        gradient(part) if isinstance(part, Node) else tree_map(gradient, part) for part in nodes
     ]
 
 
-def _outside(part: Any, start: int) -> Any:
+def outside(part: Any, start: int) -> Any:
     """Give a result to the caller: on its record if there is one, else as the plain array."""
     if isinstance(part, Tensor) and (part.node is None or part.node.root >= start):
         return part.value
@@ -263,6 +243,18 @@ def _zeros(node: Node) -> Any:
     return np.zeros(node.shape, node.dtype)[()]
 
 
+def _value_and_aux(f: Function, result: Any) -> tuple[Any, Any]:
+    if isinstance(result, tuple) and len(result) == 2:
+        return result
+    found = f"{len(result)} parts" if isinstance(result, tuple) else f"a {type(result).__name__}"
+    raise ShapeError(
+        f"{name_of_function(f)} returned {found}.",
+        where=current_line(2),
+        why="With has_aux=True a function returns two: the scalar to differentiate, and the rest.",
+        write="return loss, aux",
+    )
+
+
 def _check_scalar(f: Function, y: Any) -> None:
     number = isinstance(y, int | float | np.generic | np.ndarray) and np.shape(y) == ()
     if number and np.asarray(y).dtype.kind in "fiub":
@@ -270,39 +262,10 @@ def _check_scalar(f: Function, y: Any) -> None:
     nested = isinstance(y, tuple | list | dict)
     what = f"{type(y).__name__}" + ("" if nested else f" of shape {np.shape(y)}")
     raise ShapeError(
-        f"{_name(f)} returned {what}.",
+        f"{name_of_function(f)} returned {what}.",
         where=current_line(2),
         why="A gradient is that of one number.",
-        write="cp.vjp(f, *args), for a result of several arrays; or return the loss alone."
+        write="cp.vjp(f, *args), for a result of several arrays; has_aux=True, for (loss, aux)."
         if nested
         else "return np.sum(…)",
     )
-
-
-def _check_callable(f: Any) -> None:
-    if not callable(f):
-        raise DTypeError(
-            f"The function to differentiate is a {type(f).__name__}.",
-            where=current_line(2),
-            why="A derivative is made from the function, not from its result.",
-            write="cp.grad(f)(x), not cp.grad(f(x)).",
-        )
-
-
-def _name(f: Function) -> str:
-    return getattr(f, "__name__", type(f).__name__)
-
-
-def argument_names(f: Function, count: int) -> list[str]:
-    """Give the names of the first positional parameters of a function."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):  # some C functions have no signature
-        parameters = []
-    names: list[str] = []
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            names += [f"{parameter.name}[{i}]" for i in range(count - len(names))]
-        elif parameter.kind is not parameter.KEYWORD_ONLY:
-            names.append(parameter.name)
-    return [*names, *(f"x{i}" for i in range(len(names), count))][:count]

@@ -1,34 +1,252 @@
-"""Arguments and results that are nested dicts, lists and tuples of arrays."""
+"""Arguments and results that are nested: dicts, lists, tuples and dataclasses of arrays.
+
+What is opened, and what names its parts have, is said once, in `_opened`; the rest walks. None
+and the static fields of a dataclass hold no numbers: they belong to the nesting, and stay.
+"""
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+import functools
 from collections.abc import Callable, Iterator
+from types import MemberDescriptorType, ModuleType
 from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DTypeError, ShapeError
+from clearprop.places import current_line
+
+#: What is met most often, and needs no second look.
+_LEAVES: frozenset[type] = frozenset([float, int, np.ndarray, np.float64, np.float32, str, bool])
+_DEEPEST = 200  # levels; Python recurses to 1,000 frames
+_STATIC = (str, bool, type(None), ModuleType)
 
 
 def tree_map(f: Callable[..., Any], tree: Any, *others: Any) -> Any:
-    """Apply ``f`` to every leaf of a tree (and the leaves at the same places of the others)."""
-    if isinstance(tree, dict):
-        return {key: tree_map(f, tree[key], *(o[key] for o in others)) for key in tree}
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*_each(f, tree, others))
-    if isinstance(tree, tuple | list):
-        return type(tree)(_each(f, tree, others))
-    return f(tree, *others)
+    """Apply ``f`` to every leaf of a tree (and the leaves at the same places of the others).
 
-
-def _each(f: Callable[..., Any], tree: Any, others: tuple[Any, ...]) -> Iterator[Any]:
-    return (tree_map(f, item, *(o[i] for o in others)) for i, item in enumerate(tree))
+    Raises
+    ------
+    ShapeError
+        If another tree is nested otherwise.
+    DTypeError
+        If the tree contains itself.
+    """
+    return _map(f, tree, others, ())
 
 
 def tree_leaves(tree: Any, name: str = "") -> list[tuple[str, Any]]:
-    """List the leaves of a tree in order, each with its name: ``params['W1']``, ``x[0]``."""
+    """List the leaves in order, each with its name: ``params['W1']``, ``x[0]``, ``model.W``."""
+    return list(_walk(tree, name, ()))
+
+
+def structure(tree: Any) -> Any:
+    """Give the nesting of a tree with what is static in it, to be compared and looked up."""
+    return _structure(tree, ())
+
+
+class _Opened:
+    """The parts of a dict, list, tuple or dataclass: how each is found, and how they go back."""
+
+    __slots__ = ("form", "keys", "values")
+
+    def __init__(self, form: str, keys: list[Any], values: list[Any]) -> None:
+        self.form = form  # "item" or "field": what `keys` are
+        self.keys = keys
+        self.values = values
+
+    def name(self, key: Any) -> str:
+        return f".{key}" if self.form == "field" else f"[{key!r}]"
+
+
+def _opened(tree: Any) -> _Opened | None:
+    """Open a container; None for a leaf."""
     if isinstance(tree, dict):
-        parts: Any = ((f"{name}[{key!r}]", value) for key, value in tree.items())
-    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        parts = ((f"{name}.{key}", value) for key, value in zip(tree._fields, tree, strict=True))
-    elif isinstance(tree, tuple | list):
-        parts = ((f"{name}[{i}]", value) for i, value in enumerate(tree))
-    else:
-        return [(name, tree)]
-    return [leaf for part, value in parts for leaf in tree_leaves(value, part)]
+        return _Opened("item", list(tree), list(tree.values()))
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return _Opened("field", list(tree._fields), list(tree))
+    if isinstance(tree, tuple | list):
+        return _Opened("item", list(range(len(tree))), list(tree))
+    if _is_dataclass(tree):
+        fields = [field for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
+        names = [field.name for field in fields if not _is_static(field, tree)]
+        return _Opened("field", names, [getattr(tree, name) for name in names])
+    return None
+
+
+def _is_container(tree: Any) -> bool:
+    return isinstance(tree, dict | tuple | list) or _is_dataclass(tree)
+
+
+def _is_dataclass(tree: Any) -> bool:
+    return hasattr(type(tree), "__dataclass_fields__")
+
+
+def _is_static(field: dataclasses.Field[Any], tree: Any) -> bool:
+    if field.metadata.get("static"):
+        return True
+    value = getattr(tree, field.name)
+    return isinstance(value, _STATIC) or (callable(value) and not _is_container(value))
+
+
+def static_fields(tree: Any) -> dict[str, Any]:
+    """Give the fields of a dataclass that are no data, by name; nothing for anything else."""
+    if not _is_dataclass(tree) or isinstance(tree, dict | tuple | list):
+        return {}
+    return {
+        field.name: getattr(tree, field.name)
+        for field in dataclasses.fields(tree)
+        if hasattr(tree, field.name) and _is_static(field, tree)
+    }
+
+
+def fields_of(tree: Any) -> Any:
+    """Give a dataclass as the dict of its fields that are data; anything else as it is."""
+    if not _is_dataclass(tree) or isinstance(tree, dict | tuple | list):
+        return tree
+    opened = _opened(tree)
+    assert opened is not None
+    return dict(zip(opened.keys, opened.values, strict=True))
+
+
+def _map(f: Callable[..., Any], tree: Any, others: tuple[Any, ...], above: tuple[Any, ...]) -> Any:
+    if type(tree) in _LEAVES:
+        return f(tree, *others)
+    if tree is None and above:
+        return None
+    opened = _opened(tree)
+    if opened is None:
+        return f(tree, *others)
+    above = _deeper(tree, above)
+    rest = [_parts_like(tree, opened, other) for other in others]
+    values = [
+        _map(f, value, tuple(part[i] for part in rest), above)
+        for i, value in enumerate(opened.values)
+    ]
+    return _rebuilt(tree, opened, values)
+
+
+def _walk(tree: Any, name: str, above: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    if tree is None and above:
+        return
+    opened = None if type(tree) in _LEAVES else _opened(tree)
+    if opened is None:
+        yield name, tree
+        return
+    above = _deeper(tree, above)
+    for key, value in zip(opened.keys, opened.values, strict=True):
+        yield from _walk(value, name + opened.name(key), above)
+
+
+def _structure(tree: Any, above: tuple[Any, ...]) -> Any:
+    if tree is None and above:
+        return None
+    opened = None if type(tree) in _LEAVES else _opened(tree)
+    if opened is None:
+        return "leaf"
+    above = _deeper(tree, above)
+    parts = tuple(_structure(value, above) for value in opened.values)
+    static = tuple((name, type(v), v) for name, v in static_fields(tree).items())
+    return (type(tree), tuple(opened.keys), parts, static)
+
+
+def _deeper(tree: Any, above: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Go down one level; refuse a container that stands inside itself."""
+    if any(tree is container for container in above):
+        raise DTypeError(
+            f"A {type(tree).__name__} contains itself.",
+            where=current_line(2),
+            why="Arguments and results may be nested, and the nesting has an end.",
+            write="the arrays alone, without the reference back to what holds them.",
+        )
+    if len(above) == _DEEPEST:
+        raise DTypeError(
+            f"Arguments or results are nested more than {_DEEPEST} deep.",
+            where=current_line(2),
+            why="Nestings are walked by recursion.",
+            write="a list of the arrays, in the place of a chain of nested pairs.",
+        )
+    return (*above, tree)
+
+
+def _parts_like(tree: Any, opened: _Opened, other: Any) -> list[Any]:
+    """Give the parts of another tree at the places of this one's."""
+    theirs = _opened(other)
+    if theirs is None or (isinstance(tree, dict) != isinstance(other, dict)):
+        raise _otherwise(opened, f"a {type(other).__name__}")
+    # By the fields of the first: what is static there is so by its values, which may differ here.
+    if opened.form == "field" and all(hasattr(other, key) for key in opened.keys):
+        return [getattr(other, key) for key in opened.keys]
+    if len(theirs.keys) != len(opened.keys) or (
+        isinstance(tree, dict) and theirs.keys != opened.keys and set(other) != set(tree)
+    ):
+        raise _otherwise(opened, f"{theirs.keys}")
+    return [other[key] for key in opened.keys] if isinstance(tree, dict) else theirs.values
+
+
+def _otherwise(opened: _Opened, found: str) -> ShapeError:
+    return ShapeError(
+        f"Two nestings differ: {opened.keys} in one, {found} in the other.",
+        where=current_line(3),
+        why="What belongs together has the same keys and lengths.",
+        write="both with the same keys and lengths.",
+    )
+
+
+# ---- putting the parts back ---------------------------------------------------------------------
+
+
+def _rebuilt(tree: Any, opened: _Opened, values: list[Any]) -> Any:
+    kind = type(tree)
+    if kind is dict:
+        return dict(zip(opened.keys, values, strict=True))
+    if kind is list:
+        return values
+    if kind is tuple:
+        return tuple(values)
+    if isinstance(tree, dict):
+        return _dict_like(tree, dict(zip(opened.keys, values, strict=True)))
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return kind._make(values)  # not kind(…): its __new__ may be the user's
+    if isinstance(tree, tuple | list):
+        try:
+            return kind(values)
+        except TypeError:  # it is made from something else
+            return values if isinstance(tree, list) else tuple(values)
+    return _dataclass_like(tree, dict(zip(opened.keys, values, strict=True)))
+
+
+def _dict_like(tree: Any, parts: dict[Any, Any]) -> Any:
+    """Copy a subclass of dict (its order, its default factory) with other values."""
+    try:
+        made = copy.copy(tree)
+        same = type(made) is type(tree) and made is not tree and list(made) == list(tree)
+    except Exception:  # whatever the copying of a user's class raises: a dict will do
+        return parts
+    if not same:
+        return parts
+    for key, value in parts.items():
+        dict.__setitem__(made, key, value)
+    return made
+
+
+def _dataclass_like(tree: Any, parts: dict[str, Any]) -> Any:
+    """Copy a dataclass with other values in its fields; nothing of its own code runs again.
+
+    What it has computed from the fields and remembers (`cached_property`) is left out: it would
+    be a number that no longer knows where it came from.
+    """
+    kind = type(tree)
+    made = object.__new__(kind)
+    for name, value in getattr(tree, "__dict__", {}).items():
+        if not isinstance(getattr(kind, name, None), functools.cached_property):
+            made.__dict__[name] = value
+    for base in kind.__mro__:
+        for name, slot in vars(base).items():
+            if isinstance(slot, MemberDescriptorType) and hasattr(tree, name):
+                object.__setattr__(made, name, getattr(tree, name))
+    for name, value in parts.items():
+        object.__setattr__(made, name, value)
+    return made

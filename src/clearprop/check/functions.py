@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.arguments import argument_names
 from clearprop.check.numerical import derivatives
 from clearprop.check.report import CORRECT, NOT_JUDGED, WRONG, Finding, Report
 from clearprop.errors import DTypeError
 from clearprop.places import current_line
-from clearprop.transforms import argument_names, vjp
+from clearprop.transforms import vjp
 from clearprop.trees import tree_leaves, tree_map
 
 #: Relative error that counts as wrong, by size of the dtype in bytes.

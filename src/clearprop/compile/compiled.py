@@ -24,7 +24,7 @@ from clearprop.graph import Node
 from clearprop.places import current_line, line_of
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph, trace
-from clearprop.trees import tree_leaves, tree_map
+from clearprop.trees import structure, tree_leaves, tree_map
 
 _numbers = itertools.count(1)
 _MOST_FUSED = 50  # operations in one loop; the writer of loops recurses over them
@@ -48,7 +48,7 @@ class Compiled:
         plain = tree_map(_plain, args)
         values = [leaf for _, leaf in tree_leaves(plain)]
         key = (
-            repr(tree_map(lambda _: None, (plain, kwargs))),  # the nesting
+            structure((plain, kwargs)),
             tuple(map(_signature, values)),
             tuple(_constant(leaf) for _, leaf in tree_leaves(kwargs)),
         )
@@ -113,6 +113,7 @@ def _refused(args: Any, kwargs: Any) -> DTypeError:
     """Say which argument is neither data nor a constant that can be recognised again."""
     keys = [(name, value, _signature(value)) for name, value in tree_leaves(args, "args")]
     keys += [(name, value, _constant(value)) for name, value in tree_leaves(kwargs, "kwargs")]
+    keys.append(("A static field of an argument", "unhashable", structure((args, kwargs))))
     name, value, _ = next(key for key in keys if not _is_hashable(key[2]))
     is_array = isinstance(value, np.ndarray)
     what = f"an array of {value.dtype}" if is_array else f"a {type(value).__name__}"

@@ -19,6 +19,7 @@ from clearprop.rules import (
     shape,
     special,
     stacking,
+    stopping,
     trigonometric,
 )
 
@@ -41,5 +42,6 @@ __all__ = [
     "shape",
     "special",
     "stacking",
+    "stopping",
     "trigonometric",
 ]

@@ -6,6 +6,7 @@ import ast
 import builtins
 import keyword
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from clearprop.source.expressions import (
     slots,
 )
 from clearprop.source.program import Program
-from clearprop.trees import tree_leaves, tree_map
+from clearprop.trees import fields_of, tree_leaves
 
 _LONGEST_EXPRESSION = 45  # characters; a longer one is given a name of its own
 _LONGEST_LINE = 96  # with its comment; a longer comment stands above
@@ -305,10 +306,7 @@ class _Writer:
             ]
             if not any(active):
                 continue
-            parts = iter(labels)
-            texts.append(
-                _tree_text(tree_map(lambda _, parts=parts: self._gradient(next(parts)), argument))
-            )
+            texts.append(_tree_text(argument, iter([self._gradient(label) for label in labels])))
         return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
     def _gradient(self, label: str) -> str:
@@ -343,17 +341,23 @@ def _tuple_text(node: Node, arrays: list[ast.expr]) -> str:
     return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
 
 
-def _tree_text(tree: Any) -> str:
+def _tree_text(tree: Any, leaves: Iterator[str]) -> str:
+    """Write a nesting with these texts as its leaves; a dataclass as the dict of its fields."""
+    tree = fields_of(tree)
     if isinstance(tree, dict):
-        return "{" + ", ".join(f"{key!r}: {_tree_text(value)}" for key, value in tree.items()) + "}"
+        texts = [f"{key!r}: {_tree_text(value, leaves)}" for key, value in tree.items()]
+        return f"{{{', '.join(texts)}}}"
     if isinstance(tree, list):
-        return f"[{', '.join(map(_tree_text, tree))}]"
+        return f"[{', '.join(_tree_text(value, leaves) for value in tree)}]"
     if isinstance(tree, tuple):
-        return f"({', '.join(map(_tree_text, tree))}{',' if len(tree) == 1 else ''})"
-    return str(tree)
+        texts = [_tree_text(value, leaves) for value in tree]
+        return f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+    return "None" if tree is None else next(leaves)
 
 
 def _last_key(label: str) -> str:
-    """Give ``W1`` of ``params['W1']``, and ``x_0`` of ``x[0]``."""
+    """Give ``W1`` of ``params['W1']`` and of ``model.W1``, and ``x_0`` of ``x[0]``."""
+    if not label.endswith("]"):
+        return label.rpartition(".")[2]
     stem, _, key = label.rstrip("]").rpartition("[")
     return key.strip("'\"") if not key.isdigit() else f"{stem}_{key}"
