@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 from clearprop.check import check as check
 from clearprop.compile import compile as compile
 from clearprop.guarding import guard as guard
+from clearprop.jacobians import hessian as hessian
+from clearprop.jacobians import hvp as hvp
+from clearprop.jacobians import jacobian as jacobian
+from clearprop.jacobians import jvp as jvp
 from clearprop.leaves import tensor as tensor
 from clearprop.primitive import Case as Case
 from clearprop.primitive import primitive as primitive

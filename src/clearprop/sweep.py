@@ -88,9 +88,9 @@ def sweep(
                     g = fit(g, source.shape, source.dtype, primitive, position)
                 add(source, g)
             elif rule.into is not None and source.shape:
-                pending.add_into(source, rule, dy, *_needs(node, position, rule, recorded=False))
+                pending.add_into(source, rule, dy, *needs_of(node, position, rule, recorded=False))
             elif rule.over is not None and dy_is_ours and not keep_all:
-                arguments, attributes = _needs(node, position, rule, recorded=False)
+                arguments, attributes = needs_of(node, position, rule, recorded=False)
                 add(source, rule.over(dy, *arguments, **attributes), is_ours=True)
             else:
                 g = pull(node, position, rule, dy, recorded=False)
@@ -171,7 +171,7 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
     if tape is not None:
         tape.stage = (node, position)
     try:
-        arguments, attributes = _needs(node, position, rule, recorded)
+        arguments, attributes = needs_of(node, position, rule, recorded)
         g = rule.function(dy, *arguments, **attributes)
         return fit(g, source.shape, source.dtype, primitive, position)
     except ValueError as error:
@@ -188,7 +188,7 @@ def pull(node: Node, position: int, rule: Rule, dy: Any, recorded: bool) -> Any:
             tape.stage = stage
 
 
-def _needs(
+def needs_of(
     node: Node, position: int, rule: Rule, recorded: bool
 ) -> tuple[list[Any], dict[str, Any]]:
     """Give what a rule takes besides dy."""
@@ -269,20 +269,22 @@ def _fetch(node: Node, need: str, operand: int, recorded: bool) -> Any:
     assert primitive is not None
     if need == "y":
         return _output(node, recorded)
-    take = _value if need == "operand" else _shape
+    take = operand_of if need == "operand" else shape_of
     if primitive.variadic and operand == len(primitive.operands) - 1:
         positions = primitive.span(operand, len(node.operands))
         return tuple(take(node, i, recorded) for i in positions)
     return take(node, operand, recorded)
 
 
-def _value(node: Node, position: int, recorded: bool) -> Any:
+def operand_of(node: Node, position: int, recorded: bool) -> Any:
+    """Give an operand that a node kept: on its record, where the sweep is recorded."""
     source = node.inputs[position]
     value = node.operands[position]
     return value if source is None or not recorded else Tensor(value, source)
 
 
-def _shape(node: Node, position: int, recorded: bool) -> Any:
+def shape_of(node: Node, position: int, recorded: bool) -> Any:
+    """Give the shape of an operand, which may not have been kept itself."""
     source = node.inputs[position]
     return np.shape(node.operands[position]) if source is None else source.shape
 
