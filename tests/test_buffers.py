@@ -366,7 +366,7 @@ def test_a_class_of_the_user_with_a_buffer_inside():
 
 
 def test_installed_packages_are_guarded_by_name(tmp_path, monkeypatch):
-    from clearprop import guarding
+    from clearprop import guarding, places
 
     package = tmp_path / "installed_package"
     package.mkdir()
@@ -377,12 +377,13 @@ def test_installed_packages_are_guarded_by_name(tmp_path, monkeypatch):
     (package / "inner.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     names = guarding._Names()
-    names._installed = (str(tmp_path),)
     monkeypatch.setattr(guarding, "_names", names)
+    for module in (guarding, places):
+        monkeypatch.setattr(module, "installed_folders", lambda: (str(tmp_path),))
     from installed_package.inner import g
 
     try:
-        with pytest.raises(errors.LostGradientError, match=r'cp\.guard\("'):
+        with pytest.raises(errors.LostGradientError, match=r'cp\.guard\("installed_package"\)'):
             cp.grad(lambda x: g(x) * 2)(3.0)
         assert cp.grad(g)(3.0) == 6.0  # the function itself lies there
         names._more.clear()

@@ -11,9 +11,7 @@ thread that differentiates nothing gets plain arrays meanwhile.
 from __future__ import annotations
 
 import functools
-import site
 import sys
-import sysconfig
 import threading
 import types
 from collections.abc import Callable
@@ -23,6 +21,7 @@ import numpy as np
 
 from clearprop.buffers import Buffer, is_recorded, unwrapped
 from clearprop.errors import ClearpropError
+from clearprop.places import installed_folders
 from clearprop.tensor import Tensor
 
 
@@ -81,7 +80,7 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
         dtype = args[1] if len(args) > 1 else options.get("dtype")
         if dtype is not None and y.dtype != dtype:
             y = y.astype(dtype)
-        elif copies and options.get("copy", True):
+        elif copies and options.get("copy", True) is True:
             y = np.copy(y)
         while y.ndim < options.get("ndmin", 0):
             y = y[None]
@@ -211,7 +210,6 @@ class _Names:
         self._more: set[str] = set()  # packages that are treated as the user's
         self._scopes: dict[int, _Scope] = {}
         self._loose: list[int] = []  # scopes of no module
-        self._installed: tuple[str, ...] = ()
 
     def lead_to_guarded(self, f: Any) -> None:
         with self._lock:
@@ -276,12 +274,8 @@ class _Names:
             return True
         if name == "__main__":
             return True
-        if not self._installed:
-            found = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib")}
-            found |= {sysconfig.get_paths()["platlib"], site.getusersitepackages()}
-            self._installed = tuple(found)
         file = getattr(module, "__file__", None)
-        return file is not None and not file.startswith(self._installed)
+        return file is not None and not file.startswith(installed_folders())
 
 
 _NEVER = {"numpy", "clearprop"}

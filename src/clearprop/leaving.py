@@ -9,7 +9,7 @@ import numpy as np
 from clearprop.errors import LostGradientError
 from clearprop.graph import TracedLeaf
 from clearprop.operands import instead_of_plain
-from clearprop.places import current_line
+from clearprop.places import current_line, current_package
 
 
 class Leaving:
@@ -33,7 +33,7 @@ class Leaving:
                 f"{how} of a recorded value of shape {self.shape} would cut its gradient.",
                 where=where,
                 why="The result would be a plain number that remembers nothing.",
-                write=instead_of_plain(where)
+                write=instead_of_plain(where, current_package(2))
                 or f"{correct}; or .value, where the plain number is really wanted.",
             )
         return self.value

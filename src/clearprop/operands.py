@@ -41,20 +41,24 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
     return array
 
 
-def instead_of_plain(line: str | None) -> str:
+def instead_of_plain(line: str | None, package: str | None = None) -> str:
     """Guess from the user's line why a recorded value was to become plain, and say what helps."""
     text = line or ""
-    if "np.array(" in text:
-        return "np.stack([a, b]) in the place of np.array([a, b]); an array needs neither."
-    if "asarray(" in text:
-        return "the value as it is: an array already; or np.asarray by a name of the module."
+    target, equals, _ = text.partition("=")
+    by_numpy = any(word in text for word in ("array(", "asanyarray", "np.asarray", "np.array"))
+    writes = bool(equals) and target.rstrip(" +-*/@").endswith("]")
+    if package is not None and (by_numpy or writes):
+        return f'cp.guard("{package}") before: the arrays that {package} makes are then recorded.'
     if "math." in text:
         return "np.sin(x) in the place of math.sin(x), and so on: NumPy's functions are recorded."
-    target, equals, _ = text.partition("=")
-    if equals and target.rstrip(" +-*/@").endswith("]"):
+    if "asarray(" in text:
+        return "the value as it is: an array already; or np.asarray by a name of the module."
+    if "np.array(" in text:
+        return "np.stack([a, b]) in the place of np.array([a, b]); an array needs neither."
+    if writes:
         return (
-            "np.zeros(…) inside the function, by a name of its module, which takes recorded values "
-            '(in an installed package after cp.guard("package")); or np.stack([…]) of the parts.'
+            "np.zeros(…) inside the function, by a name of its module: it takes recorded values; "
+            "or np.stack([…]) of the parts."
         )
     return ""
 

@@ -10,7 +10,7 @@ import ast
 import linecache
 import os
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import CodeType, FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -74,6 +74,27 @@ def current_line(depth: int = 1) -> str | None:
     if frame is None:
         return None
     return str(line_of(((frame.f_code, frame.f_lasti),)))
+
+
+@cache
+def installed_folders() -> tuple[str, ...]:
+    """Give the folders of the standard library and of installed packages."""
+    import site
+    import sysconfig
+
+    paths = sysconfig.get_paths()
+    found = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return (*dict.fromkeys(found), site.getusersitepackages())
+
+
+def current_package(depth: int = 1) -> str | None:
+    """Name the installed package whose line is running now; None in the user's own code."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None and not is_users(frame.f_code):
+        frame = frame.f_back
+    if frame is None or not frame.f_code.co_filename.startswith(installed_folders()):
+        return None
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] or None
 
 
 def name_of(place: Place, position: int | None = None, writes: bool = False) -> str | None:
