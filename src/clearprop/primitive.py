@@ -33,7 +33,7 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -144,6 +144,15 @@ class Rule:
         )
 
 
+class Plan(NamedTuple):
+    """What is kept of an operation of one or two operands, for the rules of those that move."""
+
+    first: bool
+    second: bool
+    output: bool
+    is_constant: bool = False
+
+
 class Primitive:
     """An operation with a derivative (or with a stated reason for having none).
 
@@ -215,13 +224,13 @@ class Primitive:
         self.cases = tuple(cases)
         self.built_in = function.__module__.startswith("clearprop.")
         self.rules: dict[int, Rule] = {}
+        self._kept: dict[tuple[int, int], tuple[frozenset[int], bool, frozenset[int]]] = {}
         self.write_back: Callable[..., Any] | None = None
         #: the body where it may write into its first operand, which nobody else holds
         self.in_place: Callable[..., Any] | None = None
         self.overwrites = False  # whether a rule has a form for a dy that may be overwritten
-        self._kept: dict[tuple[int, int], tuple[frozenset[int], bool, frozenset[int]]] = {}
-        #: for two operands: what to keep where neither, the first, the second, or both are active
-        self.pair_plans: list[tuple[bool, bool, bool] | None] = [None] * 4
+        #: what to keep where no operand is active, the first is, the second is, or both are
+        self.plans: list[Plan | None] = self._plans()
         self.__doc__ = function.__doc__
         self.__name__ = self.name
 
@@ -241,7 +250,7 @@ class Primitive:
                     )
                 self.rules[self.operands.index(operand)] = Rule(function, self, latex)
             self._kept.clear()
-            self.pair_plans = self._pair_plans()
+            self.plans = self._plans()
             return function
 
         return register
@@ -271,6 +280,7 @@ class Primitive:
     def view(self, write_back: Callable[..., Any]) -> Callable[..., Any]:
         """Say that NumPy makes a view here, and how writing to the view changes the base."""
         self.write_back = write_back
+        self.plans = self._plans()
         return write_back
 
     def operand_name(self, position: int) -> str:
@@ -309,15 +319,19 @@ class Primitive:
             )
         return found
 
-    def _pair_plans(self) -> list[tuple[bool, bool, bool] | None]:
-        plans: list[tuple[bool, bool, bool] | None] = [None] * 4
-        if len(self.operands) != 2 or self.variadic or self.outputs > 1 or self.write_back:
+    def _plans(self) -> list[Plan | None]:
+        """Plan the shortest way of recording one or two operands; None where it is too short."""
+        plans: list[Plan | None] = [None] * 4
+        count = len(self.operands)
+        if count > 2 or self.variadic or self.outputs > 1 or self.write_back or not self.built_in:
             return plans
-        for active in (1, 2, 3):
-            needed = [i for i in (0, 1) if active >> i & 1]
-            positions, output, shapes = self.kept(active, 2)
-            if all(i in self.rules for i in needed) and not shapes:
-                plans[active] = (0 in positions, 1 in positions, output)
+        for active in range(1, 2**count):
+            needed = {i for i in range(count) if active >> i & 1}
+            positions, output, shapes = self.kept(active, count)
+            if self.no_derivative:
+                plans[active] = Plan(False, False, False, is_constant=True)
+            elif needed <= self.rules.keys() and shapes <= needed:
+                plans[active] = Plan(0 in positions, 1 in positions, output)
         return plans
 
     def span(self, operand: int, count: int) -> range:

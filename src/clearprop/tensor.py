@@ -26,7 +26,7 @@ from clearprop.operands import (
 )
 from clearprop.places import current_line, here
 from clearprop.plumbing import PROJECTION
-from clearprop.primitive import Primitive
+from clearprop.primitive import BY_FUNCTION, Primitive
 from clearprop.rules import indexing, shape
 from clearprop.views import View, shares_memory
 
@@ -98,8 +98,30 @@ def record(
     return result
 
 
+def record_one(primitive: Primitive, a: Tensor) -> Any:
+    """Record an operation of one operand: what `record` does, by the shortest way."""
+    if a._view is not None:
+        a._view.refresh(a)
+    x, source = a._value, a._node
+    plan = primitive.plans[source is not None]
+    if plan is None or source is None or source.tape is not None:
+        return record(primitive, (a,), {})
+    try:
+        y = primitive.implementation(x)
+        dtype = y.dtype
+    except (TypeError, AttributeError):  # told apart there
+        return record(primitive, (a,), {})
+    if plan.is_constant:
+        return Tensor(y)
+    if dtype.kind != "f":
+        return record(primitive, (a,), {})
+    operands = (x,) if plan.first else _NONE
+    kept = y if plan.output else None
+    return Tensor(y, Node(primitive, (source,), operands, NO_ATTRIBUTES, kept, y.shape, dtype))
+
+
 def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
-    """Record an operator of two operands: what `record` does, by the shortest way.
+    """Record an operation of two operands: what `record` does, by the shortest way.
 
     Anything out of the ordinary (a trace, lists, a missing rule, integers) goes the long way.
     """
@@ -120,7 +142,7 @@ def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
         z, right = b._value, b._node
     elif kind not in PLAIN:
         return record(primitive, (a, b), {})
-    plan = primitive.pair_plans[(left is not None) + 2 * (right is not None)]
+    plan = primitive.plans[(left is not None) + 2 * (right is not None)]
     if (
         plan is None
         or (left is not None and left.tape is not None)
@@ -129,12 +151,14 @@ def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
         return record(primitive, (a, b), {})
     try:
         y = primitive.implementation(x, z)
-    except TypeError:  # told apart there
+        dtype = y.dtype
+    except (TypeError, AttributeError):  # told apart there
         return record(primitive, (a, b), {})
-    dtype = y.dtype
+    keeps_x, keeps_z, keeps_y, is_constant = plan
+    if is_constant:
+        return Tensor(y)
     if dtype.kind != "f":
         return record(primitive, (a, b), {})
-    keeps_x, keeps_z, keeps_y = plan
     if not keeps_x:
         x = None
     elif left is None and type(x) is np.ndarray:
@@ -145,6 +169,9 @@ def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
         z = frozen(z)
     kept = y if keeps_y else None
     return Tensor(y, Node(primitive, (left, right), (x, z), NO_ATTRIBUTES, kept, y.shape, dtype))
+
+
+_NONE = (None,)
 
 
 def _form(primitive: Primitive, y: Any) -> tuple[Any, Any]:
@@ -254,7 +281,9 @@ class Tensor(ArrayFace, Leaving):
         self._leaf.grad = value
 
     def _record(self, primitive: Primitive, *operands: Any) -> Any:
-        return record(primitive, operands, {})
+        return (
+            record_one(primitive, self) if len(operands) == 1 else record(primitive, operands, {})
+        )
 
     _record_pair = staticmethod(record_pair)
 
@@ -365,6 +394,14 @@ class Tensor(ArrayFace, Leaving):
     # ---- NumPy's protocols ---------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "__call__" and not options:
+            primitive = BY_FUNCTION.get(ufunc)
+            if primitive is not None and len(inputs) == len(primitive.operands) < 3:
+                return (
+                    record_pair(primitive, *inputs)
+                    if len(inputs) == 2
+                    else record_one(primitive, self)
+                )
         if "out" in options:
             options["out"] = tuple(map(_target, options["out"]))
         if method == "at":
