@@ -101,26 +101,27 @@ class Arguments:
         """
         places = self.places(args, kwargs)
         for value in args:
-            _bring_up_to_date(value)
+            if type(value) not in _NEVER_VIEWS:
+                _bring_up_to_date(value)
         for value in kwargs.values():
             _bring_up_to_date(value)
         start = next_index()
         dtype: Any = None
         made, nodes = [], []
         for place in places:
-            value = _at(place, args, kwargs)
-            kind = type(value)
-            if kind is float or kind is int:
-                dtype = dtype or dtype_of_numbers((*args, *kwargs.values()))
-                one = leaf(dtype.type(value))
-            elif is_real(value):
+            value = kwargs[place] if isinstance(place, str) else args[place]
+            if is_real(value):
                 one = leaf(value)
             else:
-                dtype = dtype or dtype_of_numbers((*args, *kwargs.values()))
-                part = self._tree_of_leaves(place, value, dtype)
-                made.append(part)
-                nodes.append(tree_map(lambda t: t.node, part))
-                continue
+                if dtype is None:
+                    dtype = dtype_of_numbers((*args, *kwargs.values()))
+                if type(value) in (float, int):
+                    one = leaf(dtype.type(value))
+                else:
+                    part = self._tree_of_leaves(place, value, dtype)
+                    made.append(part)
+                    nodes.append(tree_map(lambda t: t.node, part))
+                    continue
             made.append(one)
             nodes.append(one._node)
         given, named = _put(places, args, kwargs, made)

@@ -208,27 +208,56 @@ class _Names:
         self._replacements: dict[int, tuple[Any, Any]] = {}
         self._known: set[str] = set()  # modules that were looked at
         self._more: set[str] = set()  # packages that are treated as the user's
-        self._scopes: dict[int, _Scope] = {}
+        #: the globals of modules, and how many names they had when they were looked at
+        self._scopes: dict[int, tuple[dict[str, Any], int]] = {}
+        self._bindings: list[tuple[dict[str, Any], str, Any, Any]] = []
         self._loose: list[int] = []  # scopes of no module
 
     def lead_to_guarded(self, f: Any) -> None:
         with self._lock:
-            if not self._replacements:
-                replaced = [(np, _guarded_numpy()), *_REPLACED]
-                self._replacements = {id(original): (original, new) for original, new in replaced}
-            if len(sys.modules) != len(self._known):
-                self._look_at_modules()
-            self._look_at(f)
+            if self._changed(f):
+                self._look(f)
             self._running += 1
-            for scope in self._scopes.values():
-                scope.lead_to_guarded(self._replacements, again=self._running == 1)
+            if self._running == 1:
+                for names, name, original, replacement in self._bindings:
+                    if names.get(name) is original:
+                        names[name] = replacement
 
     def lead_to_numpy(self) -> None:
         with self._lock:
             self._running -= 1
             if not self._running:
-                for scope in self._scopes.values():
-                    scope.lead_to_numpy()
+                for names, name, original, replacement in self._bindings:
+                    if names.get(name) is replacement:
+                        names[name] = original
+
+    def _changed(self, f: Any) -> bool:
+        """Whether there are modules, or names in them, that were not looked at yet."""
+        if len(sys.modules) != len(self._known):
+            return True
+        scope = getattr(f, "__globals__", None)
+        if scope is None or id(scope) not in self._scopes:
+            return True
+        return any(len(names) != size for names, size in self._scopes.values())
+
+    def _look(self, f: Any) -> None:
+        """Find the names of NumPy in the user's modules and in the function's own."""
+        if not self._replacements:
+            replaced = [(np, _guarded_numpy()), *_REPLACED]
+            self._replacements = {id(original): (original, new) for original, new in replaced}
+        if len(sys.modules) != len(self._known):
+            self._look_at_modules()
+        self._look_at(f)
+        for key, (names, size) in self._scopes.items():
+            if len(names) == size:
+                continue
+            self._scopes[key] = (names, len(names))
+            for name, value in list(names.items()):
+                found = self._replacements.get(id(value))
+                if found is not None:
+                    self._bindings.append((names, name, *found))
+                    if self._running:
+                        names[name] = found[1]
 
     def add(self, packages: tuple[str, ...]) -> None:
         with self._lock:
@@ -239,7 +268,7 @@ class _Names:
         for name, module in list(sys.modules.items()):
             if name not in self._known and self._is_users(name, module):
                 scope = vars(module)
-                self._scopes.setdefault(id(scope), _Scope(scope))
+                self._scopes.setdefault(id(scope), (scope, -1))
         self._known = set(sys.modules)
 
     def _look_at(self, f: Any) -> None:
@@ -261,11 +290,12 @@ class _Names:
         if name in sys.modules and vars(sys.modules[name]) is scope:
             self.add((name.rpartition(".")[0] or name,))
             self._look_at_modules()
-        self._scopes[id(scope)] = _Scope(scope)
+        self._scopes[id(scope)] = (scope, -1)
         if name not in sys.modules or vars(sys.modules[name]) is not scope:  # made by exec
             self._loose.append(id(scope))
             if len(self._loose) > 64 and not self._running:
-                self._scopes.pop(self._loose.pop(0), None)
+                names, _ = self._scopes.pop(self._loose.pop(0))
+                self._bindings = [b for b in self._bindings if b[0] is not names]
 
     def _is_users(self, name: str, module: Any) -> bool:
         if name.partition(".")[0] in _NEVER or not isinstance(module, types.ModuleType):
@@ -279,34 +309,6 @@ class _Names:
 
 
 _NEVER = {"numpy", "clearprop"}
-
-
-class _Scope:
-    """The globals of one module, and which of its names lead to NumPy."""
-
-    __slots__ = ("bindings", "names", "size")
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.names = names
-        self.size = -1
-        self.bindings: list[tuple[str, Any, Any]] = []
-
-    def lead_to_guarded(self, replacements: dict[int, tuple[Any, Any]], again: bool) -> None:
-        names = self.names
-        if len(names) != self.size:
-            found = [(name, replacements.get(id(value))) for name, value in list(names.items())]
-            self.bindings += [(name, *pair) for name, pair in found if pair is not None]
-            self.size = len(names)
-        elif not again:
-            return
-        for name, original, replacement in self.bindings:
-            if names.get(name) is original:
-                names[name] = replacement
-
-    def lead_to_numpy(self) -> None:
-        for name, original, replacement in self.bindings:
-            if self.names.get(name) is replacement:
-                self.names[name] = original
 
 
 _names = _Names()

@@ -105,27 +105,26 @@ def sweep(
 class _Pending:
     """The cotangents of nodes that the sweep has yet to visit, the highest number first."""
 
-    __slots__ = ("cotangents", "nodes", "ours", "queue", "recorded")
+    __slots__ = ("cotangents", "ours", "queue", "recorded")
 
     def __init__(self, recorded: bool) -> None:
         self.recorded = recorded
-        self.queue: list[int] = []
-        self.nodes: dict[int, Node] = {}
+        self.queue: list[tuple[int, Node]] = []  # by the number, which no two nodes share
         self.cotangents: dict[int, Any] = {}
         self.ours: set[int] = set()  # whose cotangent nobody else holds: it may be written to
 
     def add(self, node: Node, g: Any, is_ours: bool = False) -> None:
         index = node.index
-        if index not in self.nodes:
-            self.cotangents[index] = g
-            self.nodes[index] = node
-            heappush(self.queue, -index)
+        cotangents = self.cotangents
+        if index not in cotangents:
+            cotangents[index] = g
+            heappush(self.queue, (-index, node))
             if is_ours and type(g) is np.ndarray:
                 self.ours.add(index)
         elif index in self.ours:
-            self.cotangents[index] += g
+            cotangents[index] += g
         else:
-            total = self.cotangents[index] = _plus(self.cotangents[index], g)
+            total = cotangents[index] = _plus(cotangents[index], g)
             if type(total) is np.ndarray and not self.recorded:
                 self.ours.add(index)
 
@@ -134,7 +133,7 @@ class _Pending:
     ) -> None:
         """Add in place what is 0 nearly everywhere: the gradient of ``x[i]``."""
         index = node.index
-        if index not in self.nodes:
+        if index not in self.cotangents:
             self.add(node, np.zeros(node.shape, node.dtype))
         elif index not in self.ours:
             self.cotangents[index] = self.cotangents[index].copy()
@@ -143,10 +142,12 @@ class _Pending:
         rule.into(self.cotangents[index], dy, *arguments, **attributes)
 
     def pop(self) -> tuple[Node, Any, bool]:
-        index = -heappop(self.queue)
+        node = heappop(self.queue)[1]
+        index = node.index
         is_ours = index in self.ours
-        self.ours.discard(index)
-        return self.nodes.pop(index), self.cotangents.pop(index), is_ours
+        if is_ours:
+            self.ours.discard(index)
+        return node, self.cotangents.pop(index), is_ours
 
 
 def _let_go() -> OrderError:
