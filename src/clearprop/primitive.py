@@ -127,6 +127,15 @@ class Rule:
         if kinds == ["operand", "operand"]:
             i, j = places
             return lambda dy, node: f(dy, node.operands[i], node.operands[j])
+        if kinds == ["operand", "shape"]:
+            i, j = places
+
+            def with_shape(dy: Any, node: Any) -> Any:
+                source = node.inputs[j]
+                shape = np.shape(node.operands[j]) if source is None else source.shape
+                return f(dy, node.operands[i], shape)
+
+            return with_shape
         return None
 
     @staticmethod
@@ -228,7 +237,7 @@ class Primitive:
         self.write_back: Callable[..., Any] | None = None
         #: the body where it may write into its first operand, which nobody else holds
         self.in_place: Callable[..., Any] | None = None
-        self.overwrites = False  # whether a rule has a form for a dy that may be overwritten
+        self.overwrites: tuple[int, ...] = ()  # the operands whose rules have such a form for dy
         #: what to keep where no operand is active, the first is, the second is, or both are
         self.plans: list[Plan | None] = self._plans()
         self.__doc__ = function.__doc__
@@ -272,7 +281,7 @@ class Primitive:
 
         def register(function: Callable[..., Any]) -> Callable[..., Any]:
             self.rules[self.operands.index(operand)].over = function
-            self.overwrites = True
+            self.overwrites = (*self.overwrites, self.operands.index(operand))
             return function
 
         return register
@@ -289,8 +298,8 @@ class Primitive:
 
     def rule(self, position: int) -> Rule | None:
         """Give the rule for the operand at a position; all variable operands share one."""
-        if self.variadic:
-            position = min(position, len(self.operands) - 1)
+        if self.variadic and position >= len(self.operands):
+            position = len(self.operands) - 1
         return self.rules.get(position)
 
     def is_constant(self, position: int) -> bool:

@@ -8,7 +8,7 @@ are recorded like any other code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from heapq import heappop, heappush
 from typing import Any
 
@@ -50,18 +50,15 @@ def sweep(
     -------
     dict of Node to array or Tensor
     """
-    pending = _Pending(recorded)
-    add = pending.add
-    found: dict[Node, Any] = {}
+    pending = _Pending(start, recorded)
+    add, queue, cotangents = pending.add, pending.queue, pending.cotangents
     for node, dy in seeds:
         add(node, dy)
-    while pending.queue:
-        node, dy, dy_is_ours = pending.pop()
+    while queue:
+        node = heappop(queue)[1]
+        dy = cotangents[node] if keep_all else cotangents.pop(node)
         primitive = node.primitive
-        if primitive is None or keep_all or (primitive is ALIAS and node.inputs[0].index < start):  # type: ignore[union-attr]
-            found[node] = dy
-        if primitive is None:
-            continue
+        assert primitive is not None
         if primitive is PROJECTION:
             source = node.inputs[0]
             assert source is not None
@@ -70,84 +67,97 @@ def sweep(
             continue
         if not node.operands:
             raise _let_go()
-        order: Sequence[int] = range(len(node.inputs))
-        if primitive.overwrites:
-            order = order[::-1]  # dy is overwritten when all others have taken theirs
-        for position in order:
-            source = node.inputs[position]
-            if source is None or source.index < start or not source.active:
-                continue
-            rule = primitive.rule(position)
-            if rule is None:
-                continue
-            if recorded:
-                add(source, pull(node, position, rule, dy, recorded=True))
-            elif rule.quick is not None:
-                g = rule.quick(dy, node)
-                if g.shape != source.shape or g.dtype != source.dtype:
-                    g = fit(g, source.shape, source.dtype, primitive, position)
+        if primitive.overwrites and not recorded:
+            _share_out(pending, node, dy, keep_all)
+        else:
+            position = -1
+            for source in node.inputs:
+                position += 1
+                if source is None or source.index < start or not source.active:
+                    continue
+                rule = primitive.rule(position)
+                if rule is None:
+                    continue
+                if recorded:
+                    g = pull(node, position, rule, dy, recorded=True)
+                elif rule.quick is not None:
+                    g = rule.quick(dy, node)
+                    if g.shape != source.shape or g.dtype != source.dtype:
+                        g = fit(g, source.shape, source.dtype, primitive, position)
+                elif rule.into is not None and source.shape:
+                    pending.add_into(source, rule, dy, *needs_of(node, position, rule, False))
+                    continue
+                else:
+                    g = pull(node, position, rule, dy, recorded=False)
                 add(source, g)
-            elif rule.into is not None and source.shape:
-                pending.add_into(source, rule, dy, *needs_of(node, position, rule, recorded=False))
-            elif rule.over is not None and dy_is_ours and not keep_all:
-                arguments, attributes = needs_of(node, position, rule, recorded=False)
-                add(source, rule.over(dy, *arguments, **attributes), is_ours=True)
-            else:
-                g = pull(node, position, rule, dy, recorded=False)
-                if primitive.overwrites and dy_is_ours and np.may_share_memory(g, dy):
-                    g = g.copy()
-                add(source, g, is_ours=rule.over is not None)
         if release:
             node.operands, node.value = (), None
-    return found
+    return cotangents
+
+
+def _share_out(pending: _Pending, node: Node, dy: Any, keep_all: bool) -> None:
+    """Pull through a node with a rule that changes dy in place, where dy is nobody else's."""
+    primitive = node.primitive
+    assert primitive is not None
+    is_ours = node in pending.ours and not keep_all
+    pending.ours.discard(node)
+    # The last in this order overwrites dy, when all others have taken theirs.
+    for position in sorted(range(len(node.inputs)), key=lambda i: (i in primitive.overwrites, i)):
+        source, rule = node.inputs[position], primitive.rule(position)
+        if source is None or source.index < pending.start or not source.active or rule is None:
+            continue
+        if rule.over is not None and is_ours:
+            arguments, attributes = needs_of(node, position, rule, recorded=False)
+            g = rule.over(dy, *arguments, **attributes)
+        else:
+            g = pull(node, position, rule, dy, recorded=False)
+            if is_ours and np.may_share_memory(g, dy):
+                g = g.copy()
+        pending.add(source, g, is_ours=rule.over is not None)
 
 
 class _Pending:
-    """The cotangents of nodes that the sweep has yet to visit, the highest number first."""
+    """The cotangents found so far, and the nodes to visit next, the highest number first."""
 
-    __slots__ = ("cotangents", "ours", "queue", "recorded")
+    __slots__ = ("cotangents", "ours", "queue", "recorded", "start")
 
-    def __init__(self, recorded: bool) -> None:
+    def __init__(self, start: int, recorded: bool) -> None:
+        self.start = start
         self.recorded = recorded
         self.queue: list[tuple[int, Node]] = []  # by the number, which no two nodes share
-        self.cotangents: dict[int, Any] = {}
-        self.ours: set[int] = set()  # whose cotangent nobody else holds: it may be written to
+        self.cotangents: dict[Node, Any] = {}
+        self.ours: set[Node] = set()  # whose cotangent nobody else holds: it may be written to
 
     def add(self, node: Node, g: Any, is_ours: bool = False) -> None:
-        index = node.index
-        cotangents = self.cotangents
-        if index not in cotangents:
-            cotangents[index] = g
-            heappush(self.queue, (-index, node))
+        total = self.cotangents.get(node)
+        if total is None:
+            self.cotangents[node] = g
+            primitive = node.primitive
+            if primitive is not None and not (
+                primitive is ALIAS and node.inputs[0].index < self.start  # type: ignore[union-attr]
+            ):
+                heappush(self.queue, (-node.index, node))
             if is_ours and type(g) is np.ndarray:
-                self.ours.add(index)
-        elif index in self.ours:
-            cotangents[index] += g
+                self.ours.add(node)
+        elif node in self.ours:
+            total += g
         else:
-            total = cotangents[index] = _plus(cotangents[index], g)
+            total = self.cotangents[node] = _plus(total, g)
             if type(total) is np.ndarray and not self.recorded:
-                self.ours.add(index)
+                self.ours.add(node)
 
     def add_into(
         self, node: Node, rule: Rule, dy: Any, arguments: list[Any], attributes: dict[str, Any]
     ) -> None:
         """Add in place what is 0 nearly everywhere: the gradient of ``x[i]``."""
-        index = node.index
-        if index not in self.cotangents:
+        total = self.cotangents.get(node)
+        if total is None:
             self.add(node, np.zeros(node.shape, node.dtype))
-        elif index not in self.ours:
-            self.cotangents[index] = self.cotangents[index].copy()
-        self.ours.add(index)
+        elif node not in self.ours:
+            self.cotangents[node] = total.copy()
+        self.ours.add(node)
         assert rule.into is not None
-        rule.into(self.cotangents[index], dy, *arguments, **attributes)
-
-    def pop(self) -> tuple[Node, Any, bool]:
-        node = heappop(self.queue)[1]
-        index = node.index
-        is_ours = index in self.ours
-        if is_ours:
-            self.ours.discard(index)
-        return node, self.cotangents.pop(index), is_ours
+        rule.into(self.cotangents[node], dy, *arguments, **attributes)
 
 
 def _let_go() -> OrderError:
