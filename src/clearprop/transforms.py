@@ -216,7 +216,8 @@ def pull_back(
             continue
         cotangent = seed(part, d)
         taken.add(id(cotangent))
-        recorded = recorded or (isinstance(cotangent, Tensor) and cotangent.node is not None)
+        # A rule is linear in dy: where dy alone is on a record, it records what depends on it.
+        release = release and not isinstance(cotangent, Tensor)
         node = part.node
         if node is not None and node.active:
             recorded = recorded or node.root < start
