@@ -453,11 +453,15 @@ def test_a_function_that_raises():
     assert cp.grad(second)(2.0) == 4.0
 
 
-def test_what_cannot_be_recorded_is_refused_in_the_second_run():
-    ck = cp.checkpoint(lambda x: x * float(x))
-    assert "float() of a recorded value" in text_of(
-        errors.LostGradientError, lambda: cp.grad(ck)(2.0)
-    )
+@pytest.mark.parametrize(
+    "f", [lambda x: x * float(x), lambda x: np.asarray(x) > 0, lambda x: np.abs(x * 1j)]
+)
+def test_what_cannot_be_recorded_is_refused_at_once(f):
+    with pytest.raises((errors.LostGradientError, errors.DTypeError)) as plain:
+        cp.grad(f)(2.0)
+    with pytest.raises(type(plain.value)) as caught:
+        cp.checkpoint(f)(cp.tensor(2.0))
+    assert caught.value.what == plain.value.what
 
 
 def test_a_thing_that_is_no_function():

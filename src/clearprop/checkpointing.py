@@ -93,25 +93,25 @@ class _Segment:
         self._seen: dict[str, Any] = {}  # some numbers of each result, by its name
 
     def record(self, parts: list[Any]) -> Any:
-        """Run the function on constants, and put the call on the record."""
+        """Run the function, let go of what it recorded, and put the call on the record.
+
+        It is recorded this first time too, so that what cannot be differentiated is refused here.
+        """
         given = [part for part in parts if _is_recorded(part)]
         sources = tuple(part.node for part in given)
         values = tuple(part.value for part in given)
-        shadows = [Tensor(value) for value in values]
-        rest = iter(shadows)
-        first = [next(rest) if _is_recorded(part) else part for part in parts]
-        since = next_index()
-        args, kwargs = _filled(self._arguments, first)
-        result = self._f(*args, **kwargs)
-        if any(shadow._writes for shadow in shadows):
+        start = next_index()
+        leaves = [leaf(value) for value in values]
+        result = self._run(start, leaves, parts)
+        if any(shadow._writes for shadow in leaves):
             raise _writes_to_argument(self._f)
-        outputs = list(_differentiable(result).values())
+        outputs = list(_recorded(result).values())
         for y in outputs:
-            if _is_recorded(y):
-                raise _captures(self._f, y, since)
+            if y.node is not None and y.node.root < start:
+                raise _captures(self._f, y, start)
         if not outputs:
             return result
-        self._seen = {name: _some(y.value) for name, y in _differentiable(result).items()}
+        self._seen = {name: _some(y.value) for name, y in _recorded(result).items()}
         shapes, dtypes = _form(values)
         nothing = (None,) * len(values)
         joined = Node(_JOIN, sources, nothing, NO_ATTRIBUTES, None, shapes, dtypes)
@@ -119,7 +119,7 @@ class _Segment:
         shapes, dtypes = _form(found)
         call = Node(_CALL, (joined,), (values,), {"segment": self}, None, shapes, dtypes)
         projected = iter([_project(call, found, i) for i in range(len(found))])
-        return tree_map(lambda p: next(projected) if _is_differentiable(p) else p, result)
+        return tree_map(lambda p: next(projected) if _is_recorded(p) else p, result)
 
     def pull_back(self, values: Any, dy: tuple[Any, ...]) -> _Joined:
         """Run the function again, recorded, and sweep through what it leaves."""
@@ -128,22 +128,25 @@ class _Segment:
             values = [_project(values._node, values._value, i) for i in range(len(values._value))]
         start = next_index()
         leaves = [alias(value) if is_recorded else leaf(value) for value in values]
-        nodes = [part.node for part in leaves]
-        rest = iter(leaves)
-        again = [next(rest) if kept is None else kept.again() for kept in self._kept]
-        args, kwargs = _filled(self._arguments, again)
-        found = _differentiable(Leaves(start, args, kwargs, nodes).call(self._f))
+        nodes = [part.node for part in leaves]  # of what came in, whatever is written to it
+        result = self._run(start, leaves, [kept and kept.again() for kept in self._kept])
+        found = _recorded(result)
         if list(found) != list(self._seen) or not all(
             _is_close(self._seen[name], y) for name, y in found.items()
         ):
             raise _gives_two_values(self._f)
         outputs = list(found.values())
-        if not is_recorded:
-            for y in outputs:
-                if y.node is not None and y.node.root < start:
-                    raise _captures(self._f, y, start)
         gradients = pull_back(start, nodes, outputs, list(dy), release=True)
         return _Joined(gradients, *_form(values))
+
+    def _run(self, start: int, leaves: list[Tensor], others: list[Any]) -> Any:
+        """Call the function with these leaves where recorded values stood."""
+        rest = iter(leaves)
+        parts = iter(
+            [next(rest) if k is None else p for k, p in zip(self._kept, others, strict=True)]
+        )
+        args, kwargs = tree_map(lambda _: next(parts), self._arguments)
+        return Leaves(start, args, kwargs, [part.node for part in leaves]).call(self._f)
 
 
 class _Joined(dict[int, Any]):
@@ -191,21 +194,12 @@ def _is_recorded(part: Any) -> bool:
     return isinstance(part, Tensor) and part.node is not None and part.node.active
 
 
-def _is_differentiable(part: Any) -> bool:
-    return isinstance(part, Tensor) and part.dtype.kind == "f"
-
-
-def _differentiable(result: Any) -> dict[str, Tensor]:
-    return {name: part for name, part in tree_leaves(result) if _is_differentiable(part)}
+def _recorded(result: Any) -> dict[str, Tensor]:
+    return {name: part for name, part in tree_leaves(result) if _is_recorded(part)}
 
 
 def _form(values: Any) -> tuple[Any, Any]:
     return tuple(value.shape for value in values), tuple(value.dtype for value in values)
-
-
-def _filled(nesting: Any, parts: list[Any]) -> Any:
-    rest = iter(parts)
-    return tree_map(lambda _: next(rest), nesting)
 
 
 def _some(value: Any) -> Any:
