@@ -79,6 +79,12 @@ def test_a_name_that_was_not_given():
     assert "scale=… in the call" in text
 
 
+def test_a_call_without_arguments():
+    text = text_of(errors.ShapeError, lambda: cp.grad(area)())
+    assert "area was called with 0 positional arguments." in text
+    assert "cp.grad(f)(x), with the argument in the call" in text
+
+
 def test_a_name_and_a_position_of_one_argument():
     text = text_of(errors.ShapeError, lambda: cp.grad(area, (0, "width"))(1.0, 2.0))
     assert "two of them are one argument" in text

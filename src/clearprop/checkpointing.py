@@ -21,7 +21,7 @@ from clearprop.places import current_line
 from clearprop.primitive import Primitive
 from clearprop.tensor import Tensor, _project
 from clearprop.transforms import pull_back
-from clearprop.trees import tree_leaves, tree_map
+from clearprop.trees import tree_leaves, tree_map, tree_values
 
 _COMPARED = 64  # elements of each result that the second run is compared by
 
@@ -71,7 +71,7 @@ def checkpoint(f: Function) -> Function:
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        parts = [part for _, part in tree_leaves((args, kwargs))]
+        parts = list(tree_values((args, kwargs)))
         nodes = [part.node for part in parts if isinstance(part, Tensor)]
         in_trace = any(node is not None and node.tape is not None for node in nodes)
         if in_trace or not any(node is not None and node.active for node in nodes):
@@ -88,7 +88,7 @@ class _Segment:
 
     def __init__(self, f: Function, arguments: Any) -> None:
         self._f = f
-        self._kept = [None if _is_recorded(p) else _Kept(p) for _, p in tree_leaves(arguments)]
+        self._kept = [None if _is_recorded(p) else _Kept(p) for p in tree_values(arguments)]
         self._arguments = tree_map(lambda _: 0.0, arguments)  # the nesting alone
         self._seen: dict[str, Any] = {}  # some numbers of each result, by its name
 

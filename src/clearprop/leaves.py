@@ -12,7 +12,7 @@ from clearprop.graph import Leaf, TracedNode
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
-from clearprop.trees import tree_leaves
+from clearprop.trees import tree_values
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -62,7 +62,7 @@ def dtype_of_numbers(args: Any) -> Any:
     found = set()
     for arg in args:
         if type(arg) not in (float, int):
-            for _, value in tree_leaves(arg):
+            for value in tree_values(arg):
                 if hasattr(value, "dtype") and value.dtype.kind == "f":
                     found.add(value.dtype)
     return np.result_type(*found) if found else _FLOAT64

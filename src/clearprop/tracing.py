@@ -31,7 +31,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     f : callable
         Ordinary NumPy code.
     *args
-        Arrays, numbers, or nested dicts, lists and tuples of them. Floats can be
+        Arrays, numbers, or trees of them (as in `cp.grad`). Floats can be
         differentiated; arrays of integers and booleans are recorded without a derivative; Python
         integers count as real numbers; anything else is passed on as it is.
     **kwargs
