@@ -58,6 +58,19 @@ def test_a_number_given_by_keyword_takes_the_dtype_of_the_arrays():
     x = np.ones(3, np.float32)
     g = cp.grad(lambda x, *, lr: np.sum(x * lr), "lr")(x, lr=0.5)
     assert g.dtype == np.float32
+    g = cp.grad(lambda lr, *, x: np.sum(x * lr))(0.5, x=x)
+    assert g.dtype == np.float32
+    assert cp.grad(lambda lr, *, x: np.sum(x * lr), "lr")(lr=0.5, x=x).dtype == np.float32
+
+
+def test_a_view_given_by_keyword_is_up_to_date():
+    def f(x):
+        y = x * 1.0
+        view = y[:2]
+        y[0] *= 3
+        return np.sum(cp.grad(lambda *, z: np.sum(z**3), "z")(z=view))
+
+    assert cp.check(f, np.array([0.5, 1.0, 2.0])).ok
 
 
 def text_of(error, call):
@@ -77,6 +90,12 @@ def test_a_name_that_was_not_given():
     text = text_of(errors.ShapeError, lambda: cp.grad(area, "scale")(1.0, 2.0))
     assert "area was called without scale." in text
     assert "scale=… in the call" in text
+
+
+def test_a_call_without_arguments():
+    text = text_of(errors.ShapeError, lambda: cp.grad(area)())
+    assert "area was called with 0 positional arguments." in text
+    assert "cp.grad(f)(x), with the argument in the call" in text
 
 
 def test_a_name_and_a_position_of_one_argument():

@@ -259,7 +259,7 @@ def test_a_python_integer_may_count():
         (np.array(["a", "b"]), r"args\[1\] of a compiled function is an array of <U1"),
         ({1, 2}, r"args\[1\] of a compiled function is a set"),
         (np.ones(2, complex), r"args\[1\] of a compiled function is an array of complex128"),
-        (np.ma.masked_array([1.0], [True]), r"args\[1\] .* is an array of float64"),
+        (np.ma.masked_array([1.0], [True]), r"args\[1\] .* is a MaskedArray"),
     ],
 )
 def test_what_is_neither_data_nor_a_constant_is_refused(value, what):

@@ -66,6 +66,20 @@ def test_shapes_and_dtypes_come_back(leaves):
     )
 
 
+def test_leaves_have_their_dtypes_inside_a_derivative_too():
+    tree = {"a": np.ones(2, np.float32), "b": np.ones((1, 2)), "c": np.float16(1.0)}
+    flat, unravel = cp.ravel(tree)
+    found = {}
+
+    def f(v):
+        parts = unravel(v)
+        found.update({key: (part.dtype, part.shape) for key, part in parts.items()})
+        return sum(np.sum(part) for part in parts.values())
+
+    assert cp.grad(f)(flat).dtype == np.float64
+    assert found == {key: (leaf.dtype, leaf.shape) for key, leaf in tree.items()}
+
+
 def test_inside_a_derivative_both_ways_and_twice():
     tree = {"a": np.array([1.0, 2.0]), "b": 3.0}
 

@@ -242,6 +242,34 @@ def test_a_dataclass_of_dataclasses_and_a_callable_one_inside():
     np.testing.assert_allclose(g.head.W, 2 * np.exp(1.0))
 
 
+def test_what_is_not_differentiated_is_passed_on_itself():
+    class Config(dict):
+        pass
+
+    model, config = Model(2.0, 3.0), Config(n=2, more=[1.0])
+
+    def f(x, m, c):
+        assert m is model
+        assert c is config
+        return x * m.W * c["n"]
+
+    assert cp.grad(f)(1.0, model, config) == 4.0
+    assert cp.grad(f)(np.float32(1.0), model, c=config) == 4.0
+
+
+def test_a_dataclass_that_derives_from_a_built_in_type():
+    @dataclass
+    class BrokenError(ValueError):
+        loss: Any
+
+    def f(e):
+        return e.loss**2
+
+    g = cp.grad(f)(BrokenError(3.0))
+    assert type(g) is BrokenError
+    assert g.loss == 6.0
+
+
 # ---- refused, with the reason --------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from clearprop.check import check as check
+from clearprop.checkpointing import checkpoint as checkpoint
 from clearprop.compile import compile as compile
 from clearprop.guarding import guard as guard
 from clearprop.jacobians import hessian as hessian

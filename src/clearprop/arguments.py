@@ -15,7 +15,7 @@ from clearprop.guarding import call_user_function
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
-from clearprop.trees import tree_leaves, tree_map
+from clearprop.trees import tree_leaves, tree_map, tree_values
 
 Function = Callable[..., Any]
 Argnums = int | str | Sequence[int | str]
@@ -163,7 +163,9 @@ class Arguments:
             f"{count} positional arguments.",
             where=current_line(3),
             why="A position counts the arguments from 0, and each must be given.",
-            write=f"argnums=0 up to {count - 1}; or the name of a parameter: argnums='x'.",
+            write=f"argnums=0 up to {count - 1}; or the name of a parameter: argnums='x'."
+            if count
+            else "cp.grad(f)(x), with the argument in the call.",
         )
 
     def _place_of_name(self, name: str, count: int, kwargs: dict[str, Any]) -> int | str:
@@ -232,7 +234,7 @@ class Leaves:
             if type(part) is Leaf:
                 leaves.append(part)
             else:
-                leaves += [node for _, node in tree_leaves(part) if isinstance(node, Leaf)]
+                leaves += [node for node in tree_values(part) if isinstance(node, Leaf)]
         for node in leaves:
             node.live = True
         try:
@@ -278,7 +280,9 @@ def _put(
 def _bring_up_to_date(value: Any) -> None:
     """Let views of what was written to take their new values now, before the numbers go on."""
     if type(value) not in _NEVER_VIEWS and not is_real(value):
-        tree_map(lambda part: isinstance(part, Tensor) and part.node, value)
+        for part in tree_values(value):
+            if isinstance(part, Tensor) and part._view is not None:
+                part._view.refresh(part)
 
 
 _NEVER_VIEWS = frozenset([float, int, bool, str, type(None)])

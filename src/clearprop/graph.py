@@ -11,6 +11,9 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from clearprop.errors import DTypeError
+from clearprop.places import current_line
+
 if TYPE_CHECKING:
     import types
 
@@ -135,6 +138,14 @@ class Node:
     def operation(self) -> str:
         """The name of the operation; ``argument`` for a leaf."""
         return "argument" if self.primitive is None else self.primitive.name
+
+    def __reduce__(self) -> Any:
+        raise DTypeError(
+            "A record cannot be pickled or copied.",
+            where=current_line(1),
+            why="It refers to running code, and to everything it was computed from.",
+            write="the arguments and the result, and the function as a module that is imported.",
+        )
 
     def __repr__(self) -> str:
         return f"<Node {self.index}: {self.label or self.operation}, shape {self.shape}>"

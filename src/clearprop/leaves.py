@@ -12,7 +12,7 @@ from clearprop.graph import Leaf, TracedNode
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
-from clearprop.trees import tree_leaves
+from clearprop.trees import tree_values
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -50,6 +50,7 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
         data = data.plain("cp.tensor()", "x itself, which is on a record already")
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
         dtype = np.float64
+    refuse_masked(data, lambda: "tensor(data)")
     return leaf(real(np.array(data, dtype=dtype)[()], lambda: "tensor(data)"))
 
 
@@ -61,7 +62,7 @@ def dtype_of_numbers(args: Any) -> Any:
     found = set()
     for arg in args:
         if type(arg) not in (float, int):
-            for _, value in tree_leaves(arg):
+            for value in tree_values(arg):
                 if hasattr(value, "dtype") and value.dtype.kind == "f":
                     found.add(value.dtype)
     return np.result_type(*found) if found else _FLOAT64
@@ -80,7 +81,8 @@ def real(value: Any, what: Callable[[], str], dtype: Any = np.float64) -> Any:
     if type(value) in (float, int):
         return np.dtype(dtype).type(value)
     kind = getattr(getattr(value, "dtype", None), "kind", type(value).__name__)
-    if kind != "f" or isinstance(value, np.ma.MaskedArray):
+    refuse_masked(value, what)
+    if kind != "f":
         described = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {kind}"
         raise DTypeError(
             f"{what()} is {described}; a derivative needs real numbers.",
@@ -89,6 +91,22 @@ def real(value: Any, what: Callable[[], str], dtype: Any = np.float64) -> Any:
             write="x.astype(float), or argnums= that leaves this argument out.",
         )
     return value
+
+
+def refuse_masked(value: Any, what: Callable[[], str]) -> None:
+    """Refuse a masked array, whose mask would be lost.
+
+    Raises
+    ------
+    DTypeError
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError(
+            f"{what()} is a masked array.",
+            where=current_line(2),
+            why="What a masked element contributes to a derivative is not defined here.",
+            write="x.data, and np.where(mask, 0.0, …) where its elements count.",
+        )
 
 
 def is_real(value: Any) -> bool:

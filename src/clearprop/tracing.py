@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arguments import argument_names
+from clearprop.arguments import argument_names, name_of_function
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.graph import Node, Tape, TracedLeaf
 from clearprop.guarding import call_user_function
-from clearprop.leaves import dtype_of_numbers, seed
+from clearprop.leaves import dtype_of_numbers, refuse_masked, seed
 from clearprop.operands import frozen
 from clearprop.places import Line, current_line, line_of, name_of
 from clearprop.plumbing import PROJECTION
@@ -32,7 +32,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     f : callable
         Ordinary NumPy code.
     *args
-        Arrays, numbers, or nested dicts, lists and tuples of them. Floats can be
+        Arrays, numbers, or trees of them (as in `cp.grad`). Floats can be
         differentiated; arrays of integers and booleans are recorded without a derivative; Python
         integers count as real numbers; anything else is passed on as it is.
     **kwargs
@@ -59,6 +59,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     dtype = dtype_of_numbers(args)
 
     def one(name: str, value: Any) -> Any:
+        refuse_masked(value, lambda: f"{name}, an argument of {name_of_function(f)},")
         recorded = _recordable(value, dtype)
         if recorded is None:
             return value
@@ -71,8 +72,7 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
         leaves = iter([one(part, value) for part, value in tree_leaves(arg, name)])
         made.append(tree_map(lambda _, leaves=leaves: next(leaves), arg))
     output = tree_map(versioned, call_user_function(f, *made, **kwargs))
-    name = getattr(f, "__name__", type(f).__name__)
-    return Graph(name, tape, inputs, output, dict(zip(names, args, strict=True)))
+    return Graph(name_of_function(f), tape, inputs, output, dict(zip(names, args, strict=True)))
 
 
 def _recordable(value: Any, dtype: Any) -> Any:

@@ -21,7 +21,7 @@ from clearprop.places import current_line
 from clearprop.rules.stopping import stop_gradient as _stop
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
-from clearprop.trees import tree_leaves, tree_map
+from clearprop.trees import tree_map, tree_values
 
 
 def grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> Function:
@@ -102,7 +102,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
         if has_aux:
             y, aux = _value_and_aux(f, y)
             aux = tree_map(lambda part: outside(part, leaves.start), aux)
-            on_outer_record = any(isinstance(part, Tensor) for _, part in tree_leaves(aux))
+            on_outer_record = any(isinstance(part, Tensor) for part in tree_values(aux))
         if isinstance(y, Tensor):
             # What aux has on an outer record may have been computed from what would be let go.
             release = not on_outer_record
@@ -216,7 +216,8 @@ def pull_back(
             continue
         cotangent = seed(part, d)
         taken.add(id(cotangent))
-        recorded = recorded or (isinstance(cotangent, Tensor) and cotangent.node is not None)
+        # A rule is linear in dy: where dy alone is on a record, it records what depends on it.
+        release = release and not isinstance(cotangent, Tensor)
         node = part.node
         if node is not None and node.active:
             recorded = recorded or node.root < start

@@ -42,6 +42,11 @@ def tree_leaves(tree: Any, name: str = "") -> list[tuple[str, Any]]:
     return list(_walk(tree, name, ()))
 
 
+def tree_values(tree: Any) -> Iterator[Any]:
+    """Go through the leaves in order; nothing is copied."""
+    return (value for _, value in _walk(tree, None, ()))
+
+
 def structure(tree: Any) -> Any:
     """Give the nesting of a tree with what is static in it, to be compared and looked up."""
     return _structure(tree, ())
@@ -128,7 +133,7 @@ def _map(f: Callable[..., Any], tree: Any, others: tuple[Any, ...], above: tuple
     return _rebuilt(tree, opened, values)
 
 
-def _walk(tree: Any, name: str, above: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+def _walk(tree: Any, name: str | None, above: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
     if tree is None and above:
         return
     opened = None if type(tree) in _LEAVES else _opened(tree)
@@ -137,7 +142,7 @@ def _walk(tree: Any, name: str, above: tuple[Any, ...]) -> Iterator[tuple[str, A
         return
     above = _deeper(tree, above)
     for key, value in zip(opened.keys, opened.values, strict=True):
-        yield from _walk(value, name + opened.name(key), above)
+        yield from _walk(value, None if name is None else name + opened.name(key), above)
 
 
 def _structure(tree: Any, above: tuple[Any, ...]) -> Any:
@@ -239,7 +244,10 @@ def _dataclass_like(tree: Any, parts: dict[str, Any]) -> Any:
     be a number that no longer knows where it came from.
     """
     kind = type(tree)
-    made = object.__new__(kind)
+    try:
+        made = object.__new__(kind)
+    except TypeError:  # what derives from a built-in type is made by that type
+        made = copy.copy(tree)
     for name, value in getattr(tree, "__dict__", {}).items():
         if not isinstance(getattr(kind, name, None), functools.cached_property):
             made.__dict__[name] = value

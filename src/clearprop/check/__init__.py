@@ -31,7 +31,7 @@ def check(
     f : callable
         Ordinary NumPy code. Where its result is not a scalar, a random cotangent is pulled back.
     *args
-        Arrays, numbers, or nested dicts, lists and tuples of them. Those of real numbers are
+        Arrays, numbers, or trees of them (as in `cp.grad`). Those of real numbers are
         checked; others are passed on.
     samples : int, default 500
         At most so many elements of an argument are moved, drawn at random.

@@ -41,6 +41,7 @@ def check_function(
         rest = iter(given)
         return f(*tree_map(lambda _: next(rest), args))
 
+    call.__name__ = name  # for errors
     if not chosen:
         raise DTypeError(
             f"No argument of {name} holds real numbers: there is nothing to check.",

@@ -116,7 +116,10 @@ def _refused(args: Any, kwargs: Any) -> DTypeError:
     keys.append(("A static field of an argument", "unhashable", structure((args, kwargs))))
     name, value, _ = next(key for key in keys if not _is_hashable(key[2]))
     is_array = isinstance(value, np.ndarray)
-    what = f"an array of {value.dtype}" if is_array else f"a {type(value).__name__}"
+    is_masked = isinstance(value, np.ma.MaskedArray)
+    what = (
+        f"an array of {value.dtype}" if is_array and not is_masked else f"a {type(value).__name__}"
+    )
     return DTypeError(
         f"{name} of a compiled function is {what}.",
         where=current_line(2),
