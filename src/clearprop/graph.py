@@ -28,10 +28,12 @@ NO_ATTRIBUTES: dict[str, Any] = {}  # what nodes without any share
 class Tape:
     """What one trace records: every node, in order, with its value and its place."""
 
-    __slots__ = ("nodes", "stage")
+    __slots__ = ("is_trace", "nodes", "stage")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        #: whether the graph is what is wanted; else a gradient is, and the tape only looks
+        self.is_trace = True
         #: while the backward pass is being recorded: the forward node and operand it is for
         self.stage: tuple[Node, int] | None = None
 

@@ -22,6 +22,7 @@ from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.primitive import Primitive, Rule
 from clearprop.rules import shape as shape_rules
 from clearprop.tensor import Tensor
+from clearprop.watching import looking
 
 
 def sweep(
@@ -54,6 +55,9 @@ def sweep(
     nodes: dict[int, Node] = {}
     queue: list[int] = []
     found: dict[Node, Any] = {}
+    look = looking()  # None but inside cp.debug_nans
+    take = pull if look is None else look.at(pull)
+    slow = recorded or look is not None
 
     def add(node: Node, g: Any) -> None:
         index = node.index
@@ -88,8 +92,8 @@ def sweep(
             rule = primitive.rule(position)
             if rule is None:
                 continue
-            if recorded or rule.quick is None:
-                add(source, pull(node, position, rule, dy, recorded))
+            if slow or rule.quick is None:
+                add(source, take(node, position, rule, dy, recorded))
                 continue
             g = rule.quick(dy, node)
             if g.shape != source.shape or g.dtype != source.dtype:
@@ -97,6 +101,8 @@ def sweep(
             add(source, g)
         if release:
             node.operands, node.value = (), None
+    if look is not None:
+        look.at_sums(found)
     return found
 
 
@@ -260,7 +266,8 @@ def accumulate(y: Tensor, dy: Any) -> None:
         dy = dy.plain("backward(dy)", "cp.vjp, whose pullback is recorded")
     taken = {id(dy)}
     found = sweep([(y.node, dy)])
-    if y.node.tape is not None or any(isinstance(n, Leaf) and n.live for n in found):
+    is_traced = y.node.tape is not None and y.node.tape.is_trace
+    if is_traced or any(isinstance(n, Leaf) and n.live for n in found):
         raise LostGradientError(
             "backward() inside a function that is being differentiated.",
             where=current_line(2),

@@ -20,6 +20,7 @@ from clearprop.sweep import sweep
 from clearprop.tensor import Tensor
 from clearprop.transforms import argument_names, versioned
 from clearprop.trees import tree_leaves, tree_map
+from clearprop.watching import new_tape
 
 
 def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
@@ -51,7 +52,8 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     >>> print(float(g.output), float(d["price"]), float(d["tax"]))
     220.00000000000003 1.1 200.0
     """
-    tape = Tape()
+    tape = new_tape(keep=True)
+    assert tape is not None
     names = argument_names(f, len(args))
     inputs: dict[str, Node] = {}
     dtype = dtype_of_numbers(args)

@@ -23,6 +23,7 @@ from clearprop.places import call_user_function, current_line
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves, tree_map
+from clearprop.watching import name_leaves, new_tape
 
 Function = Callable[..., Any]
 
@@ -183,20 +184,25 @@ def _make_leaves(
         )
 
     dtype = dtype_of_numbers(args)
+    tape = new_tape(keep=False)
 
     def make(number: int) -> Any:
         def one(value: Any) -> Tensor:
             if isinstance(value, Tensor):
                 if value.node is not None:
-                    return alias(value)
+                    return alias(value, tape)
                 value = value.value
             if not is_real(value):
                 value = real(value, f"Argument {number + 1} of {_name(f)}", dtype)
-            return leaf(value)
+            return leaf(value, tape)
 
         return tree_map(one, args[number])
 
     leaves = [make(number) for number in positions]
+    if tape is not None:
+        names = argument_names(f, count)
+        for number, part in zip(positions, leaves, strict=True):
+            name_leaves(part, names[number])
     return start, leaves, [tree_map(lambda t: t.node, part) for part in leaves]
 
 
