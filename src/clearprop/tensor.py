@@ -26,6 +26,7 @@ from clearprop.operands import (
 from clearprop.places import current_line, here
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
+from clearprop.reading import refuse_reading
 from clearprop.rules import indexing, shape
 from clearprop.views import View, shares_memory
 
@@ -335,7 +336,13 @@ class Tensor(ArrayFace):
     # ---- leaving the record: allowed where nothing is lost, an error where something is ----
 
     def __bool__(self) -> bool:
+        self._read("bool")
         return bool(self.value)
+
+    def _read(self, how: str) -> None:
+        node = self.node
+        if node is not None and node.tape is not None and node.tape.is_staged:
+            refuse_reading(node, how)
 
     def plain(self, how: str, correct: str) -> Any:
         """Give the plain value of a constant; refuse where that would cut a gradient."""
@@ -349,6 +356,7 @@ class Tensor(ArrayFace):
                 write=instead_of_plain(where)
                 or f"{correct}; or .value, where the plain number is really wanted.",
             )
+        self._read(how)
         return self.value
 
     def __float__(self) -> float:

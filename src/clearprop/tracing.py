@@ -54,6 +54,11 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     """
     tape = new_tape(keep=True)
     assert tape is not None
+    return trace_on(tape, f, args, kwargs)
+
+
+def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Graph:
+    """Run ``f`` once, on a tape that is there."""
     names = argument_names(f, len(args))
     inputs: dict[str, Node] = {}
     dtype = dtype_of_numbers(args)
