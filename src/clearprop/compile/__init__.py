@@ -41,8 +41,8 @@ def compile(f: Callable[..., Any]) -> Any:
     -----
     To make a program the function runs twice, the second time with other numbers of the same shapes
     and dtypes, and the two records are compared. What the function does beside computing (printing,
-    appending to a list) is done twice. If it raises for the other numbers, closer ones are tried, at
-    last the same ones.
+    appending to a list) is done twice. If it raises for the other numbers, closer ones are tried,
+    at last the same ones.
     Sums of float32 are added up in float64. What Numba computes differently from NumPy, such as
     float16, remains a NumPy call. On values that are being differentiated the function itself runs.
 
