@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import clearprop as cp
+from clearprop.check.primitives import examples
 from clearprop.errors import UnknownNameError
+from clearprop.primitive import PRIMITIVES
 from clearprop.rules.exponential import sigmoid
 from clearprop.rules.extremes import relu
+from clearprop.rules.reduction import softmax
 
 X = np.array([1.0, 2.0, -3.0])
 
@@ -67,8 +70,8 @@ def test_what_is_not_zero_is_said_to_be_so():
 @pytest.mark.parametrize(
     ("f", "x", "operation", "reason"),
     [
-        (lambda x: np.sum(np.maximum(x, 5.0)), X, "maximum", "all 3 inputs lost to 5, which is l"),
-        (lambda x: np.sum(np.minimum(x, X - 9)), X, "minimum", "lost to the other operand"),
+        (lambda x: np.sum(np.maximum(x, 5.0)), X, "maximum", "all 3 inputs are smaller than 5"),
+        (lambda x: np.sum(np.minimum(x, X - 9)), X, "minimum", "are larger than the other operand"),
         (lambda x: np.sum(x * np.zeros(3)), X, "multiply", "all 3 inputs are multiplied by 0"),
         (lambda x: np.sum(np.where(X < 9, 1.0, x)), X, "where", "took the other branch (its first"),
         (lambda x: np.sum(np.where(X < 9, x * 0, x)), X, "multiply", "multiplied by 0"),
@@ -160,6 +163,41 @@ def test_contributions_that_cancel():
         r"and -3 by multiply \(down\) in line \d+ \(here for element \[0\]\)",
         path.reason,
     )
+
+
+def test_one_number_whose_elements_cancel():
+    def f(x, offset):
+        shifted = x + offset
+        return np.sum((shifted - np.mean(shifted)) ** 2)
+
+    reasons = [p.reason for p in asked(f, np.array([3.0, 1.0, 5.0]), 10.0, key="offset").paths]
+    assert reasons == ["the contributions of the elements of its result, (3,), cancel"]
+
+
+def test_a_sum_that_softmax_keeps_at_one():
+    found = asked(lambda x: np.sum(softmax(x)), np.zeros((1, 4)))
+    assert found.paths[0].names == ("x", "softmax")
+    assert "cancel" in found.paths[0].reason
+
+
+@pytest.mark.parametrize("primitive", list(PRIMITIVES.values()), ids=lambda p: p.name)
+def test_every_primitive_can_be_asked(primitive):
+    for operands, attributes in examples(primitive, np.random.default_rng(0)):
+
+        def f(*args, attributes=attributes):
+            y = primitive(*args, **attributes)
+            parts = y if isinstance(y, tuple) else (y,)
+            return sum(np.sum(part) for part in parts) * 0.0 + args[0].sum()
+
+        floats = [np.asarray(operands[0], float), *operands[1:]]
+        if floats[0].dtype != np.asarray(operands[0]).dtype:
+            continue
+        with np.errstate(invalid="ignore"):  # the exponent of a negative number
+            d = cp.trace(f, *floats).backward()
+        for name in d.keys():  # noqa: SIM118 (it is no dict)
+            found = d.why_zero(name)
+            assert str(found)
+            assert bool(found.paths) == bool(found.zeros), str(found)
 
 
 def test_each_of_several_ways_is_named():

@@ -72,10 +72,10 @@ def _relu(user: Node, position: int, x: Any) -> str:
 
 
 def _larger(user: Node, position: int, x: Any) -> str:
-    word = "larger" if user.operation in ("maximum", "fmax") else "smaller"
+    word = "smaller" if user.operation in ("maximum", "fmax") else "larger"
     other = np.asarray(user.operands[1 - position])
     which = f"{other:.6g}" if not other.shape else "the other operand"
-    return f"lost to {which}, which is {word}"
+    return f"{{are}} {word} than {which}"
 
 
 def _branch(user: Node, position: int, x: Any) -> str:

@@ -193,24 +193,32 @@ class _Search:
         if primitive.no_derivative or rule is None or not user.active:
             self._stopped(node, user, cause(user, position, zero), zero)
             return None
-        probe = pull(user, position, rule, self._dense(user), False)
-        stopped = zero & (np.asarray(probe) == 0)
-        contribution = None
-        if user in self.cotangents:
-            contribution = np.asarray(pull(user, position, rule, self.cotangents[user], False))
-        arrived = zero & ~stopped if contribution is None else zero & ~stopped & (contribution == 0)
+
+        def pulled(dy: Any) -> Any:
+            return np.asarray(pull(user, position, rule, dy, False))
+
+        dense = self._dense(user)
+        stopped = zero & (pulled(dense) == 0)
         if stopped.any():
             self._stopped(node, user, cause(user, position, stopped), stopped)
-        if arrived.any():
-            behind = self._zeros(user)
+        if user not in self.cotangents:
+            self._go_on(node, user, self._zeros(user))
+            return None
+        contribution = pulled(self.cotangents[user])
+        silent = zero & ~stopped & (contribution == 0)
+        # What arrives, with all that is not 0 in it made to add up to something.
+        arrives = silent & (pulled(self._where_any(user, dense)) != 0)
+        if arrives.any():
+            self._stopped(node, user, self._vanished(user, position), arrives)
+        behind = silent & ~arrives
+        if behind.any():
             if primitive.outputs > 1 and self._any_part(user):
-                self._stopped(node, user, self._vanished(user, position), arrived)
+                reason = "what arrives at its results does not depend on this input"
+                self._stopped(node, user, reason, behind)
+            mask = self._zeros(user)
             if isinstance(primitive.kind, Elementwise) and primitive.outputs == 1:
-                behind = behind & np.broadcast_to(arrived, user.shape)
-            if behind.any():
-                self._go_on(node, user, behind)
-            else:
-                self._stopped(node, user, self._vanished(user, position), arrived)
+                mask = mask & np.broadcast_to(behind, user.shape)
+            self._go_on(node, user, mask)
         return contribution
 
     def _vanished(self, user: Node, position: int) -> str:
@@ -218,8 +226,6 @@ class _Search:
         source = user.inputs[position]
         assert user.primitive is not None
         assert source is not None
-        if user.primitive.outputs > 1:
-            return "what arrives at its results does not depend on this input"
         if isinstance(user.primitive.kind, Elementwise) and user.shape == source.shape:
             return (
                 f"underflow: what arrives here, times the derivative of {user.operation}, is "
@@ -294,6 +300,13 @@ class _Search:
         if node.primitive.outputs > 1:
             return np.asarray(True)
         return np.asarray(self._arrived(node) == 0)
+
+    def _where_any(self, node: Node, dense: Any) -> Any:
+        """Give a gradient that is 0 just where that which arrives is."""
+        arrived = self.cotangents[node]
+        if isinstance(dense, dict):
+            return {i: np.where(part != 0, dense[i], 0)[()] for i, part in arrived.items()}
+        return np.where(arrived != 0, dense, 0).astype(node.dtype)[()]
 
     def _any_part(self, node: Node) -> bool:
         """Whether anything arrives at one of several outputs."""

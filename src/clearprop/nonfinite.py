@@ -64,7 +64,7 @@ def look_at_sum(node: Node, g: Any, infinities: bool) -> None:
     if node.primitive is None and _is_bad(g, infinities):
         raise NonFiniteError(
             f"The gradient of {node.label or 'the argument'} is not finite, "
-            f"though each path to it gives a finite one: {_size(g)}.",
+            f"though each path to it gives a finite one{_size(g)}.",
             why=f"Backward pass: their sum is too large for {node.dtype}.",
             write="x.astype(np.float64), or a smaller loss.",
         )
@@ -113,7 +113,7 @@ def _made_forward(node: Node, value: Any, fresh: Any) -> NonFiniteError:
     made = _number(np.asarray(value)[index])
     why, write = _advice(FORWARD, node, _elements(node, index))
     return NonFiniteError(
-        f"{node.operation} made {made} of {_went_in(node, index)} ({_size(value, fresh)}).",
+        f"{node.operation} made {made} of {_went_in(node, index)}{_size(value, fresh)}.",
         where=_where(node),
         why=_sentences("Forward pass:", *why, _not_by_where(node), _inputs(node)),
         write=write,
@@ -137,7 +137,7 @@ def _made_backward(node: Node, position: int, dy: Any, g: Any, infinities: bool)
     why, write = _advice(BACKWARD, node, elements)
     return NonFiniteError(
         f"The derivative of {primitive.name} with respect to {operand} is "
-        f"{_number(g[index] if g.shape else g)}{shown} ({_size(g, bad)}).",
+        f"{_number(g[index] if g.shape else g)}{shown}{_size(g, bad)}.",
         where=_where(node),
         why=_sentences(
             "Backward pass of this line:", *why, arrived, _not_by_where(node), _inputs(node)
@@ -157,7 +157,7 @@ def _came_in(node: Node, position: int, operand: Any, infinities: bool) -> NonFi
     else:
         kind = "an argument" if source.primitive is None else "recorded outside the block"
     return NonFiniteError(
-        f"{text} is not finite already, before {node.operation}: {what} ({_size(operand, bad)}).",
+        f"{text} is not finite already, before {node.operation}: {what}{_size(operand, bad)}.",
         where=_where(node),
         why=f"It is {kind}; no operation of the function made it.",
         write="data without such elements: np.isfinite(data).all() tells"
@@ -268,7 +268,7 @@ def _number(value: Any) -> str:
 
 def _size(value: Any, bad: Any = None) -> str:
     bad = _bad(value, True) if bad is None else bad
-    return f"{np.count_nonzero(bad)} of {np.size(value)} elements" if np.ndim(value) else "a number"
+    return f" ({np.count_nonzero(bad)} of {np.size(value)} elements)" if np.ndim(value) else ""
 
 
 def _first(bad: Any) -> tuple[int, ...]:

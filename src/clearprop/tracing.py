@@ -344,7 +344,7 @@ class Gradients:
         >>> d = cp.trace(f, np.array([1.0, 7.0])).backward()
         >>> print(d.why_zero("x"))
         The derivative with respect to x is 0 in 1 of 2 elements, x[0]:
-          x → a → maximum: 1 of 2 inputs lost to 0, which is larger [...:3: return np.sum(np...]
+          x → a → maximum: 1 of 2 inputs is smaller than 0 [...:3: return np.sum(np...]
         """
         from clearprop.dead import why_zero
 
