@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import nn
+from clearprop import nn, staging
 from clearprop.errors import StagingError
 from clearprop.staging import staged
 
@@ -302,6 +302,46 @@ def test_except_exception_does_not_hide_the_difference():
             return np.sum(x)
 
     assert "random draw" in told(f, X)
+
+
+def test_a_bare_except_does_not_hide_it_either():
+    def f(x):
+        try:
+            return np.sum(x * np.random.default_rng().normal())
+        except:  # noqa: E722
+            return np.sum(x)
+
+    assert "random draw" in told(f, X)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.zeros((0, 3)),
+        np.array(np.nan),
+        np.float32(3e38),
+        np.array([np.inf, -1.0]),
+        np.float16(7.0),
+        np.full((200, 50), 2.0, np.float32),
+    ],
+    ids=repr,
+)
+def test_other_numbers_have_the_same_shape_and_dtype(x):
+    for other in staging._others((x, {"n": 3, "flag": True, "scale": 2.0})):
+        assert other[0].shape == x.shape
+        assert other[0].dtype == x.dtype
+        assert other[1]["n"] == 3
+        assert other[1]["flag"] is True
+        assert type(other[1]["scale"]) is float
+
+
+def test_other_numbers_are_other_and_always_the_same_ones():
+    first, second = (list(staging._others((X, 2.0))) for _ in range(2))
+    for (a, s), (b, t) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert s == t
+    assert all(np.any(x != X) for x, _ in first[:-1])
+    assert any(np.any(np.sign(x) != np.sign(X)) for x, _ in first)
 
 
 def test_constants_that_are_nan_are_equal():

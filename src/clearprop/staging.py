@@ -16,10 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import StagingError
+from clearprop.differences import Difference, refused
 from clearprop.graph import Node, Tape
 from clearprop.kinds import Gather
-from clearprop.places import line_of, operand_texts
 from clearprop.reading import is_staging
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph, trace_on
@@ -53,7 +52,9 @@ def _checked(
     tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any], before: Any
 ) -> Graph:
     graph = trace_on(tape, f, args, kwargs)
-    after = _generators()
+    after: Any = _generators()
+    if before[1] == after[1] and _same(before[0], after[0]):
+        after = None  # nothing was drawn, so that nothing need be put back
     difference = None
     for other in _others(args):
         try:
@@ -64,7 +65,7 @@ def _checked(
             continue
         break
     if difference is not None:
-        raise _refused(graph, difference, _cause(graph, f, args, kwargs, before, after))
+        raise refused(graph, difference, _cause(graph, f, args, kwargs, before, after))
     return graph
 
 
@@ -79,33 +80,6 @@ class _Unlike(BaseException):
     """The second run selects another number of elements, so that all that follows may differ."""
 
 
-class _Difference:
-    """Where the records part: a node of the first run, and what is different there.
-
-    Attributes
-    ----------
-    position : int
-        Of the node in the first record; its length for the result.
-    other : Node or None
-        The node of the second run, where there is one.
-    what : str
-        ``operation``, ``constant`` or ``result``.
-    operand : int
-        Which operand, or which part of the result.
-    values : tuple
-        The two constants.
-    """
-
-    def __init__(
-        self, position: int, other: Node | None, what: str, operand: int = 0, values: Any = ()
-    ) -> None:
-        self.position = position
-        self.other = other
-        self.what = what
-        self.operand = operand
-        self.values = values
-
-
 class _Comparing(list[Node]):
     """The nodes of the second run: each is compared with that of the first, and not kept."""
 
@@ -114,18 +88,19 @@ class _Comparing(list[Node]):
         self.first = first
         self.ours = {node.index: i for i, node in enumerate(first)}
         self.theirs: dict[int, int] = {}
-        self.difference: _Difference | None = None
+        self.difference: Difference | None = None
 
     def append(self, node: Node) -> None:
         position = len(self.theirs)
         self.theirs[node.index] = position
-        self.difference = self._difference(position, node)
+        if self.difference is None:  # else a bare `except` has caught us
+            self.difference = self._difference(position, node)
         if self.difference is not None:
             raise _Stop
 
-    def _difference(self, position: int, node: Node) -> _Difference | None:
+    def _difference(self, position: int, node: Node) -> Difference | None:
         if position >= len(self.first):
-            return _Difference(position, node, "operation")
+            return Difference(position, node, "operation")
         first = self.first[position]
         here = [None if n is None else self.ours.get(n.index) for n in first.inputs]
         there = [None if n is None else self.theirs.get(n.index) for n in node.inputs]
@@ -134,16 +109,16 @@ class _Comparing(list[Node]):
             or here != there
             or not _same(first.attributes, node.attributes)
         ):
-            return _Difference(position, node, "operation")
+            return Difference(position, node, "operation")
         for operand, source in enumerate(first.inputs):
             if source is None:
                 a, b = first.operands[operand], node.operands[operand]
                 if not _same(a, b):
-                    return _Difference(position, node, "constant", operand, (a, b))
+                    return Difference(position, node, "constant", operand, (a, b))
         if first.shape != node.shape or first.dtype != node.dtype:
             if _selects(node):
                 raise _Unlike
-            return _Difference(position, node, "operation")
+            return Difference(position, node, "operation")
         return None
 
 
@@ -158,7 +133,7 @@ def _selects(node: Node) -> bool:
 
 def _run_again(
     graph: Graph, f: Callable[..., Any], args: Any, kwargs: dict[str, Any], after: Any
-) -> _Difference | None:
+) -> Difference | None:
     nodes = _Comparing(graph.nodes)
     tape = Tape()
     tape.nodes = nodes
@@ -170,16 +145,33 @@ def _run_again(
         return nodes.difference
     finally:
         _put_back(after)
+    if nodes.difference is not None:
+        return nodes.difference
     if len(nodes.theirs) < len(graph.nodes):
-        return _Difference(len(nodes.theirs), None, "operation")
+        return Difference(len(nodes.theirs), None, "operation")
     return _difference_of_results(graph, again, nodes)
 
 
-def _difference_of_results(graph: Graph, again: Graph, nodes: _Comparing) -> _Difference | None:
+def _cause(
+    graph: Graph, f: Callable[..., Any], args: Any, kwargs: dict[str, Any], before: Any, after: Any
+) -> str:
+    """Find out what the difference comes from, by running again with less of it."""
+    try:
+        with _drawing_from(before if after is not None else None, after):
+            if _run_again(graph, f, args, kwargs, after) is not None:
+                return "time"  # nothing else was different
+        if _run_again(graph, f, args, kwargs, after) is not None:
+            return "draw"
+    except (Exception, _Unlike):
+        return "value"
+    return "value"
+
+
+def _difference_of_results(graph: Graph, again: Graph, nodes: _Comparing) -> Difference | None:
     pairs = [tree_leaves(result) for result in (graph._output, again._output)]
     names = [[name for name, _ in leaves] for leaves in pairs]
     if names[0] != names[1]:
-        return _Difference(len(graph.nodes), None, "result")
+        return Difference(len(graph.nodes), None, "result")
     for i, ((_, a), (_, b)) in enumerate(zip(*pairs, strict=True)):
         places = [
             positions.get(part.node.index)
@@ -189,7 +181,7 @@ def _difference_of_results(graph: Graph, again: Graph, nodes: _Comparing) -> _Di
         ]
         plain = [part.value if isinstance(part, Tensor) else part for part in (a, b)]
         if places[0] != places[1] or (places[0] is None and not _same(*plain)):
-            return _Difference(len(graph.nodes), None, "result", i, tuple(plain))
+            return Difference(len(graph.nodes), None, "result", i, tuple(plain))
     return None
 
 
@@ -207,9 +199,13 @@ def _same(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
     if isinstance(a, tuple | list):
         return len(a) == len(b) and all(map(_same, a, b))
-    if isinstance(a, int | float | str | bytes | slice):
-        return bool(a == b) or repr(a) == repr(b)
-    return True  # an object of the user's: it is no number, and may have no equality
+    equality: Any = type(a).__eq__
+    if equality is object.__eq__:
+        return True  # an object of the user's: it is no number, and has no equality
+    try:
+        return bool(a == b) or repr(a) == repr(b)  # NaN
+    except Exception:
+        return True
 
 
 def _same_numbers(a: Any, b: Any) -> bool:
@@ -233,18 +229,28 @@ def _others(args: Any) -> Iterator[Any]:
 def _changed(value: Any, change: Callable[..., Any], rng: np.random.Generator) -> Any:
     if isinstance(value, Tensor):
         value = value.value
-    if type(value) is float:
-        return float(change(np.float64(value), rng))
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f":
-        return np.asarray(change(value, rng), value.dtype)[()]
+    if isinstance(value, np.ma.MaskedArray):
+        return value
+    with np.errstate(all="ignore"):
+        if type(value) is float:
+            return float(change(np.float64(value), rng))
+        if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f":
+            return np.asarray(change(value, rng), value.dtype)[()]
     return value
+
+
+_MOST_DRAWN = 4099  # a large array has the same numbers again and again: it is only to be another
+
+
+def _like(x: Any, draw: Callable[[int], Any]) -> Any:
+    """Draw numbers for an array, in its shape and dtype."""
+    return np.resize(draw(min(np.size(x), _MOST_DRAWN)).astype(x.dtype), np.shape(x))
 
 
 def _drawn(x: Any, rng: np.random.Generator) -> Any:
     """Other numbers of the same size, of either sign."""
-    finite = np.abs(x[np.isfinite(x)]) if np.ndim(x) else np.abs(np.asarray([x]))
-    top = finite.max(initial=0.0)
-    return rng.normal(size=np.shape(x)) * (float(top) if 0 < top < np.inf else 1.0)
+    top = float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))
+    return _like(x, rng.standard_normal) * x.dtype.type(top or 1.0)
 
 
 def _rolled(x: Any, rng: np.random.Generator) -> Any:
@@ -254,12 +260,13 @@ def _rolled(x: Any, rng: np.random.Generator) -> Any:
 
 def _scaled(x: Any, rng: np.random.Generator) -> Any:
     """The same numbers but for a tenth, each with its sign."""
-    return x * rng.uniform(0.9, 1.1, size=np.shape(x))
+    return x * _like(x, lambda n: rng.uniform(0.9, 1.1, n))
 
 
 def _nudged(x: Any, rng: np.random.Generator) -> Any:
     """The same numbers but for their last digits."""
-    return x * (1 + 4 * np.finfo(x.dtype).eps * rng.choice([-1.0, 1.0], size=np.shape(x)))
+    step = 4 * np.finfo(x.dtype).eps
+    return x * _like(x, lambda n: rng.choice([1 - step, 1 + step], n))
 
 
 def _generators() -> tuple[Any, Any]:
@@ -267,12 +274,10 @@ def _generators() -> tuple[Any, Any]:
     return np.random.get_state(), random.getstate()  # noqa: NPY002 (it is the one to be looked at)
 
 
-def _put_back(state: tuple[Any, Any]) -> None:
-    """Let the random generators stand where they stood, if anything was drawn."""
-    now = _generators()
-    if not _same(now[0], state[0]):
+def _put_back(state: tuple[Any, Any] | None) -> None:
+    """Let the random generators stand where they stood, if anything is drawn at all."""
+    if state is not None:
         np.random.set_state(state[0])  # noqa: NPY002
-    if now[1] != state[1]:
         random.setstate(state[1])
 
 
@@ -283,110 +288,3 @@ def _drawing_from(before: Any, after: Any) -> Iterator[None]:
         yield
     finally:
         _put_back(after)
-
-
-# ---- telling ---------------------------------------------------------------------------------
-
-
-def _cause(
-    graph: Graph, f: Callable[..., Any], args: Any, kwargs: dict[str, Any], before: Any, after: Any
-) -> str:
-    """Find out what the difference comes from, by running again with less of it."""
-    try:
-        with _drawing_from(before, after):
-            if _run_again(graph, f, args, kwargs, before) is not None:
-                return "time"  # nothing else was different
-        if _run_again(graph, f, args, kwargs, after) is not None:
-            return "draw"
-    except (Exception, _Unlike):
-        return "value"
-    return "value"
-
-
-_CLOCKS = {"time", "perf_counter", "monotonic", "time_ns", "now", "utcnow", "today", "datetime"}
-
-
-def _refused(graph: Graph, found: _Difference, cause: str) -> StagingError:
-    node = graph.nodes[found.position] if found.position < len(graph.nodes) else None
-    at = found.other if node is None else node
-    line = None if at is None else line_of(at.place)
-    where = None if line is None else str(line)
-    what = _what(graph, found, node)
-    if cause == "value":
-        return StagingError(
-            what,
-            where=where,
-            why="It was computed from the value of an argument outside the record (by .value, or "
-            "by plain Python), so that the program would have what it was in one run, whatever "
-            "the arguments of later calls.",
-            write=_recorded_form(found),
-        )
-    names = {name for code, _ in (at.place if at is not None else ()) for name in code.co_names}
-    if cause == "time" and names & _CLOCKS:
-        return StagingError(
-            what,
-            where=where,
-            why="It comes from the clock: the program would have the time at which it was made.",
-            write="def f(x, now): …, with the time as an argument.",
-        )
-    return StagingError(
-        what,
-        where=where,
-        why="It is a random draw"
-        + (" (or something else that changes by itself)" if cause == "time" else "")
-        + ": the program would have the numbers of one run in every call.",
-        write="def f(x, noise): …, with what is drawn as an argument: "
-        "f(x, rng.normal(size=x.shape)).",
-    )
-
-
-def _what(graph: Graph, found: _Difference, node: Node | None) -> str:
-    twice = f"Two runs of {graph.name} leave different records:"
-    if found.what == "constant":
-        assert node is not None
-        a, b = found.values
-        text = f"{_operand(node, found.operand)} in {node.operation}"
-        return f"{twice} {text} is {_shown(a)} in one and {_shown(b)} in the other."
-    if found.what == "result":
-        values = found.values
-        shown = (
-            f" {_shown(values[0])} in one and {_shown(values[1])} in the other" if values else ""
-        )
-        return f"{twice} the result is{shown or ' nested differently'}, and is not recorded."
-    here = "ends" if node is None else f"goes on with {node.operation} {_of(node)}"
-    there = "ends" if found.other is None else f"with {found.other.operation} {_of(found.other)}"
-    return f"{twice} one {here}, the other {there}."
-
-
-def _of(node: Node) -> str:
-    line = line_of(node.place)
-    return f"{node.shape}" + ("" if line is None else f" in line {line.number}")
-
-
-def _operand(node: Node, position: int) -> str:
-    assert node.primitive is not None
-    names = {node.primitive.name, getattr(node.primitive.numpy, "__name__", "")}
-    texts = operand_texts(node.place, names, len(node.inputs))
-    return texts[position] if texts else f"operand {position + 1}"
-
-
-def _shown(value: Any) -> str:
-    if np.ndim(value) == 0:
-        return f"{value}"
-    flat = np.asarray(value)
-    if flat.size <= 6:
-        return np.array2string(flat, separator=", ", precision=4).replace("\n", "")
-    return f"an array of shape {flat.shape}, {flat.dtype}"
-
-
-def _recorded_form(found: _Difference) -> str:
-    kinds = {
-        np.asarray(v).dtype.kind
-        for v in found.values
-        if isinstance(v, np.ndarray | np.generic | bool)
-    }
-    if found.what == "operation":
-        return "np.where(condition, a, b) of the values themselves, which computes both branches."
-    if kinds == {"b"}:
-        return "the mask from the value itself, x > 0 without .value: it is recorded as a constant."
-    return "the expression on the value itself, without .value, which is recorded."
