@@ -26,6 +26,7 @@ from clearprop.transforms import grad as grad
 from clearprop.transforms import stop_gradient as stop_gradient
 from clearprop.transforms import value_and_grad as value_and_grad
 from clearprop.transforms import vjp as vjp
+from clearprop.watching import debug_nans as debug_nans
 
 if TYPE_CHECKING:
     from clearprop import data as data

@@ -10,12 +10,13 @@ from typing import Any
 
 from clearprop.buffers import unwrapped
 from clearprop.errors import DTypeError, ShapeError, UnknownNameError
-from clearprop.graph import Leaf, next_index
+from clearprop.graph import Leaf, Tape, next_index
 from clearprop.guarding import call_user_function
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves, tree_map, tree_values
+from clearprop.watching import name_leaves, new_tape
 
 Function = Callable[..., Any]
 Argnums = int | str | Sequence[int | str]
@@ -106,46 +107,53 @@ class Arguments:
         for value in kwargs.values():
             _bring_up_to_date(value)
         start = next_index()
+        tape = new_tape(keep=False)
         dtype: Any = None
         made, nodes = [], []
         for place in places:
             value = kwargs[place] if isinstance(place, str) else args[place]
             if is_real(value):
-                one = leaf(value)
+                one = leaf(value, tape)
             else:
                 if dtype is None:
                     dtype = dtype_of_numbers((*args, *kwargs.values()))
                 if type(value) in (float, int):
-                    one = leaf(dtype.type(value))
+                    one = leaf(dtype.type(value), tape)
                 else:
-                    part = self._tree_of_leaves(place, value, dtype)
+                    part = self._tree_of_leaves(place, value, dtype, tape)
                     made.append(part)
                     nodes.append(tree_map(lambda t: t.node, part))
                     continue
             made.append(one)
             nodes.append(one._node)
+        if tape is not None:
+            for place, part in zip(places, made, strict=True):
+                name_leaves(part, self._name(place))
         given, named = _put(places, args, kwargs, made)
         return Leaves(start, given, named, nodes)
 
-    def _tree_of_leaves(self, place: int | str, tree: Any, dtype: Any) -> Any:
+    def _tree_of_leaves(self, place: int | str, tree: Any, dtype: Any, tape: Tape | None) -> Any:
         def one(value: Any) -> Tensor:
             value = unwrapped(value)
             if isinstance(value, Tensor):
                 if value.node is not None:
-                    return alias(value)
+                    return alias(value, tape)
                 value = value.value
             if not is_real(value):
                 value = real(value, lambda: self._described(place, tree, value), dtype)
-            return leaf(value)
+            return leaf(value, tape)
 
         return tree_map(one, tree)
+
+    def _name(self, place: int | str) -> str:
+        return place if isinstance(place, str) else argument_names(self.f, place + 1)[place]
 
     def _described(self, place: int | str, tree: Any, value: Any) -> str:
         which = f"{place + 1}" if isinstance(place, int) else repr(place)
         what = f"Argument {which} of {name_of_function(self.f)}"
         if value is tree:
             return what
-        name = place if isinstance(place, str) else argument_names(self.f, place + 1)[place]
+        name = self._name(place)
         parts = [part for part, found in tree_leaves(tree, name) if found is value]
         return f"{what}: {parts[0]}" if parts else what
 

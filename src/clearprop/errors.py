@@ -73,6 +73,10 @@ class MissingRuleError(ClearpropError, TypeError):
     """A function that clearprop has no derivative for."""
 
 
+class StagingError(ClearpropError, TypeError):
+    """A function that makes no program: what it computes is not fixed by one run of it."""
+
+
 class NonFiniteError(ClearpropError, ArithmeticError):
     """A NaN or an infinity where a finite number is needed."""
 

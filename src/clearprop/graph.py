@@ -31,10 +31,14 @@ NO_ATTRIBUTES: dict[str, Any] = {}  # what nodes without any share
 class Tape:
     """What one trace records: every node, in order, with its value and its place."""
 
-    __slots__ = ("nodes", "stage")
+    __slots__ = ("is_staged", "is_trace", "nodes", "stage")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        #: whether the graph is what is wanted; else a gradient is, and the tape only looks
+        self.is_trace = True
+        #: whether a program is made of the graph: what is read as a plain number would be fixed
+        self.is_staged = False
         #: while the backward pass is being recorded: the forward node and operand it is for
         self.stage: tuple[Node, int] | None = None
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
-from clearprop.graph import Leaf, TracedNode
+from clearprop.graph import Leaf, Tape, TracedNode
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_values
+from clearprop.watching import WatchedLeaf, new_tape
 
 _FLOAT64 = np.dtype(np.float64)
 
@@ -51,7 +52,8 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
         dtype = np.float64
     refuse_masked(data, lambda: "tensor(data)")
-    return leaf(real(np.array(data, dtype=dtype)[()], lambda: "tensor(data)"))
+    value = real(np.array(data, dtype=dtype)[()], lambda: "tensor(data)")
+    return leaf(value, new_tape(keep=False))
 
 
 def dtype_of_numbers(args: Any) -> Any:
@@ -115,19 +117,20 @@ def is_real(value: Any) -> bool:
     return kind is np.float64 or (kind is np.ndarray and value.dtype.kind == "f")
 
 
-def leaf(value: Any) -> Tensor:
+def leaf(value: Any, tape: Tape | None = None) -> Tensor:
     """Make a new leaf, to differentiate with respect to."""
-    made = Tensor(value, Leaf(value))
+    made = Tensor(value, Leaf(value) if tape is None else WatchedLeaf(value, tape))
     made._leaf = made._node
     return made
 
 
-def alias(source: Tensor) -> Tensor:
+def alias(source: Tensor, tape: Tape | None = None) -> Tensor:
     """Make a value on the record of another, but distinct from it: an inner argument."""
     of, value = source.node, source.value
     assert of is not None
     form: tuple[Any, ...] = (ALIAS, (of,), (None,), {}, value, of.shape, of.dtype)
-    return Tensor(value, TracedNode(*form, active=of.active, tape=of.tape))
+    tape = tape if of.tape is None else of.tape
+    return Tensor(value, TracedNode(*form, active=of.active, tape=tape))
 
 
 def seed(y: Any, dy: Any = None) -> Any:

@@ -10,6 +10,7 @@ from clearprop.errors import LostGradientError
 from clearprop.graph import TracedLeaf
 from clearprop.operands import instead_of_plain
 from clearprop.places import current_line, current_package
+from clearprop.reading import refuse_reading
 
 
 class Leaving:
@@ -22,7 +23,13 @@ class Leaving:
     shape: Any
 
     def __bool__(self) -> bool:
+        self._read("bool")
         return bool(self.value)
+
+    def _read(self, how: str) -> None:
+        node = self.node
+        if node is not None and node.tape is not None and node.tape.is_staged:
+            refuse_reading(node, how)
 
     def plain(self, how: str, correct: str) -> Any:
         """Give the plain value of a constant; refuse where that would cut a gradient."""
@@ -36,6 +43,7 @@ class Leaving:
                 write=instead_of_plain(where, current_package(2))
                 or f"{correct}; or .value, where the plain number is really wanted.",
             )
+        self._read(how)
         return self.value
 
     def __float__(self) -> float:

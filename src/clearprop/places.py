@@ -206,3 +206,29 @@ def _target(target: Any, position: int | None) -> str | None:
         return None
     name = ast.unparse(target)
     return name if position is None else f"{name}[{position}]"
+
+
+def operand_texts(place: Place, names: set[str], count: int) -> list[str] | None:
+    """Give the expressions that the operands of an operation are in the user's source.
+
+    None where the text at the place is not a plain call of one of these names, or an operator.
+    """
+    expression: Any = _expression(*place[0]) if place else None
+    parts: list[Any] = []
+    if isinstance(expression, ast.BinOp):
+        parts = [expression.left, expression.right]
+    elif isinstance(expression, ast.AugAssign):
+        parts = [expression.target, expression.value]
+    elif isinstance(expression, ast.UnaryOp):
+        parts = [expression.operand]
+    elif isinstance(expression, ast.Call) and _called(expression) in names:
+        parts = expression.args[:count]
+        if not parts and isinstance(expression.func, ast.Attribute):  # a method: x.sum()
+            parts = [expression.func.value]
+    if len(parts) != count or any(isinstance(part, ast.Starred) for part in parts):
+        return None
+    return [ast.unparse(part) for part in parts]
+
+
+def _called(call: ast.Call) -> str | None:
+    return getattr(call.func, "attr", None) or getattr(call.func, "id", None)

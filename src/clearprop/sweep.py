@@ -22,6 +22,7 @@ from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.primitive import Primitive, Rule
 from clearprop.rules import shape as shape_rules
 from clearprop.tensor import Tensor
+from clearprop.watching import looking
 
 
 def sweep(
@@ -50,6 +51,9 @@ def sweep(
     -------
     dict of Node to array or Tensor
     """
+    look = looking()  # None but inside cp.debug_nans
+    take = pull if look is None else look.at(pull)
+    slow = recorded or look is not None
     pending = _Pending(start, recorded)
     add, queue, cotangents = pending.add, pending.queue, pending.cotangents
     for node, dy in seeds:
@@ -67,7 +71,7 @@ def sweep(
             continue
         if not node.operands:
             raise _let_go()
-        if primitive.overwrites and not recorded:
+        if primitive.overwrites and not slow:
             _share_out(pending, node, dy, keep_all)
         else:
             position = -1
@@ -78,8 +82,8 @@ def sweep(
                 rule = primitive.rule(position)
                 if rule is None:
                     continue
-                if recorded:
-                    g = pull(node, position, rule, dy, recorded=True)
+                if slow:
+                    g = take(node, position, rule, dy, recorded)
                 elif rule.quick is not None:
                     g = rule.quick(dy, node)
                     if g.shape != source.shape or g.dtype != source.dtype:
@@ -92,6 +96,8 @@ def sweep(
                 add(source, g)
         if release:
             node.operands, node.value = (), None
+    if look is not None:
+        look.at_sums(cotangents)
     return cotangents
 
 
@@ -329,7 +335,8 @@ def accumulate(y: Tensor, dy: Any) -> None:
         dy = dy.plain("backward(dy)", "cp.vjp, whose pullback is recorded")
     taken = {id(dy)}
     found = sweep([(y.node, dy)])
-    if y.node.tape is not None or any(isinstance(n, Leaf) and n.live for n in found):
+    is_traced = y.node.tape is not None and y.node.tape.is_trace
+    if is_traced or any(isinstance(n, Leaf) and n.live for n in found):
         raise LostGradientError(
             "backward() inside a function that is being differentiated.",
             where=current_line(2),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,10 @@ from clearprop.sweep import sweep
 from clearprop.tensor import Tensor
 from clearprop.transforms import versioned
 from clearprop.trees import tree_leaves, tree_map
+from clearprop.watching import new_tape
+
+if TYPE_CHECKING:
+    from clearprop.dead import WhyZero
 
 
 def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
@@ -53,7 +57,13 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     >>> print(float(g.output), float(d["price"]), float(d["tax"]))
     220.00000000000003 1.1 200.0
     """
-    tape = Tape()
+    tape = new_tape(keep=True)
+    assert tape is not None
+    return trace_on(tape, f, args, kwargs)
+
+
+def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Graph:
+    """Run ``f`` once, on a tape that is there."""
     names = argument_names(f, len(args))
     inputs: dict[str, Node] = {}
     dtype = dtype_of_numbers(args)
@@ -306,6 +316,41 @@ class Gradients:
     def reached(self, node: Node) -> bool:
         """Whether any path leads from the node to the output."""
         return node in self._cotangents
+
+    def why_zero(self, key: str | Node | tuple[str, int]) -> WhyZero:
+        """Explain why the derivative of a value is zero: what stopped the gradient, and where.
+
+        Parameters
+        ----------
+        key : str, (name, occurrence), or Node
+            As for the derivative itself: ``d["x"]``.
+
+        Returns
+        -------
+        WhyZero
+            Its text is the explanation; ``.paths`` has one entry for each place where the gradient
+            stopped, with the nodes on the way, the line and the reason. Where some elements are
+            zero, it is about these; where none is, it says so.
+
+        Raises
+        ------
+        UnknownNameError
+            If the function has no such argument or variable.
+
+        Examples
+        --------
+        >>> import numpy as np, clearprop as cp
+        >>> def f(x):
+        ...     a = x - 5
+        ...     return np.sum(np.maximum(a, 0))
+        >>> d = cp.trace(f, np.array([1.0, 7.0])).backward()
+        >>> print(d.why_zero("x"))
+        The derivative with respect to x is 0 in 1 of 2 elements, x[0]:
+          x → a → maximum: 1 of 2 inputs is smaller than 0 [...:3: return np.sum(np...]
+        """
+        from clearprop.dead import why_zero
+
+        return why_zero(self, key)
 
     def to_svg(self, path: str | PathLike[str] | None = None) -> str:
         """Draw the graph with these derivatives below its arrows (see `Graph.to_svg`)."""

@@ -29,6 +29,9 @@ def compile(f: Callable[..., Any]) -> Any:
         If Numba is not installed.
     DTypeError
         If an argument is neither numbers nor hashable.
+    StagingError
+        If the function branches on the value of an argument, draws random numbers or reads the
+        clock: a program would have what one run of it had.
     ShapeError
         If a mask selects another number of elements than in the first call.
     IndexError
@@ -36,7 +39,10 @@ def compile(f: Callable[..., Any]) -> Any:
 
     Notes
     -----
-    The function runs once to be traced: a branch on the value of an argument is fixed by that call.
+    To make a program the function runs twice, the second time with other numbers of the same shapes
+    and dtypes, and the two records are compared. What the function does beside computing (printing,
+    appending to a list) is done twice. If it raises for the other numbers, closer ones are tried,
+    at last the same ones.
     Sums of float32 are added up in float64. What Numba computes differently from NumPy, such as
     float16, remains a NumPy call. On values that are being differentiated the function itself runs.
 

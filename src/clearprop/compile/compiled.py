@@ -22,8 +22,9 @@ from clearprop.equivalence import needed
 from clearprop.errors import DTypeError, MissingExtraError, ShapeError
 from clearprop.graph import Node
 from clearprop.places import current_line, line_of
+from clearprop.staging import staged
 from clearprop.tensor import Tensor
-from clearprop.tracing import Graph, trace
+from clearprop.tracing import Graph
 from clearprop.trees import structure, tree_leaves, tree_map
 
 _numbers = itertools.count(1)
@@ -57,7 +58,7 @@ class Compiled:
         except TypeError:
             raise _refused(args, kwargs) from None
         if program is None:
-            program = self._programs[key] = _Program(trace(self._f, *plain, **kwargs))
+            program = self._programs[key] = _Program(staged(self._f, plain, kwargs))
             while len(self._programs) > _MOST_PROGRAMS:
                 self._programs.popitem(last=False)
         elif program is not self._last:

@@ -14,6 +14,7 @@ import numpy as np
 from clearprop.errors import DTypeError, OrderError, ShapeError
 from clearprop.nn.checks import real_inputs
 from clearprop.places import current_line
+from clearprop.reading import refuse_state
 from clearprop.tensor import Tensor
 from clearprop.transforms import vjp
 
@@ -205,6 +206,8 @@ class Layer:
 
     def remember(self, seen: tuple[Any, ...]) -> None:
         """Replace the buffers by those after a call in training; recorded values become plain."""
+        if self.buffers:
+            refuse_state(type(self).__name__)
         before = self.arrays(self.buffers)
         after = self.advance(before, tuple(_plain(value) for value in seen))
         for name, old, new in zip(self.buffers, before, after, strict=True):

@@ -26,6 +26,9 @@ def source(f: Callable[..., Any], *args: Any) -> str:
     ------
     ClearpropError
         If ``f`` uses a large array that is not an argument, which source cannot hold.
+    StagingError
+        If ``f`` branches on the value of an argument, draws random numbers or reads the clock: the
+        program would have what one run of it had. ``f`` runs twice to tell, see `compile`.
     MissingRuleError, LostGradientError
         If ``f`` does something that cannot be recorded.
 

@@ -16,8 +16,9 @@ from clearprop.equivalence import computation, needed
 from clearprop.errors import ShapeError
 from clearprop.graph import Node, TracedLeaf
 from clearprop.places import current_line
+from clearprop.staging import staged
 from clearprop.tensor import Tensor
-from clearprop.tracing import Graph, trace
+from clearprop.tracing import Graph
 
 
 @dataclass
@@ -64,7 +65,7 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     ShapeError
         If the result of ``f`` is not one array.
     """
-    graph = trace(f, *args)
+    graph = staged(f, args, {})
     if not isinstance(graph._output, Tensor) or graph._output.node is None:
         raise ShapeError(
             f"{graph.name} returns {type(graph._output).__name__}.",
