@@ -328,6 +328,21 @@ def test_a_plain_argument_that_the_function_changes():
     np.testing.assert_array_equal(c, [2.0, 2.0, 2.0])
 
 
+def test_a_list_that_the_function_appends_to():
+    log: list[Any] = []
+
+    @cp.checkpoint
+    def f(x, log, *, more):
+        log.append("ran")
+        more["ran"] = True
+        return x * x
+
+    more: dict[str, Any] = {}
+    assert cp.grad(lambda x: f(x, log, more=more))(3.0) == 6.0
+    assert log == ["ran"]  # the second run has a list of its own
+    assert more == {"ran": True}
+
+
 # ---- refused ----------------------------------------------------------------------------------
 
 

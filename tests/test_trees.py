@@ -329,8 +329,12 @@ def test_a_chain_that_is_too_deep():
 )
 def test_a_cotangent_with_other_keys(dy):
     _, pullback = cp.vjp(lambda x: {"a": x, "b": x}, 1.0)
-    text = text_of(errors.ShapeError, lambda: pullback(dy))
-    assert f"dy is nested as {type(dy).__name__}" in text
+    graph = cp.trace(lambda x: {"a": x, "b": x}, 1.0)
+    for call in (pullback, graph.backward):
+        text = text_of(errors.ShapeError, lambda call=call: call(dy))
+        assert f"dy is nested as {type(dy).__name__}" in text
+        assert "test_trees.py" in text
+    assert float(graph.backward({"a": 1.0, "b": 2.0})["x"]) == 3.0
 
 
 def test_a_function_without_a_return():

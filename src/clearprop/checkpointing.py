@@ -76,7 +76,7 @@ def checkpoint(f: Function) -> Function:
         in_trace = any(node is not None and node.tape is not None for node in nodes)
         if in_trace or not any(node is not None and node.active for node in nodes):
             return f(*args, **kwargs)
-        return _Segment(f, (args, kwargs)).record(parts)
+        return _Segment(f, (args, kwargs)).record(args, kwargs, parts)
 
     return checkpointed
 
@@ -92,7 +92,7 @@ class _Segment:
         self._arguments = tree_map(lambda _: 0.0, arguments)  # the nesting alone
         self._seen: dict[str, Any] = {}  # some numbers of each result, by its name
 
-    def record(self, parts: list[Any]) -> Any:
+    def record(self, args: tuple[Any, ...], kwargs: dict[str, Any], parts: list[Any]) -> Any:
         """Run the function, let go of what it recorded, and put the call on the record.
 
         It is recorded this first time too, so that what cannot be differentiated is refused here.
@@ -102,7 +102,11 @@ class _Segment:
         values = tuple(part.value for part in given)
         start = next_index()
         leaves = [leaf(value) for value in values]
-        result = self._run(start, leaves, parts)
+        made, named = self._filled(leaves, parts)
+        # What holds nothing recorded is the caller's own: a list may be appended to.
+        made = tuple(_own_or_made(own, new) for own, new in zip(args, made, strict=True))
+        named = {key: _own_or_made(own, named[key]) for key, own in kwargs.items()}
+        result = Leaves(start, made, named, [part.node for part in leaves]).call(self._f)
         if any(shadow._writes for shadow in leaves):
             raise _writes_to_argument(self._f)
         outputs = list(_recorded(result).values())
@@ -129,8 +133,8 @@ class _Segment:
         start = next_index()
         leaves = [alias(value) if is_recorded else leaf(value) for value in values]
         nodes = [part.node for part in leaves]  # of what came in, whatever is written to it
-        result = self._run(start, leaves, [kept and kept.again() for kept in self._kept])
-        found = _recorded(result)
+        args, kwargs = self._filled(leaves, [kept and kept.again() for kept in self._kept])
+        found = _recorded(Leaves(start, args, kwargs, nodes).call(self._f))
         if list(found) != list(self._seen) or not all(
             _is_close(self._seen[name], y) for name, y in found.items()
         ):
@@ -139,14 +143,13 @@ class _Segment:
         gradients = pull_back(start, nodes, outputs, list(dy), release=True)
         return _Joined(gradients, *_form(values))
 
-    def _run(self, start: int, leaves: list[Tensor], others: list[Any]) -> Any:
-        """Call the function with these leaves where recorded values stood."""
+    def _filled(self, leaves: list[Tensor], others: list[Any]) -> Any:
+        """Give arguments with these leaves where recorded values stood."""
         rest = iter(leaves)
         parts = iter(
             [next(rest) if k is None else p for k, p in zip(self._kept, others, strict=True)]
         )
-        args, kwargs = tree_map(lambda _: next(parts), self._arguments)
-        return Leaves(start, args, kwargs, [part.node for part in leaves]).call(self._f)
+        return tree_map(lambda _: next(parts), self._arguments)
 
 
 class _Joined(dict[int, Any]):
@@ -192,6 +195,10 @@ class _Kept:
 
 def _is_recorded(part: Any) -> bool:
     return isinstance(part, Tensor) and part.node is not None and part.node.active
+
+
+def _own_or_made(own: Any, made: Any) -> Any:
+    return made if any(_is_recorded(part) for part in tree_values(own)) else own
 
 
 def _recorded(result: Any) -> dict[str, Tensor]:

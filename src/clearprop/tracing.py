@@ -20,8 +20,8 @@ from clearprop.plumbing import PROJECTION
 from clearprop.rules.indexing import setitem
 from clearprop.sweep import sweep
 from clearprop.tensor import Tensor
-from clearprop.transforms import versioned
-from clearprop.trees import tree_leaves, tree_map
+from clearprop.transforms import paired, versioned
+from clearprop.trees import tree_leaves, tree_map, tree_values
 from clearprop.watching import new_tape
 
 if TYPE_CHECKING:
@@ -265,11 +265,13 @@ class Graph:
         return Gradients(self, self._cotangents(dy, recorded=False))
 
     def _cotangents(self, dy: Any, recorded: bool) -> dict[Node, Any]:
-        outputs = [part for _, part in tree_leaves(self._output)]
-        given = [None] * len(outputs) if dy is None else [d for _, d in tree_leaves(dy)]
+        if dy is None:
+            pairs = [(part, None) for part in tree_values(self._output)]
+        else:
+            pairs = paired(self._output, dy, self.name)
         seeds = [
             (part.node, seed(part, d))
-            for part, d in zip(outputs, given, strict=True)
+            for part, d in pairs
             if isinstance(part, Tensor) and part.node is not None and part.node.active
         ]
         if not seeds:

@@ -156,21 +156,33 @@ def vjp(f: Function, *args: Any) -> tuple[Any, Function]:
         )
 
     def pullback(dy: Any) -> tuple[Any, ...]:
-        pairs: list[tuple[Any, Any]] = []
-        try:
-            tree_map(lambda part, d: pairs.append((part, d)), y, dy)
-        except ShapeError:
-            raise ShapeError(
-                f"dy is nested as {type(dy).__name__}, the result of {name_of_function(f)} is not.",
-                where=current_line(1),
-                why="A cotangent has the nesting of the result, with an array for each of its.",
-                write="dy with the same keys and lengths as the result.",
-            ) from None
+        pairs = paired(y, dy, name_of_function(f))
         parts = pull_back(start, nodes, [p for p, _ in pairs], [d for _, d in pairs])
         gradients = dict(zip(wanted, parts, strict=True))
         return tuple(gradients.get(i) for i in range(len(args)))
 
     return tree_map(lambda part: frozen(outside(part, start)), y), pullback
+
+
+def paired(y: Any, dy: Any, name: str) -> list[tuple[Any, Any]]:
+    """Give each leaf of a result with its cotangent.
+
+    Raises
+    ------
+    ShapeError
+        If the cotangent is nested otherwise.
+    """
+    pairs: list[tuple[Any, Any]] = []
+    try:
+        tree_map(lambda part, d: pairs.append((part, d)), y, dy)
+    except ShapeError:
+        raise ShapeError(
+            f"dy is nested as {type(dy).__name__}, the result of {name} is not.",
+            where=current_line(2),
+            why="A cotangent has the nesting of the result, with an array for each of its.",
+            write="dy with the same keys and lengths as the result.",
+        ) from None
+    return pairs
 
 
 def stop_gradient(tree: Any) -> Any:
