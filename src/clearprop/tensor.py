@@ -26,7 +26,6 @@ from clearprop.operands import (
 from clearprop.places import current_line, here
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
-from clearprop.reading import refuse_reading
 from clearprop.rules import indexing, shape
 from clearprop.views import View, shares_memory
 
@@ -342,6 +341,8 @@ class Tensor(ArrayFace):
     def _read(self, how: str) -> None:
         node = self.node
         if node is not None and node.tape is not None and node.tape.is_staged:
+            from clearprop.reading import refuse_reading
+
             refuse_reading(node, how)
 
     def plain(self, how: str, correct: str) -> Any:
