@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-Table = dict[str, Callable[[list[Any]], tuple[str, str]]]
+#: From the elements that went in: why, and what to write.
+Advice = Callable[[list[Any]], tuple[str, str]]
+Table = dict[str, Advice]
 
 
 def _log(e: list[Any]) -> tuple[str, str]:
@@ -105,26 +107,57 @@ FORWARD: Table = {
 }
 
 
-def _steep(what: str, guard: str) -> Callable[[list[Any]], tuple[str, str]]:
-    return lambda e: (f"its derivative, {what}, is infinite there.", guard)
+def _steep(what: str, guard: str, at: Callable[[list[Any]], Any]) -> Advice:
+    """Say that the derivative is infinite, where it is; else only the product was too large."""
+
+    def advise(e: list[Any]) -> tuple[str, str]:
+        if at(e):
+            return f"its derivative, {what}, is infinite or undefined there.", guard
+        return "what arrived, times the derivative, is too large.", "a smaller loss."
+
+    return advise
+
+
+def _is(value: float) -> Callable[[list[Any]], Any]:
+    return lambda e: e[0] == value
+
+
+def _at_one(e: list[Any]) -> Any:
+    return abs(e[0]) == 1
 
 
 _INSIDE = "np.clip({x}, -1 + 1e-12, 1 - 1e-12) as its argument."
 _POSITIVE = "np.where({x} > 0, {x}, 1.0) as its argument, and np.where around it for the rest."
+_NONZERO = "np.where({x} != 0, {x}, 1.0) as its argument."
+_DIVISOR = "divide by np.where({d} != 0, {d}, 1.0)."
 
+#: ``name`` for any operand, ``name, position`` for one.
 BACKWARD: Table = {
-    "sqrt": _steep("1 / (2 sqrt(x))", "np.sqrt({x} + 1e-12); or " + _POSITIVE),
-    "log": _steep("1 / x", _POSITIVE),
-    "log2": _steep("1 / (x ln 2)", _POSITIVE),
-    "log10": _steep("1 / (x ln 10)", _POSITIVE),
-    "log1p": _steep("1 / (1 + x)", "np.maximum({x}, -1 + 1e-12) as its argument."),
-    "cbrt": _steep("1 / (3 cbrt(x)**2)", "np.where({x} != 0, {x}, 1.0) as its argument."),
-    "arcsin": _steep("1 / sqrt(1 - x**2)", _INSIDE),
-    "arccos": _steep("-1 / sqrt(1 - x**2)", _INSIDE),
-    "arctanh": _steep("1 / (1 - x**2)", _INSIDE),
-    "arccosh": _steep("1 / sqrt(x**2 - 1)", "np.maximum({x}, 1 + 1e-12) as its argument."),
-    "divide": _steep("with the divisor squared below", "divide by np.where({d} != 0, {d}, 1.0)."),
-    "reciprocal": _steep("-1 / x**2", "np.where({x} != 0, {x}, 1.0) as its argument."),
-    "power": _steep("n x**(n - 1)", "({x} + 1e-12), or np.where({x} != 0, {x}, 1.0), as the base."),
-    "hypot": _steep("x / hypot", "np.sqrt(x1**2 + x2**2 + 1e-12)"),
+    "sqrt": _steep("1 / (2 sqrt(x))", "np.sqrt({x} + 1e-12); or " + _POSITIVE, _is(0)),
+    "log": _steep("1 / x", _POSITIVE, _is(0)),
+    "log2": _steep("1 / (x ln 2)", _POSITIVE, _is(0)),
+    "log10": _steep("1 / (x ln 10)", _POSITIVE, _is(0)),
+    "log1p": _steep("1 / (1 + x)", "np.maximum({x}, -1 + 1e-12) as its argument.", _is(-1)),
+    "cbrt": _steep("1 / (3 cbrt(x)**2)", _NONZERO, _is(0)),
+    "arcsin": _steep("1 / sqrt(1 - x**2)", _INSIDE, _at_one),
+    "arccos": _steep("-1 / sqrt(1 - x**2)", _INSIDE, _at_one),
+    "arctanh": _steep("1 / (1 - x**2)", _INSIDE, _at_one),
+    "arccosh": _steep("1 / sqrt(x**2 - 1)", "np.maximum({x}, 1 + 1e-12) as its argument.", _is(1)),
+    "divide": _steep("1 / d or -x / d**2", _DIVISOR, lambda e: e[-1] == 0),
+    "reciprocal": _steep("-1 / x**2", _NONZERO, _is(0)),
+    "power": _steep(
+        "n x**(n - 1)",
+        "({x} + 1e-12), or np.where({x} != 0, {x}, 1.0), as the base.",
+        lambda e: e[0] == 0 and e[1] < 1,
+    ),
+    "power, 1": _steep(
+        "x**n log(x)",
+        "np.where({x} > 0, {x}, 1.0) as the base; or x**2, where the exponent is a constant.",
+        lambda e: e[0] <= 0,
+    ),
+    "arctan2": _steep(
+        "with x1**2 + x2**2 below",
+        "np.where(mask, {d}, 1.0) as its second argument, mask being away from the origin.",
+        lambda e: not any(e),
+    ),
 }

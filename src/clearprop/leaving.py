@@ -10,7 +10,6 @@ from clearprop.errors import LostGradientError
 from clearprop.graph import TracedLeaf
 from clearprop.operands import instead_of_plain
 from clearprop.places import current_line, current_package
-from clearprop.reading import refuse_reading
 
 
 class Leaving:
@@ -29,6 +28,8 @@ class Leaving:
     def _read(self, how: str) -> None:
         node = self.node
         if node is not None and node.tape is not None and node.tape.is_staged:
+            from clearprop.reading import refuse_reading  # costs an import, and is rare
+
             refuse_reading(node, how)
 
     def plain(self, how: str, correct: str) -> Any:

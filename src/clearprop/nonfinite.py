@@ -14,8 +14,9 @@ from clearprop.errors import NonFiniteError
 from clearprop.graph import Node
 from clearprop.guards import BACKWARD, FORWARD, Table
 from clearprop.kinds import Elementwise
-from clearprop.places import line_of, name_of, operand_texts
+from clearprop.places import current_line, line_of, name_of, operand_texts
 from clearprop.plumbing import ALIAS, PROJECTION
+from clearprop.sweep import _attribute, _fetch
 from clearprop.tensor import Tensor
 
 
@@ -127,23 +128,39 @@ def _made_backward(node: Node, position: int, dy: Any, g: Any, infinities: bool)
     assert primitive is not None
     assert source is not None
     operand = _texts(node)[position]
-    # An operand that was broadcast has the index of its own; it shows elsewhere in the result.
-    at = index if source.shape == node.shape else None
-    elements = _elements(node, at) if at is not None else None
-    shown = f" at {_went_in(node, at)}" if elements else f" in element {list(index)}"
+    at = index if source.shape == node.shape else _in_the_result(node, position, dy, infinities)
+    elements = _elements(node, at)
+    shown = f" at {_went_in(node, at)}" if elements else f" in element {list(index)}" * bool(index)
     arrived = ""
-    if at is not None and not isinstance(dy, dict):
+    if elements and at is not None and not isinstance(dy, dict):
         arrived = f"dy = {_number(np.asarray(_plain(dy))[at])} arrived there."
-    why, write = _advice(BACKWARD, node, elements)
+    why, write = _advice(BACKWARD, node, elements, position)
+    of = "Backward pass of this line:" if node.place else "Backward pass:"
     return NonFiniteError(
         f"The derivative of {primitive.name} with respect to {operand} is "
         f"{_number(g[index] if g.shape else g)}{shown}{_size(g, bad)}.",
         where=_where(node),
-        why=_sentences(
-            "Backward pass of this line:", *why, arrived, _not_by_where(node), _inputs(node)
-        ),
+        why=_sentences(of, *why, arrived, _not_by_where(node), _inputs(node)),
         write=write,
     )
+
+
+def _in_the_result(node: Node, position: int, dy: Any, infinities: bool) -> Any:
+    """Find the element of the result in which an operand that was broadcast goes wrong."""
+    primitive = node.primitive
+    assert primitive is not None
+    rule = primitive.rule(position)
+    if rule is None or not isinstance(primitive.kind, Elementwise) or not all(_kept(node, rule)):
+        return None
+    needed = [_fetch(node, need, operand, False) for need, operand in rule.needs]
+    attributes = {name: _attribute(node, name) for name in rule.attributes}
+    parts = np.broadcast_to(rule.function(_plain(dy), *needed, **attributes), node.shape)
+    bad = _bad(parts, infinities)
+    return _first(bad) if bad.any() else None  # else it is their sum that is too large
+
+
+def _kept(node: Node, rule: Any) -> list[bool]:
+    return [need == "y" or node.operands[operand] is not None for need, operand in rule.needs]
 
 
 def _came_in(node: Node, position: int, operand: Any, infinities: bool) -> NonFiniteError:
@@ -175,7 +192,7 @@ def _sentences(*parts: str) -> str:
 
 def _where(node: Node) -> str | None:
     line = line_of(node.place)
-    return None if line is None else str(line)
+    return current_line(2) if line is None else str(line)  # inside a layer no line is the user's
 
 
 def _name(node: Node | None) -> str | None:
@@ -282,17 +299,19 @@ def _not_by_where(node: Node) -> str:
     return ""
 
 
-def _advice(table: Table, node: Node, elements: list[Any] | None) -> tuple[list[str], str | None]:
+def _advice(
+    table: Table, node: Node, elements: list[Any] | None, position: int = 0
+) -> tuple[list[str], str | None]:
     if elements is None:
         if not isinstance(getattr(node.primitive, "kind", None), Elementwise):
             return [f"the result is too large for {node.dtype}, or undefined."], (
                 "a wider dtype, or smaller numbers: x / np.max(np.abs(x))."
             )
         return [], None
-    name = node.operation
-    if name not in table:
+    advise = table.get(f"{node.operation}, {position}") or table.get(node.operation)
+    if advise is None:
         return [], None
-    why, write = table[name](elements)
+    why, write = advise(elements)
     for role, text in (("{x}", _texts(node)[0]), ("{d}", _texts(node)[-1])):
         if role in write:
             short = text if _is_simple(text) else role[1]
