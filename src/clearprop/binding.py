@@ -106,6 +106,18 @@ def _static(value: Any) -> Any:
     return value
 
 
+def missing_rule(function: Any, method: str = "") -> MissingRuleError:
+    """Make the error for a NumPy function that is not recorded."""
+    name = getattr(function, "__name__", str(function)) + (f".{method}" if method else "")
+    module = getattr(function, "__module__", None) or "np"
+    return MissingRuleError(
+        f"{module.replace('numpy', 'np')}.{name} has no derivative here.",
+        where=current_line(2),
+        why="No rule is registered for it, and a gradient is never lost silently.",
+        write=f"@cp.primitive(...) with its rule, or {name} in terms of functions that have one.",
+    )
+
+
 def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
     body = COMPOSITIONS[function]

@@ -173,6 +173,26 @@ def isin(element, test_elements, *, invert=False):
     return np.isin(element, test_elements, invert=invert)
 
 
+@composition(np.all)
+def all_of(a, axis=None, *, keepdims=False, where=True):
+    return all(a if where is True else np.where(where, a, True), axis=axis, keepdims=keepdims)
+
+
+@composition(np.any)
+def any_of(a, axis=None, *, keepdims=False, where=True):
+    return any(a if where is True else np.where(where, a, False), axis=axis, keepdims=keepdims)
+
+
+def whether_all(a, axis, keepdims=False, initial=True, where=True):
+    """As ``np.logical_and.reduce``."""
+    return np.logical_and(np.all(a, axis, keepdims=keepdims, where=where), initial)
+
+
+def whether_any(a, axis, keepdims=False, initial=False, where=True):
+    """As ``np.logical_or.reduce``."""
+    return np.logical_or(np.any(a, axis, keepdims=keepdims, where=where), initial)
+
+
 @primitive(np.all, no_derivative=LOGICAL, cases=[Case((3, 4)), Case((3, 4), axis=1)])
 def all(a, *, axis=None, keepdims=False):
     return np.all(a, axis=axis, keepdims=keepdims)

@@ -114,6 +114,11 @@ def cumsum(a, *, axis=None):
     return np.cumsum(a, axis=axis)
 
 
+@composition(np.cumsum)
+def cumsum_of(a, axis=None, dtype=None):
+    return cumsum(_chosen(a, dtype, True, 0), axis=axis)
+
+
 @cumsum.vjp("a", latex=r"\sum_{j \ge i} \bar y_j")
 def _(dy, a_shape, *, axis):
     along = 0 if axis is None else axis
@@ -153,6 +158,11 @@ def _(dy, a, *, axis, keepdims):
 )
 def cumprod(a, *, axis=None):
     return np.cumprod(a, axis=axis)
+
+
+@composition(np.cumprod)
+def cumprod_of(a, axis=None, dtype=None):
+    return cumprod(_chosen(a, dtype, True, 0), axis=axis)
 
 
 @cumprod.vjp("a", latex=r"\sum_{j \ge i} \bar y_j \prod_{k \le j,\,k \ne i} x_k")
@@ -359,27 +369,37 @@ def nanstd(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True):
 
 
 @composition(np.nanmax)
-def nanmax(a, axis=None, *, keepdims=False):
-    nan = np.isnan(a)
-    y = np.max(np.where(nan, -np.inf, a), axis=axis, keepdims=keepdims)
-    return np.where(np.all(nan, axis=axis, keepdims=keepdims), np.nan, y)
+def nanmax(a, axis=None, *, keepdims=False, initial=None, where=True):
+    return _extreme_of_the_present(np.max, -np.inf, a, axis, keepdims, initial, where)
 
 
 @composition(np.nanmin)
-def nanmin(a, axis=None, *, keepdims=False):
-    nan = np.isnan(a)
-    y = np.min(np.where(nan, np.inf, a), axis=axis, keepdims=keepdims)
-    return np.where(np.all(nan, axis=axis, keepdims=keepdims), np.nan, y)
+def nanmin(a, axis=None, *, keepdims=False, initial=None, where=True):
+    return _extreme_of_the_present(np.min, np.inf, a, axis, keepdims, initial, where)
+
+
+def _extreme_of_the_present(extreme, worst, a, axis, keepdims, initial, where):
+    if a.dtype.kind != "f":
+        options = {} if initial is None else {"initial": initial}
+        return extreme(a, axis, keepdims=keepdims, where=where, **options)
+    if where is not True and initial is None:
+        extreme(np.zeros(np.shape(a)), axis, where=np.zeros(1, bool))  # NumPy says what is missing
+    left_out = np.isnan(a) if where is True else np.isnan(a) | ~np.broadcast_to(where, np.shape(a))
+    present = np.where(left_out, worst, a)
+    if initial is not None:
+        return extreme(present, axis, keepdims=keepdims, initial=initial)
+    y = extreme(present, axis, keepdims=keepdims)
+    return np.where(np.all(left_out, axis=axis, keepdims=keepdims), np.nan, y)
 
 
 @composition(np.nancumsum)
-def nancumsum(a, axis=None):
-    return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis)
+def nancumsum(a, axis=None, dtype=None):
+    return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype)
 
 
 @composition(np.nancumprod)
-def nancumprod(a, axis=None):
-    return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis)
+def nancumprod(a, axis=None, dtype=None):
+    return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
 @composition(np.clip)

@@ -102,6 +102,8 @@ def refuse_plain_target(target, what, instead):
             where=current_line(3),
             why="A plain array remembers no gradient.",
             write=f"y = {instead}, without out=."
+            if "out=" in what and instead
+            else "out=np.zeros_like(x), or np.ones_like(x), of a recorded x."
             if "out=" in what
             else f"np.zeros_like(x) of a recorded x as the target, or {instead}.",
         )
