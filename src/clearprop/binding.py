@@ -25,6 +25,21 @@ def numpy_signature(function: Any) -> tuple[str, ...] | None:
     return tuple("shape" if name == "newshape" else name for name in names)
 
 
+@cache
+def place_of_out(function: Any) -> int | None:
+    """Give the position of ``out`` among the positional parameters of a NumPy function."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # its ``out`` is then a keyword, or refused by name
+        return None
+    for position, parameter in enumerate(parameters):
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            return None
+        if parameter.name == "out":
+            return position
+    return None
+
+
 def bind(
     owner: Primitive, function: Any, args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:

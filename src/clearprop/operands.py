@@ -44,6 +44,10 @@ def instead_of_plain(line: str | None) -> str:
     text = line or ""
     if "np.array(" in text:
         return "np.stack([a, b]) in the place of np.array([a, b]); an array needs neither."
+    if "vectorize(" in text:
+        return "f(x), on the whole array, or np.stack([f(v) for v in x]): np.vectorize is a loop."
+    if "([" in text or "((" in text:
+        return "np.stack([a, b]) in the place of the list [a, b], which NumPy makes plain."
     if "math." in text:
         return "np.sin(x) in the place of math.sin(x), and so on: NumPy's functions are recorded."
     target, equals, _ = text.partition("=")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop import ufunc_options
-from clearprop.binding import bind, compose, missing_rule, numpy_signature
+from clearprop.binding import bind, compose, missing_rule, place_of_out
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.graph import next_index
 from clearprop.places import current_line
@@ -76,9 +76,8 @@ def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 def _without_out(function: Any, args: Any) -> tuple[Any, Any]:
     """Take ``out`` from among the positional arguments."""
-    names = numpy_signature(function) or ()
-    at = names.index("out") if "out" in names else len(args)
-    if at >= len(args):
+    at = place_of_out(function)
+    if at is None or at >= len(args):
         return args, None
     return (*args[:at], None, *args[at + 1 :]), args[at]
 

@@ -11,6 +11,7 @@ from clearprop.rules import (
     linalg,
     linear,
     loss,
+    nan_variants,
     normalization,
     order,
     random,
@@ -18,7 +19,9 @@ from clearprop.rules import (
     selection,
     shape,
     special,
+    spectral,
     stacking,
+    statistics,
     trigonometric,
 )
 
@@ -33,6 +36,7 @@ __all__ = [
     "linalg",
     "linear",
     "loss",
+    "nan_variants",
     "normalization",
     "order",
     "random",
@@ -40,6 +44,8 @@ __all__ = [
     "selection",
     "shape",
     "special",
+    "spectral",
     "stacking",
+    "statistics",
     "trigonometric",
 ]

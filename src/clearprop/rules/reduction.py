@@ -99,7 +99,8 @@ def min(a, *, axis=None, keepdims=False):
 @max.vjp("a", latex=r"\bar y\,[x = y]")
 @min.vjp("a", latex=r"\bar y\,[x = y]")
 def _(dy, y, a, a_shape, *, axis, keepdims):
-    chosen = a == spread(y, a_shape, axis, keepdims)
+    # Where one is NaN, so is the result, and it is the NaN that moves it.
+    chosen = (a == spread(y, a_shape, axis, keepdims)) | np.isnan(a)
     ties = np.sum(chosen, axis=axis, keepdims=True)  # shared equally among them
     return np.where(chosen, spread(dy, a_shape, axis, keepdims), 0.0) / ties.astype(dy.dtype)
 
@@ -311,7 +312,13 @@ def std(
     a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
 ):
     given = {"keepdims": keepdims, "where": where, "mean": mean, "correction": correction}
-    return np.sqrt(var(a, axis, dtype, ddof=ddof, **given))
+    return root(var(a, axis, dtype, ddof=ddof, **given))
+
+
+def root(variance):
+    """Take the root, with derivative 0 where nothing varies: the least of its subgradients."""
+    still = variance == 0
+    return np.where(still, 0, np.sqrt(np.where(still, 1, variance)))
 
 
 @composition(np.ptp)
@@ -338,68 +345,6 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (y, total) if returned else y
-
-
-@composition(np.nansum)
-def nansum(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
-    present = np.where(np.isnan(a), 0, a)
-    return np.sum(present, axis, dtype, keepdims=keepdims, initial=initial, where=where)
-
-
-@composition(np.nanprod)
-def nanprod(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
-    present = np.where(np.isnan(a), 1, a)
-    return np.prod(present, axis, dtype, keepdims=keepdims, initial=initial, where=where)
-
-
-@composition(np.nanmean)
-def nanmean(a, axis=None, dtype=None, *, keepdims=False, where=True):
-    return np.mean(a, axis, dtype, keepdims=keepdims, where=~np.isnan(a) & where)
-
-
-@composition(np.nanvar)
-def nanvar(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True):
-    present = ~np.isnan(a)
-    return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=present & where)
-
-
-@composition(np.nanstd)
-def nanstd(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True):
-    return np.sqrt(nanvar(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where))
-
-
-@composition(np.nanmax)
-def nanmax(a, axis=None, *, keepdims=False, initial=None, where=True):
-    return _extreme_of_the_present(np.max, -np.inf, a, axis, keepdims, initial, where)
-
-
-@composition(np.nanmin)
-def nanmin(a, axis=None, *, keepdims=False, initial=None, where=True):
-    return _extreme_of_the_present(np.min, np.inf, a, axis, keepdims, initial, where)
-
-
-def _extreme_of_the_present(extreme, worst, a, axis, keepdims, initial, where):
-    if a.dtype.kind != "f":
-        options = {} if initial is None else {"initial": initial}
-        return extreme(a, axis, keepdims=keepdims, where=where, **options)
-    if where is not True and initial is None:
-        extreme(np.zeros(np.shape(a)), axis, where=np.zeros(1, bool))  # NumPy says what is missing
-    left_out = np.isnan(a) if where is True else np.isnan(a) | ~np.broadcast_to(where, np.shape(a))
-    present = np.where(left_out, worst, a)
-    if initial is not None:
-        return extreme(present, axis, keepdims=keepdims, initial=initial)
-    y = extreme(present, axis, keepdims=keepdims)
-    return np.where(np.all(left_out, axis=axis, keepdims=keepdims), np.nan, y)
-
-
-@composition(np.nancumsum)
-def nancumsum(a, axis=None, dtype=None):
-    return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis, dtype=dtype)
-
-
-@composition(np.nancumprod)
-def nancumprod(a, axis=None, dtype=None):
-    return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis, dtype=dtype)
 
 
 @composition(np.clip)
