@@ -4,7 +4,7 @@ import numpy as np
 
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
-from clearprop.rules.reduction import axes_of
+from clearprop.rules.reduction import array_of, axes_of
 
 
 @primitive(
@@ -131,9 +131,7 @@ def _gradient(f, h, axis, edge_order):
             raise ValueError(
                 "when 1d, distances must match the length of the corresponding dimension"
             )
-        steps = _on_axis(
-            np.diff(np.array(h) if isinstance(h, list | tuple) else h), axis, np.ndim(f)
-        )
+        steps = _on_axis(np.diff(array_of(h)), axis, np.ndim(f))
         if steps.dtype != f.dtype:
             steps = steps.astype(f.dtype)
         left, right = _along(steps, axis, None, -1), _along(steps, axis, 1, None)
@@ -156,7 +154,7 @@ def _gradient(f, h, axis, edge_order):
 @composition(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
     # NumPy interpolates in double precision whatever it is given.
-    x, xp, fp = ((p if hasattr(p, "dtype") else np.asarray(p)).astype(float) for p in (x, xp, fp))
+    x, xp, fp = (array_of(p).astype(float) for p in (x, xp, fp))
     if period is not None:
         if period == 0:
             raise ValueError("period must be a non-zero value")  # as NumPy has it
@@ -180,7 +178,7 @@ def interp(x, xp, fp, left=None, right=None, period=None):
 @composition(np.polyval)
 def polyval(p, x):
     y = np.zeros_like(x)
-    for coefficient in np.array(p) if isinstance(p, list | tuple) else p:
+    for coefficient in array_of(p):
         y = y * x + coefficient
     return y
 

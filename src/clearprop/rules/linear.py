@@ -59,7 +59,7 @@ def _(dy, x1, x2_shape):
 @composition(np.dot)
 def dot(a, b):
     if not np.ndim(a) or not np.ndim(b):
-        return np.multiply(a, b)
+        return np.multiply(*(x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b)))
     if np.ndim(b) <= 2:
         return np.matmul(a, b)
     rest = np.shape(b)[:-2] + np.shape(b)[-1:]  # the last axis of a against the last but one of b
@@ -110,7 +110,7 @@ def linalg_tensordot(x1, x2, *, axes=2):
 @composition(np.inner)
 def inner(a, b):
     if not np.ndim(a) or not np.ndim(b):
-        return np.multiply(a, b)
+        return np.multiply(*(x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b)))
     return np.tensordot(a, b, axes=(-1, -1))
 
 

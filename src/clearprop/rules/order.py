@@ -166,7 +166,7 @@ def _quantile(a, q, axis, method, keepdims, weights=None, *, skip_nan):
     )
     at = np.maximum(np.minimum(_ROUNDED.get(method, lambda v: v)(at), n - 1), 0)
     lower = np.floor(at)
-    upper = np.minimum(lower + 1, np.shape(x)[-1] - 1)
+    upper = np.maximum(np.minimum(lower + 1, n - 1), 0)  # not a NaN beyond the last
     low, high = (_pick(x, i) for i in (lower, upper))
     y = low if method in ("lower", "higher", "nearest") else low + (high - low) * (at - lower)
     if not skip_nan:
@@ -202,6 +202,8 @@ def _chosen_quantile(a, q, axis, method, keepdims, weights, skip_nan):
     y = (_pick(x, np.floor(at)) + _pick(x, np.ceil(at))) / 2  # the mean of one, or of two
     if not skip_nan:
         y = np.where(np.isnan(x[..., -1:]), np.nan, y)
+    dtype = np.quantile(np.zeros(2, x.dtype), q, method=method).dtype
+    y = y if y.dtype == dtype else y.astype(dtype)
     form = kept_shape(np.shape(a), axis, keepdims)
     return np.reshape(np.moveaxis(y, -1, 0), shares.shape + form)
 

@@ -17,6 +17,15 @@ _AXES = [
 ]
 
 
+def array_of(x):
+    """Make an array of a list, of recorded numbers too."""
+    if isinstance(x, list | tuple) and any(
+        hasattr(type(part), "__clearprop_record__") for part in x
+    ):
+        return np.stack(x)
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
 def spread(dy, shape, axis, keepdims):
     """Give every element of a reduced array the cotangent of what it was reduced to."""
     if not keepdims and axis is not None and shape:
@@ -332,8 +341,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         y = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.zeros_like(y) + count(np.shape(a), axis)
         return (y, total) if returned else y
-    if isinstance(weights, list | tuple):
-        weights = np.array(weights)
+    weights = array_of(weights)
     if np.shape(weights) != np.shape(a):
         axes = axes_of(axis, np.ndim(a))
         if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
