@@ -131,6 +131,14 @@ ARRANGED = {
         np.polyval([x[0, 0], 1.0, y[0, 0]], y)
         + np.interp(x, [-2.0, 0.0, 2.0], [y[0, 0], 1.0, y[1, 1]])
     ),
+    "lists of recorded numbers": lambda x, y: (
+        np.tensordot(x, [y[0, 0], 1.0, x[0, 0], y[1, 0]], 1)
+        * np.convolve([y[0, 0], 1.0, x[0, 0]], y[0, :1])
+        * np.cross([y[0, 0], 1.0, 2.0], x[0, :3])
+        * np.quantile(x, [0.1 + 0.01 * y[0, 0] ** 2, 0.5])[0]
+        * np.cov(x, aweights=[1.0, y[0, 0] ** 2, 1.0, 2.0])[0]
+        * np.vdot([[y[0, 0], 1.0], [x[0, 0], 2.0]], y[:2, :2])
+    ),
     "interp": lambda x, y: np.interp(x, [0.3, 1.2, 2.5], y[:, 0], period=3.0),
 }
 STATISTICS = {

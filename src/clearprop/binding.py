@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import MissingRuleError
+from clearprop.operands import stacked
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, Primitive, parameters_of
 
@@ -133,6 +134,11 @@ def missing_rule(function: Any, method: str = "") -> MissingRuleError:
     )
 
 
+#: Parameters that are one array: a list of recorded numbers may stand there too.
+_ARRAYS = {"a", "b", "m", "p", "q", "v", "x", "y", "x1", "x2", "xp", "fp", "arr", "ary"}
+_ARRAYS |= {"values", "weights", "aweights", "fweights", "prepend", "append", "to_begin", "to_end"}
+
+
 def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
     body = COMPOSITIONS[function]
@@ -142,4 +148,10 @@ def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     known = positional + keywords
     given = _by_name(function, known, args, kwargs)
     _refuse_rest(function.__name__, list(known), {k: v for k, v in given.items() if k not in known})
-    return body(**{k: v for k, v in given.items() if k in known and v is not np._NoValue})
+    return body(
+        **{
+            name: stacked(value) if name in _ARRAYS else value
+            for name, value in given.items()
+            if name in known and value is not np._NoValue
+        }
+    )

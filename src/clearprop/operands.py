@@ -20,7 +20,7 @@ PLAIN = frozenset(
 def plain_operand(operand: Any, primitive: Primitive) -> Any:
     """Turn lists into arrays (of Tensors too); refuse what has no derivative, with the reason."""
     if isinstance(operand, list | tuple) and _holds_tensor(operand):
-        return np.stack([np.stack(o) if isinstance(o, list | tuple) else o for o in operand])
+        return stacked(operand)
     if isinstance(operand, np.ma.MaskedArray):
         raise DTypeError(
             f"{primitive.name} of a masked array cannot be recorded.",
@@ -37,6 +37,13 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
     array = operand if isinstance(operand, np.generic) else np.asarray(operand)
     refuse_objects([array], primitive)
     return array
+
+
+def stacked(value: Any) -> Any:
+    """Make an array of nested lists that hold recorded values; give anything else back."""
+    if isinstance(value, list | tuple) and _holds_tensor(value):
+        return np.stack([stacked(part) for part in value])
+    return value
 
 
 def instead_of_plain(line: str | None) -> str:

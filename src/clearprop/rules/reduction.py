@@ -18,11 +18,7 @@ _AXES = [
 
 
 def array_of(x):
-    """Make an array of a list, of recorded numbers too."""
-    if isinstance(x, list | tuple) and any(
-        hasattr(type(part), "__clearprop_record__") for part in x
-    ):
-        return np.stack(x)
+    """Make an array of a list."""
     return x if hasattr(x, "dtype") else np.asarray(x)
 
 
