@@ -207,6 +207,56 @@ def test_ties():
     np.testing.assert_array_equal(cp.grad(np.fmin, (0, 1))(2.0, np.nan), [1.0, 0.0])
 
 
+@pytest.mark.parametrize("f", [np.logaddexp, np.logaddexp2])
+def test_logaddexp_of_infinities(f):
+    inf = np.inf
+    assert cp.grad(f, (0, 1))(-inf, -inf) == (0.5, 0.5)
+    assert cp.grad(f, (0, 1))(inf, inf) == (0.5, 0.5)
+    assert cp.grad(f, (0, 1))(-inf, 3.0) == (0.0, 1.0)
+    assert cp.grad(f, (0, 1))(inf, -inf) == (1.0, 0.0)
+    assert cp.grad(cp.grad(f))(-inf, -inf) == 0.0
+    assert cp.grad(cp.grad(f))(0.0, 0.0) > 0.1  # two equal numbers are no kink
+    assert cp.compile(f)(-inf, -inf) == -inf
+
+
+@pytest.mark.parametrize(
+    ("f", "of_two"), [(np.max, np.maximum), (np.min, np.minimum), (np.ptp, None)]
+)
+def test_the_gradient_goes_to_the_nan(f, of_two):
+    nan = np.nan
+    found = cp.grad(f)(np.array([1.0, nan, 3.0, nan]))
+    np.testing.assert_array_equal(
+        found, [0.0, 0.0, 0.0, 0.0] if of_two is None else [0, 0.5, 0, 0.5]
+    )
+    if of_two is not None:
+        assert cp.grad(of_two, (0, 1))(nan, 1.0) == (1.0, 0.0)
+        assert cp.grad(of_two, (0, 1))(1.0, nan) == (0.0, 1.0)
+        assert cp.grad(of_two, (0, 1))(nan, nan) == (1.0, 0.0)
+
+
+def test_roots_at_zero():
+    with np.errstate(divide="ignore"):
+        for f in (np.sqrt, np.cbrt, np.log, lambda x: x**0.5):
+            assert cp.grad(f)(0.0) == np.inf
+    for f in (np.std, np.nanstd, lambda x: np.std(x, ddof=1)):
+        np.testing.assert_array_equal(cp.grad(f)(np.ones(3)), 0.0)
+    for order in (None, 1, 2, 3, 1.5, np.inf):
+        g = cp.grad(lambda x, order=order: np.linalg.norm(x, order))(np.zeros(3))
+        np.testing.assert_array_equal(g, 0.0)
+    for order in ("fro", "nuc", 2, 1):
+        g = cp.grad(lambda x, order=order: np.linalg.norm(x, order))(np.zeros((2, 2)))
+        np.testing.assert_array_equal(g, 0.0)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(cp.grad(np.arctan2, (0, 1))(0.0, 0.0)).all()
+
+
+def test_a_row_with_one_number_or_the_last_quantile():
+    x = np.array([[np.nan, 2.0, np.nan], [1.0, 3.0, np.nan]])
+    np.testing.assert_array_equal(cp.vjp(lambda x: np.nanmedian(x, axis=1), x)[0], [2.0, 2.0])
+    g = cp.grad(lambda x: np.sum(np.nanquantile(x, 1.0, axis=1)))(x)
+    np.testing.assert_array_equal(g, [[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
+
+
 def test_degenerate_points():
     assert cp.grad(np.hypot, (0, 1))(0.0, 0.0) == (0.0, 0.0)
     assert cp.grad(lambda x: np.copysign(x, -0.0))(3.0) == -1.0
@@ -286,9 +336,9 @@ def test_out_makes_a_new_version():
 
 def test_a_method_of_quantile_without_a_derivative():
     with pytest.raises(MissingRuleError) as caught:
-        cp.grad(lambda x: np.quantile(x, 0.5, method="inverted_cdf"))(X)
+        cp.grad(lambda x: np.quantile(x, 0.5, method="nearest_of_all"))(X)
     text = str(caught.value)
-    assert "A quantile with method='inverted_cdf' has no derivative here." in text
+    assert "A quantile with method='nearest_of_all' has no derivative here." in text
     assert "method= one of ['linear', 'lower'," in text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.flat import Flat
 from clearprop.rules import arithmetic, comparison, linear
 
 
@@ -206,37 +207,21 @@ class ArrayFace:
         """As `numpy.min`."""
         return np.min(self, axis, out=out, keepdims=keepdims, **more)
 
-    def var(
-        self: Any,
-        axis: Any = None,
-        dtype: Any = None,
-        out: Any = None,
-        ddof: Any = 0,
-        keepdims: Any = False,
-        **more: Any,
-    ) -> Any:
+    def var(self: Any, *args: Any, **options: Any) -> Any:
         """As `numpy.var`."""
-        return np.var(self, axis, dtype, out=out, ddof=ddof, keepdims=keepdims, **more)
+        return np.var(self, *args, **options)
 
-    def std(
-        self: Any,
-        axis: Any = None,
-        dtype: Any = None,
-        out: Any = None,
-        ddof: Any = 0,
-        keepdims: Any = False,
-        **more: Any,
-    ) -> Any:
+    def std(self: Any, *args: Any, **options: Any) -> Any:
         """As `numpy.std`."""
-        return np.std(self, axis, dtype, out=out, ddof=ddof, keepdims=keepdims, **more)
+        return np.std(self, *args, **options)
 
-    def all(self: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    def all(self: Any, *args: Any, **options: Any) -> Any:
         """As `numpy.all`."""
-        return np.all(self, axis, out=out, keepdims=keepdims)
+        return np.all(self, *args, **options)
 
-    def any(self: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    def any(self: Any, *args: Any, **options: Any) -> Any:
         """As `numpy.any`."""
-        return np.any(self, axis, out=out, keepdims=keepdims)
+        return np.any(self, *args, **options)
 
     def argmax(self: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
         """As `numpy.argmax`."""
@@ -306,13 +291,15 @@ class ArrayFace:
         """As `numpy.repeat`."""
         return np.repeat(self, repeats, axis=axis)
 
-    def take(self: Any, indices: Any, axis: Any = None, mode: Any = "raise") -> Any:
+    def take(
+        self: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "raise"
+    ) -> Any:
         """As `numpy.take`."""
-        return np.take(self, indices, axis=axis, mode=mode)
+        return np.take(self, indices, axis=axis, out=out, mode=mode)
 
-    def compress(self: Any, condition: Any, axis: Any = None) -> Any:
+    def compress(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
         """As `numpy.compress`."""
-        return np.compress(condition, self, axis=axis)
+        return np.compress(condition, self, axis=axis, out=out)
 
     def nonzero(self: Any) -> Any:
         """As `numpy.nonzero`."""
@@ -330,21 +317,22 @@ class ArrayFace:
         """As `numpy.diagonal`."""
         return np.diagonal(self, offset, axis1, axis2)
 
-    def trace(self: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Any:
+    def trace(self: Any, *args: Any, **options: Any) -> Any:
         """As `numpy.trace`."""
-        return np.trace(self, offset, axis1, axis2)
+        return np.trace(self, *args, **options)
 
-    def dot(self: Any, b: Any) -> Any:
+    def dot(self: Any, b: Any, out: Any = None) -> Any:
         """As `numpy.dot`."""
-        return np.dot(self, b)
+        return np.dot(self, b, out=out)
 
     def round(self: Any, decimals: Any = 0, out: Any = None) -> Any:
         """As `numpy.round`."""
         return np.round(self, decimals, out=out)
 
-    def reshape(self: Any, *shape: Any, order: Any = "C") -> Any:
+    def reshape(self: Any, *shape: Any, order: Any = "C", copy: Any = None) -> Any:
         """As `numpy.ndarray.reshape`: a shape, or its lengths one by one."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+        source = np.copy(self) if copy else self
+        return np.reshape(source, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self: Any, *axes: Any) -> Any:
         """As `numpy.ndarray.transpose`."""
@@ -362,8 +350,12 @@ class ArrayFace:
 
     @property
     def flat(self: Any) -> Any:
-        """An iterator over the elements."""
-        return iter(np.ravel(self))
+        """The elements in one line: an iterator that can be indexed and written to."""
+        return Flat(self)
+
+    @flat.setter
+    def flat(self: Any, value: Any) -> None:
+        Flat(self)[...] = value
 
     @property
     def itemsize(self: Any) -> int:
@@ -390,6 +382,9 @@ class ArrayFace:
 
     def __round__(self: Any, digits: int = 0) -> Any:
         return np.round(self, digits)
+
+    def __rdivmod__(self: Any, other: Any) -> Any:
+        return other // self, other % self
 
     def __divmod__(self: Any, other: Any) -> Any:
         return self // other, self % other

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import MissingRuleError
+from clearprop.operands import stacked
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, Primitive, parameters_of
 
@@ -23,6 +24,21 @@ def numpy_signature(function: Any) -> tuple[str, ...] | None:
         return None
     # what reshape called it before NumPy 2.1
     return tuple("shape" if name == "newshape" else name for name in names)
+
+
+@cache
+def place_of_out(function: Any) -> int | None:
+    """Give the position of ``out`` among the positional parameters of a NumPy function."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # its ``out`` is then a keyword, or refused by name
+        return None
+    for position, parameter in enumerate(parameters):
+        if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            return None
+        if parameter.name == "out":
+            return position
+    return None
 
 
 def bind(
@@ -106,6 +122,23 @@ def _static(value: Any) -> Any:
     return value
 
 
+def missing_rule(function: Any, method: str = "") -> MissingRuleError:
+    """Make the error for a NumPy function that is not recorded."""
+    name = getattr(function, "__name__", str(function)) + (f".{method}" if method else "")
+    module = getattr(function, "__module__", None) or "np"
+    return MissingRuleError(
+        f"{module.replace('numpy', 'np')}.{name} has no derivative here.",
+        where=current_line(2),
+        why="No rule is registered for it, and a gradient is never lost silently.",
+        write=f"@cp.primitive(...) with its rule, or {name} in terms of functions that have one.",
+    )
+
+
+#: Parameters that are one array: a list of recorded numbers may stand there too.
+_ARRAYS = {"a", "b", "m", "p", "q", "v", "x", "y", "x1", "x2", "xp", "fp", "arr", "ary"}
+_ARRAYS |= {"values", "weights", "aweights", "fweights", "prepend", "append", "to_begin", "to_end"}
+
+
 def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
     body = COMPOSITIONS[function]
@@ -115,4 +148,10 @@ def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     known = positional + keywords
     given = _by_name(function, known, args, kwargs)
     _refuse_rest(function.__name__, list(known), {k: v for k, v in given.items() if k not in known})
-    return body(**{k: v for k, v in given.items() if k in known and v is not np._NoValue})
+    return body(
+        **{
+            name: stacked(value) if name in _ARRAYS else value
+            for name, value in given.items()
+            if name in known and value is not np._NoValue
+        }
+    )

@@ -21,6 +21,7 @@ import numpy as np
 
 from clearprop.buffers import Buffer, is_recorded, unwrapped
 from clearprop.errors import ClearpropError
+from clearprop.operands import holds_recorded, stacked
 from clearprop.places import installed_folders
 from clearprop.tensor import Tensor
 
@@ -73,10 +74,10 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(maker)
     def make(*args: Any, **options: Any) -> Any:
-        if not _thread.depth or not args or not _holds_recorded(args[0]):
+        if not _thread.depth or not args or not holds_recorded(args[0]):
             y = maker(*args, **options)
             return _buffer(y) if _thread.depth and y.base is None and y is not args[0] else y
-        y = _stacked(unwrapped(args[0]))
+        y = stacked(unwrapped(args[0]))
         dtype = args[1] if len(args) > 1 else options.get("dtype")
         if dtype is not None and y.dtype != dtype:
             y = y.astype(dtype)
@@ -87,20 +88,6 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
         return y
 
     return make
-
-
-def _holds_recorded(a: Any) -> bool:
-    if isinstance(a, list | tuple):
-        kinds = set(map(type, a))
-        nested = not kinds.isdisjoint((list, tuple))
-        return any(hasattr(k, "__clearprop_record__") for k in kinds) or (
-            nested and any(map(_holds_recorded, a))
-        )
-    return hasattr(type(a), "__clearprop_record__")
-
-
-def _stacked(a: Any) -> Any:
-    return np.stack([_stacked(part) for part in a]) if isinstance(a, list | tuple) else a
 
 
 @functools.wraps(np.full)

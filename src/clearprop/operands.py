@@ -21,8 +21,8 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
     """Turn lists into arrays (of Tensors too); refuse what has no derivative, with the reason."""
     if hasattr(type(operand), "__clearprop_record__"):  # a buffer that became recorded
         return operand.__clearprop_tensor__
-    if isinstance(operand, list | tuple) and _holds_tensor(operand):
-        return np.stack([np.stack(o) if isinstance(o, list | tuple) else o for o in operand])
+    if isinstance(operand, list | tuple) and holds_recorded(operand):
+        return stacked(operand)
     if isinstance(operand, np.ma.MaskedArray):
         raise DTypeError(
             f"{primitive.name} of a masked array cannot be recorded.",
@@ -41,6 +41,13 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
     return array
 
 
+def stacked(value: Any) -> Any:
+    """Make an array of nested lists that hold recorded values; give anything else back."""
+    if isinstance(value, list | tuple) and holds_recorded(value):
+        return np.stack([stacked(part) for part in value])
+    return value
+
+
 def instead_of_plain(line: str | None, package: str | None = None) -> str:
     """Guess from the user's line why a recorded value was to become plain, and say what helps."""
     text = line or ""
@@ -49,12 +56,16 @@ def instead_of_plain(line: str | None, package: str | None = None) -> str:
     writes = bool(equals) and target.rstrip(" +-*/@").endswith("]")
     if package is not None and (by_numpy or writes):
         return f'cp.guard("{package}") before: the arrays that {package} makes are then recorded.'
+    if "vectorize(" in text:
+        return "f(x), on the whole array, or np.stack([f(v) for v in x]): np.vectorize is a loop."
     if "math." in text:
         return "np.sin(x) in the place of math.sin(x), and so on: NumPy's functions are recorded."
     if "asarray(" in text:
         return "the value as it is: an array already; or np.asarray by a name of the module."
     if "np.array(" in text:
         return "np.stack([a, b]) in the place of np.array([a, b]); an array needs neither."
+    if "([" in text or "((" in text:
+        return "np.stack([a, b]) in the place of the list [a, b], which NumPy makes plain."
     if writes:
         return (
             "np.zeros(…) inside the function, by a name of its module: it takes recorded values; "
@@ -93,12 +104,14 @@ def complex_refused(what: str, where: str | None) -> DTypeError:
     )
 
 
-def _holds_tensor(items: Sequence[Any]) -> bool:
-    return any(
-        hasattr(type(item), "__clearprop_record__")
-        or (isinstance(item, list | tuple) and _holds_tensor(item))
-        for item in items
-    )
+def holds_recorded(value: Any) -> bool:
+    """Whether a value is recorded, or is nested lists with something recorded in them."""
+    if isinstance(value, list | tuple):
+        kinds = set(map(type, value))  # a long list of numbers has one
+        if any(hasattr(kind, "__clearprop_record__") for kind in kinds):
+            return True
+        return not kinds.isdisjoint((list, tuple)) and any(map(holds_recorded, value))
+    return hasattr(type(value), "__clearprop_record__")
 
 
 def differentiable(primitive: Primitive, active: int, y: Any) -> int:

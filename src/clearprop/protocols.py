@@ -2,107 +2,147 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from clearprop.binding import bind, compose
-from clearprop.errors import MissingRuleError
+from clearprop import ufunc_options
+from clearprop.binding import bind, compose, missing_rule, place_of_out
+from clearprop.errors import DTypeError, ShapeError
 from clearprop.graph import next_index
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, primitive_for
-from clearprop.rules import order
-from clearprop.rules.selection import nonzero, refuse_plain_target, write_at
-
-_REDUCED_BY: dict[Any, Any] = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-    np.logical_and: np.all,
-    np.logical_or: np.any,
-    np.fmax: np.nanmax,
-    np.fmin: np.nanmin,
-}
-_ACCUMULATED_BY: dict[Any, Any] = {
-    np.add: np.cumsum,
-    np.multiply: np.cumprod,
-    np.maximum: order.running_max,
-    np.minimum: order.running_min,
-}
-_UFUNC_DEFAULTS = {"where": True, "dtype": None, "casting": "same_kind", "order": "K"}
+from clearprop.rules.selection import nonzero, refuse_plain_target
+from clearprop.ufunc_methods import METHODS
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
-    """Run a ufunc of which an operand is a Tensor."""
+    """Run a ufunc, or one of its methods, of which an operand or an output is a Tensor."""
     out = options.pop("out", None)
-    if method == "__call__" and ufunc in COMPOSITIONS:
-        y = compose(ufunc, inputs, options)
+    if method == "__call__" and not options:
+        y = run_ufunc(ufunc, inputs) if out is None else _run_any(ufunc, inputs)
     elif method == "__call__":
-        _refuse_options(ufunc, options)
-        primitive = primitive_for(ufunc)
-        if primitive is None:
-            raise _missing_rule(ufunc)
-        y = primitive(*inputs)
-    elif method == "reduce" and ufunc in _REDUCED_BY:
-        y = _REDUCED_BY[ufunc](*inputs, **{"axis": 0, **options})
-    elif method == "accumulate" and ufunc in _ACCUMULATED_BY:
-        y = _ACCUMULATED_BY[ufunc](*inputs, **{"axis": 0, **options})
-    elif method == "outer":
-        a, b = inputs
-        y = ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b)
-    elif method == "at":
-        y = write_at(ufunc, *inputs)
+        y = _as_one_step(lambda: ufunc_options.call(_run_any, ufunc, inputs, options, out))
+    elif method not in METHODS:
+        raise missing_rule(ufunc, method)
+    elif method == "outer" and out is not None:
+        return METHODS[method](ufunc, *inputs, **options, out=out)
     else:
-        raise _missing_rule(getattr(ufunc, method))
-    return y if out is None else _write_into(out[0], y, ufunc)
+        y = _as_one_step(lambda: METHODS[method](ufunc, *inputs, **options))
+    if out is None:
+        return y
+    if method == "__call__" and ufunc.signature is None:
+        y = _stretched(y, out)
+    instead = f"np.{ufunc.__name__}(…)" if options.get("where", True) is True else ""
+    return write_outputs(out, y, ufunc.__name__, instead, options.get("casting", "same_kind"))
+
+
+def run_ufunc(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+    """Call a ufunc on operands of which one is a Tensor, without options."""
+    if ufunc in COMPOSITIONS:
+        return compose(ufunc, inputs, {})
+    primitive = primitive_for(ufunc)
+    if primitive is None:
+        raise missing_rule(ufunc)
+    return primitive(*inputs)
+
+
+def _run_any(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
+    """Call a ufunc on operands that may all be plain: then only its output is recorded."""
+    recorded = any(hasattr(type(x), "__clearprop_record__") for x in inputs)
+    return run_ufunc(ufunc, inputs) if recorded else ufunc(*inputs)
 
 
 def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run any other NumPy function of which an argument is a Tensor."""
     out = kwargs.pop("out", None)
+    if out is None and len(args) > 1:
+        args, out = _without_out(function, args)
     if function is np.where and len(args) == 1:  # NumPy has two functions under this name
         y = nonzero(*args)
     elif function in COMPOSITIONS:
-        since = next_index()
-        y = compose(function, args, kwargs)
-        node = getattr(y, "node", None)
-        if node is not None and node.tape is not None:
-            node.tape.hide_steps(since, node)
+        y = _as_one_step(lambda: compose(function, args, kwargs))
     else:
         primitive = primitive_for(function)
         if primitive is None:
-            raise _missing_rule(function)
+            raise missing_rule(function)
         operands, attributes = bind(primitive, function, args, kwargs)
         y = primitive(*operands, **attributes)
-    return y if out is None else _write_into(out, y, function)
+    if out is None:
+        return y
+    return write_outputs(out, y, function.__name__, f"np.{function.__name__}(…)")
 
 
-def _refuse_options(ufunc: np.ufunc, options: dict[str, Any]) -> None:
-    for name, value in options.items():
-        default = _UFUNC_DEFAULTS.get(name)
-        if value is not default and (np.ndim(value) or value != default):
-            raise MissingRuleError(
-                f"np.{ufunc.__name__}(…, {name}=…) has no derivative here.",
-                where=current_line(2),
-                write=f"np.where(condition, np.{ufunc.__name__}(…), …)"
-                if name == "where"
-                else f"np.{ufunc.__name__}(…) without {name}=.",
-            )
+def _without_out(function: Any, args: Any) -> tuple[Any, Any]:
+    """Take ``out`` from among the positional arguments."""
+    at = place_of_out(function)
+    if at is None or at >= len(args):
+        return args, None
+    return (*args[:at], None, *args[at + 1 :]), args[at]
 
 
-def _missing_rule(function: Any) -> MissingRuleError:
-    name = getattr(function, "__name__", str(function))
-    module = getattr(function, "__module__", None) or "np"
-    return MissingRuleError(
-        f"{module.replace('numpy', 'np')}.{name} has no derivative here.",
-        where=current_line(2),
-        why="No rule is registered for it, and a gradient is never lost silently.",
-        write=f"@cp.primitive(...) with its rule, or {name} in terms of functions that have one.",
-    )
+def _as_one_step(run: Callable[[], Any]) -> Any:
+    """Run what the user wrote as one call: in a trace, only its result is shown."""
+    since = next_index()
+    y = run()
+    node = getattr(y, "node", None)
+    if node is not None and node.tape is not None:
+        node.tape.hide_steps(since, node)
+    return y
 
 
-def _write_into(target: Any, y: Any, function: Any) -> Any:
+# ---- out= ---------------------------------------------------------------------------------------
+
+
+def _stretched(y: Any, out: Any) -> Any:
+    """Repeat results over a larger output, as ufuncs do."""
+    if isinstance(y, tuple):
+        return tuple(_stretched(part, (t,)) for part, t in zip(y, out, strict=True))
+    shape = getattr(out[0], "shape", None)
+    if shape is None or shape == np.shape(y):
+        return y
+    try:
+        return np.broadcast_to(y, shape)
+    except ValueError:
+        return y  # refused where it is written
+
+
+def write_outputs(out: Any, y: Any, name: str, instead: str, casting: Any = "same_kind") -> Any:
     """Do what ``out=`` asks: a Tensor becomes a new version; a plain array cannot remember."""
-    refuse_plain_target(target, f"{function.__name__}(…, out=…)", f"np.{function.__name__}(…)")
+    targets = out if isinstance(out, tuple) else (out,)
+    parts = y if isinstance(y, tuple) else (y,)
+    written = tuple(
+        part if target is None else _write_into(target, part, name, instead, casting)
+        for target, part in zip(targets, parts, strict=True)
+    )
+    return written if isinstance(y, tuple) else written[0]
+
+
+def _write_into(target: Any, y: Any, name: str, instead: str, casting: Any) -> Any:
+    refuse_plain_target(target, f"np.{name}(…, out=…)", instead)
+    if isinstance(target.value, np.generic):
+        raise DTypeError(
+            f"np.{name}(…, out=…) got a number where it needs an array.",
+            where=current_line(2),
+            why="A number cannot be changed in place.",
+            write=f"y = np.{name}(…), without out=.",
+        )
+    if np.shape(y) != target.shape:
+        raise ShapeError(
+            f"np.{name}(…, out=…) gives shape {np.shape(y)}, out has shape {target.shape}.",
+            where=current_line(2),
+            why="An output has the shape of the result.",
+            write=f"out=np.zeros({np.shape(y)}), made with np.zeros_like of a recorded array.",
+        )
+    if not np.can_cast(y.dtype, target.dtype, casting):
+        raise DTypeError(
+            f"np.{name}(…, out=…) gives {y.dtype}, out is of {target.dtype}.",
+            where=current_line(2),
+            why=f"casting={casting!r} does not allow that.",
+            write=f"an output of {y.dtype}.",
+        )
+    if not hasattr(type(y), "__clearprop_record__"):
+        target[...] = y
+        return target
     return target._update(y)

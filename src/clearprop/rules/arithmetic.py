@@ -283,6 +283,30 @@ def _(dy, x2):
     return np.ldexp(dy, x2)
 
 
+@composition(np.frexp)
+def frexp(x):
+    exponent = binary_exponent(x)
+    return np.ldexp(x, -exponent), exponent
+
+
+@primitive(
+    no_derivative="piecewise constant: its derivative is 0 wherever it has one",
+    cases=[Case((3, 4)), Case(())],
+)
+def binary_exponent(x):
+    return np.frexp(x)[1]
+
+
+@primitive(np.nextafter, kind=OPAQUE, constants=("x2",), latex="x_1", cases=PAIRS)
+def nextafter(x1, x2):
+    return np.nextafter(x1, x2)
+
+
+@nextafter.vjp("x1", latex=r"\bar y")
+def _(dy):
+    return dy  # x2 says which way, not how far
+
+
 @primitive(
     np.heaviside,
     latex=r"[x_1 > 0] + x_2\,[x_1 = 0]",

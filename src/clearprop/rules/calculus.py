@@ -4,7 +4,7 @@ import numpy as np
 
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
-from clearprop.rules.reduction import axes_of
+from clearprop.rules.reduction import array_of, axes_of
 
 
 @primitive(
@@ -42,6 +42,7 @@ def correlate(a, v, mode="valid"):
 
 
 def _part(a, v, mode, same):
+    mode = {0: "valid", 1: "same", 2: "full"}.get(mode, mode)  # what NumPy also takes
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
     y = convolve(np.reshape(a, -1), np.reshape(v, -1))
@@ -130,9 +131,7 @@ def _gradient(f, h, axis, edge_order):
             raise ValueError(
                 "when 1d, distances must match the length of the corresponding dimension"
             )
-        steps = _on_axis(
-            np.diff(np.array(h) if isinstance(h, list | tuple) else h), axis, np.ndim(f)
-        )
+        steps = _on_axis(np.diff(array_of(h)), axis, np.ndim(f))
         if steps.dtype != f.dtype:
             steps = steps.astype(f.dtype)
         left, right = _along(steps, axis, None, -1), _along(steps, axis, 1, None)
@@ -153,8 +152,18 @@ def _gradient(f, h, axis, edge_order):
 
 
 @composition(np.interp)
-def interp(x, xp, fp, left=None, right=None):
-    xp, fp = (np.array(p) if isinstance(p, list | tuple) else p for p in (xp, fp))
+def interp(x, xp, fp, left=None, right=None, period=None):
+    # NumPy interpolates in double precision whatever it is given.
+    x, xp, fp = (array_of(p).astype(float) for p in (x, xp, fp))
+    if period is not None:
+        if period == 0:
+            raise ValueError("period must be a non-zero value")  # as NumPy has it
+        period, left, right = abs(period), None, None
+        x, xp = x % period, xp % period
+        order = np.argsort(xp)
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = np.concatenate([fp[-1:], fp, fp[:1]])
     n = np.shape(xp)[0]
     i = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), max(n - 2, 0))
     j = np.minimum(i + 1, n - 1)
@@ -169,7 +178,7 @@ def interp(x, xp, fp, left=None, right=None):
 @composition(np.polyval)
 def polyval(p, x):
     y = np.zeros_like(x)
-    for coefficient in np.array(p) if isinstance(p, list | tuple) else p:
+    for coefficient in array_of(p):
         y = y * x + coefficient
     return y
 
@@ -177,18 +186,18 @@ def polyval(p, x):
 if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
 
     @composition(np.cumulative_sum)
-    def cumulative_sum(x, *, axis=None, include_initial=False):
-        return _cumulative(np.cumsum, x, axis, 0 if include_initial else None)
+    def cumulative_sum(x, *, axis=None, dtype=None, include_initial=False):
+        return _cumulative(np.cumsum, x, axis, dtype, 0 if include_initial else None)
 
     @composition(np.cumulative_prod)
-    def cumulative_prod(x, *, axis=None, include_initial=False):
-        return _cumulative(np.cumprod, x, axis, 1 if include_initial else None)
+    def cumulative_prod(x, *, axis=None, dtype=None, include_initial=False):
+        return _cumulative(np.cumprod, x, axis, dtype, 1 if include_initial else None)
 
-    def _cumulative(accumulate, x, axis, initial):
+    def _cumulative(accumulate, x, axis, dtype, initial):
         if axis is None and np.ndim(x) != 1:
             raise ValueError("For arrays which have more than one dimension axis is required.")
         axis = 0 if axis is None else axis
-        y = accumulate(x, axis=axis)
+        y = accumulate(x, axis=axis, dtype=dtype)
         if initial is None:
             return y
         return np.concatenate([_end(np.full((), initial, y.dtype), y, axis), y], axis=axis)

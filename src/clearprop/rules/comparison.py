@@ -173,6 +173,26 @@ def isin(element, test_elements, *, invert=False):
     return np.isin(element, test_elements, invert=invert)
 
 
+@composition(np.all)
+def all_of(a, axis=None, *, keepdims=False, where=True):
+    return all(a if where is True else np.where(where, a, True), axis=axis, keepdims=keepdims)
+
+
+@composition(np.any)
+def any_of(a, axis=None, *, keepdims=False, where=True):
+    return any(a if where is True else np.where(where, a, False), axis=axis, keepdims=keepdims)
+
+
+def whether_all(a, axis, keepdims=False, initial=True, where=True):
+    """As ``np.logical_and.reduce``."""
+    return np.logical_and(np.all(a, axis, keepdims=keepdims, where=where), initial)
+
+
+def whether_any(a, axis, keepdims=False, initial=False, where=True):
+    """As ``np.logical_or.reduce``."""
+    return np.logical_or(np.any(a, axis, keepdims=keepdims, where=where), initial)
+
+
 @primitive(np.all, no_derivative=LOGICAL, cases=[Case((3, 4)), Case((3, 4), axis=1)])
 def all(a, *, axis=None, keepdims=False):
     return np.all(a, axis=axis, keepdims=keepdims)
@@ -196,18 +216,27 @@ def round(a, *, decimals=0):
 
 
 @primitive(np.zeros_like, no_derivative="always 0", cases=[Case((3, 4))])
-def zeros_like(a, *, dtype=None):
-    return np.zeros_like(a, dtype=dtype)
+def zeros_like(a, *, dtype=None, shape=None):
+    return np.zeros_like(a, dtype=dtype, shape=shape)
 
 
 @primitive(np.ones_like, no_derivative="always 1", cases=[Case((3, 4))])
-def ones_like(a, *, dtype=None):
-    return np.ones_like(a, dtype=dtype)
+def ones_like(a, *, dtype=None, shape=None):
+    return np.ones_like(a, dtype=dtype, shape=shape)
 
 
 @primitive(np.empty_like, no_derivative="not yet filled", cases=[Case((3, 4))])
-def empty_like(prototype, *, dtype=None):
-    return np.zeros_like(prototype, dtype=dtype)  # zeros: the record must be repeatable
+def empty_like(prototype, *, dtype=None, shape=None):
+    return np.zeros_like(
+        prototype, dtype=dtype, shape=shape
+    )  # zeros: the record must be repeatable
+
+
+@composition(np.full_like)
+def full_like(a, fill_value, dtype=None, *, shape=None):
+    y = np.zeros_like(a, dtype=dtype, shape=shape)
+    y[...] = fill_value
+    return y
 
 
 @composition(np.shape)
@@ -222,17 +251,25 @@ def ndim(a):
 
 @composition(np.size)
 def size(a, axis=None):
-    return a.size if axis is None else a.shape[axis]
+    if axis is None:
+        return a.size
+    shape = np.shape(a)
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return int(np.prod([shape[i] for i in axes]))
 
 
 @composition(np.isclose)
-def isclose(a, b, rtol=1e-5, atol=1e-8):
-    return (a == b) | (np.abs(a - b) <= atol + rtol * np.abs(b))  # infinities are equal
+def isclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
+    a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))
+    finite = np.isfinite(a) & np.isfinite(b)  # infinities are equal to themselves alone
+    to = np.where(finite, b, 0)
+    same = (a == b) | (finite & (np.abs(np.where(finite, a, 0) - to) <= atol + rtol * np.abs(to)))
+    return same | (np.isnan(a) & np.isnan(b)) if equal_nan else same
 
 
 @composition(np.allclose)
-def allclose(a, b, rtol=1e-5, atol=1e-8):
-    return np.all(np.isclose(a, b, rtol, atol))
+def allclose(a, b, rtol=1e-5, atol=1e-8, equal_nan=False):
+    return np.all(np.isclose(a, b, rtol, atol, equal_nan))
 
 
 @composition(np.fix)
@@ -261,5 +298,50 @@ def isneginf(x):
 
 
 @composition(np.array_equal)
-def array_equal(a1, a2):
-    return np.shape(a1) == np.shape(a2) and np.all(np.equal(a1, a2))
+def array_equal(a1, a2, equal_nan=False):
+    if np.shape(a1) != np.shape(a2):
+        return False
+    same = np.equal(a1, a2)
+    return np.all(same | (np.isnan(a1) & np.isnan(a2)) if equal_nan else same)
+
+
+@composition(np.array_equiv)
+def array_equiv(a1, a2):
+    try:
+        np.broadcast_shapes(np.shape(a1), np.shape(a2))
+    except ValueError:
+        return False
+    return np.all(np.equal(a1, a2))
+
+
+# ---- questions about the type alone -------------------------------------------------------------
+
+
+@composition(np.real_if_close)
+def real_if_close(a, tol=100):
+    return a
+
+
+@composition(np.iscomplexobj)
+def iscomplexobj(x):
+    return False
+
+
+@composition(np.isrealobj)
+def isrealobj(x):
+    return True
+
+
+@composition(np.result_type)
+def result_type(*arrays_and_dtypes):
+    return np.result_type(*(getattr(x, "dtype", x) for x in arrays_and_dtypes))
+
+
+@composition(np.common_type)
+def common_type(*arrays):
+    return np.common_type(*(np.zeros(0, getattr(x, "dtype", float)) for x in arrays))
+
+
+@composition(np.can_cast)
+def can_cast(from_, to, casting="safe"):
+    return np.can_cast(getattr(from_, "dtype", from_), to, casting)

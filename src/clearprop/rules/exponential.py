@@ -87,28 +87,35 @@ def logaddexp(x1, x2):
 
 @logaddexp.vjp("x1", latex=r"\bar y\,\sigma(x_1 - x_2)")
 def _(dy, x1, x2):
-    return dy * sigmoid(x1 - x2)
+    return dy * sigmoid(_apart(x1, x2))
 
 
 @logaddexp.vjp("x2", latex=r"\bar y\,\sigma(x_2 - x_1)")
 def _(dy, x1, x2):
-    return dy * sigmoid(x2 - x1)
+    return dy * sigmoid(_apart(x2, x1))
+
+
+def _apart(x1, x2):
+    """Give ``x1 - x2``, and 0 between equal infinities: each has half of the gradient."""
+    same = (x1 == x2) & np.isinf(x1)
+    return np.where(same, 0, x1) - np.where(same, 0, x2)
 
 
 @primitive(np.logaddexp2, latex=r"\log_2(2^{x_1} + 2^{x_2})")
 def logaddexp2(x1, x2):
     larger = np.maximum(x1, x2)
-    return larger + np.log1p(np.exp2(np.minimum(x1, x2) - larger)) * 1.4426950408889634
+    apart = larger + np.log1p(np.exp2(np.minimum(x1, x2) - larger)) * 1.4426950408889634
+    return np.where(x1 == x2, x1 + 1.0, apart)  # infinities minus themselves
 
 
 @logaddexp2.vjp("x1", latex=r"\bar y\,\sigma((x_1 - x_2) \ln 2)")
 def _(dy, x1, x2):
-    return dy * sigmoid((x1 - x2) * 0.6931471805599453)
+    return dy * sigmoid(_apart(x1, x2) * 0.6931471805599453)
 
 
 @logaddexp2.vjp("x2", latex=r"\bar y\,\sigma((x_2 - x_1) \ln 2)")
 def _(dy, x1, x2):
-    return dy * sigmoid((x2 - x1) * 0.6931471805599453)
+    return dy * sigmoid(_apart(x2, x1) * 0.6931471805599453)
 
 
 @primitive(np.tanh, latex=r"\tanh x", domain=(-3, 3))

@@ -13,12 +13,12 @@ def maximum(x1, x2):
 
 @maximum.vjp("x1", latex=r"\bar y\,[x_1 > x_2]")
 def _(dy, x1, x2):
-    return _share(dy, x1 > x2, x1 == x2)
+    return _share(dy, (x1 > x2) | np.isnan(x1), x1 == x2)  # a NaN wins
 
 
 @maximum.vjp("x2", latex=r"\bar y\,[x_2 > x_1]")
 def _(dy, x1, x2):
-    return _share(dy, x2 > x1, x1 == x2)
+    return _share(dy, (x2 > x1) | (np.isnan(x2) & ~np.isnan(x1)), x1 == x2)
 
 
 @primitive(np.minimum, symbol="min", latex=r"\min(x_1, x_2)")
@@ -28,12 +28,12 @@ def minimum(x1, x2):
 
 @minimum.vjp("x1", latex=r"\bar y\,[x_1 < x_2]")
 def _(dy, x1, x2):
-    return _share(dy, x1 < x2, x1 == x2)
+    return _share(dy, (x1 < x2) | np.isnan(x1), x1 == x2)
 
 
 @minimum.vjp("x2", latex=r"\bar y\,[x_2 < x_1]")
 def _(dy, x1, x2):
-    return _share(dy, x2 < x1, x1 == x2)
+    return _share(dy, (x2 < x1) | (np.isnan(x2) & ~np.isnan(x1)), x1 == x2)
 
 
 @primitive(np.fmax, latex=r"\max(x_1, x_2)")

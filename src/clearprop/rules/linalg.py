@@ -4,19 +4,18 @@ import operator
 
 import numpy as np
 
-from clearprop.errors import MissingRuleError
-from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.linear import transposed
 
 #: Well-conditioned matrices: drawn ones may be nearly singular, and no difference would be exact.
-_A = np.array([[2.0, 0.5, -0.3], [0.4, 1.5, 0.2], [-0.6, 0.1, 1.8]])
+REGULAR = np.array([[2.0, 0.5, -0.3], [0.4, 1.5, 0.2], [-0.6, 0.1, 1.8]])
 _B = np.array([[1.2, -0.7], [0.3, 0.9]])
-_STACK = np.stack([_A, -_A.T])
-_POSITIVE = _A @ _A.T
+STACK = np.stack([REGULAR, -REGULAR.T])
+POSITIVE = REGULAR @ REGULAR.T
 
 
-def _column(x):
+def column(x):
+    """Give every element, or every row, an axis of its own."""
     return np.expand_dims(x, -1)
 
 
@@ -24,11 +23,11 @@ def _column(x):
     np.linalg.solve,
     latex=r"A^{-1} b",
     cases=[
-        Case(_A, (3,)),
-        Case(_A, (3, 2)),
-        Case(_STACK, (2, 3, 2)),
-        Case(_STACK, (3,)),
-        Case(_A, (2, 3, 1)),
+        Case(REGULAR, (3,)),
+        Case(REGULAR, (3, 2)),
+        Case(STACK, (2, 3, 2)),
+        Case(STACK, (3,)),
+        Case(REGULAR, (2, 3, 1)),
     ],
 )
 def solve(a, b):
@@ -38,18 +37,41 @@ def solve(a, b):
 @solve.vjp("a", latex=r"-A^{-\mathsf T}\bar y\,y^{\mathsf T}")
 def _(dy, y, a, b_shape):
     if len(b_shape) == 1:  # only then is b a vector, since NumPy 2.0
-        return -np.linalg.solve(transposed(a), _column(dy)) * np.expand_dims(y, -2)
+        return -np.linalg.solve(transposed(a), column(dy)) * np.expand_dims(y, -2)
     return -np.linalg.solve(transposed(a), dy) @ transposed(y)
 
 
 @solve.vjp("b", latex=r"A^{-\mathsf T}\bar y")
 def _(dy, a, b_shape):
     if len(b_shape) == 1:
-        return np.linalg.solve(transposed(a), _column(dy))[..., 0]
+        return np.linalg.solve(transposed(a), column(dy))[..., 0]
     return np.linalg.solve(transposed(a), dy)
 
 
-@primitive(np.linalg.inv, symbol="⁻¹", latex="A^{-1}", cases=[Case(_A), Case(_STACK)])
+@composition(np.linalg.tensorsolve)
+def tensorsolve(a, b, axes=None):
+    if axes is not None:
+        a = np.moveaxis(a, axes, range(np.ndim(a) - len(axes), np.ndim(a)))
+    form = np.shape(a)[np.ndim(b) :]
+    n = int(np.prod(form))
+    if np.size(a) != n * n:
+        raise np.linalg.LinAlgError(
+            "Input arrays must satisfy the requirement "
+            "prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim])"
+        )  # as NumPy has it
+    return np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.ravel(b)), form)
+
+
+@composition(np.linalg.tensorinv)
+def tensorinv(a, ind=2):
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")  # as NumPy has it
+    shape = np.shape(a)
+    n = int(np.prod(shape[ind:]))
+    return np.reshape(np.linalg.inv(np.reshape(a, (n, -1))), shape[ind:] + shape[:ind])
+
+
+@primitive(np.linalg.inv, symbol="⁻¹", latex="A^{-1}", cases=[Case(REGULAR), Case(STACK)])
 def inv(a):
     return np.linalg.inv(a)
 
@@ -59,17 +81,19 @@ def _(dy, y):
     return -transposed(y) @ dy @ transposed(y)
 
 
-@primitive(np.linalg.det, latex=r"\det A", cases=[Case(_A), Case(_B), Case(_STACK)])
+@primitive(np.linalg.det, latex=r"\det A", cases=[Case(REGULAR), Case(_B), Case(STACK)])
 def det(a):
     return np.linalg.det(a)
 
 
 @det.vjp("a", latex=r"\bar y\,\operatorname{cof} A")
 def _(dy, a):
-    return _column(_column(dy)) * cofactors(a)
+    return column(column(dy)) * cofactors(a)
 
 
-@primitive(symbol="cof", latex=r"\operatorname{cof} A", cases=[Case(_A), Case(_B), Case(_STACK)])
+@primitive(
+    symbol="cof", latex=r"\operatorname{cof} A", cases=[Case(REGULAR), Case(_B), Case(STACK)]
+)
 def cofactors(a):
     # det(A) A⁻ᵀ without the inverse: finite where A is singular, as the cofactors are.
     u, s, vh = np.linalg.svd(a)
@@ -84,13 +108,13 @@ def cofactors(a):
 def _(dy, a):
     b = transposed(np.linalg.inv(a))  # B = A⁻ᵀ: the second derivative asks for a regular A
     inner = np.sum(dy * b, axis=(-2, -1), keepdims=True)
-    return _column(_column(np.linalg.det(a))) * (inner * b - b @ transposed(dy) @ b)
+    return column(column(np.linalg.det(a))) * (inner * b - b @ transposed(dy) @ b)
 
 
 @primitive(
     outputs=2,
     latex=r"\operatorname{sign} \det A,\ \log \lvert\det A\rvert",
-    cases=[Case(_A), Case(_STACK)],
+    cases=[Case(REGULAR), Case(STACK)],
 )
 def slogdet(a):
     return tuple(np.linalg.slogdet(a))
@@ -98,7 +122,7 @@ def slogdet(a):
 
 @slogdet.vjp("a", latex=r"\bar y_2\,A^{-\mathsf T}")
 def _(dy, a):
-    return _column(_column(dy[1])) * transposed(np.linalg.inv(a))  # the sign is constant
+    return column(column(dy[1])) * transposed(np.linalg.inv(a))  # the sign is constant
 
 
 @composition(np.linalg.slogdet)
@@ -108,7 +132,7 @@ def named_slogdet(a):
 
 @primitive(
     latex=r"L,\ L L^{\mathsf T} = A",
-    cases=[Case(_POSITIVE), Case(np.stack([_POSITIVE, _POSITIVE + np.eye(3)]))],
+    cases=[Case(POSITIVE), Case(np.stack([POSITIVE, POSITIVE + np.eye(3)]))],
 )
 def cholesky(a):
     return np.linalg.cholesky(a)
@@ -117,16 +141,16 @@ def cholesky(a):
 @cholesky.vjp("a", latex=r"L^{-\mathsf T}\,\Phi(L^{\mathsf T} \bar y)\,L^{-1}")
 def _(dy, y):
     """S. F. Walter, Structured higher-order algorithmic differentiation (2012), (3.69)."""
-    inner = _lower_half(transposed(y) @ dy)
+    inner = lower_half(transposed(y) @ dy)
     right = np.linalg.solve(
         transposed(y), transposed(np.linalg.solve(transposed(y), transposed(inner)))
     )
     # NumPy reads the lower triangle alone. So does the derivative: what lies above has none, and
     # an element below stands for its mirror image too.
-    return _lower_half(right + transposed(right))
+    return lower_half(right + transposed(right))
 
 
-def _lower_half(x):
+def lower_half(x):
     """Keep the lower triangle, and half of the diagonal."""
     return (np.tril(x) + np.tril(x, -1)) / 2
 
@@ -185,13 +209,18 @@ def norm_of_any_order(x, ord=None, axis=None, keepdims=False):
         return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     if not is_matrix and ord in (np.inf, -np.inf):
         return (np.max if ord > 0 else np.min)(np.abs(x), axis=axis, keepdims=keepdims)
-    raise MissingRuleError(
-        f"np.linalg.norm(…, ord={ord!r}) of a {'matrix' if is_matrix else 'vector'} "
-        "has no derivative here.",
-        where=current_line(2),
-        why="Recorded are, for vectors, ord 2, 1 and ±inf; for matrices, 'fro', ±1 and ±inf.",
-        write="np.sum(np.abs(x) ** p) ** (1 / p), for a vector and another p.",
-    )
+    if is_matrix and ord in (2, -2, "nuc"):
+        pair = (0, 1) if whole else axes
+        s = np.linalg.svd(np.moveaxis(x, pair, (-2, -1)), compute_uv=False)
+        found = (np.sum if ord == "nuc" else np.max if ord == 2 else np.min)(s, axis=-1)
+        return np.expand_dims(found, tuple(i % np.ndim(x) for i in pair)) if keepdims else found
+    if is_matrix or not isinstance(ord, int | float | np.number):
+        return np.linalg.norm(np.zeros(np.shape(x)), ord, axis)  # NumPy says what is wrong
+    if ord == 0:
+        return np.sum(np.not_equal(x, 0).astype(x.dtype), axis=axis, keepdims=keepdims)
+    total = np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims)
+    zero = total == 0  # there, 0: the least of its subgradients
+    return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))
 
 
 @composition(np.linalg.vector_norm)

@@ -59,7 +59,7 @@ def _(dy, x1, x2_shape):
 @composition(np.dot)
 def dot(a, b):
     if not np.ndim(a) or not np.ndim(b):
-        return np.multiply(a, b)
+        return np.multiply(*(x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b)))
     if np.ndim(b) <= 2:
         return np.matmul(a, b)
     rest = np.shape(b)[:-2] + np.shape(b)[-1:]  # the last axis of a against the last but one of b
@@ -110,7 +110,7 @@ def linalg_tensordot(x1, x2, *, axes=2):
 @composition(np.inner)
 def inner(a, b):
     if not np.ndim(a) or not np.ndim(b):
-        return np.multiply(a, b)
+        return np.multiply(*(x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b)))
     return np.tensordot(a, b, axes=(-1, -1))
 
 
@@ -123,6 +123,19 @@ def vdot(a, b):
 @composition(np.vecdot)
 def vecdot(x1, x2, axis=-1):
     return np.sum(np.moveaxis(x1, axis, -1) * np.moveaxis(x2, axis, -1), axis=-1)
+
+
+def matvec(x1, x2):
+    return np.matmul(x1, np.expand_dims(x2, -1))[..., 0]
+
+
+def vecmat(x1, x2):
+    return np.matmul(np.expand_dims(x1, -2), x2)[..., 0, :]
+
+
+if hasattr(np, "matvec"):  # since NumPy 2.2
+    composition(np.matvec)(matvec)
+    composition(np.vecmat)(vecmat)
 
 
 @composition(np.kron)
@@ -161,13 +174,13 @@ def linalg_cross(x1, x2, *, axis=-1):
 
 
 @composition(np.trace)
-def trace(a, offset=0, axis1=0, axis2=1):
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+def trace(a, offset=0, axis1=0, axis2=1, dtype=None):
+    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
 @composition(np.linalg.trace)
-def linalg_trace(x, *, offset=0):
-    return np.trace(x, offset, -2, -1)
+def linalg_trace(x, *, offset=0, dtype=None):
+    return np.trace(x, offset, -2, -1, dtype)
 
 
 # ---- einsum: one primitive, which is its own transpose --------------------------------------
@@ -228,21 +241,33 @@ def _on_diagonals(g, labels, wanted):
 
 
 @composition(np.einsum)
-def einsum_of_any_form(*operands, optimize=False, **kwargs):
+def einsum_of_any_form(*operands, optimize=False, dtype=None, casting="safe", **kwargs):
     for name, value in kwargs.items():
-        if value is not None and (name, value) not in (("order", "K"), ("casting", "safe")):
+        if value is not None and (name != "order" or value not in ("K", "C", "F", "A")):
             raise MissingRuleError(
                 f"np.einsum(…, {name}={value!r}) has no derivative here.",
                 where=current_line(2),
-                why="einsum is recorded with its operands, its subscripts and optimize.",
+                why="einsum is recorded with its operands, its subscripts, optimize and dtype.",
                 write=f"np.einsum(…) without {name}=, and apply it to the result.",
             )
     subscripts, arrays = _subscripts(operands)
+    if dtype is not None:
+        arrays = [_cast(a, np.dtype(dtype), casting) for a in arrays]
     if not isinstance(optimize, bool | str):
         optimize = True  # a path is of this product, not of those of its derivative
     return einsum(
         *arrays, subscripts=_explicit(subscripts, list(map(np.ndim, arrays))), optimize=optimize
     )
+
+
+def _cast(a, dtype, casting):
+    a = a if hasattr(a, "dtype") else np.asarray(a)
+    if not np.can_cast(a.dtype, dtype, casting):
+        raise TypeError(
+            f"Iterator operand 0 dtype could not be cast from {a.dtype!r} to {dtype!r} "
+            f"according to the rule {casting!r}"
+        )  # as NumPy has it
+    return a if a.dtype == dtype else a.astype(dtype)
 
 
 def _subscripts(operands):

@@ -9,7 +9,7 @@ from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.comparison import POSITION
-from clearprop.rules.reduction import in_lines, kept_shape
+from clearprop.rules.reduction import axes_of, in_lines, kept_shape
 
 
 @primitive(
@@ -94,6 +94,8 @@ _PLOTTING_POSITIONS = {
     "median_unbiased": (1 / 3, 1 / 3),
     "normal_unbiased": (3 / 8, 3 / 8),
 }
+#: Methods that choose elements, and do not go from one to the next; asked of NumPy.
+_CHOOSING = ("inverted_cdf", "averaged_inverted_cdf", "closest_observation")
 _ROUNDED: dict[str, Callable[..., Any]] = {
     "lower": np.floor,
     "higher": np.ceil,
@@ -103,23 +105,23 @@ _ROUNDED: dict[str, Callable[..., Any]] = {
 
 
 @composition(np.quantile)
-def quantile(a, q, axis=None, *, method="linear", keepdims=False):
-    return _quantile(a, q, axis, method, keepdims, skip_nan=False)
+def quantile(a, q, axis=None, *, method="linear", keepdims=False, weights=None):
+    return _quantile(a, q, axis, method, keepdims, weights, skip_nan=False)
 
 
 @composition(np.nanquantile)
-def nanquantile(a, q, axis=None, *, method="linear", keepdims=False):
-    return _quantile(a, q, axis, method, keepdims, skip_nan=True)
+def nanquantile(a, q, axis=None, *, method="linear", keepdims=False, weights=None):
+    return _quantile(a, q, axis, method, keepdims, weights, skip_nan=True)
 
 
 @composition(np.percentile)
-def percentile(a, q, axis=None, *, method="linear", keepdims=False):
-    return _quantile(a, _hundredth(q), axis, method, keepdims, skip_nan=False)
+def percentile(a, q, axis=None, *, method="linear", keepdims=False, weights=None):
+    return _quantile(a, _hundredth(q), axis, method, keepdims, weights, skip_nan=False)
 
 
 @composition(np.nanpercentile)
-def nanpercentile(a, q, axis=None, *, method="linear", keepdims=False):
-    return _quantile(a, _hundredth(q), axis, method, keepdims, skip_nan=True)
+def nanpercentile(a, q, axis=None, *, method="linear", keepdims=False, weights=None):
+    return _quantile(a, _hundredth(q), axis, method, keepdims, weights, skip_nan=True)
 
 
 @composition(np.median)
@@ -136,14 +138,18 @@ def _hundredth(q):
     return (np.array(q) if isinstance(q, list | tuple) else q) / 100
 
 
-def _quantile(a, q, axis, method, keepdims, *, skip_nan):
-    if method not in _PLOTTING_POSITIONS:
+def _quantile(a, q, axis, method, keepdims, weights=None, *, skip_nan):
+    if method not in (*_PLOTTING_POSITIONS, *_CHOOSING) or (weights is not None and skip_nan):
         raise MissingRuleError(
-            f"A quantile with method={method!r} has no derivative here.",
+            f"A quantile with method={method!r} has no derivative here."
+            if weights is None
+            else "A quantile with weights= that passes over NaN has no derivative here.",
             where=current_line(2),
             why="Between two elements the gradient goes to both by what lies between them.",
-            write=f"method= one of {list(_PLOTTING_POSITIONS)}",
+            write=f"method= one of {[*_PLOTTING_POSITIONS, *_CHOOSING]}",
         )
+    if method in _CHOOSING or weights is not None:
+        return _chosen_quantile(a, q, axis, method, keepdims, weights, skip_nan)
     # A number is weak, so that float32 stays float32.
     shares = np.full(1, q, a.dtype) if isinstance(q, int | float) else np.reshape(q, -1)
     if not np.all((shares >= 0) & (shares <= 1)):
@@ -160,13 +166,54 @@ def _quantile(a, q, axis, method, keepdims, *, skip_nan):
     )
     at = np.maximum(np.minimum(_ROUNDED.get(method, lambda v: v)(at), n - 1), 0)
     lower = np.floor(at)
-    upper = np.minimum(lower + 1, np.shape(x)[-1] - 1)
+    upper = np.maximum(np.minimum(lower + 1, n - 1), 0)  # not a NaN beyond the last
     low, high = (_pick(x, i) for i in (lower, upper))
-    y = low + (high - low) * (at - lower)
+    y = low if method in ("lower", "higher", "nearest") else low + (high - low) * (at - lower)
     if not skip_nan:
         y = np.where(np.isnan(x[..., -1:]), np.nan, y)
     form = kept_shape(np.shape(a), axis, keepdims)
     return np.reshape(np.moveaxis(y, -1, 0), np.shape(q) + form)
+
+
+def _chosen_quantile(a, q, axis, method, keepdims, weights, skip_nan):
+    """Take the elements that NumPy takes: it is asked where they stand, among their numbers."""
+    for what, given in (("q", q), ("weights", weights)):
+        if getattr(given, "node", None) is not None:
+            raise MissingRuleError(
+                f"A quantile with method={method!r} and {what} computed from an argument has no "
+                "derivative here.",
+                where=current_line(2),
+                why="Which element is chosen jumps as they move.",
+                write=f"{what} that depends on no argument, or another method.",
+            )
+    x = in_lines(a, axis)
+    order = np.argsort(x, axis=-1, kind="stable")
+    x = np.take_along_axis(x, order, axis=-1)
+    values, ranks = np.asarray(getattr(x, "value", x)), np.asarray(getattr(order, "value", order))
+    if weights is not None:
+        weights = _weights_in_lines(weights, np.shape(a), axis)
+    shares = np.asarray(q)
+    at = np.zeros((*values.shape[:-1], shares.size))
+    for line in np.ndindex(values.shape[:-1]):
+        n = np.sum(~np.isnan(values[line])) if skip_nan else values.shape[-1]
+        sorted_weights = {} if weights is None else {"weights": weights[line][ranks[line]]}
+        numbers = np.arange(float(max(n, 1)))
+        at[line] = np.quantile(numbers, shares.reshape(-1), method=method, **sorted_weights)
+    y = (_pick(x, np.floor(at)) + _pick(x, np.ceil(at))) / 2  # the mean of one, or of two
+    if not skip_nan:
+        y = np.where(np.isnan(x[..., -1:]), np.nan, y)
+    dtype = np.quantile(np.zeros(2, x.dtype), q, method=method).dtype
+    y = y if y.dtype == dtype else y.astype(dtype)
+    form = kept_shape(np.shape(a), axis, keepdims)
+    return np.reshape(np.moveaxis(y, -1, 0), shares.shape + form)
+
+
+def _weights_in_lines(weights, shape, axis):
+    weights = np.asarray(weights, float)
+    if weights.shape != shape:
+        axes = axes_of(axis, len(shape))
+        weights = np.expand_dims(weights, tuple(i for i in range(len(shape)) if i not in axes))
+    return in_lines(np.broadcast_to(weights, shape), axis)
 
 
 def _pick(x, positions):

@@ -17,6 +17,11 @@ _AXES = [
 ]
 
 
+def array_of(x):
+    """Make an array of a list."""
+    return x if hasattr(x, "dtype") else np.asarray(x)
+
+
 def spread(dy, shape, axis, keepdims):
     """Give every element of a reduced array the cotangent of what it was reduced to."""
     if not keepdims and axis is not None and shape:
@@ -99,7 +104,8 @@ def min(a, *, axis=None, keepdims=False):
 @max.vjp("a", latex=r"\bar y\,[x = y]")
 @min.vjp("a", latex=r"\bar y\,[x = y]")
 def _(dy, y, a, a_shape, *, axis, keepdims):
-    chosen = a == spread(y, a_shape, axis, keepdims)
+    # Where one is NaN, so is the result, and it is the NaN that moves it.
+    chosen = (a == spread(y, a_shape, axis, keepdims)) | np.isnan(a)
     ties = np.sum(chosen, axis=axis, keepdims=True)  # shared equally among them
     return np.where(chosen, spread(dy, a_shape, axis, keepdims), 0.0) / ties.astype(dy.dtype)
 
@@ -112,6 +118,11 @@ def _(dy, y, a, a_shape, *, axis, keepdims):
 )
 def cumsum(a, *, axis=None):
     return np.cumsum(a, axis=axis)
+
+
+@composition(np.cumsum)
+def cumsum_of(a, axis=None, dtype=None):
+    return cumsum(_chosen(a, dtype, True, 0), axis=axis)
 
 
 @cumsum.vjp("a", latex=r"\sum_{j \ge i} \bar y_j")
@@ -153,6 +164,11 @@ def _(dy, a, *, axis, keepdims):
 )
 def cumprod(a, *, axis=None):
     return np.cumprod(a, axis=axis)
+
+
+@composition(np.cumprod)
+def cumprod_of(a, axis=None, dtype=None):
+    return cumprod(_chosen(a, dtype, True, 0), axis=axis)
 
 
 @cumprod.vjp("a", latex=r"\sum_{j \ge i} \bar y_j \prod_{k \le j,\,k \ne i} x_k")
@@ -301,7 +317,13 @@ def std(
     a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
 ):
     given = {"keepdims": keepdims, "where": where, "mean": mean, "correction": correction}
-    return np.sqrt(var(a, axis, dtype, ddof=ddof, **given))
+    return root(var(a, axis, dtype, ddof=ddof, **given))
+
+
+def root(variance):
+    """Take the root, with derivative 0 where nothing varies: the least of its subgradients."""
+    still = variance == 0
+    return np.where(still, 0, np.sqrt(np.where(still, 1, variance)))
 
 
 @composition(np.ptp)
@@ -315,8 +337,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         y = np.mean(a, axis=axis, keepdims=keepdims)
         total = np.zeros_like(y) + count(np.shape(a), axis)
         return (y, total) if returned else y
-    if isinstance(weights, list | tuple):
-        weights = np.array(weights)
+    weights = array_of(weights)
     if np.shape(weights) != np.shape(a):
         axes = axes_of(axis, np.ndim(a))
         if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
@@ -328,58 +349,6 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
     total = np.sum(weights, axis=axis, keepdims=keepdims)
     y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (y, total) if returned else y
-
-
-@composition(np.nansum)
-def nansum(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
-    present = np.where(np.isnan(a), 0, a)
-    return np.sum(present, axis, dtype, keepdims=keepdims, initial=initial, where=where)
-
-
-@composition(np.nanprod)
-def nanprod(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
-    present = np.where(np.isnan(a), 1, a)
-    return np.prod(present, axis, dtype, keepdims=keepdims, initial=initial, where=where)
-
-
-@composition(np.nanmean)
-def nanmean(a, axis=None, dtype=None, *, keepdims=False, where=True):
-    return np.mean(a, axis, dtype, keepdims=keepdims, where=~np.isnan(a) & where)
-
-
-@composition(np.nanvar)
-def nanvar(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True):
-    present = ~np.isnan(a)
-    return np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=present & where)
-
-
-@composition(np.nanstd)
-def nanstd(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True):
-    return np.sqrt(nanvar(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where))
-
-
-@composition(np.nanmax)
-def nanmax(a, axis=None, *, keepdims=False):
-    nan = np.isnan(a)
-    y = np.max(np.where(nan, -np.inf, a), axis=axis, keepdims=keepdims)
-    return np.where(np.all(nan, axis=axis, keepdims=keepdims), np.nan, y)
-
-
-@composition(np.nanmin)
-def nanmin(a, axis=None, *, keepdims=False):
-    nan = np.isnan(a)
-    y = np.min(np.where(nan, np.inf, a), axis=axis, keepdims=keepdims)
-    return np.where(np.all(nan, axis=axis, keepdims=keepdims), np.nan, y)
-
-
-@composition(np.nancumsum)
-def nancumsum(a, axis=None):
-    return np.cumsum(np.where(np.isnan(a), 0, a), axis=axis)
-
-
-@composition(np.nancumprod)
-def nancumprod(a, axis=None):
-    return np.cumprod(np.where(np.isnan(a), 1, a), axis=axis)
 
 
 @composition(np.clip)

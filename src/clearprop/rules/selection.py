@@ -26,6 +26,34 @@ def flatnonzero(a):
     return np.nonzero(np.ravel(a))[0]
 
 
+@composition(np.unravel_index)
+def unravel_index(indices, shape, order="C"):
+    shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    size = int(np.prod(shape))
+    if np.any((indices < 0) | (indices >= size)):
+        raise ValueError(f"index is out of bounds for array with size {size}")  # as NumPy has it
+    places = []
+    for n in reversed(shape) if order == "C" else shape:
+        places.append(indices % n)
+        indices = indices // n
+    return tuple(reversed(places) if order == "C" else places)
+
+
+@composition(np.triu_indices_from)
+def triu_indices_from(arr, k=0):
+    return np.triu_indices(np.shape(arr)[-2], k, np.shape(arr)[-1])
+
+
+@composition(np.tril_indices_from)
+def tril_indices_from(arr, k=0):
+    return np.tril_indices(np.shape(arr)[-2], k, np.shape(arr)[-1])
+
+
+@composition(np.diag_indices_from)
+def diag_indices_from(arr):
+    return np.diag_indices_from(np.zeros(np.shape(arr), bool))
+
+
 @composition(np.extract)
 def extract(condition, arr):
     return np.compress(np.ravel(condition), np.ravel(arr))
@@ -102,6 +130,8 @@ def refuse_plain_target(target, what, instead):
             where=current_line(3),
             why="A plain array remembers no gradient.",
             write=f"y = {instead}, without out=."
+            if "out=" in what and instead
+            else "out=np.zeros_like(x), or np.ones_like(x), of a recorded x."
             if "out=" in what
             else f"np.zeros_like(x) of a recorded x as the target, or {instead}.",
         )

@@ -131,6 +131,18 @@ def concatenate(*arrays, axis=0):
     return np.concatenate(arrays, axis=axis)
 
 
+@composition(np.concatenate)
+def concatenate_of_any_type(arrays, axis=0, *, dtype=None, casting="same_kind"):
+    if dtype is not None:
+        arrays = [a if hasattr(a, "dtype") else np.asarray(a) for a in arrays]
+        if not all(np.can_cast(a.dtype, dtype, casting) for a in arrays):
+            return np.concatenate(
+                [np.zeros(1, a.dtype) for a in arrays], dtype=dtype, casting=casting
+            )
+        arrays = [a if a.dtype == dtype else a.astype(dtype) for a in arrays]
+    return concatenate(*arrays, axis=axis)
+
+
 @concatenate.vjp("arrays", latex=r"\bar y\ \text{(its part)}")
 def _(dy, arrays_shape, *, axis, position):
     lengths = [int(np.prod(s)) if axis is None else s[axis] for s in arrays_shape]
@@ -192,6 +204,11 @@ def _pad_pairs(pad_width, ndim):
 @primitive(np.copy, kind=PERMUTE, latex="x", cases=[Case((3, 4))])
 def copy(a):
     return np.array(a, order="C")
+
+
+@composition(np.copy)
+def copy_in_order(a, order="K", subok=False):
+    return copy(a)  # how it lies in memory is not recorded
 
 
 @copy.vjp("a", latex=r"\bar y")

@@ -6,8 +6,9 @@ from clearprop.primitive import Case, composition, primitive
 
 
 @composition(np.stack)
-def stack(arrays, axis=0):
-    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis)
+def stack(arrays, axis=0, *, dtype=None, casting="same_kind"):
+    expanded = [np.expand_dims(a, axis) for a in arrays]
+    return np.concatenate(expanded, axis=axis, dtype=dtype, casting=casting)
 
 
 def unstack(x, *, axis=0):
@@ -20,14 +21,16 @@ if hasattr(np, "unstack"):  # since NumPy 2.1
 
 
 @composition(np.vstack)
-def vstack(tup):
-    return np.concatenate([np.atleast_2d(a) for a in tup], axis=0)
+def vstack(tup, *, dtype=None, casting="same_kind"):
+    rows = [np.atleast_2d(a) for a in tup]
+    return np.concatenate(rows, axis=0, dtype=dtype, casting=casting)
 
 
 @composition(np.hstack)
-def hstack(tup):
+def hstack(tup, *, dtype=None, casting="same_kind"):
     arrays = [np.atleast_1d(a) for a in tup]
-    return np.concatenate(arrays, axis=0 if np.ndim(arrays[0]) == 1 else 1)
+    axis = 0 if np.ndim(arrays[0]) == 1 else 1
+    return np.concatenate(arrays, axis=axis, dtype=dtype, casting=casting)
 
 
 @composition(np.dstack)
@@ -43,7 +46,64 @@ def column_stack(tup):
 
 @composition(np.append)
 def append(arr, values, axis=None):
+    if axis is None:  # as NumPy: a number becomes an array of its own type
+        arr, values = (a if hasattr(a, "dtype") else np.asarray(a) for a in (arr, values))
     return np.concatenate([arr, values], axis=axis)
+
+
+@composition(np.block)
+def block(arrays):
+    depth = _depth(arrays)
+    ndim = max(depth, _largest_ndim(arrays))
+    return np.copy(_block(arrays, 1, depth, ndim))
+
+
+def _block(parts, level, depth, ndim):
+    """Put lists together along the last axes: the innermost along the very last one."""
+    if level > depth:
+        shape = np.shape(parts)
+        return np.reshape(parts, (1,) * (ndim - len(shape)) + shape)
+    joined = [_block(part, level + 1, depth, ndim) for part in parts]
+    return np.concatenate(joined, axis=level - 1 - depth)
+
+
+def _depth(parts):
+    if isinstance(parts, tuple):
+        raise TypeError("arrays is a tuple. Only lists can be used to arrange blocks")
+    if not isinstance(parts, list):
+        return 0
+    if not parts:
+        raise ValueError("List at arrays cannot be empty")  # as NumPy has it
+    depths = {_depth(part) for part in parts}
+    if len(depths) > 1:
+        raise ValueError("List depths are mismatched.")
+    return 1 + depths.pop()
+
+
+def _largest_ndim(parts):
+    return max(map(_largest_ndim, parts)) if isinstance(parts, list) else np.ndim(parts)
+
+
+@composition(np.apply_along_axis)
+def apply_along_axis(func1d, axis, arr, *args, **kwargs):
+    axis %= np.ndim(arr)
+    lines = np.moveaxis(arr, axis, -1)
+    rest = lines.shape[:-1]
+    found = [func1d(lines[i], *args, **kwargs) for i in np.ndindex(*rest)]
+    if not found:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    found = [np.stack(y) if isinstance(y, list | tuple) else y for y in found]
+    shape = np.shape(found[0])
+    y = np.reshape(np.stack(found), rest + shape)
+    return np.moveaxis(y, range(len(rest), y.ndim), range(axis, axis + len(shape)))
+
+
+@composition(np.apply_over_axes)
+def apply_over_axes(func, a, axes):
+    for axis in np.atleast_1d(axes).tolist():
+        y = func(a, axis % np.ndim(a))
+        a = y if np.ndim(y) == np.ndim(a) else np.expand_dims(y, axis % np.ndim(a))
+    return a
 
 
 def _each(arys, form):

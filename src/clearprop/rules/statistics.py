@@ -1,0 +1,101 @@
+"""Covariances and correlations, counts with weights, and evenly spaced numbers."""
+
+import numpy as np
+
+from clearprop.errors import MissingRuleError
+from clearprop.places import current_line
+from clearprop.primitive import composition
+from clearprop.rules.indexing import Slot, unindex
+
+
+@composition(np.cov)
+def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+    x = _variables(m, rowvar, np.ndim(m) != 1, dtype)
+    if y is not None:
+        x = np.concatenate([x, _variables(y, rowvar, np.atleast_2d(y).shape[0] != 1, dtype)])
+    if x.shape[0] == 0:
+        return np.zeros((0, 0))
+    if ddof is None:
+        ddof = 0 if bias else 1
+    weights = _weights(x.shape[1], fweights, aweights)
+    if weights is None:
+        centred = x - np.mean(x, axis=1, keepdims=True)
+        return np.squeeze(centred @ np.transpose(centred)) / max(x.shape[1] - ddof, 0)
+    total = np.sum(weights)
+    centred = x - np.expand_dims(np.sum(x * weights, axis=1) / total, -1)
+    n = total - ddof
+    if ddof and aweights is not None:
+        n = total - ddof * np.sum(weights * aweights) / total
+    return np.squeeze(centred @ np.transpose(centred * weights)) / n
+
+
+def _variables(m, rowvar, may_be_columns, dtype):
+    m = m if hasattr(m, "dtype") else np.asarray(m)
+    x = np.atleast_2d(m.astype(np.result_type(m.dtype, float) if dtype is None else dtype))
+    return np.transpose(x) if not rowvar and may_be_columns else x
+
+
+def _weights(n, fweights, aweights):
+    for weights, name in ((fweights, "fweights"), (aweights, "aweights")):
+        if weights is not None and np.shape(weights) != (n,):
+            raise (RuntimeError if np.ndim(weights) > 1 else ValueError)(
+                f"incompatible numbers of samples and {name}"
+            )  # as NumPy has it
+    if fweights is None or aweights is None:
+        given = aweights if fweights is None else fweights
+        return np.asarray(given) if isinstance(given, list | tuple) else given
+    return np.multiply(fweights, aweights)
+
+
+@composition(np.corrcoef)
+def corrcoef(x, y=None, rowvar=True, *, dtype=None):
+    c = np.cov(x, y, rowvar, dtype=dtype)
+    if np.ndim(c) == 0:
+        return c / c
+    deviation = np.sqrt(np.diagonal(c))
+    return np.clip(c / np.expand_dims(deviation, 1) / deviation, -1, 1)
+
+
+@composition(np.bincount)
+def bincount(x, weights=None, minlength=0):
+    if getattr(x, "node", None) is not None:
+        raise MissingRuleError(
+            "np.bincount of numbers computed from an argument has no derivative here.",
+            where=current_line(2),
+            why="How many there are says how long the result is.",
+            write="numbers that depend on no argument, or np.add.at(np.zeros_like(y), x, weights).",
+        )
+    counts = np.bincount(x, minlength=minlength)  # NumPy refuses what are no counts
+    if weights is None:
+        return counts
+    if np.shape(weights) != np.shape(x):
+        raise ValueError("The weights and list don't have the same length.")  # as NumPy has it
+    index = np.asarray(x)
+    return unindex(weights.astype(float), index, shape=counts.shape, index=(Slot(0),))
+
+
+@composition(np.linspace)
+def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    start, stop = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (start, stop))
+    kinds = [getattr(x, "dtype", x) for x in (start, stop)]
+    kind = np.result_type(*kinds, float(num))
+    delta = np.subtract(stop, start)
+    delta = delta if delta.dtype == kind else delta.astype(kind)
+    parts = num - 1 if endpoint else num
+    step = delta / parts if parts > 0 else delta * np.nan
+    form = (-1,) + (1,) * np.ndim(delta)
+    y = np.reshape(np.arange(num, dtype=kind), form) * (step if parts > 0 else delta) + start
+    if endpoint and num > 1:
+        last = np.expand_dims(np.broadcast_to(stop, np.shape(delta)), 0)
+        y = np.concatenate([y[:-1], last.astype(kind)])
+    y = y if axis == 0 else np.moveaxis(y, 0, axis)
+    if dtype is not None:
+        y = (np.floor(y) if np.dtype(dtype).kind in "iu" else y).astype(dtype)
+    return (y, step) if retstep else y
+
+
+@composition(np.logspace)
+def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
+    base = base if np.ndim(base) == 0 else np.expand_dims(base, axis)
+    y = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
+    return y if dtype is None else y.astype(dtype)
