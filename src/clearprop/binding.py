@@ -31,8 +31,8 @@ def place_of_out(function: Any) -> int | None:
     """Give the position of ``out`` among the positional parameters of a NumPy function."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # its ``out`` is then a keyword, or refused by name
-        return None
+    except (TypeError, ValueError):  # some C functions of older NumPy versions have none
+        return 2 if function in (np.concatenate, np.dot) else None
     for position, parameter in enumerate(parameters):
         if parameter.kind not in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             return None
@@ -78,7 +78,15 @@ def _by_name(
     function: Any, ours: Sequence[str], args: Sequence[Any], kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """Give the arguments of a NumPy call by their names in NumPy's signature."""
-    given = {**dict(zip(numpy_signature(function) or ours, args, strict=False)), **kwargs}
+    names = numpy_signature(function) or ours
+    if len(args) > len(names):  # only where NumPy has no signature: it refuses the others itself
+        raise MissingRuleError(
+            f"np.{function.__name__} of {len(args)} arguments by position has no derivative here.",
+            where=current_line(3),
+            why=f"It is recorded with {list(names)}.",
+            write=f"np.{function.__name__}({', '.join(names)}, …), and the others by name.",
+        )
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
     if "newshape" in given:  # what NumPy called it before 2.1
         given["shape"] = given.pop("newshape")
     return given

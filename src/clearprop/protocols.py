@@ -133,7 +133,7 @@ def _write_into(target: Any, y: Any, name: str, instead: str, casting: Any) -> A
             f"np.{name}(…, out=…) gives shape {np.shape(y)}, out has shape {target.shape}.",
             where=current_line(2),
             why="An output has the shape of the result.",
-            write=f"out=np.zeros({np.shape(y)}), made with np.zeros_like of a recorded array.",
+            write=f"out=np.zeros_like(x, shape={np.shape(y)}), of a recorded x.",
         )
     if not np.can_cast(y.dtype, target.dtype, casting):
         raise DTypeError(

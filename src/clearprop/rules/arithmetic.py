@@ -297,14 +297,19 @@ def binary_exponent(x):
     return np.frexp(x)[1]
 
 
-@primitive(np.nextafter, kind=OPAQUE, constants=("x2",), latex="x_1", cases=PAIRS)
+@primitive(np.nextafter, kind=OPAQUE, latex="x_1", cases=PAIRS)
 def nextafter(x1, x2):
     return np.nextafter(x1, x2)
 
 
 @nextafter.vjp("x1", latex=r"\bar y")
 def _(dy):
-    return dy  # x2 says which way, not how far
+    return dy
+
+
+@nextafter.vjp("x2", latex="0")
+def _(dy):
+    return dy * 0  # it says which way, not how far
 
 
 @primitive(
