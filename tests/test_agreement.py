@@ -83,7 +83,10 @@ def compare_compiled(primitive, call, arrays, dtype):
 
 
 @pytest.mark.parametrize("primitive", DIFFERENTIABLE, ids=lambda p: p.name)
-def test_source_is_the_sweep_to_the_bit(primitive):
+def test_source_is_the_sweep_to_the_bit(primitive, monkeypatch):
+    if not isinstance(primitive.numpy, np.ufunc):
+        # SciPy's own erf runs once a program has called it; source holds the text of ours.
+        monkeypatch.setattr(primitive, "implementation", primitive.function)
     for of_primitive, arrays in functions_of(primitive):
         # source() writes functions of one result
         call = summed(of_primitive) if primitive.outputs > 1 else of_primitive

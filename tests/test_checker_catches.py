@@ -179,8 +179,33 @@ def test_every_rule_0_05_percent_off_is_caught(primitive, position, monkeypatch)
     rule = primitive.rules[position]
     right = rule.function
     monkeypatch.setattr(rule, "function", lambda *args, **kwargs: right(*args, **kwargs) * 1.0005)
-    monkeypatch.setattr(rule, "quick", None)
+    for short_way in ("quick", "into", "over"):
+        monkeypatch.setattr(rule, short_way, None)
     report = check_primitive(primitive)
     assert not report.ok
     name = f"gradient of {primitive.name} for {primitive.operands[position]}"
     assert any(f.name == name and f.verdict == "wrong" for f in report.findings)
+
+
+@pytest.mark.parametrize(
+    ("name", "operand", "form"), [("getitem", 0, "into"), ("setitem", 0, "over")]
+)
+def test_the_forms_in_place_are_checked_too(name, operand, form, monkeypatch):
+    rule = PRIMITIVES[name].rules[operand]
+    right = getattr(rule, form)
+
+    def wrong(first, *args, **kwargs):
+        result = right(first, *args, **kwargs)
+        first *= 1.0005
+        return result
+
+    def f(x):
+        B = x * 1.0
+        B[0] = x[1] * x[2]
+        B[1] = B[0] * x[0]
+        return np.sum(B * B)
+
+    x = np.array([0.5, 1.5, 2.0])
+    assert cp.check(f, x).ok
+    monkeypatch.setattr(rule, form, wrong)
+    assert not cp.check(f, x).ok
