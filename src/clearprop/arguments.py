@@ -8,9 +8,11 @@ from functools import cached_property
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from clearprop.buffers import unwrapped
 from clearprop.errors import DTypeError, ShapeError, UnknownNameError
-from clearprop.graph import Leaf, Tape, next_index
+from clearprop.graph import Tape, next_index
 from clearprop.guarding import call_user_function
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real
 from clearprop.places import current_line
@@ -102,48 +104,63 @@ class Arguments:
         """
         places = self.places(args, kwargs)
         for value in args:
-            if type(value) not in _NEVER_VIEWS:
-                _bring_up_to_date(value)
+            _bring_up_to_date(value)
         for value in kwargs.values():
             _bring_up_to_date(value)
         start = next_index()
         tape = new_tape(keep=False)
-        dtype: Any = None
+        dtype: Any = None  # of Python numbers
+        flat: list[Tensor] = []
         made, nodes = [], []
         for place in places:
             value = kwargs[place] if isinstance(place, str) else args[place]
+            if type(value) in (float, int):
+                dtype = dtype or self._dtype(args, kwargs)
+                value = dtype(value)
             if is_real(value):
-                one = leaf(value, tape)
+                part = leaf(value, tape)
+                flat.append(part)
+                made.append(part)
+                nodes.append(part._node)
             else:
-                if dtype is None:
-                    dtype = dtype_of_numbers((*args, *kwargs.values()))
-                if type(value) in (float, int):
-                    one = leaf(dtype.type(value), tape)
-                else:
-                    part = self._tree_of_leaves(place, value, dtype, tape)
-                    made.append(part)
-                    nodes.append(tree_map(lambda t: t.node, part))
-                    continue
-            made.append(one)
-            nodes.append(one._node)
+                part = self._tree_of_leaves(place, value, (args, kwargs), tape, flat)
+                made.append(part)
+                nodes.append(part._node if type(part) is Tensor else tree_map(_node_of, part))
         if tape is not None:
             for place, part in zip(places, made, strict=True):
                 name_leaves(part, self._name(place))
         given, named = _put(places, args, kwargs, made)
-        return Leaves(start, given, named, nodes)
+        return Leaves(start, given, named, nodes, flat)
 
-    def _tree_of_leaves(self, place: int | str, tree: Any, dtype: Any, tape: Tape | None) -> Any:
+    def _tree_of_leaves(
+        self,
+        place: int | str,
+        tree: Any,
+        call: tuple[Sequence[Any], dict[str, Any]],
+        tape: Tape | None,
+        flat: list[Tensor],
+    ) -> Any:
+        dtype: Any = None
+
         def one(value: Any) -> Tensor:
-            value = unwrapped(value)
-            if isinstance(value, Tensor):
-                if value.node is not None:
-                    return alias(value, tape)
-                value = value.value
+            nonlocal dtype
             if not is_real(value):
+                value = unwrapped(value)
+                if isinstance(value, Tensor):
+                    if value.node is not None:
+                        return alias(value, tape)
+                    value = value.value
+                dtype = dtype or self._dtype(*call)
                 value = real(value, lambda: self._described(place, tree, value), dtype)
-            return leaf(value, tape)
+            made = leaf(value, tape)
+            flat.append(made)
+            return made
 
         return tree_map(one, tree)
+
+    @staticmethod
+    def _dtype(args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        return dtype_of_numbers((*args, *kwargs.values())).type
 
     def _name(self, place: int | str) -> str:
         return place if isinstance(place, str) else argument_names(self.f, place + 1)[place]
@@ -227,29 +244,35 @@ class Leaves:
         version, and the gradient is still that with respect to what came in.
     """
 
-    __slots__ = ("args", "kwargs", "nodes", "start")
+    __slots__ = ("_live", "args", "kwargs", "nodes", "start")
 
-    def __init__(self, start: int, args: Any, kwargs: dict[str, Any], nodes: list[Any]) -> None:
+    def __init__(
+        self,
+        start: int,
+        args: Any,
+        kwargs: dict[str, Any],
+        nodes: list[Any],
+        made: Sequence[Tensor] = (),
+    ) -> None:
         self.start = start
         self.args = args
         self.kwargs = kwargs
         self.nodes = nodes
+        self._live = [part._leaf for part in made if part._leaf is not None]
 
     def call(self, f: Function) -> Any:
         """Call the user's function; meanwhile no ``backward()`` may end at its leaves."""
-        leaves = []
-        for part in self.nodes:
-            if type(part) is Leaf:
-                leaves.append(part)
-            else:
-                leaves += [node for node in tree_values(part) if isinstance(node, Leaf)]
-        for node in leaves:
+        for node in self._live:
             node.live = True
         try:
             return call_user_function(f, *self.args, **self.kwargs)
         finally:
-            for node in leaves:
+            for node in self._live:
                 node.live = False
+
+
+def _node_of(made: Tensor) -> Any:
+    return made._node
 
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -293,7 +316,14 @@ def _bring_up_to_date(value: Any) -> None:
                 part._view.refresh(part)
 
 
-_NEVER_VIEWS = frozenset([float, int, bool, str, type(None)])
+def _holds_no_tensor(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(map(_holds_no_tensor, value.values()))
+    return kind in _NEVER_VIEWS
+
+
+_NEVER_VIEWS = frozenset([float, int, bool, str, type(None), np.ndarray, np.float64, np.float32])
 
 
 def check_callable(f: Any) -> None:

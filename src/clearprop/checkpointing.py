@@ -106,7 +106,7 @@ class _Segment:
         # What holds nothing recorded is the caller's own: a list may be appended to.
         made = tuple(_own_or_made(own, new) for own, new in zip(args, made, strict=True))
         named = {key: _own_or_made(own, named[key]) for key, own in kwargs.items()}
-        result = Leaves(start, made, named, [part.node for part in leaves]).call(self._f)
+        result = Leaves(start, made, named, [part.node for part in leaves], leaves).call(self._f)
         if any(shadow._writes for shadow in leaves):
             raise _writes_to_argument(self._f)
         outputs = list(_recorded(result).values())
@@ -134,7 +134,7 @@ class _Segment:
         leaves = [alias(value) if is_recorded else leaf(value) for value in values]
         nodes = [part.node for part in leaves]  # of what came in, whatever is written to it
         args, kwargs = self._filled(leaves, [kept and kept.again() for kept in self._kept])
-        found = _recorded(Leaves(start, args, kwargs, nodes).call(self._f))
+        found = _recorded(Leaves(start, args, kwargs, nodes, leaves).call(self._f))
         if list(found) != list(self._seen) or not all(
             _is_close(self._seen[name], y) for name, y in found.items()
         ):

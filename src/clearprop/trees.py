@@ -13,13 +13,11 @@ from collections.abc import Callable, Iterator
 from types import MemberDescriptorType, ModuleType
 from typing import Any
 
-import numpy as np
-
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.places import current_line
 
-#: What is met most often, and needs no second look.
-_LEAVES: frozenset[type] = frozenset([float, int, np.ndarray, np.float64, np.float32, str, bool])
+#: Whether the values of a type are leaves, for each that was met: a tree is walked at every call.
+_IS_LEAF: dict[type, bool] = {}
 _DEEPEST = 200  # levels; Python recurses to 1,000 frames
 _STATIC = (str, bool, type(None), ModuleType)
 
@@ -44,7 +42,9 @@ def tree_leaves(tree: Any, name: str = "") -> list[tuple[str, Any]]:
 
 def tree_values(tree: Any) -> Iterator[Any]:
     """Go through the leaves in order; nothing is copied."""
-    return (value for _, value in _walk(tree, None, ()))
+    found: list[Any] = []
+    _collect(tree, found, ())
+    return iter(found)
 
 
 def structure(tree: Any) -> Any:
@@ -66,23 +66,26 @@ class _Opened:
         return f".{key}" if self.form == "field" else f"[{key!r}]"
 
 
-def _opened(tree: Any) -> _Opened | None:
-    """Open a container; None for a leaf."""
+def _opened(tree: Any) -> _Opened:
+    """Open a container."""
     if isinstance(tree, dict):
         return _Opened("item", list(tree), list(tree.values()))
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return _Opened("field", list(tree._fields), list(tree))
     if isinstance(tree, tuple | list):
         return _Opened("item", list(range(len(tree))), list(tree))
-    if _is_dataclass(tree):
-        fields = [field for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
-        names = [field.name for field in fields if not _is_static(field, tree)]
-        return _Opened("field", names, [getattr(tree, name) for name in names])
-    return None
+    fields = [field for field in dataclasses.fields(tree) if hasattr(tree, field.name)]
+    names = [field.name for field in fields if not _is_static(field, tree)]
+    return _Opened("field", names, [getattr(tree, name) for name in names])
 
 
-def _is_container(tree: Any) -> bool:
-    return isinstance(tree, dict | tuple | list) or _is_dataclass(tree)
+def _is_leaf(tree: Any) -> bool:
+    kind = type(tree)
+    known = _IS_LEAF.get(kind)
+    if known is None:
+        container = issubclass(kind, dict | tuple | list) or _is_dataclass(tree)
+        known = _IS_LEAF[kind] = not container
+    return known
 
 
 def _is_dataclass(tree: Any) -> bool:
@@ -93,7 +96,7 @@ def _is_static(field: dataclasses.Field[Any], tree: Any) -> bool:
     if field.metadata.get("static"):
         return True
     value = getattr(tree, field.name)
-    return isinstance(value, _STATIC) or (callable(value) and not _is_container(value))
+    return isinstance(value, _STATIC) or (callable(value) and _is_leaf(value))
 
 
 def static_fields(tree: Any) -> dict[str, Any]:
@@ -112,45 +115,58 @@ def fields_of(tree: Any) -> Any:
     if not _is_dataclass(tree) or isinstance(tree, dict | tuple | list):
         return tree
     opened = _opened(tree)
-    assert opened is not None
     return dict(zip(opened.keys, opened.values, strict=True))
 
 
 def _map(f: Callable[..., Any], tree: Any, others: tuple[Any, ...], above: tuple[Any, ...]) -> Any:
-    if type(tree) in _LEAVES:
-        return f(tree, *others)
-    if tree is None and above:
-        return None
-    opened = _opened(tree)
-    if opened is None:
-        return f(tree, *others)
+    if _is_leaf(tree):
+        return None if tree is None and above else f(tree, *others)
+    kind = type(tree)
+    if others or kind not in _PLAIN:
+        opened = _opened(tree)
+        above = _deeper(tree, above)
+        rest = [_parts_like(tree, opened, other) for other in others]
+        values = [
+            _map(f, value, tuple(part[i] for part in rest), above)
+            for i, value in enumerate(opened.values)
+        ]
+        return _rebuilt(tree, opened, values)
     above = _deeper(tree, above)
-    rest = [_parts_like(tree, opened, other) for other in others]
-    values = [
-        _map(f, value, tuple(part[i] for part in rest), above)
-        for i, value in enumerate(opened.values)
-    ]
-    return _rebuilt(tree, opened, values)
+    if kind is dict:
+        return {key: _map(f, value, (), above) for key, value in tree.items()}
+    return kind([_map(f, value, (), above) for value in tree])
 
 
-def _walk(tree: Any, name: str | None, above: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
-    if tree is None and above:
+_PLAIN = (dict, list, tuple)
+
+
+def _collect(tree: Any, found: list[Any], above: tuple[Any, ...]) -> None:
+    if _is_leaf(tree):
+        if tree is not None or not above:
+            found.append(tree)
         return
-    opened = None if type(tree) in _LEAVES else _opened(tree)
-    if opened is None:
-        yield name, tree
+    above = _deeper(tree, above)
+    kind = type(tree)
+    values = tree.values() if kind is dict else tree
+    for value in values if kind in _PLAIN else _opened(tree).values:
+        _collect(value, found, above)
+
+
+def _walk(tree: Any, name: str, above: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+    if _is_leaf(tree):
+        if tree is not None or not above:
+            yield name, tree
         return
+    opened = _opened(tree)
     above = _deeper(tree, above)
     for key, value in zip(opened.keys, opened.values, strict=True):
-        yield from _walk(value, None if name is None else name + opened.name(key), above)
+        yield from _walk(value, name + opened.name(key), above)
 
 
 def _structure(tree: Any, above: tuple[Any, ...]) -> Any:
-    if tree is None and above:
-        return None
-    opened = None if type(tree) in _LEAVES else _opened(tree)
-    if opened is None:
-        return "leaf"
+    if _is_leaf(tree):
+        return None if tree is None and above else "leaf"
+    opened = _opened(tree)
     above = _deeper(tree, above)
     parts = tuple(_structure(value, above) for value in opened.values)
     static = tuple((name, type(v), v) for name, v in static_fields(tree).items())
@@ -178,9 +194,9 @@ def _deeper(tree: Any, above: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _parts_like(tree: Any, opened: _Opened, other: Any) -> list[Any]:
     """Give the parts of another tree at the places of this one's."""
-    theirs = _opened(other)
-    if theirs is None or (isinstance(tree, dict) != isinstance(other, dict)):
+    if _is_leaf(other) or (isinstance(tree, dict) != isinstance(other, dict)):
         raise _otherwise(opened, f"a {type(other).__name__}")
+    theirs = _opened(other)
     # By the fields of the first: what is static there is so by its values, which may differ here.
     if opened.form == "field" and all(hasattr(other, key) for key in opened.keys):
         return [getattr(other, key) for key in opened.keys]
