@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,19 @@ def place_of_out(function: Any) -> int | None:
     return None
 
 
+@cache
+def _leading(owner: Primitive, function: Any) -> int:
+    """Say how many arguments by position are the operands, in order; -1 where they are not."""
+    count = len(owner.operands)
+    names = numpy_signature(function) or owner.operands
+    others = {*owner.operands, *owner.attributes}
+    plain = all(
+        ours == theirs or theirs not in others
+        for ours, theirs in zip(owner.operands, names, strict=False)
+    )
+    return count if plain and not owner.variadic and len(names) >= count else -1
+
+
 def bind(
     owner: Primitive, function: Any, args: Sequence[Any], kwargs: dict[str, Any]
 ) -> tuple[list[Any], dict[str, Any]]:
@@ -51,6 +64,8 @@ def bind(
     MissingRuleError
         If an argument is used that the primitive does not record, such as ``dtype``.
     """
+    if len(args) == _leading(owner, function) and kwargs.keys() <= owner.attributes.keys():
+        return list(args), {name: _static(value) for name, value in kwargs.items()}
     given = _by_name(function, (*owner.operands, *owner.attributes), args, kwargs)
     names = numpy_signature(function) or owner.operands
     operands: list[Any] = []
@@ -147,9 +162,43 @@ _ARRAYS = {"a", "b", "m", "p", "q", "v", "x", "y", "x1", "x2", "xp", "fp", "arr"
 _ARRAYS |= {"values", "weights", "aweights", "fweights", "prepend", "append", "to_begin", "to_end"}
 
 
+class _Order(NamedTuple):
+    """How the parameters of a composition stand to those of NumPy's function."""
+
+    leading: int  # of positional ones that are the same
+    names: frozenset[str]
+    arrays: tuple[bool, ...]  # whether a positional one may be a list of recorded numbers
+
+
+@cache
+def _order_of(function: Any) -> _Order:
+    positional, keywords, _ = parameters_of(COMPOSITIONS[function])
+    names = numpy_signature(function) or positional
+    same = [ours == theirs for ours, theirs in zip(positional, names, strict=False)]
+    count = same.index(False) if False in same else len(same)
+    return _Order(
+        count, frozenset(positional + keywords), tuple(name in _ARRAYS for name in positional)
+    )
+
+
+def _is_usual(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether the arguments can be handed on as they are."""
+    order = _order_of(function)
+    if len(args) > order.leading or not kwargs.keys() <= order.names:
+        return False
+    if any(value is np._NoValue or type(value) is list for value in kwargs.values()):
+        return False
+    return not any(
+        type(value) in (list, tuple) and is_array
+        for value, is_array in zip(args, order.arrays, strict=False)
+    )
+
+
 def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Run the composition of a NumPy function; arguments at NumPy's own defaults may be given."""
     body = COMPOSITIONS[function]
+    if _is_usual(function, args, kwargs):
+        return body(*args, **kwargs)
     positional, keywords, variadic = parameters_of(body)
     if variadic:
         return body(*args, **kwargs)

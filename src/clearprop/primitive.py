@@ -207,6 +207,7 @@ class Primitive:
         latex: str = "",
         domain: Any = (-2.0, 2.0),
         cases: Sequence[Case] = (),
+        implementation: Callable[..., Any] | None = None,
     ) -> None:
         self.function = function
         self.name = name or function.__name__.strip("_")
@@ -222,7 +223,8 @@ class Primitive:
         self.numpy = numpy
         is_ufunc = isinstance(numpy, np.ufunc)
         by_operator = _OPERATORS.get(numpy) if is_ufunc else None
-        self.implementation: Callable[..., Any] = by_operator or numpy if is_ufunc else function
+        own = implementation or function
+        self.implementation: Callable[..., Any] = by_operator or numpy if is_ufunc else own
         self.kind = kind or (ELEMENTWISE if is_ufunc else OPAQUE)
         self.outputs = outputs
         self.constants = tuple(constants)
@@ -373,7 +375,8 @@ def primitive(numpy: Any = None, /, **options: Any) -> Any:
         ``kind`` (how the compiler reads it; a ufunc is elementwise), ``outputs``, ``constants``
         (operands without a derivative), ``no_derivative`` (the reason, where there is none at
         all), ``symbol`` (its label in pictures), ``latex``, ``domain`` (an interval, or one an
-        operand, from which its tests draw), ``cases`` (example calls).
+        operand, from which its tests draw), ``cases`` (example calls), ``implementation`` (what
+        the interpreter runs in the place of the body, to the same bits).
 
     Returns
     -------

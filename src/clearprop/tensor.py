@@ -98,26 +98,26 @@ def record(
     return result
 
 
-def record_one(primitive: Primitive, a: Tensor) -> Any:
+def record_one(primitive: Primitive, a: Tensor, attributes: dict[str, Any] = NO_ATTRIBUTES) -> Any:
     """Record an operation of one operand: what `record` does, by the shortest way."""
     if a._view is not None:
         a._view.refresh(a)
     x, source = a._value, a._node
     plan = primitive.plans[source is not None]
     if plan is None or source is None or source.tape is not None:
-        return record(primitive, (a,), {})
+        return record(primitive, (a,), attributes)
     try:
-        y = primitive.implementation(x)
+        y = primitive.implementation(x, **attributes) if attributes else primitive.implementation(x)
         dtype = y.dtype
     except (TypeError, AttributeError):  # told apart there
-        return record(primitive, (a,), {})
+        return record(primitive, (a,), attributes)
     if plan.is_constant:
         return Tensor(y)
     if dtype.kind != "f":
-        return record(primitive, (a,), {})
+        return record(primitive, (a,), attributes)
     operands = (x,) if plan.first else _NONE
     kept = y if plan.output else None
-    return Tensor(y, Node(primitive, (source,), operands, NO_ATTRIBUTES, kept, y.shape, dtype))
+    return Tensor(y, Node(primitive, (source,), operands, attributes, kept, y.shape, dtype))
 
 
 def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
@@ -172,6 +172,15 @@ def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
 
 
 _NONE = (None,)
+
+
+def _record_call(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> Any:
+    """Record a call of a primitive, by the shortest way where it is a usual one."""
+    if len(operands) == 1 and type(operands[0]) is Tensor:
+        return record_one(primitive, operands[0], attributes)
+    if len(operands) == 2 and not attributes:
+        return record_pair(primitive, *operands)
+    return record(primitive, operands, attributes)
 
 
 def _form(primitive: Primitive, y: Any) -> tuple[Any, Any]:
@@ -242,7 +251,7 @@ class Tensor(ArrayFace, Leaving):
     """
 
     __slots__ = ("__weakref__", "_leaf", "_node", "_value", "_view", "_writes")
-    __clearprop_record__ = staticmethod(record)
+    __clearprop_record__ = staticmethod(_record_call)
 
     def __init__(self, value: Any, node: Node | None = None) -> None:
         self._value = value
@@ -342,8 +351,23 @@ class Tensor(ArrayFace, Leaving):
     # ---- reading and writing by index ---------------------------------------------------
 
     def __getitem__(self, index: Any) -> Any:
+        if self._view is not None:
+            self._view.refresh(self)
+        node = self._node
+        if type(index) is int and node is not None and node.tape is None:
+            return self._element(index, node)
         skeleton, arrays = indexing.split(index)
         return record(indexing.getitem, (self, *arrays), {"index": skeleton})
+
+    def _element(self, index: int, node: Node) -> Tensor:
+        """Record ``x[3]``: what `record` does, by the shortest way."""
+        y = self._value[index]
+        attributes = {"index": (index,)}
+        step = Node(indexing.getitem, (node,), _NONE, attributes, None, y.shape, y.dtype)
+        result = Tensor(y, step)
+        if y.shape:
+            result._view = View(self, indexing.getitem, (), attributes)
+        return result
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(self._value, np.generic):

@@ -7,6 +7,7 @@ import numpy as np
 from clearprop.kinds import COMPOSITE, OPAQUE, Reduce, Scan
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.extremes import clip as clip_primitive
+from clearprop.rules.shape import broadcast_to
 
 _AXES = [
     Case((3, 4)),
@@ -27,7 +28,7 @@ def spread(dy, shape, axis, keepdims):
     if not keepdims and axis is not None and shape:
         axes = axis if isinstance(axis, tuple) else (axis,)
         dy = np.expand_dims(dy, tuple(a % len(shape) for a in axes))
-    return np.broadcast_to(dy, shape)
+    return broadcast_to(dy, shape=shape)
 
 
 def count(shape, axis):
@@ -70,7 +71,16 @@ def out_of_lines(x, shape, axis):
     return np.transpose(x, tuple(order.index(i) for i in range(len(shape))))
 
 
-@primitive(kind=Reduce("+"), symbol="Σ", latex=r"\sum x", cases=_AXES)
+# np.sum(x) is np.add.reduce(x) after 2 µs of looking for a better one.
+@primitive(
+    kind=Reduce("+"),
+    symbol="Σ",
+    latex=r"\sum x",
+    cases=_AXES,
+    implementation=lambda a, *, axis=None, keepdims=False: np.add.reduce(
+        a, axis=axis, keepdims=keepdims
+    ),
+)
 def sum(a, *, axis=None, keepdims=False):
     return np.sum(a, axis=axis, keepdims=keepdims)
 
@@ -91,12 +101,26 @@ def _(dy, a_shape, *, axis, keepdims):
     return spread(dy * (1 / max_of(count(a_shape, axis), 1)), a_shape, axis, keepdims)
 
 
-@primitive(kind=Reduce("max"), latex=r"\max x", cases=_AXES)
+@primitive(
+    kind=Reduce("max"),
+    latex=r"\max x",
+    cases=_AXES,
+    implementation=lambda a, *, axis=None, keepdims=False: np.maximum.reduce(
+        a, axis=axis, keepdims=keepdims
+    ),
+)
 def max(a, *, axis=None, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims)
 
 
-@primitive(kind=Reduce("min"), latex=r"\min x", cases=_AXES)
+@primitive(
+    kind=Reduce("min"),
+    latex=r"\min x",
+    cases=_AXES,
+    implementation=lambda a, *, axis=None, keepdims=False: np.minimum.reduce(
+        a, axis=axis, keepdims=keepdims
+    ),
+)
 def min(a, *, axis=None, keepdims=False):
     return np.min(a, axis=axis, keepdims=keepdims)
 
@@ -104,10 +128,13 @@ def min(a, *, axis=None, keepdims=False):
 @max.vjp("a", latex=r"\bar y\,[x = y]")
 @min.vjp("a", latex=r"\bar y\,[x = y]")
 def _(dy, y, a, a_shape, *, axis, keepdims):
+    if not keepdims:
+        form = kept_shape(a_shape, axis, True)
+        dy, y = np.reshape(dy, form), np.reshape(y, form)
     # Where one is NaN, so is the result, and it is the NaN that moves it.
-    chosen = (a == spread(y, a_shape, axis, keepdims)) | np.isnan(a)
+    chosen = (a == y) | np.isnan(a)
     ties = np.sum(chosen, axis=axis, keepdims=True)  # shared equally among them
-    return np.where(chosen, spread(dy, a_shape, axis, keepdims), 0.0) / ties.astype(dy.dtype)
+    return np.where(chosen, dy / ties.astype(dy.dtype), 0.0)
 
 
 @primitive(

@@ -2,11 +2,29 @@
 
 import numpy as np
 
+from clearprop.kinds import COMPOSITE
 from clearprop.primitive import Case, composition, primitive
 
 
+@primitive(
+    kind=COMPOSITE,
+    latex=r"[x_1, x_2, \dots]",
+    cases=[Case((3,), (3,)), Case((2, 3), (2, 3), (2, 3), axis=-1), Case((), ())],
+    implementation=lambda *arrays, axis=0: np.stack(arrays, axis=axis),
+)
+def stack(*arrays, axis=0):
+    return np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis)
+
+
+@stack.vjp("arrays", latex=r"\bar y\ \text{(its part)}")
+def _(dy, *, axis, position):
+    return dy[(slice(None),) * (axis % np.ndim(dy)) + (position,)]
+
+
 @composition(np.stack)
-def stack(arrays, axis=0, *, dtype=None, casting="same_kind"):
+def stack_of_any_type(arrays, axis=0, *, dtype=None, casting="same_kind"):
+    if dtype is None and casting == "same_kind":
+        return stack(*arrays, axis=axis)
     expanded = [np.expand_dims(a, axis) for a in arrays]
     return np.concatenate(expanded, axis=axis, dtype=dtype, casting=casting)
 
