@@ -114,8 +114,12 @@ class Rule:
     def _quick(self, owner: Primitive) -> Callable[[Any, Any], Any] | None:
         """Make the short way of running the rule on plain arrays, where it asks for little."""
         f, needs = self.function, self.needs
-        if self.attributes or owner.variadic or owner.outputs > 1 or not owner.built_in:
+        if "position" in self.attributes or owner.variadic or owner.outputs > 1:
             return None
+        if not owner.built_in:
+            return None
+        if self.attributes:
+            return self._with_attributes(owner)
         kinds, places = [need for need, _ in needs], [place for _, place in needs]
         if not needs:
             return lambda dy, node: f(dy)
@@ -127,16 +131,19 @@ class Rule:
         if kinds == ["operand", "operand"]:
             i, j = places
             return lambda dy, node: f(dy, node.operands[i], node.operands[j])
-        if kinds == ["operand", "shape"]:
-            i, j = places
+        getters = [_getter(*need) for need in needs]
+        return lambda dy, node: f(dy, *[get(node) for get in getters])
 
-            def with_shape(dy: Any, node: Any) -> Any:
-                source = node.inputs[j]
-                shape = np.shape(node.operands[j]) if source is None else source.shape
-                return f(dy, node.operands[i], shape)
+    def _with_attributes(self, owner: Primitive) -> Callable[[Any, Any], Any]:
+        f, getters = self.function, [_getter(*need) for need in self.needs]
+        defaults = {name: owner.attributes[name] for name in self.attributes}
 
-            return with_shape
-        return None
+        def quick(dy: Any, node: Any) -> Any:
+            given = node.attributes
+            attributes = {name: given.get(name, default) for name, default in defaults.items()}
+            return f(dy, *[get(node) for get in getters], **attributes)
+
+        return quick
 
     @staticmethod
     def _need(name: str, owner: Primitive) -> tuple[str, int]:
@@ -151,6 +158,20 @@ class Rule:
             why="A rule may ask for dy, y, an operand or the shape of an operand.",
             write=f"one of {['dy', 'y', *owner.operands, *(f'{n}_shape' for n in owner.operands)]}",
         )
+
+
+def _getter(need: str, place: int) -> Callable[[Any], Any]:
+    """Give what reads from a node one of the things that a rule asks for."""
+    if need == "y":
+        return lambda node: node.value
+    if need == "operand":
+        return lambda node: node.operands[place]
+
+    def shape(node: Any) -> Any:
+        source = node.inputs[place]
+        return np.shape(node.operands[place]) if source is None else source.shape
+
+    return shape
 
 
 class Plan(NamedTuple):

@@ -8,8 +8,18 @@ from clearprop.rules.exponential import sigmoid
 from clearprop.rules.reduction import softmax
 
 
+def _softmax_cross_entropy(x, t):
+    shifted = x - np.maximum.reduce(x, axis=-1, keepdims=True)
+    log_total = np.log(np.add.reduce(np.exp(shifted), axis=-1, keepdims=True))
+    np.subtract(log_total, shifted, out=shifted)
+    if not np.isfinite(shifted).all():
+        shifted = np.where(t == 0, 0.0, shifted)
+    return np.add.reduce(t * shifted, axis=-1)
+
+
 @primitive(
     kind=COMPOSITE,
+    implementation=_softmax_cross_entropy,
     symbol="softmax + CE",
     latex=r"-\sum_j t_j \ln \operatorname{softmax}(x)_j",
     cases=[Case((3, 4), (3, 4)), Case((5,), (5,))],
@@ -24,14 +34,14 @@ def softmax_cross_entropy(x, t):
 @softmax_cross_entropy.vjp("x", latex=r"\bar y\,(\operatorname{softmax}(x) - t)")
 def _(dy, x, t):
     total = np.sum(t, axis=-1, keepdims=True)  # 1 for probabilities
-    return np.expand_dims(dy, -1) * (softmax(x) * total - t)
+    return dy[..., None] * (softmax(x) * total - t)
 
 
 @softmax_cross_entropy.vjp("t", latex=r"-\bar y \ln \operatorname{softmax}(x)")
 def _(dy, x):
     shifted = x - np.max(x, axis=-1, keepdims=True)
     log_total = np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
-    return np.expand_dims(dy, -1) * (log_total - shifted)
+    return dy[..., None] * (log_total - shifted)
 
 
 @primitive(

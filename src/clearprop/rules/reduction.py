@@ -1,5 +1,6 @@
 """Sums, means, extremes and running sums along axes."""
 
+import math
 from builtins import max as max_of
 
 import numpy as np
@@ -34,9 +35,9 @@ def spread(dy, shape, axis, keepdims):
 def count(shape, axis):
     """Count the elements that fall into one result of a reduction."""
     if axis is None:
-        return int(np.prod(shape))
+        return math.prod(shape)
     axes = axis if isinstance(axis, tuple) else (axis,)
-    return int(np.prod([shape[a] for a in axes]))
+    return math.prod(shape[a] for a in axes)
 
 
 def axes_of(axis, ndim):
@@ -90,7 +91,13 @@ def _(dy, a_shape, *, axis, keepdims):
     return spread(dy, a_shape, axis, keepdims)
 
 
-@primitive(kind=Reduce("mean"), latex=r"\frac{1}{n}\sum x", cases=_AXES)
+def _mean(a, *, axis=None, keepdims=False):
+    if a.dtype not in (np.float32, np.float64):  # NumPy adds up in a wider type
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    return np.add.reduce(a, axis=axis, keepdims=keepdims) / count(a.shape, axis)
+
+
+@primitive(kind=Reduce("mean"), latex=r"\frac{1}{n}\sum x", cases=_AXES, implementation=_mean)
 def mean(a, *, axis=None, keepdims=False):
     return np.mean(a, axis=axis, keepdims=keepdims)
 
@@ -239,10 +246,17 @@ def delayed(x, first):
     return np.concatenate([np.zeros_like(x[..., :1]) + first, x[..., :-1]], axis=-1)
 
 
+def _softmax(x, *, axis=-1):
+    e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    e /= np.add.reduce(e, axis=axis, keepdims=True)
+    return e
+
+
 @primitive(
     kind=COMPOSITE,
     latex=r"e^{x_i} / \sum_j e^{x_j}",
     cases=[Case((3, 4)), Case((5,)), Case((3, 4), axis=0)],
+    implementation=_softmax,
 )
 def softmax(x, *, axis=-1):
     e = np.exp(x - np.max(x, axis=axis, keepdims=True))
