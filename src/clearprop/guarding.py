@@ -225,7 +225,7 @@ class _Names:
         scope = getattr(f, "__globals__", None)
         if scope is None or id(scope) not in self._scopes:
             return True
-        return any(len(names) != size for names, size in self._scopes.values())
+        return any([len(names) != size for names, size in self._scopes.values()])  # noqa: C419 (faster)
 
     def _look(self, f: Any) -> None:
         """Find the names of NumPy in the user's modules and in the function's own."""

@@ -47,6 +47,8 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     >>> print(x.grad)
     6.0
     """
+    if type(data) is float and dtype is None:
+        return leaf(np.float64(data), new_tape(keep=False))
     if isinstance(data, Tensor):
         data = data.plain("cp.tensor()", "x itself, which is on a record already")
     if dtype is None and not isinstance(data, np.ndarray | np.generic):

@@ -336,17 +336,18 @@ def accumulate(y: Tensor, dy: Any) -> None:
         dy = dy.plain("backward(dy)", "cp.vjp, whose pullback is recorded")
     taken = {id(dy)}
     found = sweep([(y.node, dy)])
+    leaves = [node for node in found if isinstance(node, Leaf)]
     is_traced = y.node.tape is not None and y.node.tape.is_trace
-    if is_traced or any(isinstance(n, Leaf) and n.live for n in found):
+    if is_traced or any(node.live for node in leaves):
         raise LostGradientError(
             "backward() inside a function that is being differentiated.",
             where=current_line(2),
             why="What it leaves in grad is a plain array, which the outer derivative cannot see.",
             write="cp.grad(f)(x), which may stand inside another derivative.",
         )
-    for node, g in found.items():
-        if isinstance(node, Leaf):
-            node.grad = own(g, taken) if node.grad is None else node.grad + g
+    for node in leaves:
+        g = found[node]
+        node.grad = own(g, taken) if node.grad is None else node.grad + g
 
 
 def own(g: Any, taken: set[int] | None = None) -> Any:

@@ -6,7 +6,6 @@ Ordinary NumPy code reaches us through three doors: operators and methods of Ten
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,8 @@ import numpy as np
 
 from clearprop import protocols
 from clearprop.array_face import ArrayFace
-from clearprop.errors import OrderError, ShapeError
+from clearprop.elements import Elements
+from clearprop.errors import OrderError
 from clearprop.graph import NO_ATTRIBUTES, Node, Tape, TracedNode
 from clearprop.leaving import Leaving
 from clearprop.operands import (
@@ -27,7 +27,7 @@ from clearprop.operands import (
 from clearprop.places import current_line, here
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import BY_FUNCTION, Primitive
-from clearprop.rules import indexing, shape
+from clearprop.rules import shape
 from clearprop.views import View, shares_memory
 
 
@@ -226,7 +226,7 @@ def _project(node: Node | None, y: Any, i: int) -> Tensor:
     return Tensor(part, projection)
 
 
-class Tensor(ArrayFace, Leaving):
+class Tensor(Elements, ArrayFace, Leaving):
     """An array that remembers how it was computed.
 
     It behaves as the NumPy array it holds: operators, methods, indexing and assignment, and
@@ -272,7 +272,8 @@ class Tensor(ArrayFace, Leaving):
         """The node that computed the value; None for a constant."""
         if self._view is not None:
             self._view.refresh(self)
-        return self._node
+        node: Node | None = self._node
+        return node
 
     @property
     def grad(self) -> Any:
@@ -295,6 +296,7 @@ class Tensor(ArrayFace, Leaving):
         )
 
     _record_pair = staticmethod(record_pair)
+    _run = staticmethod(record)
 
     # ---- what an array is -------------------------------------------------------------
 
@@ -348,73 +350,6 @@ class Tensor(ArrayFace, Leaving):
         # The record stays behind; a constant travels.
         return (Tensor, (self.plain("Pickling", "a pickle of the arguments, or of the result"),))
 
-    # ---- reading and writing by index ---------------------------------------------------
-
-    def __getitem__(self, index: Any) -> Any:
-        if self._view is not None:
-            self._view.refresh(self)
-        node = self._node
-        if type(index) is int and node is not None and node.tape is None:
-            return self._element(index, node)
-        skeleton, arrays = indexing.split(index)
-        return record(indexing.getitem, (self, *arrays), {"index": skeleton})
-
-    def _element(self, index: int, node: Node) -> Tensor:
-        """Record ``x[3]``: what `record` does, by the shortest way."""
-        y = self._value[index]
-        attributes = {"index": (index,)}
-        step = Node(indexing.getitem, (node,), _NONE, attributes, None, y.shape, y.dtype)
-        result = Tensor(y, step)
-        if y.shape:
-            result._view = View(self, indexing.getitem, (), attributes)
-        return result
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        if isinstance(self._value, np.generic):
-            raise TypeError(f"{type(self._value).__name__} does not support item assignment")
-        skeleton, arrays = indexing.split(index)
-        self._assign(value, arrays, skeleton)
-
-    def _assign(self, value: Any, arrays: tuple[Any, ...], skeleton: tuple[Any, ...]) -> None:
-        """Write by index: in place where nobody else holds the array, else into a copy."""
-        attributes = {"index": skeleton}
-        if sys.getrefcount(self._value) == _HELD_ONCE and self._is_ours():
-            y = record(indexing.setitem, (self, value, *arrays), attributes, in_place=True)
-        else:
-            y = record(indexing.setitem, (self, value, *arrays), attributes)
-        self._become(y)
-
-    def _is_ours(self) -> bool:
-        """Whether an array that no other name leads to may be written: no trace keeps it."""
-        flags = self._value.flags
-        return (
-            flags.owndata
-            and flags.writeable
-            and self._value.dtype.kind == "f"
-            and (self._node is None or self._node.tape is None)
-        )
-
-    def _become(self, y: Tensor) -> None:
-        """Take the value of a new version; what was recorded from the old one stays right."""
-        self._value, self._node = y._value, y._node
-        self._writes += 1
-        if self._view is not None:
-            self._view.write(y)
-
-    def _update(self, y: Any) -> Any:
-        """Finish ``self += …``: arrays change for all who hold them, numbers are replaced."""
-        if isinstance(self._value, np.generic):
-            return y
-        if y.shape != self.shape:
-            raise ShapeError(
-                f"An in-place operation gives shape {y.shape} to an array of shape {self.shape}.",
-                where=current_line(2),
-                why="In place, the shape cannot change.",
-                write="y = y + x, instead of y += x.",
-            )
-        self._become(y if y.dtype == self.dtype else y.astype(self.dtype))
-        return self
-
     # ---- NumPy's protocols ---------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
@@ -456,8 +391,9 @@ class Tensor(ArrayFace, Leaving):
         ShapeError
             If this is not a scalar and no ``dy`` is given, or its shape is another one.
         """
-        from clearprop.sweep import accumulate  # the sweep runs rules, which may run on Tensors
-
+        global _accumulate  # noqa: PLW0603 (loaded once)
+        if _accumulate is None:  # the sweep runs rules, which may run on Tensors
+            from clearprop.sweep import accumulate as _accumulate
         node = self.node
         if node is None or not node.active:
             raise OrderError(
@@ -466,8 +402,10 @@ class Tensor(ArrayFace, Leaving):
                 why="Only what is computed from cp.tensor(…) of real numbers has a derivative.",
                 write="x = cp.tensor([1.0, 2.0]) before the computation.",
             )
-        accumulate(self, dy)
+        _accumulate(self, dy)
 
+
+_accumulate: Any = None
 
 #: NumPy's functions that write into their first argument.
 _WRITE = {np.put, np.place, np.putmask, np.copyto, np.put_along_axis, np.fill_diagonal}
@@ -476,12 +414,3 @@ _WRITE = {np.put, np.place, np.putmask, np.copyto, np.put_along_axis, np.fill_di
 def _target(array: Any) -> Any:
     """Give what can take a recorded value: a buffer that was plain becomes recorded."""
     return getattr(array, "__clearprop_tensor__", array)
-
-
-def _held_once() -> int:
-    """Count the references to an array that one Tensor alone holds, as `_assign` counts them."""
-    alone = Tensor(np.empty(1))
-    return sys.getrefcount(alone._value)
-
-
-_HELD_ONCE = _held_once()

@@ -1,0 +1,108 @@
+"""Reading and writing by index: each read a step, each write a new version."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import ShapeError
+from clearprop.graph import Node
+from clearprop.places import current_line
+from clearprop.rules import indexing
+from clearprop.views import View
+
+
+class Elements:
+    """What a Tensor does with ``x[i]``, ``x[i] = …`` and ``x += …``."""
+
+    __slots__ = ()
+
+    def __getitem__(self: Any, index: Any) -> Any:
+        if self._view is not None:
+            self._view.refresh(self)
+        node = self._node
+        if type(index) is int and node is not None and node.tape is None:
+            return self._element(index, node)
+        skeleton, arrays = indexing.split(index)
+        return self._run(indexing.getitem, (self, *arrays), {"index": skeleton})
+
+    def _element(self: Any, index: int, node: Node) -> Any:
+        """Record ``x[3]``: what `record` does, by the shortest way."""
+        y = self._value[index]
+        attributes = {"index": (index,)}
+        step = Node(indexing.getitem, (node,), _NONE, attributes, None, y.shape, y.dtype)
+        result = type(self)(y, step)
+        if y.shape:
+            result._view = View(self, indexing.getitem, (), attributes)
+        return result
+
+    def __setitem__(self: Any, index: Any, value: Any) -> None:
+        if isinstance(self._value, np.generic):
+            raise TypeError(f"{type(self._value).__name__} does not support item assignment")
+        skeleton, arrays = indexing.split(index)
+        self._assign(value, arrays, skeleton)
+
+    def _assign(self: Any, value: Any, arrays: tuple[Any, ...], skeleton: tuple[Any, ...]) -> None:
+        """Write by index: in place where nobody else holds the array, else into a copy."""
+        attributes = {"index": skeleton}
+        if sys.getrefcount(self._value) == _HELD_ONCE and self._is_ours():
+            y = self._run(indexing.setitem, (self, value, *arrays), attributes, in_place=True)
+        else:
+            y = self._run(indexing.setitem, (self, value, *arrays), attributes)
+        self._become(y)
+
+    def _is_ours(self: Any) -> bool:
+        """Whether an array that no other name leads to may be written: no trace keeps it."""
+        flags = self._value.flags
+        return (
+            flags.owndata
+            and flags.writeable
+            and self._value.dtype.kind == "f"
+            and (self._node is None or self._node.tape is None)
+        )
+
+    def _become(self: Any, y: Any) -> None:
+        """Take the value of a new version; what was recorded from the old one stays right."""
+        self._value, self._node = y._value, y._node
+        self._writes += 1
+        if self._view is not None:
+            self._view.write(y)
+
+    def _update(self: Any, y: Any) -> Any:
+        """Finish ``self += …``: arrays change for all who hold them, numbers are replaced."""
+        if isinstance(self._value, np.generic):
+            return y
+        if y.shape != self.shape:
+            raise ShapeError(
+                f"An in-place operation gives shape {y.shape} to an array of shape {self.shape}.",
+                where=current_line(2),
+                why="In place, the shape cannot change.",
+                write="y = y + x, instead of y += x.",
+            )
+        self._become(y if y.dtype == self.dtype else y.astype(self.dtype))
+        return self
+
+
+_NONE = (None,)
+
+
+class _Alone:
+    """A stand-in for a Tensor that alone holds its array."""
+
+    __slots__ = ("_value",)
+    _value: Any
+
+    def references(self) -> int:
+        return sys.getrefcount(self._value)
+
+
+def _held_once() -> int:
+    """Count the references to an array that one Tensor alone holds, as `_assign` counts them."""
+    alone = _Alone()
+    alone._value = np.empty(1)
+    return alone.references()
+
+
+_HELD_ONCE = _held_once()
