@@ -14,7 +14,7 @@ import numpy as np
 
 from clearprop.arguments import Function, Leaves, check_callable, name_of_function
 from clearprop.errors import ClearpropError, DTypeError, LostGradientError
-from clearprop.graph import NO_ATTRIBUTES, Node, next_index
+from clearprop.graph import NO_ATTRIBUTES, Node, WideNode, next_index
 from clearprop.leaves import alias, leaf
 from clearprop.operands import frozen
 from clearprop.places import current_line
@@ -118,10 +118,10 @@ class _Segment:
         self._seen = {name: _some(y.value) for name, y in _recorded(result).items()}
         shapes, dtypes = _form(values)
         nothing = (None,) * len(values)
-        joined = Node(_JOIN, sources, nothing, NO_ATTRIBUTES, None, shapes, dtypes)
+        joined = WideNode(_JOIN, sources, nothing, NO_ATTRIBUTES, None, shapes, dtypes)
         found = tuple(y.value for y in outputs)
         shapes, dtypes = _form(found)
-        call = Node(_CALL, (joined,), (values,), {"segment": self}, None, shapes, dtypes)
+        call = WideNode(_CALL, (joined,), (values,), {"segment": self}, None, shapes, dtypes)
         projected = iter([_project(call, found, i) for i in range(len(found))])
         return tree_map(lambda p: next(projected) if _is_recorded(p) else p, result)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ShapeError
-from clearprop.graph import Node
+from clearprop.graph import ABSENT, Node, ShortNode
 from clearprop.places import current_line
 from clearprop.rules import indexing
 from clearprop.views import View
@@ -18,6 +18,8 @@ class Elements:
     """What a Tensor does with ``x[i]``, ``x[i] = …`` and ``x += …``."""
 
     __slots__ = ()
+
+    _node: Node | None
 
     def __getitem__(self: Any, index: Any) -> Any:
         if self._view is not None:
@@ -32,7 +34,8 @@ class Elements:
         """Record ``x[3]``: what `record` does, by the shortest way."""
         y = self._value[index]
         attributes = {"index": (index,)}
-        step = Node(indexing.getitem, (node,), _NONE, attributes, None, y.shape, y.dtype)
+        form = (attributes, None, y.shape, y.dtype)
+        step = ShortNode(indexing.getitem, node, None, None, ABSENT, *form)
         result = type(self)(y, step)
         if y.shape:
             result._view = View(self, indexing.getitem, (), attributes)
@@ -48,10 +51,31 @@ class Elements:
         """Write by index: in place where nobody else holds the array, else into a copy."""
         attributes = {"index": skeleton}
         if sys.getrefcount(self._value) == _HELD_ONCE and self._is_ours():
+            if self._assign_element(value, skeleton, attributes):
+                return
             y = self._run(indexing.setitem, (self, value, *arrays), attributes, in_place=True)
         else:
             y = self._run(indexing.setitem, (self, value, *arrays), attributes)
         self._become(y)
+
+    def _assign_element(self: Any, value: Any, skeleton: Any, attributes: Any) -> bool:
+        """Record ``x[3] = y`` of numbers: what `_assign` does, by the shortest way."""
+        node = self._node
+        if node is None or self._view is not None:
+            return False
+        if type(skeleton[0]) is not int or len(skeleton) > 1 or self.ndim != 1:
+            return False
+        source: Node | None = None
+        if type(value) is type(self):
+            source = value.node
+            value = value._value
+        if type(value) is not self.dtype.type or (source is not None and source.tape is not None):
+            return False
+        self._value[skeleton[0]] = value
+        form = (attributes, None, self.shape, self.dtype)
+        self._node = ShortNode(indexing.setitem, node, source, None, None, *form)
+        self._writes += 1
+        return True
 
     def _is_ours(self: Any) -> bool:
         """Whether an array that no other name leads to may be written: no trace keeps it."""
@@ -83,9 +107,6 @@ class Elements:
             )
         self._become(y if y.dtype == self.dtype else y.astype(self.dtype))
         return self
-
-
-_NONE = (None,)
 
 
 class _Alone:

@@ -94,17 +94,17 @@ class Node:
         Whether it is a step inside one call of the user's, whose result is another node.
     """
 
-    __slots__ = (
-        "attributes",
-        "dtype",
-        "index",
-        "inputs",
-        "operands",
-        "primitive",
-        "root",
-        "shape",
-        "value",
-    )
+    __slots__ = ("attributes", "dtype", "index", "primitive", "root", "shape", "value")
+
+    inputs: tuple[Node | None, ...]
+    operands: tuple[Any, ...]
+    primitive: Primitive | None
+    attributes: dict[str, Any]
+    value: Any
+    shape: Any
+    dtype: Any
+    index: int
+    root: int
 
     # What only a traced node has of its own; a node made for a gradient alone is light.
     active: bool = True
@@ -113,6 +113,31 @@ class Node:
     place: Place = ()
     stage: tuple[Node, int] | None = None
     tape: Tape | None = None
+
+    @property
+    def operation(self) -> str:
+        """The name of the operation; ``argument`` for a leaf."""
+        return "argument" if self.primitive is None else self.primitive.name
+
+    def let_go(self) -> None:
+        """Keep no operand and no value any longer; an argument keeps its own."""
+
+    def __reduce__(self) -> Any:
+        raise DTypeError(
+            "A record cannot be pickled or copied.",
+            where=current_line(1),
+            why="It refers to running code, and to everything it was computed from.",
+            write="the arguments and the result, and the function as a module that is imported.",
+        )
+
+    def __repr__(self) -> str:
+        return f"<Node {self.index}: {self.label or self.operation}, shape {self.shape}>"
+
+
+class WideNode(Node):
+    """A node of any number of operands."""
+
+    __slots__ = ("inputs", "operands")
 
     def __init__(
         self,
@@ -131,31 +156,88 @@ class Node:
         self.value = value
         self.shape = shape
         self.dtype = dtype
-        self.index: int = next_index()
+        self.index = next_index()
         root = self.index
         for node in inputs:
             if node is not None and node.root < root:
                 root = node.root
-        self.root: int = root
+        self.root = root
+
+    def let_go(self) -> None:
+        """Keep no operand and no value any longer."""
+        self.operands, self.value = (), None
 
     @property
-    def operation(self) -> str:
-        """The name of the operation; ``argument`` for a leaf."""
-        return "argument" if self.primitive is None else self.primitive.name
+    def first(self) -> Any:
+        """The first operand, where it was kept."""
+        return self.operands[0]
 
-    def __reduce__(self) -> Any:
-        raise DTypeError(
-            "A record cannot be pickled or copied.",
-            where=current_line(1),
-            why="It refers to running code, and to everything it was computed from.",
-            write="the arguments and the result, and the function as a module that is imported.",
-        )
-
-    def __repr__(self) -> str:
-        return f"<Node {self.index}: {self.label or self.operation}, shape {self.shape}>"
+    @property
+    def second(self) -> Any:
+        """The second operand, where it was kept."""
+        return self.operands[1]
 
 
-class TracedNode(Node):
+class _Mark:
+    """What stands in a slot where there is no operand."""
+
+
+ABSENT, GONE = _Mark(), _Mark()  # there never was one; it was let go
+
+
+class ShortNode(Node):
+    """A node of one or two operands, which has no tuples: half the memory, and half the time."""
+
+    __slots__ = ("first", "left", "right", "second")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        left: Node | None,
+        right: Node | None,
+        first: Any,
+        second: Any,
+        attributes: dict[str, Any],
+        value: Any,
+        shape: Any,
+        dtype: Any,
+    ) -> None:
+        self.primitive = primitive
+        self.left = left
+        self.right = right
+        self.first = first
+        self.second = second  # ABSENT where there is one operand
+        self.attributes = attributes
+        self.value = value
+        self.shape = shape
+        self.dtype = dtype
+        self.index = next_index()
+        if right is None:
+            self.root = self.index if left is None else left.root
+        elif left is None or right.root < left.root:
+            self.root = right.root
+        else:
+            self.root = left.root
+
+    @property
+    def inputs(self) -> tuple[Node | None, ...]:  # type: ignore[override]
+        """Where each operand came from."""
+        return (self.left,) if self.second is ABSENT else (self.left, self.right)
+
+    @property
+    def operands(self) -> tuple[Any, ...]:  # type: ignore[override]
+        """The operands' values; nothing once they were let go."""
+        if self.first is GONE:
+            return ()
+        return (self.first,) if self.second is ABSENT else (self.first, self.second)
+
+    def let_go(self) -> None:
+        """Keep no operand and no value any longer."""
+        self.first = GONE
+        self.value = None
+
+
+class TracedNode(WideNode):
     """A node of a trace: it knows its tape and its place, and may have no derivative."""
 
     __slots__ = ("active", "is_inner", "label", "place", "stage", "tape")
@@ -177,9 +259,11 @@ class Leaf(Node):
 
     __slots__ = ("grad", "live")
 
+    inputs = ()
+    operands = ()
+
     def __init__(self, value: Any) -> None:
         self.primitive = None
-        self.inputs = self.operands = ()
         self.attributes = NO_ATTRIBUTES
         self.value = value
         self.shape = value.shape

@@ -125,12 +125,10 @@ class Rule:
             return lambda dy, node: f(dy)
         if kinds == ["y"]:
             return lambda dy, node: f(dy, node.value)
-        if kinds == ["operand"]:
-            (i,) = places
-            return lambda dy, node: f(dy, node.operands[i])
-        if kinds == ["operand", "operand"]:
-            i, j = places
-            return lambda dy, node: f(dy, node.operands[i], node.operands[j])
+        if kinds == ["operand"] and places == [0]:
+            return lambda dy, node: f(dy, node.first)
+        if kinds == ["operand"] and places == [1]:
+            return lambda dy, node: f(dy, node.second)
         getters = [_getter(*need) for need in needs]
         return lambda dy, node: f(dy, *[get(node) for get in getters])
 
@@ -165,7 +163,11 @@ def _getter(need: str, place: int) -> Callable[[Any], Any]:
     if need == "y":
         return lambda node: node.value
     if need == "operand":
-        return lambda node: node.operands[place]
+        return (
+            operator.attrgetter("first" if place == 0 else "second")
+            if place < 2
+            else (lambda node: node.operands[place])
+        )
 
     def shape(node: Any) -> Any:
         source = node.inputs[place]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError, LostGradientError, OrderError, ShapeError
-from clearprop.graph import Leaf, Node, TracedNode
+from clearprop.graph import GONE, Leaf, Node, ShortNode, TracedNode
 from clearprop.leaves import seed
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS, PROJECTION
@@ -69,33 +69,31 @@ def sweep(
             if source.index >= start:
                 add(source, {node.attributes["i"]: dy})
             continue
-        if not node.operands:
+        if type(node) is ShortNode and not slow and not primitive.overwrites:
+            if node.first is GONE:
+                raise _let_go()
+            source = node.left
+            if source is not None and source.index >= start and source.active:
+                pending.pull(node, primitive, 0, source, dy)
+            source = node.right
+            if source is not None and source.index >= start and source.active:
+                pending.pull(node, primitive, 1, source, dy)
+        elif not node.operands:
             raise _let_go()
-        if primitive.overwrites and not slow:
+        elif primitive.overwrites and not slow:
             _share_out(pending, node, dy, keep_all)
         else:
-            position = -1
-            for source in node.inputs:
-                position += 1
+            for position, source in enumerate(node.inputs):
                 if source is None or source.index < start or not source.active:
                     continue
-                rule = primitive.rule(position)
-                if rule is None:
-                    continue
                 if slow:
-                    g = take(node, position, rule, dy, recorded)
-                elif rule.quick is not None:
-                    g = rule.quick(dy, node)
-                    if g.shape != source.shape or g.dtype != source.dtype:
-                        g = fit(g, source.shape, source.dtype, primitive, position)
-                elif rule.into is not None and source.shape:
-                    pending.add_into(source, rule, dy, *needs_of(node, position, rule, False))
-                    continue
+                    rule = primitive.rule(position)
+                    if rule is not None:
+                        add(source, take(node, position, rule, dy, recorded))
                 else:
-                    g = pull(node, position, rule, dy, recorded=False)
-                add(source, g)
+                    pending.pull(node, primitive, position, source, dy)
         if release:
-            node.operands, node.value = (), None
+            node.let_go()
     if look is not None:
         look.at_sums(cotangents)
     return cotangents
@@ -133,6 +131,22 @@ class _Pending:
         self.queue: list[tuple[int, Node]] = []  # by the number, which no two nodes share
         self.cotangents: dict[Node, Any] = {}
         self.ours: set[Node] = set()  # whose cotangent nobody else holds: it may be written to
+
+    def pull(self, node: Node, primitive: Primitive, position: int, source: Node, dy: Any) -> None:
+        """Apply one rule to plain arrays, and add what it gives."""
+        rule = primitive.rule(position)
+        if rule is None:
+            return
+        if rule.quick is not None:
+            g = rule.quick(dy, node)
+            if g.shape != source.shape or g.dtype != source.dtype:
+                g = fit(g, source.shape, source.dtype, primitive, position)
+        elif rule.into is not None and source.shape:
+            self.add_into(source, rule, dy, *needs_of(node, position, rule, False))
+            return
+        else:
+            g = pull(node, position, rule, dy, recorded=False)
+        self.add(source, g)
 
     def add(self, node: Node, g: Any, is_ours: bool = False) -> None:
         total = self.cotangents.get(node)

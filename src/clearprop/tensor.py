@@ -15,7 +15,7 @@ from clearprop import protocols
 from clearprop.array_face import ArrayFace
 from clearprop.elements import Elements
 from clearprop.errors import OrderError
-from clearprop.graph import NO_ATTRIBUTES, Node, Tape, TracedNode
+from clearprop.graph import ABSENT, NO_ATTRIBUTES, Node, ShortNode, Tape, TracedNode, WideNode
 from clearprop.leaving import Leaving
 from clearprop.operands import (
     PLAIN,
@@ -115,9 +115,10 @@ def record_one(primitive: Primitive, a: Tensor, attributes: dict[str, Any] = NO_
         return Tensor(y)
     if dtype.kind != "f":
         return record(primitive, (a,), attributes)
-    operands = (x,) if plan.first else _NONE
+    first = x if plan.first else None
     kept = y if plan.output else None
-    return Tensor(y, Node(primitive, (source,), operands, attributes, kept, y.shape, dtype))
+    form = (attributes, kept, y.shape, dtype)
+    return Tensor(y, ShortNode(primitive, source, None, first, ABSENT, *form))
 
 
 def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
@@ -168,10 +169,7 @@ def record_pair(primitive: Primitive, a: Any, b: Any) -> Any:
     elif right is None and type(z) is np.ndarray:
         z = frozen(z)
     kept = y if keeps_y else None
-    return Tensor(y, Node(primitive, (left, right), (x, z), NO_ATTRIBUTES, kept, y.shape, dtype))
-
-
-_NONE = (None,)
+    return Tensor(y, ShortNode(primitive, left, right, x, z, NO_ATTRIBUTES, kept, y.shape, dtype))
 
 
 def _record_call(primitive: Primitive, operands: Any, attributes: dict[str, Any]) -> Any:
@@ -212,7 +210,7 @@ def _lean_node(
     )
     sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))
     shape, dtype = _form(primitive, y)
-    return Node(primitive, sources, kept, attributes, y if output else None, shape, dtype)
+    return WideNode(primitive, sources, kept, attributes, y if output else None, shape, dtype)
 
 
 def _project(node: Node | None, y: Any, i: int) -> Tensor:
@@ -255,7 +253,7 @@ class Tensor(Elements, ArrayFace, Leaving):
 
     def __init__(self, value: Any, node: Node | None = None) -> None:
         self._value = value
-        self._node = node
+        self._node: Node | None = node
         self._view: View | None = None
         self._writes = 0
         self._leaf: Any = None

@@ -192,7 +192,7 @@ class _Program:
         self._cut()
         self._find_last_uses(set(outputs))
         for node in self._nodes:  # what the first call computed has served
-            node.operands, node.value = (), None
+            node.let_go()
 
     def __call__(self, arrays: list[Any]) -> Any:
         memory: dict[Node, Any] = dict(zip(self._leaves, arrays, strict=True))
