@@ -12,7 +12,8 @@ import numpy as np
 from clearprop.errors import MissingRuleError
 from clearprop.operands import stacked
 from clearprop.places import current_line
-from clearprop.primitive import COMPOSITIONS, Primitive, parameters_of
+from clearprop.primitive import COMPOSITIONS, Primitive
+from clearprop.rule import parameters_of
 
 
 @cache

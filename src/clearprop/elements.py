@@ -44,6 +44,8 @@ class Elements:
     def __setitem__(self: Any, index: Any, value: Any) -> None:
         if isinstance(self._value, np.generic):
             raise TypeError(f"{type(self._value).__name__} does not support item assignment")
+        if type(index) is int and self._assign_element(value, index):
+            return
         skeleton, arrays = indexing.split(index)
         self._assign(value, arrays, skeleton)
 
@@ -51,19 +53,17 @@ class Elements:
         """Write by index: in place where nobody else holds the array, else into a copy."""
         attributes = {"index": skeleton}
         if sys.getrefcount(self._value) == _HELD_ONCE and self._is_ours():
-            if self._assign_element(value, skeleton, attributes):
-                return
             y = self._run(indexing.setitem, (self, value, *arrays), attributes, in_place=True)
         else:
             y = self._run(indexing.setitem, (self, value, *arrays), attributes)
         self._become(y)
 
-    def _assign_element(self: Any, value: Any, skeleton: Any, attributes: Any) -> bool:
+    def _assign_element(self: Any, value: Any, index: int) -> bool:
         """Record ``x[3] = y`` of numbers: what `_assign` does, by the shortest way."""
         node = self._node
-        if node is None or self._view is not None:
+        if node is None or self._view is not None or self.ndim != 1:
             return False
-        if type(skeleton[0]) is not int or len(skeleton) > 1 or self.ndim != 1:
+        if sys.getrefcount(self._value) != _HELD_ONCE or not self._is_ours():
             return False
         source: Node | None = None
         if type(value) is type(self):
@@ -71,8 +71,8 @@ class Elements:
             value = value._value
         if type(value) is not self.dtype.type or (source is not None and source.tape is not None):
             return False
-        self._value[skeleton[0]] = value
-        form = (attributes, None, self.shape, self.dtype)
+        self._value[index] = value
+        form = ({"index": (index,)}, None, self.shape, self.dtype)
         self._node = ShortNode(indexing.setitem, node, source, None, None, *form)
         self._writes += 1
         return True

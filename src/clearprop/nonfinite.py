@@ -16,7 +16,6 @@ from clearprop.guards import BACKWARD, FORWARD, Table
 from clearprop.kinds import Elementwise
 from clearprop.places import current_line, line_of, name_of, operand_texts
 from clearprop.plumbing import ALIAS, PROJECTION
-from clearprop.sweep import _attribute, _fetch
 from clearprop.tensor import Tensor
 
 
@@ -152,8 +151,7 @@ def _in_the_result(node: Node, position: int, dy: Any, infinities: bool) -> Any:
     rule = primitive.rule(position)
     if rule is None or not isinstance(primitive.kind, Elementwise) or not all(_kept(node, rule)):
         return None
-    needed = [_fetch(node, need, operand, False) for need, operand in rule.needs]
-    attributes = {name: _attribute(node, name) for name in rule.attributes}
+    needed, attributes = rule.kept_in(node)
     parts = np.broadcast_to(rule.function(_plain(dy), *needed, **attributes), node.shape)
     bad = _bad(parts, infinities)
     return _first(bad) if bad.any() else None  # else it is their sum that is too large

@@ -33,12 +33,14 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.errors import ClearpropError
 from clearprop.kinds import ELEMENTWISE, OPAQUE, Kind
+from clearprop.rule import Rule, parameters_of
 
 #: np.* function → primitive; the one table through which plain NumPy calls are recorded.
 BY_FUNCTION: dict[Any, Primitive] = {}
@@ -81,99 +83,6 @@ class Case:
     def __init__(self, *operands: Any, **attributes: Any) -> None:
         self.operands = operands
         self.attributes = attributes
-
-
-class Rule:
-    """The vector–Jacobian product of a primitive for one operand."""
-
-    __slots__ = ("attributes", "function", "into", "latex", "needs", "over", "quick")
-
-    def __init__(self, function: Callable[..., Any], owner: Primitive, latex: str) -> None:
-        self.function = function
-        #: the rule as an addition to a total that is there already; see `Primitive.into`
-        self.into: Callable[..., Any] | None = None
-        #: the rule for a dy that may be overwritten; see `Primitive.over`
-        self.over: Callable[..., Any] | None = None
-        self.latex = latex
-        names, keywords = parameters_of(function)[:2]
-        if names[:1] != ("dy",):
-            raise ClearpropError(
-                f"A rule of {owner.name} starts with {names[:1]}, not with dy.",
-                write=f"def _(dy, {', '.join(owner.operands)}): ...",
-            )
-        self.needs = tuple(self._need(name, owner) for name in names[1:])
-        for name in keywords:
-            if name not in owner.attributes and name != "position":
-                raise ClearpropError(
-                    f"A rule of {owner.name} asks for the attribute {name!r}; "
-                    f"{owner.name} has {sorted(owner.attributes)}."
-                )
-        self.attributes = keywords
-        self.quick = self._quick(owner)
-
-    def _quick(self, owner: Primitive) -> Callable[[Any, Any], Any] | None:
-        """Make the short way of running the rule on plain arrays, where it asks for little."""
-        f, needs = self.function, self.needs
-        if "position" in self.attributes or owner.variadic or owner.outputs > 1:
-            return None
-        if not owner.built_in:
-            return None
-        if self.attributes:
-            return self._with_attributes(owner)
-        kinds, places = [need for need, _ in needs], [place for _, place in needs]
-        if not needs:
-            return lambda dy, node: f(dy)
-        if kinds == ["y"]:
-            return lambda dy, node: f(dy, node.value)
-        if kinds == ["operand"] and places == [0]:
-            return lambda dy, node: f(dy, node.first)
-        if kinds == ["operand"] and places == [1]:
-            return lambda dy, node: f(dy, node.second)
-        getters = [_getter(*need) for need in needs]
-        return lambda dy, node: f(dy, *[get(node) for get in getters])
-
-    def _with_attributes(self, owner: Primitive) -> Callable[[Any, Any], Any]:
-        f, getters = self.function, [_getter(*need) for need in self.needs]
-        defaults = {name: owner.attributes[name] for name in self.attributes}
-
-        def quick(dy: Any, node: Any) -> Any:
-            given = node.attributes
-            attributes = {name: given.get(name, default) for name, default in defaults.items()}
-            return f(dy, *[get(node) for get in getters], **attributes)
-
-        return quick
-
-    @staticmethod
-    def _need(name: str, owner: Primitive) -> tuple[str, int]:
-        if name == "y":
-            return ("y", 0)
-        if name in owner.operands:
-            return ("operand", owner.operands.index(name))
-        if name.endswith("_shape") and name[: -len("_shape")] in owner.operands:
-            return ("shape", owner.operands.index(name[: -len("_shape")]))
-        raise ClearpropError(
-            f"A rule of {owner.name} asks for {name!r}.",
-            why="A rule may ask for dy, y, an operand or the shape of an operand.",
-            write=f"one of {['dy', 'y', *owner.operands, *(f'{n}_shape' for n in owner.operands)]}",
-        )
-
-
-def _getter(need: str, place: int) -> Callable[[Any], Any]:
-    """Give what reads from a node one of the things that a rule asks for."""
-    if need == "y":
-        return lambda node: node.value
-    if need == "operand":
-        return (
-            operator.attrgetter("first" if place == 0 else "second")
-            if place < 2
-            else (lambda node: node.operands[place])
-        )
-
-    def shape(node: Any) -> Any:
-        source = node.inputs[place]
-        return np.shape(node.operands[place]) if source is None else source.shape
-
-    return shape
 
 
 class Plan(NamedTuple):
@@ -310,6 +219,11 @@ class Primitive:
             return function
 
         return register
+
+    @cache  # noqa: B019 (primitives live as long as the program)
+    def overwriting_last(self, count: int) -> tuple[int, ...]:
+        """Give the positions of operands, those whose rule overwrites dy after all others."""
+        return tuple(sorted(range(count), key=lambda i: (i in self.overwrites, i)))
 
     def view(self, write_back: Callable[..., Any]) -> Callable[..., Any]:
         """Say that NumPy makes a view here, and how writing to the view changes the base."""
@@ -464,15 +378,3 @@ def primitive_for(function: Any) -> Primitive | None:
                 candidate.implementation = loaded  # machine code, where the body is only text
                 break
     return found
-
-
-def parameters_of(function: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
-    """Read operand names, keyword-only names and whether the last operand is variadic."""
-    code = function.__code__  # far cheaper than inspect.signature, and read at every import
-    positional = code.co_varnames[: code.co_argcount]
-    keywords = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    variadic = bool(code.co_flags & inspect.CO_VARARGS)
-    if variadic:
-        star = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
-        positional = (*positional, star)
-    return positional, keywords, variadic

@@ -19,7 +19,8 @@ from clearprop.graph import GONE, Leaf, Node, ShortNode, TracedNode
 from clearprop.leaves import seed
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS, PROJECTION
-from clearprop.primitive import Primitive, Rule
+from clearprop.primitive import Primitive
+from clearprop.rule import Rule
 from clearprop.rules import shape as shape_rules
 from clearprop.tensor import Tensor
 from clearprop.watching import looking
@@ -105,17 +106,17 @@ def _share_out(pending: _Pending, node: Node, dy: Any, keep_all: bool) -> None:
     assert primitive is not None
     is_ours = node in pending.ours and not keep_all
     pending.ours.discard(node)
-    # The last in this order overwrites dy, when all others have taken theirs.
-    for position in sorted(range(len(node.inputs)), key=lambda i: (i in primitive.overwrites, i)):
-        source, rule = node.inputs[position], primitive.rule(position)
+    inputs = node.inputs
+    for position in primitive.overwriting_last(len(inputs)):
+        source, rule = inputs[position], primitive.rule(position)
         if source is None or source.index < pending.start or not source.active or rule is None:
             continue
         if rule.over is not None and is_ours:
-            arguments, attributes = needs_of(node, position, rule, recorded=False)
+            arguments, attributes = rule.kept_in(node)
             g = rule.over(dy, *arguments, **attributes)
         else:
             g = pull(node, position, rule, dy, recorded=False)
-            if is_ours and np.may_share_memory(g, dy):
+            if is_ours and (g is dy or getattr(g, "base", None) is not None):
                 g = g.copy()
         pending.add(source, g, is_ours=rule.over is not None)
 
@@ -137,13 +138,13 @@ class _Pending:
         rule = primitive.rule(position)
         if rule is None:
             return
+        if rule.into is not None and source.shape:
+            self.add_into(source, rule, dy, *rule.kept_in(node))
+            return
         if rule.quick is not None:
             g = rule.quick(dy, node)
             if g.shape != source.shape or g.dtype != source.dtype:
                 g = fit(g, source.shape, source.dtype, primitive, position)
-        elif rule.into is not None and source.shape:
-            self.add_into(source, rule, dy, *needs_of(node, position, rule, False))
-            return
         else:
             g = pull(node, position, rule, dy, recorded=False)
         self.add(source, g)
@@ -223,7 +224,9 @@ def needs_of(
     node: Node, position: int, rule: Rule, recorded: bool
 ) -> tuple[list[Any], dict[str, Any]]:
     """Give what a rule takes besides dy."""
-    arguments = [_fetch(node, need, operand, recorded) for need, operand in rule.needs]
+    if not recorded:
+        return rule.kept_in(node, position)
+    arguments = [_fetch(node, need, operand) for need, operand in rule.needs]
     attributes = {
         name: position if name == "position" else _attribute(node, name) for name in rule.attributes
     }
@@ -296,16 +299,17 @@ def _read_only(dy: Any) -> Any:
     return view
 
 
-def _fetch(node: Node, need: str, operand: int, recorded: bool) -> Any:
+def _fetch(node: Node, need: str, operand: int) -> Any:
+    """Read what a rule asks for on the record."""
     primitive = node.primitive
     assert primitive is not None
     if need == "y":
-        return _output(node, recorded)
+        return _output(node)
     take = operand_of if need == "operand" else shape_of
     if primitive.variadic and operand == len(primitive.operands) - 1:
         positions = primitive.span(operand, len(node.operands))
-        return tuple(take(node, i, recorded) for i in positions)
-    return take(node, operand, recorded)
+        return tuple(take(node, i, True) for i in positions)
+    return take(node, operand, True)
 
 
 def operand_of(node: Node, position: int, recorded: bool) -> Any:
@@ -321,10 +325,8 @@ def shape_of(node: Node, position: int, recorded: bool) -> Any:
     return np.shape(node.operands[position]) if source is None else source.shape
 
 
-def _output(node: Node, recorded: bool) -> Any:
+def _output(node: Node) -> Any:
     assert node.primitive is not None
-    if not recorded:
-        return node.value
     if node.primitive.outputs == 1:
         return Tensor(node.value, node)
     parts = []
