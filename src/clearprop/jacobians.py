@@ -14,7 +14,7 @@ from clearprop.graph import Node
 from clearprop.places import current_line
 from clearprop.sweep import own, sweep
 from clearprop.tensor import Tensor
-from clearprop.transforms import grad, outside, versioned
+from clearprop.transforms import check_scalar, grad, outside, pull_back, versioned
 from clearprop.trees import tree_leaves, tree_map
 
 
@@ -60,12 +60,10 @@ def jvp(f: Function, primals: Any, tangents: Any) -> tuple[Any, Any]:
                 write="cp.jvp(f, (x,), (v,))",
             )
     call = _Call(f, range(len(primals)), primals, {})
-    pairs: list[tuple[Node, Any]] = []
-    tree_map(lambda node, v: pairs.append((node, v)), call.leaves.nodes, list(tangents))
-    seeds = {node: _tangent_of(node, v) for node, v in pairs}
+    seeds = _seeds(call.leaves.nodes, list(tangents))
     recorded = call.recorded or any(isinstance(v, Tensor) for v in seeds.values())
     moved = push(call.nodes, seeds, recorded=recorded)
-    taken = {id(v) for _, v in pairs}
+    taken = {id(v) for v in seeds.values()}
 
     def moves(part: Any) -> Any:
         node = part.node if isinstance(part, Tensor) else None
@@ -193,20 +191,31 @@ def hvp(f: Function, argnums: Argnums = 0) -> Function:
                 write="cp.hvp(f)(x, v), with v in the shape of x.",
             )
         *rest, v = args
-        values = arguments.values(rest, kwargs)
-        direction = (v,) if arguments.single else tuple(v)
+        leaves = arguments.leaves(rest, kwargs)
+        direction = [v] if arguments.single else list(v)
 
-        @functools.wraps(f)
-        def slope(*values: Any) -> Any:
-            def along(*values: Any) -> Any:
-                given, named = arguments.replaced(rest, kwargs, values)
-                return f(*given, **named)
+        def slope(*args: Any, **kwargs: Any) -> Any:
+            inner = arguments.leaves(args, kwargs)
+            y = inner.call(f)
+            check_scalar(f, y.value if isinstance(y, Tensor) else y)
+            node = y.node if isinstance(y, Tensor) else None
+            if node is None or not node.active or node.index < inner.start:
+                return None
+            record = record_between(inner.start, [node])
+            return push(record, _seeds(inner.nodes, direction), recorded=True).get(node)
 
-            return jvp(functools.wraps(f)(along), values, direction)[1]
-
-        return arguments.result(grad(slope, tuple(range(len(values))))(*values))
+        y_dot = leaves.call(slope)
+        outputs, given = ([], []) if y_dot is None else ([y_dot], [None])
+        return arguments.result(pull_back(leaves.start, leaves.nodes, outputs, given))
 
     return product
+
+
+def _seeds(nodes: list[Any], tangents: list[Any]) -> dict[Node, Any]:
+    """Give every leaf its tangent."""
+    pairs: list[tuple[Node, Any]] = []
+    tree_map(lambda node, v: pairs.append((node, v)), nodes, tangents)
+    return {node: _tangent_of(node, v) for node, v in pairs}
 
 
 class _Call:

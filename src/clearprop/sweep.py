@@ -314,8 +314,10 @@ def _fetch(node: Node, need: str, operand: int) -> Any:
 
 def operand_of(node: Node, position: int, recorded: bool) -> Any:
     """Give an operand that a node kept: on its record, where the sweep is recorded."""
-    source = node.inputs[position]
-    value = node.operands[position]
+    if type(node) is ShortNode:
+        source, value = (node.right, node.second) if position else (node.left, node.first)
+    else:
+        source, value = node.inputs[position], node.operands[position]
     return value if source is None or not recorded else Tensor(value, source)
 
 

@@ -109,7 +109,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
             parts = pull_back(leaves.start, leaves.nodes, [y], [None], release=release)
             y = outside(y, leaves.start)
         else:
-            _check_scalar(f, y)
+            check_scalar(f, y)
             parts = [tree_map(_zeros, part) for part in leaves.nodes]
         return ((y, aux) if has_aux else y), arguments.result(parts)
 
@@ -268,7 +268,13 @@ def _value_and_aux(f: Function, result: Any) -> tuple[Any, Any]:
     )
 
 
-def _check_scalar(f: Function, y: Any) -> None:
+def check_scalar(f: Function, y: Any) -> None:
+    """Refuse a result that is not one number.
+
+    Raises
+    ------
+    ShapeError
+    """
     number = isinstance(y, int | float | np.generic | np.ndarray) and np.shape(y) == ()
     if number and np.asarray(y).dtype.kind in "fiub":
         return
