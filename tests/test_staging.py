@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import nn, staging
+from clearprop import nn
+from clearprop.staged import two_runs as staging
 from clearprop.errors import StagingError
-from clearprop.staging import staged
+from clearprop.staged.two_runs import staged
 
 X = np.array([1.0, 2.0, -3.0])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clearprop.check import check as check
 from clearprop.checkpointing import checkpoint as checkpoint
 from clearprop.compile import compile as compile
+from clearprop.explain.watching import debug_nans as debug_nans
 from clearprop.guarding import guard as guard
 from clearprop.jacobians import hessian as hessian
 from clearprop.jacobians import hvp as hvp
@@ -26,7 +27,6 @@ from clearprop.transforms import grad as grad
 from clearprop.transforms import stop_gradient as stop_gradient
 from clearprop.transforms import value_and_grad as value_and_grad
 from clearprop.transforms import vjp as vjp
-from clearprop.watching import debug_nans as debug_nans
 
 if TYPE_CHECKING:
     from clearprop import data as data

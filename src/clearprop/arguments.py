@@ -12,13 +12,13 @@ import numpy as np
 
 from clearprop.buffers import unwrapped
 from clearprop.errors import DTypeError, ShapeError, UnknownNameError
+from clearprop.explain.watching import name_leaves, new_tape
 from clearprop.graph import Tape, next_index
 from clearprop.guarding import call_user_function
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves, tree_map, tree_values
-from clearprop.watching import name_leaves, new_tape
 
 Function = Callable[..., Any]
 Argnums = int | str | Sequence[int | str]

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, ShapeError
+from clearprop.explain.watching import WatchedLeaf, new_tape
 from clearprop.graph import Leaf, Tape, TracedNode
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_values
-from clearprop.watching import WatchedLeaf, new_tape
 
 _FLOAT64 = np.dtype(np.float64)
 

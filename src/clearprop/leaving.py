@@ -28,7 +28,7 @@ class Leaving:
     def _read(self, how: str) -> None:
         node = self.node
         if node is not None and node.tape is not None and node.tape.is_staged:
-            from clearprop.reading import refuse_reading  # costs an import, and is rare
+            from clearprop.staged.reading import refuse_reading  # costs an import, and is rare
 
             refuse_reading(node, how)
 

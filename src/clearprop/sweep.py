@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError, LostGradientError, OrderError, ShapeError
+from clearprop.explain.watching import looking
 from clearprop.graph import GONE, Leaf, Node, ShortNode, TracedNode
 from clearprop.leaves import seed
 from clearprop.places import current_line
@@ -23,7 +24,6 @@ from clearprop.primitive import Primitive
 from clearprop.rule import Rule
 from clearprop.rules import shape as shape_rules
 from clearprop.tensor import Tensor
-from clearprop.watching import looking
 
 
 def sweep(

@@ -11,6 +11,7 @@ import numpy as np
 
 from clearprop.arguments import argument_names, name_of_function
 from clearprop.errors import OrderError, UnknownNameError
+from clearprop.explain.watching import new_tape
 from clearprop.graph import Node, Tape, TracedLeaf
 from clearprop.guarding import call_user_function
 from clearprop.leaves import dtype_of_numbers, refuse_masked, seed
@@ -22,10 +23,9 @@ from clearprop.sweep import sweep
 from clearprop.tensor import Tensor
 from clearprop.transforms import paired, versioned
 from clearprop.trees import tree_leaves, tree_map, tree_values
-from clearprop.watching import new_tape
 
 if TYPE_CHECKING:
-    from clearprop.dead import WhyZero
+    from clearprop.explain.zero import WhyZero
 
 
 def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
@@ -350,7 +350,7 @@ class Gradients:
         The derivative with respect to x is 0 in 1 of 2 elements, x[0]:
           x → a → maximum: 1 of 2 inputs is smaller than 0 [...:3: return np.sum(np...]
         """
-        from clearprop.dead import why_zero
+        from clearprop.explain.zero import why_zero
 
         return why_zero(self, key)
 

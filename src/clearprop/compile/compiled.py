@@ -22,7 +22,7 @@ from clearprop.equivalence import needed
 from clearprop.errors import DTypeError, MissingExtraError, ShapeError
 from clearprop.graph import Node
 from clearprop.places import current_line, line_of
-from clearprop.staging import staged
+from clearprop.staged.two_runs import staged
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph
 from clearprop.trees import structure, tree_leaves, tree_map

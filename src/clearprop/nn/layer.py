@@ -14,7 +14,7 @@ import numpy as np
 from clearprop.errors import DTypeError, OrderError, ShapeError
 from clearprop.nn.checks import real_inputs
 from clearprop.places import current_line
-from clearprop.reading import refuse_state
+from clearprop.staged.reading import refuse_state
 from clearprop.tensor import Tensor
 from clearprop.transforms import vjp
 

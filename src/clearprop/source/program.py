@@ -16,7 +16,7 @@ from clearprop.equivalence import computation, needed
 from clearprop.errors import ShapeError
 from clearprop.graph import Node, TracedLeaf
 from clearprop.places import current_line
-from clearprop.staging import staged
+from clearprop.staged.two_runs import staged
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph
 

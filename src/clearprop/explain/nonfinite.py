@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import NonFiniteError
+from clearprop.explain.advice import BACKWARD, FORWARD, Table
 from clearprop.graph import Node
-from clearprop.guards import BACKWARD, FORWARD, Table
 from clearprop.kinds import Elementwise
 from clearprop.places import current_line, line_of, name_of, operand_texts
 from clearprop.plumbing import ALIAS, PROJECTION

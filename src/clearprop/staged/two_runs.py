@@ -16,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.differences import Difference, refused
+from clearprop.explain.watching import new_tape, unwatched
 from clearprop.graph import Node, Tape
 from clearprop.kinds import Gather
-from clearprop.reading import is_staging
+from clearprop.staged.differences import Difference, refused
+from clearprop.staged.reading import is_staging
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph, trace_on
 from clearprop.trees import tree_leaves, tree_map
-from clearprop.watching import new_tape, unwatched
 
 
 def staged(f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Graph:

@@ -24,7 +24,7 @@ class Look(NamedTuple):
 
     def at(self, pull: Callable[..., Any]) -> Callable[..., Any]:
         """Give the application of a rule that looks at its result."""
-        from clearprop.nonfinite import look_backward
+        from clearprop.explain.nonfinite import look_backward
 
         def take(node: Node, position: int, rule: Any, dy: Any, recorded: bool) -> Any:
             g = pull(node, position, rule, dy, recorded)
@@ -35,7 +35,7 @@ class Look(NamedTuple):
 
     def at_sums(self, found: dict[Node, Any]) -> None:
         """Look at what has been added up at the arguments."""
-        from clearprop.nonfinite import look_at_sum
+        from clearprop.explain.nonfinite import look_at_sum
 
         for node, g in found.items():
             look_at_sum(node, g, self.infinities)
@@ -114,7 +114,7 @@ class _Looking(list[Node]):
         watch = _now.get()  # a value may have left the block
         # A rule may make a NaN and drop it (np.where): what it returns is looked at by the sweep.
         if watch is not None and node.primitive is not None and node.stage is None:
-            from clearprop.nonfinite import look_forward
+            from clearprop.explain.nonfinite import look_forward
 
             look_forward(node, watch.infinities)
         if self._keep:

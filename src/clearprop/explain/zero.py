@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.causes import cause
+from clearprop.explain.causes import cause
 from clearprop.graph import Node
 from clearprop.kinds import Elementwise
 from clearprop.places import Line
