@@ -11,8 +11,8 @@ import pytest
 
 import clearprop as cp
 from clearprop import nn
-from clearprop.staged import two_runs as staging
 from clearprop.errors import StagingError
+from clearprop.staged import two_runs as staging
 from clearprop.staged.two_runs import staged
 
 X = np.array([1.0, 2.0, -3.0])

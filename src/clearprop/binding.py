@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -148,8 +149,9 @@ def _static(value: Any) -> Any:
 
 def missing_rule(function: Any, method: str = "") -> MissingRuleError:
     """Make the error for a NumPy function that is not recorded."""
-    name = getattr(function, "__name__", str(function)) + (f".{method}" if method else "")
-    module = getattr(function, "__module__", None) or "np"
+    name = getattr(function, "__name__", str(function))
+    module = getattr(function, "__module__", None) or _module_of_ufunc(function, name)
+    name += f".{method}" if method else ""
     return MissingRuleError(
         f"{module.replace('numpy', 'np')}.{name} has no derivative here.",
         where=current_line(2),
@@ -213,3 +215,9 @@ def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
             if name in known and value is not np._NoValue
         }
     )
+
+
+def _module_of_ufunc(ufunc: Any, name: str) -> str:
+    """Say where a ufunc, which does not know it, comes from."""
+    special = sys.modules.get("scipy.special")
+    return "scipy.special" if getattr(special, name, None) is ufunc else "np"
