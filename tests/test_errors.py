@@ -312,3 +312,33 @@ def test_an_operand_without_a_rule():
     assert "scaled has no derivative with respect to its operand 2." in text
     assert "@scaled.vjp('factor')" in text
     assert cp.grad(lambda x: scaled(x, 3.0))(2.0) == 3.0
+
+
+@pytest.mark.parametrize("name", ["tobytes", "view", "data", "setflags", "base"])
+def test_a_method_of_memory(name):
+    text = text_of(errors.MissingMethodError, lambda: cp.grad(lambda x: getattr(x, name))(X))
+    assert f"A recorded value has no .{name}." in text
+    assert f"x.value.{name}" in text
+    assert not hasattr(cp.tensor(X), name)
+
+
+def test_an_attribute_that_no_array_has():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        cp.tensor(X).nothing  # noqa: B018
+
+
+def test_walking_over_memory():
+    text = text_of(errors.LostGradientError, lambda: cp.grad(lambda x: list(np.nditer(x)))(X))
+    assert "np.nditer of a recorded value" in text
+    assert "np.ndenumerate(x)" in text
+
+
+def test_what_is_said_about_an_array_needs_no_derivative():
+    def f(x):
+        assert np.result_type(x, np.float32) == np.float64
+        assert not np.iscomplexobj(x)
+        assert "array" in np.array_repr(x)
+        assert x.flags.c_contiguous
+        return np.sum(x)
+
+    np.testing.assert_array_equal(cp.grad(f)(X), 1.0)

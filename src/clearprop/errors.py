@@ -77,6 +77,10 @@ class StagingError(ClearpropError, TypeError):
     """A function that makes no program: what it computes is not fixed by one run of it."""
 
 
+class MissingMethodError(ClearpropError, AttributeError):
+    """A method or attribute of arrays that a recorded value does not have."""
+
+
 class NonFiniteError(ClearpropError, ArithmeticError):
     """A NaN or an infinity where a finite number is needed."""
 

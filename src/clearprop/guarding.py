@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.buffers import Buffer, is_recorded, unwrapped
-from clearprop.errors import ClearpropError
+from clearprop.errors import ClearpropError, LostGradientError
 from clearprop.operands import holds_recorded, stacked
-from clearprop.places import installed_folders
+from clearprop.places import current_line, installed_folders
 from clearprop.tensor import Tensor
 
 
@@ -115,6 +115,26 @@ def _isscalar(element: Any) -> bool:
     return np.isscalar(element.value if type(element) is Tensor else element)
 
 
+@functools.wraps(np.ndenumerate, updated=())
+def _ndenumerate(arr: Any) -> Any:
+    if not _thread.depth or not holds_recorded(arr):
+        return np.ndenumerate(arr)
+    a = stacked(unwrapped(arr))
+    return ((index, a[index]) for index in np.ndindex(*a.shape))
+
+
+@functools.wraps(np.nditer, updated=())
+def _nditer(op: Any, *args: Any, **options: Any) -> Any:
+    if _thread.depth and holds_recorded(op):
+        raise LostGradientError(
+            "np.nditer of a recorded value would cut its gradient.",
+            where=current_line(1),
+            why="It walks over memory, which remembers nothing.",
+            write="for index, value in np.ndenumerate(x): …, or functions of the whole array.",
+        )
+    return np.nditer(op, *args, **options)
+
+
 class _ArrayType(type):
     """``np.ndarray`` as the user's code sees it: recorded arrays are arrays too."""
 
@@ -132,6 +152,8 @@ _REPLACED: list[tuple[Any, Any]] = [
     (np.full, _full),
     (np.arange, _arange),
     (np.isscalar, _isscalar),
+    (np.ndenumerate, _ndenumerate),
+    (np.nditer, _nditer),
     (np.ndarray, _ArrayType("ndarray", (np.ndarray,), {"__module__": "numpy"})),
     *(
         (maker, _converting(maker))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import LostGradientError
+from clearprop.errors import LostGradientError, MissingMethodError
 from clearprop.graph import TracedLeaf
 from clearprop.operands import instead_of_plain
 from clearprop.places import current_line, current_package
@@ -61,9 +61,9 @@ class Leaving:
         plain = self.plain("Indexing with the value", "an index that depends on no argument")
         return int(plain.__index__())
 
-    def item(self) -> Any:
+    def item(self, *index: Any) -> Any:
         """Give the Python number of a constant; a recorded value keeps ``.value`` for that."""
-        return self.plain(".item()", "the expression without .item()").item()
+        return self.plain(".item()", "the expression without .item()").item(*index)
 
     def tolist(self) -> Any:
         """Give nested lists of a constant."""
@@ -72,3 +72,22 @@ class Leaving:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         plain = self.plain("np.asarray()", "an np.* function applied to the value itself")
         return np.array(plain, dtype=dtype, copy=copy)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self == value))
+
+    @property
+    def flags(self) -> Any:
+        """How the array lies in memory, as `numpy.ndarray.flags`."""
+        return self.value.flags
+
+    def __getattr__(self, name: str) -> Any:
+        """Answer for what arrays have and recorded values do not."""
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise MissingMethodError(
+            f"A recorded value has no .{name}.",
+            where=current_line(2),
+            why="It would give the memory or the plain numbers, which remember nothing.",
+            write=f"x.value.{name}, where the plain numbers are really wanted.",
+        )

@@ -54,8 +54,22 @@ def _run_any(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     return run_ufunc(ufunc, inputs) if recorded else ufunc(*inputs)
 
 
+#: Functions that say something about arrays, of which no derivative is expected.
+_ABOUT = {
+    *(np.result_type, np.can_cast, np.common_type, np.min_scalar_type, np.iscomplexobj),
+    *(np.isrealobj, np.shares_memory, np.may_share_memory),
+    *(np.array_repr, np.array_str, np.array2string),
+}
+
+
+def _plain(value: Any) -> Any:
+    return value.value if hasattr(type(value), "__clearprop_record__") else value
+
+
 def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run any other NumPy function of which an argument is a Tensor."""
+    if function in _ABOUT:
+        return function(*map(_plain, args), **kwargs)
     out = kwargs.pop("out", None)
     if out is None and len(args) > 1:
         args, out = _without_out(function, args)
