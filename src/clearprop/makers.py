@@ -1,0 +1,179 @@
+"""NumPy's makers of arrays as the user's code sees them while it is differentiated."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from clearprop.buffers import Buffer, is_recorded, unwrapped
+from clearprop.errors import LostGradientError
+from clearprop.operands import holds_recorded, stacked
+from clearprop.places import current_line
+from clearprop.tensor import Tensor
+
+
+class _Thread(threading.local):
+    depth = 0  # of functions running to be differentiated
+
+
+thread = _Thread()
+
+
+def _buffer(y: Any) -> Any:
+    """Give a new array the way to become recorded; anything else stays."""
+    if type(y) is np.ndarray and y.dtype.kind in "fiub":
+        return y.view(Buffer)
+    return y
+
+
+def _guarded(maker: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(maker)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        y = maker(*args, **kwargs)
+        return _buffer(y) if thread.depth else y
+
+    return make
+
+
+def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
+    """Guard ``np.array`` and its like, which are also given recorded values, and lists of them."""
+    copies = maker is np.array
+
+    @functools.wraps(maker)
+    def make(*args: Any, **options: Any) -> Any:
+        if not thread.depth or not args or not holds_recorded(args[0]):
+            y = maker(*args, **options)
+            return _buffer(y) if thread.depth and y.base is None and y is not args[0] else y
+        y = stacked(unwrapped(args[0]))
+        dtype = args[1] if len(args) > 1 else options.get("dtype")
+        if dtype is not None and y.dtype != dtype:
+            y = y.astype(dtype)
+        elif copies and options.get("copy", True) is True:
+            y = np.copy(y)
+        while y.ndim < options.get("ndmin", 0):
+            y = y[None]
+        return y
+
+    return make
+
+
+@functools.wraps(np.full)
+def _full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    if not thread.depth or not is_recorded(fill_value):
+        y = np.full(shape, fill_value, dtype, **options)
+        return _buffer(y) if thread.depth else y
+    y = np.zeros(shape, fill_value.dtype) + unwrapped(fill_value)
+    return y if dtype is None else y.astype(dtype)
+
+
+@functools.wraps(np.arange)
+def _arange(*args: Any, **options: Any) -> Any:
+    if not thread.depth or not any(map(is_recorded, args)):
+        y = np.arange(*args, **options)
+        return _buffer(y) if thread.depth else y
+    start, step = (args[0] if len(args) > 1 else 0.0), (args[2] if len(args) > 2 else 1.0)
+    plain = [a.value if isinstance(a, Tensor) else a for a in map(unwrapped, args)]
+    y = start + step * np.arange(len(np.arange(*plain)))
+    return y.astype(options["dtype"]) if "dtype" in options else y
+
+
+@functools.wraps(np.isscalar)
+def _isscalar(element: Any) -> bool:
+    return np.isscalar(element.value if type(element) is Tensor else element)
+
+
+@functools.wraps(np.ndenumerate, updated=())
+def _ndenumerate(arr: Any) -> Any:
+    if not thread.depth or not holds_recorded(arr):
+        return np.ndenumerate(arr)
+    a = stacked(unwrapped(arr))
+    return ((index, a[index]) for index in np.ndindex(*a.shape))
+
+
+@functools.wraps(np.nditer, updated=())
+def _nditer(op: Any, *args: Any, **options: Any) -> Any:
+    if thread.depth and holds_recorded(op):
+        raise LostGradientError(
+            "np.nditer of a recorded value would cut its gradient.",
+            where=current_line(1),
+            why="It walks over memory, which remembers nothing.",
+            write="for index, value in np.ndenumerate(x): …, or functions of the whole array.",
+        )
+    return np.nditer(op, *args, **options)
+
+
+class _ArrayType(type):
+    """``np.ndarray`` as the user's code sees it: recorded arrays are arrays too."""
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return isinstance(value.value if type(value) is Tensor else value, np.ndarray)
+
+    def __subclasscheck__(cls, kind: Any) -> bool:
+        return kind is Tensor or issubclass(kind, np.ndarray)
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return np.ndarray(*args, **kwargs)
+
+
+#: What is replaced, and by what.
+REPLACED: list[tuple[Any, Any]] = [
+    (np.full, _full),
+    (np.arange, _arange),
+    (np.isscalar, _isscalar),
+    (np.ndenumerate, _ndenumerate),
+    (np.nditer, _nditer),
+    (np.ndarray, _ArrayType("ndarray", (np.ndarray,), {"__module__": "numpy"})),
+    *(
+        (maker, _converting(maker))
+        for maker in (
+            np.array,
+            np.asarray,
+            np.asanyarray,
+            np.ascontiguousarray,
+            np.asfortranarray,
+        )
+    ),
+    *(
+        (maker, _guarded(maker))
+        for maker in (
+            np.zeros,
+            np.ones,
+            np.empty,
+            np.zeros_like,
+            np.ones_like,
+            np.empty_like,
+            np.full_like,
+            np.eye,
+            np.identity,
+            np.tri,
+            np.copy,
+            np.repeat,
+            np.linspace,
+            np.logspace,
+            np.geomspace,
+            np.fromiter,
+            np.fromfunction,
+        )
+    ),
+]
+
+
+class _Module(types.ModuleType):
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+def guarded_numpy() -> types.ModuleType:
+    """Make the module that stands in the place of NumPy."""
+    module = _Module("numpy", np.__doc__)
+    module.__dict__.update(np.__dict__)
+    by_id = {id(original): replacement for original, replacement in REPLACED}
+    for name, value in vars(np).items():
+        if id(value) in by_id:
+            setattr(module, name, by_id[id(value)])
+    return module
