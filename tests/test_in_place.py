@@ -349,3 +349,36 @@ def test_the_cotangent_of_a_result_is_not_overwritten():
     for _ in range(2):
         np.testing.assert_array_equal(pullback(dy)[0], [0.0, 1.0, 1.0])
     np.testing.assert_array_equal(dy, 1.0)
+
+
+@pytest.mark.parametrize("view", [lambda y: y[:2], lambda y: y[::-1], lambda y: y[1:]])
+@pytest.mark.parametrize("keep", [lambda y: y**2, lambda y: y * y, np.sin, lambda y: y**3])
+def test_what_was_kept_between_two_writes_through_a_view(view, keep):
+    def f(x):
+        y = x * 1.0
+        v = view(y)
+        v += 1.0
+        kept = keep(y)
+        v[0] = 5.0
+        return np.sum(kept) + np.sum(y)
+
+    x = np.array([1.0, 2.0, 3.0])
+    assert cp.check(f, x).ok
+
+
+def test_ravel_copies_where_numpy_does():
+    def f(A):
+        c = A[:, 0].ravel()
+        c -= c.mean()
+        d = A.T.ravel()
+        d[0] = 7.0
+        e = np.ascontiguousarray(A.T)
+        e[0] = 0.0
+        g = A.flat[1:]
+        g *= 2.0
+        A.ravel()[3] *= 3.0
+        np.putmask(A, A > 0, np.array([]))
+        return np.sum(A**2)
+
+    A = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert cp.value_and_grad(f)(A)[0] == f(A.copy())

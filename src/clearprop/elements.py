@@ -52,6 +52,8 @@ class Elements:
     def _assign(self: Any, value: Any, arrays: tuple[Any, ...], skeleton: tuple[Any, ...]) -> None:
         """Write by index: in place where nobody else holds the array, else into a copy."""
         attributes = {"index": skeleton}
+        if self._view is not None:
+            self._view.refresh(self)  # before it is asked who holds the array
         if sys.getrefcount(self._value) == _HELD_ONCE and self._is_ours():
             y = self._run(indexing.setitem, (self, value, *arrays), attributes, in_place=True)
         else:
@@ -89,7 +91,13 @@ class Elements:
 
     def _become(self: Any, y: Any) -> None:
         """Take the value of a new version; what was recorded from the old one stays right."""
-        self._value, self._node = y._value, y._node
+        value, old = y._value, self._value
+        if isinstance(old, np.ndarray) and not isinstance(value, np.ndarray):
+            value = np.asarray(value)  # an array of no axes stays one
+        elif self._view is None and value.strides != old.strides and old.flags.forc:
+            value = np.empty_like(old)  # it lies as it did: what is a view of it depends on that
+            value[...] = y._value
+        self._value, self._node = value, y._node
         self._writes += 1
         if self._view is not None:
             self._view.write(y)

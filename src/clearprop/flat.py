@@ -29,7 +29,8 @@ class Flat:
         return next(self._next)
 
     def __getitem__(self, index: Any) -> Any:
-        return np.ravel(self.base)[index]
+        part = np.ravel(self.base)[index]
+        return np.copy(part) if np.ndim(part) else part
 
     def __setitem__(self, index: Any, value: Any) -> None:
         places = np.arange(self.base.size)[getattr(index, "value", index)]

@@ -17,18 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.buffers import unwrapped
-from clearprop.errors import ClearpropError
+from clearprop.buffers import settle, unwrapped
+from clearprop.errors import ClearpropError, LostGradientError
 from clearprop.makers import REPLACED, guarded_numpy, thread
 from clearprop.places import installed_folders
 
 
 def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
     """Call the user's function to be recorded; places are collected up to this frame."""
-    _names.lead_to_guarded(f)
+    guarded = written = False
     thread.depth += 1
     try:
-        return unwrapped(f(*args, **kwargs))
+        _names.lead_to_guarded(f)
+        guarded = True
+        result = unwrapped(f(*args, **kwargs))
     except ValueError as error:
         # `plain[i] = t`: NumPy replaces our error by its own, and keeps ours as the cause.
         if isinstance(error.__cause__, ClearpropError):
@@ -36,7 +38,18 @@ def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
         raise
     finally:
         thread.depth -= 1
-        _names.lead_to_numpy()
+        if guarded:
+            _names.lead_to_numpy()
+        if not thread.depth:
+            written = settle()
+    if written:
+        raise LostGradientError(
+            "Compiled code wrote into an array that holds recorded values.",
+            why="What it wrote went to memory that nobody reads: an array that became recorded "
+            "keeps its values elsewhere.",
+            write="B[:] = what it computes, in the place of out=B.",
+        )
+    return result
 
 
 # ---- the names in the user's modules -----------------------------------------------------------
@@ -53,7 +66,7 @@ class _Names:
         self._more: set[str] = set()  # packages that are treated as the user's
         #: the globals of modules, and how many names they had when they were looked at
         self._scopes: dict[int, tuple[dict[str, Any], int]] = {}
-        self._bindings: list[tuple[dict[str, Any], str, Any, Any]] = []
+        self._bindings: dict[tuple[int, str], tuple[dict[str, Any], str, Any, Any]] = {}
         self._loose: list[int] = []  # scopes of no module
 
     def lead_to_guarded(self, f: Any) -> None:
@@ -62,7 +75,7 @@ class _Names:
                 self._look(f)
             self._running += 1
             if self._running == 1:
-                for names, name, original, replacement in self._bindings:
+                for names, name, original, replacement in self._bindings.values():
                     if names.get(name) is original:
                         names[name] = replacement
 
@@ -70,7 +83,7 @@ class _Names:
         with self._lock:
             self._running -= 1
             if not self._running:
-                for names, name, original, replacement in self._bindings:
+                for names, name, original, replacement in self._bindings.values():
                     if names.get(name) is replacement:
                         names[name] = original
 
@@ -98,7 +111,7 @@ class _Names:
             for name, value in list(names.items()):
                 found = self._replacements.get(id(value))
                 if found is not None:
-                    self._bindings.append((names, name, *found))
+                    self._bindings[key, name] = (names, name, *found)
                     if self._running:
                         names[name] = found[1]
 
@@ -137,8 +150,9 @@ class _Names:
         if name not in sys.modules or vars(sys.modules[name]) is not scope:  # made by exec
             self._loose.append(id(scope))
             if len(self._loose) > 64 and not self._running:
-                names, _ = self._scopes.pop(self._loose.pop(0))
-                self._bindings = [b for b in self._bindings if b[0] is not names]
+                gone = self._loose.pop(0)
+                del self._scopes[gone]
+                self._bindings = {k: b for k, b in self._bindings.items() if k[0] != gone}
 
     def _is_users(self, name: str, module: Any) -> bool:
         if name.partition(".")[0] in _NEVER or not isinstance(module, types.ModuleType):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.buffers import Buffer, is_recorded, unwrapped
+from clearprop.buffers import Buffer, as_view, is_recorded, unwrapped
 from clearprop.errors import LostGradientError
 from clearprop.operands import holds_recorded, stacked
 from clearprop.places import current_line
@@ -48,12 +48,16 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
     def make(*args: Any, **options: Any) -> Any:
         if not thread.depth or not args or not holds_recorded(args[0]):
             y = maker(*args, **options)
-            return _buffer(y) if thread.depth and y.base is None and y is not args[0] else y
+            if not thread.depth or not args or y is args[0]:
+                return y
+            if isinstance(args[0], Buffer) and np.ndarray.base.__get__(y) is args[0]:
+                return args[0]  # as NumPy gives an array back
+            return _buffer(y) if y.base is None else as_view(y)
         y = stacked(unwrapped(args[0]))
         dtype = args[1] if len(args) > 1 else options.get("dtype")
         if dtype is not None and y.dtype != dtype:
             y = y.astype(dtype)
-        elif copies and options.get("copy", True) is True:
+        elif (copies and options.get("copy", True) is True) or not _lies(y, maker):
             y = np.copy(y)
         while y.ndim < options.get("ndmin", 0):
             y = y[None]
@@ -62,12 +66,20 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
     return make
 
 
+def _lies(y: Any, maker: Any) -> bool:
+    """Whether an array lies in memory as it is asked to."""
+    if maker is np.ascontiguousarray:
+        return bool(y.flags.c_contiguous)
+    return bool(y.flags.f_contiguous) if maker is np.asfortranarray else True
+
+
 @functools.wraps(np.full)
 def _full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
     if not thread.depth or not is_recorded(fill_value):
         y = np.full(shape, fill_value, dtype, **options)
         return _buffer(y) if thread.depth else y
-    y = np.zeros(shape, fill_value.dtype) + unwrapped(fill_value)
+    value = stacked(unwrapped(fill_value))
+    y = np.zeros(shape, value.dtype) + value
     return y if dtype is None else y.astype(dtype)
 
 

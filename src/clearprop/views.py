@@ -53,7 +53,10 @@ class View:
             return
         self.seen = base._writes
         again = self.primitive(base, *self.rest, **self.attributes)
-        tensor._value, tensor._node = again._value, again._node
+        value = again._value
+        if isinstance(tensor._value, np.ndarray) and not isinstance(value, np.ndarray):
+            value = np.asarray(value)
+        tensor._value, tensor._node = value, again._node
         tensor._writes += 1  # for views of this view
 
     def write(self, new: Tensor) -> None:

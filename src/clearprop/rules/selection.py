@@ -165,6 +165,8 @@ def place(arr, mask, vals):
 @composition(np.putmask)
 def putmask(a, mask, values):
     refuse_plain_target(a, "np.putmask", "np.where(mask, values, a)")
+    if not np.size(values):
+        return  # as NumPy does
     if np.shape(values) != a.shape:
         values = np.reshape(np.resize(values, a.size), a.shape)
     a._update(np.where(mask, values, a))

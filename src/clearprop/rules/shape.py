@@ -255,7 +255,9 @@ def squeeze(a, axis=None):
 
 @composition(np.ravel)
 def ravel(a, order="C"):
-    return np.reshape(a, -1, order=order)
+    y = np.reshape(a, -1, order=order)
+    lies_so = a.flags.c_contiguous if order == "C" else a.flags.f_contiguous
+    return y if lies_so else np.copy(y)  # a view only where the memory lies so
 
 
 @composition(np.swapaxes)

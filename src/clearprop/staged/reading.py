@@ -31,7 +31,7 @@ def refuse_reading(node: Node, how: str) -> None:
     where = current_line(3)
     text = (where or "").partition(": ")[2]
     shape = f" of shape {node.shape}" if node.shape else ""
-    raise StagingError(
+    error = StagingError(
         f"A traced value{shape} (the result of {node.operation}) is read as a plain "
         f"{_KINDS.get(how, 'value')} while a program is made.",
         where=where,
@@ -39,6 +39,9 @@ def refuse_reading(node: Node, how: str) -> None:
         "read there would be fixed, whatever the arguments of later calls.",
         write=_instead(how, text),
     )
+    if node.tape is not None and node.tape.refusal is None:
+        node.tape.refusal = error
+    raise error
 
 
 def refuse_state(layer: str) -> None:

@@ -52,6 +52,8 @@ def _checked(
     tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any], before: Any
 ) -> Graph:
     graph = trace_on(tape, f, args, kwargs)
+    if tape.refusal is not None:
+        raise tape.refusal  # caught by an `except` inside the function
     after: Any = _generators()
     if before[1] == after[1] and _same(before[0], after[0]):
         after = None  # nothing was drawn, so that nothing need be put back
