@@ -132,6 +132,11 @@ class Recorded(Buffer):
     def __reduce__(self) -> Any:
         return recorded(self).__reduce__()
 
+    def __del__(self) -> None:
+        if "_tensor" in self.__dict__ and root_of(self) is self:
+            memory = np.ndarray.view(self, np.ndarray).view(self.__dict__["_dtype"])
+            _calls.written = _calls.written or _is_written(memory)
+
     @property
     def value(self) -> Any:
         """The plain array, as of a Tensor."""
@@ -144,7 +149,7 @@ _OF_NUMPY = {
     *("__array_finalize__", "__array_ufunc__", "__array_function__", "__array_wrap__"),
     *("__array_interface__", "__array_struct__", "__array_priority__", "__array_namespace__"),
     *("__buffer__", "__class_getitem__", "__dlpack__", "__dlpack_device__", "__setstate__"),
-    *("base", "flags"),
+    *("base", "flags", "__del__"),
 } - {
     "__repr__",
     "__str__",
@@ -219,6 +224,7 @@ class _Calls(threading.local):
 
     def __init__(self) -> None:
         self.roots: list[weakref.ref[Buffer]] = []
+        self.written = False  # whether one of them was written past us
 
 
 _calls = _Calls()
@@ -227,10 +233,7 @@ _calls = _Calls()
 def _become_recorded(root: Buffer) -> None:
     memory = np.ndarray.view(root, np.ndarray)
     root.__dict__["_tensor"] = Tensor(memory.copy(order="K"))
-    if memory.dtype.kind == "f":
-        memory.fill(np.nan)
-    elif memory.dtype.kind in "iu":
-        memory.fill(np.iinfo(memory.dtype).max)
+    _abandon(memory)
     for part in _parts(root):
         dtype = part.__dict__["_dtype"] = _dtype_of(part)
         part.__class__ = Recorded
@@ -244,7 +247,6 @@ def settle() -> bool:
     Returns whether one of them was written past us, by C code that asked for no dtype.
     """
     roots, _calls.roots = _calls.roots, []
-    written = False
     for ref in roots:
         root = ref()
         if root is None or type(root) is not Recorded:
@@ -255,12 +257,25 @@ def settle() -> bool:
             part.__class__ = Buffer
             part.__dict__.pop("_tensor", None)
         memory = np.ndarray.view(root, np.ndarray)
-        if memory.dtype.kind == "f":
-            written = written or not np.isnan(memory).all()
-        elif memory.dtype.kind in "iu":
-            written = written or bool((memory != np.iinfo(memory.dtype).max).any())
+        _calls.written = _calls.written or _is_written(memory)
         memory[...] = value
+    written, _calls.written = _calls.written, False
     return written
+
+
+def _abandon(memory: Any) -> None:
+    """Fill the memory that a Tensor now answers for."""
+    if memory.dtype.kind == "f":
+        memory.fill(np.nan)
+    elif memory.dtype.kind in "iu":
+        memory.fill(np.iinfo(memory.dtype).max)
+
+
+def _is_written(memory: Any) -> bool:
+    """Whether somebody has written to abandoned memory; of booleans nobody can say."""
+    if memory.dtype.kind == "f":
+        return not np.isnan(memory).all()
+    return memory.dtype.kind in "iu" and bool((memory != np.iinfo(memory.dtype).max).any())
 
 
 def _parts(root: Buffer) -> list[Buffer]:
