@@ -373,6 +373,12 @@ class _SameLayout(View):
             return gathered
         return np.ndarray(shape, array.dtype, array.data, offset, strides)
 
+    def place_in_base(self, index: int, length: int) -> Any:
+        """Give the index in the base of one element."""
+        if self.rest[0].ndim > 1:
+            return None
+        return tuple(int(axis[index]) for axis in self.rest)
+
     def _take(self, tensor: Tensor) -> None:
         before = tensor._writes
         super()._take(tensor)

@@ -23,6 +23,8 @@ class Elements:
 
     def __getitem__(self: Any, index: Any) -> Any:
         if self._view is not None:
+            if type(index) is int and self._view.is_stale() and (there := self._in_base(index)):
+                return there[0][there[1]]
             self._view.refresh(self)
         node = self._node
         if type(index) is int and node is not None and node.tape is None:
@@ -44,10 +46,28 @@ class Elements:
     def __setitem__(self: Any, index: Any, value: Any) -> None:
         if isinstance(self._value, np.generic):
             raise TypeError(f"{type(self._value).__name__} does not support item assignment")
-        if type(index) is int and self._assign_element(value, index):
-            return
+        if type(index) is int:
+            if self._view is not None:
+                there = self._in_base(index) if _is_lean(value) and value is not self else None
+                if there:
+                    self._view.leave(self)
+                    there[0][there[1]] = value
+                    return
+            elif self._assign_element(value, index):
+                return
         skeleton, arrays = indexing.split(index)
         self._assign(value, arrays, skeleton)
+
+    def _in_base(self: Any, index: int) -> tuple[Any, Any] | None:
+        """Say where in its base an element of a view stands; None where it is not one element.
+
+        A loop over ``row[i] = …`` then writes to the base alone; the row is taken again in the end.
+        """
+        base, length = self._view.base, len(self._value)
+        if not _is_lean(base) or not -length <= index < length:
+            return None
+        place = self._view.place_in_base(index % length, length)
+        return None if place is None else (base, place)
 
     def _assign(self: Any, value: Any, arrays: tuple[Any, ...], skeleton: tuple[Any, ...]) -> None:
         """Write by index: in place where nobody else holds the array, else into a copy."""
@@ -115,6 +135,12 @@ class Elements:
             )
         self._become(y if y.dtype == self.dtype else y.astype(self.dtype))
         return self
+
+
+def _is_lean(value: Any) -> bool:
+    """Whether a value is on no trace, which is to show the steps as they stand in the code."""
+    node = getattr(value, "node", None)
+    return node is None or node.tape is None
 
 
 class _Alone:

@@ -46,6 +46,29 @@ class View:
             assert view._view is not None
             view._view._take(view)
 
+    def is_stale(self) -> bool:
+        """Whether the view must be taken again before it is read."""
+        return self.root._writes != self.seen_of_root
+
+    def place_in_base(self, index: int, length: int) -> Any:
+        """Give the index in the base of ``view[index]``; None where it takes more than integers."""
+        if self.primitive is not getitem or self.rest:
+            return None
+        skeleton = self.attributes["index"]
+        if all(type(part) is int for part in skeleton):
+            return (*skeleton, index)
+        if len(skeleton) > 1 or type(skeleton[0]) is not slice:
+            return None
+        start, _, step = skeleton[0].indices(self.base.shape[0])
+        return start + step * index
+
+    def leave(self, tensor: Tensor) -> None:
+        """Let go of the base's memory, which is about to be written; keep shape and dtype."""
+        empty = np.empty((), tensor._value.dtype)
+        tensor._value = np.broadcast_to(empty, tensor._value.shape)
+        tensor._writes += 1
+        self.seen = self.seen_of_root = -1
+
     def _take(self, tensor: Tensor) -> None:
         base = self.base
         self.seen_of_root = self.root._writes
