@@ -537,3 +537,15 @@ def test_a_view_made_before_lies_in_memory_as_numpys():
 
     assert cp.check(f, X[:2]).ok
     assert cp.value_and_grad(f)(X[:2])[0] == pytest.approx(f(X[:2]))
+
+
+def test_a_stale_view_of_a_buffer_as_an_inner_argument():
+    def f(x):
+        B = np.zeros((2, 3))
+        row = B[1]
+        B[1] = x[:3] ** 2
+        B[1, 0] *= 2.0
+        inner = cp.grad(lambda z: np.sum(z**3))(row)
+        return np.sum(inner * x[:3])
+
+    assert cp.check(f, X).ok

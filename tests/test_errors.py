@@ -155,9 +155,9 @@ def test_writing_an_element_into_a_plain_array():
         return np.sum(B)
 
     text = text_of(errors.LostGradientError, lambda: cp.grad(f)(X))
-    assert "float() of a recorded value of shape ()" in text
+    assert "Writing into a plain array of a recorded value of shape ()" in text
     assert "B[0] = x[0, 0]" in text
-    assert "np.zeros(…) inside the function, by a name of its module" in text
+    assert "y = np.array(y), or np.zeros(…), inside the function" in text
     assert "np.stack([…]) of the parts" in text
 
 

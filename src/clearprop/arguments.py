@@ -311,16 +311,9 @@ def _put(
 def _bring_up_to_date(value: Any) -> None:
     """Let views of what was written to take their new values now, before the numbers go on."""
     if type(value) not in _NEVER_VIEWS and not is_real(value):
-        for part in tree_values(value):
+        for part in map(unwrapped, tree_values(value)):
             if isinstance(part, Tensor) and part._view is not None:
                 part._view.refresh(part)
-
-
-def _holds_no_tensor(value: Any) -> bool:
-    kind = type(value)
-    if kind is dict:
-        return all(map(_holds_no_tensor, value.values()))
-    return kind in _NEVER_VIEWS
 
 
 _NEVER_VIEWS = frozenset([float, int, bool, str, type(None), np.ndarray, np.float64, np.float32])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,12 +49,16 @@ def stacked(value: Any) -> Any:
     return value
 
 
+def writes_by_index(line: str | None) -> bool:
+    """Whether a line of code assigns to an element of something."""
+    return re.search(r"\]\s*(\*\*|//|[-+*/@%|&^])?=(?!=)", line or "") is not None
+
+
 def instead_of_plain(line: str | None, package: str | None = None) -> str:
     """Guess from the user's line why a recorded value was to become plain, and say what helps."""
     text = line or ""
-    target, equals, _ = text.partition("=")
     by_numpy = any(word in text for word in ("array(", "asanyarray", "np.asarray", "np.array"))
-    writes = bool(equals) and target.rstrip(" +-*/@").endswith("]")
+    writes = writes_by_index(line)
     if package is not None and (by_numpy or writes):
         return f'cp.guard("{package}") before: the arrays that {package} makes are then recorded.'
     if "vectorize(" in text:
@@ -68,8 +73,8 @@ def instead_of_plain(line: str | None, package: str | None = None) -> str:
         return "np.stack([a, b]) in the place of the list [a, b], which NumPy makes plain."
     if writes:
         return (
-            "np.zeros(…) inside the function, by a name of its module: it takes recorded values; "
-            "or np.stack([…]) of the parts."
+            "y = np.array(y), or np.zeros(…), inside the function, by a name of its module: such an "
+            "array takes recorded values; or np.stack([…]) of the parts."
         )
     return ""
 
