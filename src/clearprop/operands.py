@@ -73,8 +73,8 @@ def instead_of_plain(line: str | None, package: str | None = None) -> str:
         return "np.stack([a, b]) in the place of the list [a, b], which NumPy makes plain."
     if writes:
         return (
-            "y = np.array(y), or np.zeros(…), inside the function, by a name of its module: such an "
-            "array takes recorded values; or np.stack([…]) of the parts."
+            "y = np.array(y), or np.zeros(…), inside the function, by a name of its module: such "
+            "an array takes recorded values; or np.stack([…]) of the parts."
         )
     return ""
 
