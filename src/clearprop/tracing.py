@@ -170,8 +170,9 @@ class Graph:
         try:
             return self.names[name][occurrence]
         except (KeyError, IndexError):
+            which = "" if occurrence == -1 else f" (occurrence {occurrence})"
             raise UnknownNameError(
-                f"{name!r} (occurrence {occurrence}) is no value of {self.name}.",
+                f"{name!r}{which} is no value of {self.name}.",
                 where=current_line(1),
                 why="A value has the name of the argument or variable it was assigned to.",
                 write=f"one of {list(self.names)}",
@@ -314,6 +315,9 @@ class Gradients:
 
     def __contains__(self, name: object) -> bool:
         return name in self.graph.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def reached(self, node: Node) -> bool:
         """Whether any path leads from the node to the output."""
