@@ -31,3 +31,5 @@ nb_execution_in_temp = True
 numpydoc_show_class_members = False
 
 suppress_warnings = ["misc.highlighting_failure"]  # signatures such as `f(x) -> y` are not Python
+html_static_path = ["_static"]
+html_css_files = ["wrap.css"]  # messages are long, and are what a page shows
