@@ -1,0 +1,52 @@
+"""The catalogue of causes: an identifier and a title for each. What they are told by stands in symptoms.py and repair.py."""
+
+from __future__ import annotations
+
+#: Faults.
+FAULTS = {
+    "factor": "a constant factor",
+    "sign": "the sign",
+    "batch-factor": "1/N missing, or taken twice",
+    "upstream-ignored": "the upstream gradient is ignored",
+    "upstream-twice": "the upstream gradient is used twice",
+    "transposed": "transposed",
+    "batch-sum": "the sum over the batch is missing, over the wrong axis, or a mean",
+    "local-factor": "a factor of the local derivative is missing or wrong",
+    "missing-term": "a term is missing",
+    "extra-term": "a term too many",
+    "exchanged": "gradients of two arguments are exchanged",
+    "mask": "the wrong mask, or the wrong side of a kink",
+    "jacobian": "the off-diagonal terms of a Jacobian are dropped, or an outer product is not one",
+    "stale-cache": "a value kept from an earlier pass",
+    "unset": "an attribute is read before it exists",
+    "accumulated": "a gradient is added to the old one where it should replace it",
+    "not-accumulated": "a gradient replaces another part of it where it should be added",
+    "updated-parameter": "the updated parameter instead of the old one",
+    "window": "the index arithmetic of a window (stride, padding, flip)",
+    "wrong-value": "another value is meant here",
+    "operator": "another operation is meant here",
+    "shape": "the shape",
+    "dtype": "the dtype",
+    "none": "no gradient is left or returned",
+    "not-finite": "NaN or infinity",
+    "overwritten": "an array of the caller is overwritten",
+    "epsilon": "an epsilon or a clip in forward has no counterpart",
+    "raises": "backward raises",
+    "unknown": "unknown",
+}
+
+#: Conventions: told once, quietly.
+CONVENTIONS = {
+    "kink": "a subgradient at a kink",
+    "mean-of-losses": "a loss per sample whose backward is of the mean",
+    "starts-the-chain": "backward starts the chain and ignores what it is given",
+    "small-epsilon": "an epsilon too small to matter",
+    "kept-dimension": "a gradient with an axis of length 1 more or less",
+    "accumulates": "gradients add up until they are set to zero",
+    "takes-output": "the derivative takes the output of the function",
+    "wider": "a gradient in a wider dtype",
+    "shared-array": "one array is given out twice",
+    "of-scores": "the derivative is of the scores before the softmax",
+    "no-broadcasting": "numbers that meet arrays get a gradient of the array's shape",
+    "labels": "one form of labels only",
+}
