@@ -9,6 +9,7 @@ The stages, each a module, in the order in which they run::
     proposing  inputs and parameters that the code accepts
     truth      the exact derivative of its forward, and a numerical one that must agree
     probing    many calls of both, compared
-    causes     what relates found to expected (symptoms), and which edit of the source mends it (repair)
+    symptoms   what relates the gradient found to the one expected
+    repair     which edit of the source makes it right
     judging    all of these in order → Judgement
 """

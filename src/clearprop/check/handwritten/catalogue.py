@@ -1,4 +1,4 @@
-"""The catalogue of causes: an identifier and a title for each. What they are told by stands in symptoms.py and repair.py."""
+"""The catalogue of causes: an identifier and a title for each."""
 
 from __future__ import annotations
 
