@@ -1,0 +1,133 @@
+"""Faults and conventions told apart: what is right under a convention is said once, quietly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.choosing import Setup
+from clearprop.check.handwritten.driving import DerivativeDriver, Driver, LayerDriver
+from clearprop.check.handwritten.model import CONVENTION, Finding
+from clearprop.check.handwritten.naming import is_target
+from clearprop.check.handwritten.probing import Comparison, Shot, prepared, quiet, shoot
+
+#: Relative to the largest entry: what an epsilon of this size may do.
+_SMALL = 3e-4
+_TINY = re.compile(r"(?<![\w.])(\d*\.?\d+e-0*(?:[4-9]|1\d|2\d|30)|0?\.0000*\d+)\b", re.I)
+
+
+def conventions_of(
+    driver: Driver, setup: Setup, shot: Shot, text: str, tolerance: float
+) -> tuple[tuple[Finding, ...], Shot]:
+    """Give the conventions that the code follows, and the probe judged under them."""
+    said: list[Finding] = []
+    if driver.upstream == "upstream" and not shot.right and _is_loss(driver, shot):
+        shot = _starting(driver, shot, tolerance, said)
+    if driver.upstream not in ("upstream", "input") and not shot.right:
+        shot = _averaged(driver, shot, tolerance, said)
+    if driver.upstream == "output":
+        said.append(_said_of_output(driver))
+    shot = replace(shot, comparisons=[_kept(driver, shot, c, said) for c in shot.comparisons])
+    literal = _TINY.search(text)
+    if literal and shot.wrong and all(c.kind == "value" and c.error < _SMALL for c in shot.wrong):
+        names = ", ".join(c.gradient.label for c in shot.wrong)
+        sentence = (
+            f"{names} differs by {max(c.error for c in shot.wrong):.0e} from the derivative of its "
+            f"forward, which has an epsilon of {literal[0]} that backward leaves out."
+        )
+        said.append(Finding(CONVENTION, "small-epsilon", sentence, names))
+        shot = replace(shot, comparisons=[replace(c, kind="") for c in shot.comparisons])
+    return tuple(said), shot
+
+
+def _is_loss(driver: Driver, shot: Shot) -> bool:
+    return len(shot.upstream) == 1 and any(is_target(p.name) for p in driver.inputs)
+
+
+def _again(driver: Driver, shot: Shot, tolerance: float) -> Shot:
+    with quiet():
+        again = prepared(driver, shot.given, shot.seed, leaves=list(shot.leaves), doubtful=False)
+    again.truth.doubts = shot.truth.doubts
+    return shoot(driver, again, tolerance)
+
+
+def _starting(driver: Driver, shot: Shot, tolerance: float, said: list[Finding]) -> Shot:
+    """See whether backward ignores what it is given because the chain begins there."""
+    for averages in (False, True):
+        driver.upstream, driver.averages = "none", averages
+        again = _again(driver, shot, tolerance)
+        if again.right or (len(again.wrong) < len(shot.wrong)):
+            sentence = (
+                "backward starts the chain: it takes the gradient that comes in for 1"
+                + (" and averages over the losses of the samples." if averages else ".")
+            )
+            said.append(Finding(CONVENTION, "starts-the-chain", sentence))
+            return again
+    driver.upstream, driver.averages = "upstream", False
+    return shot
+
+
+def _averaged(driver: Driver, shot: Shot, tolerance: float, said: list[Finding]) -> Shot:
+    """See whether forward gives a loss for each sample and backward is that of their mean."""
+    if not shot.upstream or not np.ndim(shot.upstream[0]) or driver.averages:
+        return shot
+    driver.averages = True
+    again = _again(driver, shot, tolerance)
+    if again.right or len(again.wrong) < len(shot.wrong):
+        sentence = "forward gives a loss for each sample; backward is that of their mean."
+        said.append(Finding(CONVENTION, "mean-of-losses", sentence))
+        return again
+    driver.averages = False
+    return shot
+
+
+def _said_of_output(driver: Driver) -> Finding:
+    if isinstance(driver, DerivativeDriver):
+        name = driver.takes[0].name if driver.takes else "its argument"
+        sentence = f"it takes the output of the function ({name}), not the input."
+        return Finding(CONVENTION, "takes-output", sentence)
+    sentence = "backward is given the output of the activation inside; its gradient is that of the scores."
+    return Finding(CONVENTION, "of-scores", sentence)
+
+
+def _kept(driver: Driver, shot: Shot, c: Comparison, said: list[Finding]) -> Comparison:
+    """Tell a harmless axis of length 1 from one that changes the shape of a parameter."""
+    if c.kind != "kept-dimension":
+        return c
+    assert c.found is not None
+    known = c.gradient.leaf not in shot.given
+    try:
+        fits = np.broadcast_shapes(c.found.shape, c.expected.shape) == c.expected.shape
+    except ValueError:
+        fits = False
+    if known and not fits:
+        return replace(c, kind="shape")
+    label, leaf = c.gradient.label, c.gradient.leaf
+    sentence = f"{label} has shape {c.found.shape} where {leaf} has {c.expected.shape}."
+    said.append(Finding(CONVENTION, "kept-dimension", sentence, label))
+    return replace(c, kind="")
+
+
+def averages_its_losses(driver: Driver) -> bool:
+    """Whether another method of a loss takes the mean of what forward gives, as ``calculate`` does."""
+    if not isinstance(driver, LayerDriver):
+        return False
+    for base in driver.cls.__mro__[:-1]:
+        for name, item in vars(base).items():
+            if name in (driver.forward_name, driver.backward_name) or not callable(item):
+                continue
+            text = driver.source.text(item) if hasattr(item, "__code__") else ""
+            if f".{driver.forward_name}(" in text and "mean(" in text:
+                return True
+    return False
+
+
+def zero_grad_of(layer: Any) -> Any:
+    """Give the method that sets gradients to zero, or None."""
+    for name in dir(type(layer)):
+        if re.match(r"^(zero|clear|reset|init)_?(all_)?(grad|gradient|param_grad)s?$", name, re.I):
+            return getattr(layer, name)
+    return None

@@ -1,0 +1,557 @@
+"""One face for every style of hand-written code: make it, call forward, call backward.
+
+A `Driver` knows how one candidate is called; a `Run` is one life of it. Gradients come back by the
+name of what they are the gradient of (a *leaf*): an argument of forward or a parameter.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.model import Candidate
+from clearprop.check.handwritten.naming import (
+    is_cache,
+    is_gradient_of,
+    is_prediction,
+    is_target,
+    is_upstream,
+    last_of,
+    same_thing,
+    stems,
+)
+from clearprop.check.handwritten.source import Source
+from clearprop.check.handwritten.state import arrays_in, attributes_of, copied, exchange, is_array, is_real
+
+Given = dict[str, Any]
+
+_FORWARDS = ("forward", "fprop", "forward_pass", "fwd", "__call__")
+_BACKWARDS = ("backward", "bprop", "backward_pass", "backprop", "bwd", "back", "gradient")
+_RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
+_OUTPUTS = (
+    "output",
+    "outputs",
+    "out",
+    "y",
+    "Y",
+    "a",
+    "A",
+    "activation",
+    "result",
+    "z",
+    "Z",
+    "loss",
+    "value",
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An argument of a constructor or of forward."""
+
+    name: str
+    default: Any = inspect.Parameter.empty
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
+
+@dataclass
+class Run:
+    """One life: the object, what forward kept and gave, what backward gave."""
+
+    layer: Any = None
+    cache: Any = None
+    outputs: tuple[Any, ...] = ()
+    given: Given = field(default_factory=dict)
+    result: Any = None
+    upstream: tuple[Any, ...] = ()
+    parameters: Given = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient that backward gave: its name in the code, what it is of, its value."""
+
+    label: str
+    leaf: str
+    value: Any
+
+
+#: What backward is given where it takes a learning rate.
+LEARNING_RATE = 0.125
+
+
+class Driver:
+    """How one candidate is made and called.
+
+    Attributes
+    ----------
+    constructor, inputs : list of Parameter
+        The arguments of ``__init__`` and of forward.
+    upstream : str
+        How backward is called: ``upstream`` (it gets a cotangent), ``prediction`` (it gets the
+        first input again), ``output`` (it gets what forward gave), ``none`` (it gets nothing).
+    averages : bool
+        Whether a loss for each sample is followed by their mean.
+    rate : str
+        The argument of backward that is a learning rate: parameters change, and by how much says
+        what their gradients are.
+    """
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        self.candidate = candidate
+        self.source = source
+        self.constructor: list[Parameter] = []
+        self.inputs: list[Parameter] = []
+        self.upstream = "upstream"
+        self.averages = False
+        self.rate = ""
+
+    #: The ways in which backward may be meant to be called; the first that fits is taken.
+    def ways(self) -> list[str]:
+        """Name the ways in which backward may be meant to be called, the likeliest first."""
+        return ["upstream"]
+
+    def start(self, given: Given) -> Run:
+        """Make the object."""
+        return Run(given=given)
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """Call forward; give its outputs (never the cache)."""
+        raise NotImplementedError
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """Call backward; the gradients are read by `gradients`."""
+        raise NotImplementedError
+
+    def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
+        """Read the gradients that backward returned or left."""
+        raise NotImplementedError
+
+    @property
+    def backward_function(self) -> Callable[..., Any]:
+        """The function whose source is judged."""
+        function: Callable[..., Any] = self.candidate.backward
+        return function
+
+
+class LayerDriver(Driver):
+    """A class with forward and backward."""
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        super().__init__(candidate, source)
+        self.cls = candidate.backward
+        self.forward_name = _first_of(self.cls, _FORWARDS)
+        self.backward_name = _first_of(self.cls, _BACKWARDS)
+        self.constructor = _parameters(self.cls.__init__, 1) if _has_init(self.cls) else []
+        self.inputs = _parameters(getattr(self.cls, self.forward_name), 1)
+        self.upstreams = _parameters(getattr(self.cls, self.backward_name), 1)
+        self.returned = source.returned(self.backward_function)
+        self.rate = next((p.name for p in self.upstreams if _RATE.match(p.name)), "")
+        self.upstream = self.ways()[0]
+
+    @property
+    def backward_function(self) -> Callable[..., Any]:
+        """The method, found in the class or in a base."""
+        return inspect.getattr_static(self.cls, self.backward_name)  # type: ignore[no-any-return]
+
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        names = [p.name for p in self.upstreams]
+        forward = [p.name for p in self.inputs]
+        has_target = any(is_target(n) for n in names)
+        if not names:
+            return ["none"]
+        if has_target and len(names) > 1:
+            if is_upstream(names[0]) and "y" not in names[0]:
+                return ["prediction", "output", "upstream"]
+            return ["prediction", "output"]
+        if names[0] in forward and not is_upstream(names[0]):
+            return ["prediction", "upstream"]
+        return ["upstream"]
+
+    def start(self, given: Given) -> Run:
+        """See `Driver.start`."""
+        made = {p.name: given[p.name] for p in self.constructor if p.name in given}
+        layer = self.cls(**made)
+        inner = {id(v): given[path] for path, v in arrays_in(layer).items() if path in given}
+        inner = {key: value for key, value in inner.items() if id(value) != key}
+        if inner:
+            exchange(layer, inner)
+        parameters = {k: copied(v) for k, v in arrays_in(layer).items()} if self.rate else {}
+        return Run(layer=layer, given=given, parameters=parameters)
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """See `Driver.forward`."""
+        given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
+        before = None
+        result = _call(getattr(run.layer, self.forward_name), self.inputs, given)
+        if result is None:
+            attributes = vars(run.layer)
+            name = next((n for n in _OUTPUTS if is_number(attributes.get(n))), before)
+            if name is None:
+                raise NoOutputError("forward returns nothing and leaves no output")
+            result = attributes[name]
+        run.outputs = _outputs(result)
+        return run.outputs
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """See `Driver.backward`."""
+        rest = list(upstream)
+        args: dict[str, Any] = {}
+        for i, p in enumerate(self.upstreams):
+            if p.name == self.rate:
+                args[p.name] = LEARNING_RATE
+            elif is_target(p.name) and any(
+                is_target(q.name) or q.name == p.name for q in self.inputs
+            ):
+                args[p.name] = next(
+                    run.given[q.name] for q in self.inputs if q.name == p.name or is_target(q.name)
+                )
+            elif self.upstream == "prediction" and (i == 0 or is_prediction(p.name)):
+                args[p.name] = run.given[self.inputs[0].name]
+            elif self.upstream == "output" and i == 0:
+                args[p.name] = _made_of(run)
+            elif p.name in run.given and not (is_upstream(p.name) and rest):
+                args[p.name] = run.given[p.name]
+            elif rest and (p.required or is_upstream(p.name)):
+                args[p.name] = rest.pop(0)
+        if len(rest) == len(upstream) > 1 or (
+            len(rest) > 0 and len(upstream) > 1 and len(args) == 1
+        ):
+            first = self.upstreams[0].name
+            args[first] = tuple(upstream)
+        run.result = _call(getattr(run.layer, self.backward_name), self.upstreams, args)
+
+    def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
+        """See `Driver.gradients`."""
+        leaves = list(leaves)
+        inputs = [p.name for p in self.inputs if p.name in leaves]
+        found = returned_gradients(run.result, self.returned, inputs, leaves)
+        done = {g.leaf for g in found}
+        held = attributes_of(run.layer)
+        if self.rate:
+            found += [
+                Gradient(f"d{leaf}", leaf, (run.parameters[leaf] - held[leaf]) / LEARNING_RATE)
+                for leaf in leaves
+                if leaf not in done and leaf in run.parameters and is_array(held.get(leaf))
+            ]
+            return found
+        aliases = _aliases(held, arrays_in(run.layer))
+        for leaf in leaves:
+            if leaf in done:
+                continue
+            for label, value in held.items():
+                names = [leaf, *aliases.get(leaf, ())]
+                if label not in leaves and any(is_gradient_of(label, n) for n in names):
+                    if is_array(value) or value is None or isinstance(value, float | int):
+                        found.append(Gradient(label, leaf, value))
+                        done.add(leaf)
+                        break
+        return found
+
+
+class PairDriver(Driver):
+    """Two functions: forward gives (out, cache), backward takes (dout, cache)."""
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        super().__init__(candidate, source)
+        self.inputs = _parameters(candidate.forward, 0)
+        self.upstreams = _parameters(candidate.backward, 0)
+        self.returned = source.returned(candidate.backward)
+        self.given_back = source.returned(candidate.forward)
+        self.takes_cache = any(is_cache(p.name) for p in self.upstreams) or (
+            len(self.upstreams) == 2
+            and len(self.given_back) == 2
+            and not any(p.name in {q.name for q in self.inputs} for p in self.upstreams)
+        )
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """See `Driver.forward`."""
+        given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
+        result = _call(self.candidate.forward, self.inputs, given)
+        if self.takes_cache and isinstance(result, tuple) and len(result) > 1:
+            *outputs, run.cache = result
+            run.outputs = tuple(outputs)
+        else:
+            run.outputs = _outputs(result)
+        return run.outputs
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """See `Driver.backward`."""
+        rest = list(upstream)
+        args: dict[str, Any] = {}
+        names = {p.name for p in self.inputs}
+        takers = [
+            p.name
+            for p in self.upstreams
+            if not is_cache(p.name) and (p.name not in names or p.name == self.upstreams[0].name)
+        ]
+        for i, p in enumerate(self.upstreams):
+            if is_cache(p.name) or (self.takes_cache and i == 1 and len(self.upstreams) == 2):
+                args[p.name] = run.cache
+            elif p.name in takers and rest:
+                args[p.name] = tuple(rest) if len(takers) == 1 and len(rest) > 1 else rest.pop(0)
+            elif p.name in run.given:
+                args[p.name] = run.given[p.name]
+            elif p.required and same_output(p.name, self.given_back):
+                args[p.name] = run.outputs[0]
+        run.result = _call(self.candidate.backward, self.upstreams, args)
+
+    def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
+        """See `Driver.gradients`."""
+        leaves = list(leaves)
+        inputs = [p.name for p in self.inputs if p.name in leaves]
+        return returned_gradients(run.result, self.returned, inputs, leaves)
+
+
+class LossGradientDriver(Driver):
+    """A function that returns its value and the gradients of it."""
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        super().__init__(candidate, source)
+        self.inputs = _parameters(candidate.backward, 0)
+        self.returned = source.returned(candidate.backward)
+        first = self.returned[0] if self.returned else ""
+        self.gradient_first = bool(stems(first)) and not any(stems(n) for n in self.returned[1:])
+        self.upstream = "none"
+
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        return ["none"]
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """See `Driver.forward`."""
+        given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
+        result = _call(self.candidate.backward, self.inputs, given)
+        if not isinstance(result, tuple) or len(result) < 2:
+            raise NoOutputError("it does not return a value and its gradients")
+        parts = (result[-1], *result[:-1]) if self.gradient_first else result
+        run.result = parts[1] if len(parts) == 2 else tuple(parts[1:])
+        run.outputs = (parts[0],)
+        return run.outputs
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """Do nothing: the gradients came with the value."""
+
+    def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
+        """See `Driver.gradients`."""
+        leaves = list(leaves)
+        names = self.returned[:-1] if self.gradient_first else self.returned[1:]
+        inputs = [p.name for p in self.inputs if p.name in leaves]
+        return returned_gradients(run.result, names, inputs, leaves)
+
+
+class DerivativeDriver(Driver):
+    """A function beside its derivative; what it gives is multiplied by the upstream gradient."""
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        super().__init__(candidate, source)
+        self.inputs = _parameters(candidate.forward, 0)
+        self.takes = _parameters(candidate.backward, 0)
+        self.returned = source.returned(candidate.backward)
+        self.upstream = "input"
+
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        return ["input", "output"]
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """See `Driver.forward`."""
+        given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
+        run.outputs = _outputs(_call(self.candidate.forward, self.inputs, given))
+        return run.outputs
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """See `Driver.backward`."""
+        args = {p.name: run.given[p.name] for p in self.takes if p.name in run.given}
+        left = [p for p in self.takes if p.name not in args and p.required]
+        for p, q in zip(left, [q for q in self.inputs if q.name not in args], strict=False):
+            args[p.name] = run.given[q.name]
+        if self.upstream == "output" and self.takes:
+            args[self.takes[0].name] = run.outputs[0]
+        result = _call(self.candidate.backward, self.takes, args)
+        if isinstance(result, tuple):
+            run.result = tuple(np.multiply(upstream[0], part) for part in result)
+        else:
+            run.result = None if result is None else np.multiply(upstream[0], result)
+
+    def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
+        """See `Driver.gradients`."""
+        leaves = list(leaves)
+        inputs = [p.name for p in self.inputs if p.name in leaves]
+        named = [n for n in inputs if is_prediction(n)]
+        if named and not isinstance(run.result, tuple):
+            inputs = named
+        return returned_gradients(run.result, self.returned, inputs, leaves)
+
+
+class NetworkDriver(LayerDriver):
+    """A class with loss and gradient."""
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        Driver.__init__(self, candidate, source)
+        self.cls = candidate.backward
+        self.forward_name = "loss"
+        self.backward_name = _first_of(self.cls, ("gradient", "gradients", "backward", "loss"))
+        self.constructor = _parameters(self.cls.__init__, 1) if _has_init(self.cls) else []
+        self.inputs = _parameters(self.cls.loss, 1)
+        self.upstreams = _parameters(getattr(self.cls, self.backward_name), 1)
+        self.returned = source.returned(self.backward_function)
+        self.upstream = "none"
+
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        return ["none"]
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """See `Driver.forward`."""
+        given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
+        result = _call(run.layer.loss, self.inputs, given)
+        if self.backward_name == "loss":
+            run.result = result[1]
+            result = result[0]
+        run.outputs = (result,)
+        return run.outputs
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """See `Driver.backward`."""
+        if self.backward_name != "loss":
+            given = {p.name: run.given[p.name] for p in self.upstreams if p.name in run.given}
+            run.result = _call(getattr(run.layer, self.backward_name), self.upstreams, given)
+
+
+class NoOutputError(Exception):
+    """Forward gives nothing that could be differentiated."""
+
+
+def driver_for(candidate: Candidate, source: Source) -> Driver:
+    """Give the driver of a candidate's style."""
+    return {
+        "layer": LayerDriver,
+        "pair": PairDriver,
+        "derivative": DerivativeDriver,
+        "network": NetworkDriver,
+        "loss and gradient": LossGradientDriver,
+    }[candidate.style](candidate, source)
+
+
+def returned_gradients(
+    result: Any, names: list[str], inputs: list[str], leaves: list[str]
+) -> list[Gradient]:
+    """Match what backward returned with the leaves: by key, by position, or else by name.
+
+    Position is the contract of a tuple: the gradients stand in the order of the arguments. Names
+    decide where their number differs, or where the data stand first and parameters follow.
+    """
+    if result is None:
+        return []
+    if isinstance(result, dict):
+        return [
+            Gradient(f"[{key!r}]", leaf, value)
+            for key, value in result.items()
+            for leaf in leaves
+            if last_of(leaf) == key or any(same_thing(s, last_of(leaf)) for s in stems(str(key)))
+        ]
+    parts = list(result) if isinstance(result, tuple | list) else [result]
+    names = names if len(names) == len(parts) else [""] * len(parts)
+    labels = [name or f"d{leaf}" for name, leaf in zip(names, [*inputs, *[""] * 9], strict=False)]
+    by_name = [_leaf_of(name, inputs + [x for x in leaves if x not in inputs]) for name in names]
+    if len(parts) == len(inputs) and not _data_first(by_name, inputs):
+        return [Gradient(*each) for each in zip(labels, inputs, parts, strict=True)]
+    if all(by_name) and len(set(by_name)) == len(by_name):
+        return [Gradient(*each) for each in zip(names, by_name, parts, strict=True)]
+    order = inputs if len(parts) <= len(inputs) else inputs + [x for x in leaves if x not in inputs]
+    return [
+        Gradient(name or f"d{last_of(leaf)}", leaf, part)
+        for name, leaf, part in zip(names, order, parts, strict=False)
+    ]
+
+
+def _data_first(by_name: list[str], inputs: list[str]) -> bool:
+    """Whether the data's gradient is returned first though a parameter is the first argument."""
+    return (
+        sorted(by_name) == sorted(inputs)
+        and by_name != inputs
+        and same_thing(by_name[0], "x")
+        and not same_thing(inputs[0], "x")
+    )
+
+
+def _leaf_of(name: str, leaves: list[str]) -> str:
+    exact = [x for x in leaves if last_of(x) in stems(name)]
+    alike = [x for x in leaves if any(same_thing(stem, last_of(x)) for stem in stems(name))]
+    return (exact or alike or [""])[0]
+
+
+def same_output(name: str, given_back: list[str]) -> bool:
+    """Whether an argument of backward is by its name the output of forward."""
+    return name in given_back or name.lower() in {n.lower() for n in _OUTPUTS}
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is an array or a number of real kind."""
+    return (is_array(value) and value.dtype.kind in "fiuc") or isinstance(value, float | np.floating)
+
+
+def _aliases(held: dict[str, Any], arrays: dict[str, Any]) -> dict[str, list[str]]:
+    by_id = {id(value): path for path, value in arrays.items()}
+    found: dict[str, list[str]] = {}
+    for path, value in held.items():
+        first = by_id.get(id(value))
+        if first is not None and first != path:
+            found.setdefault(first, []).append(path)
+    return found
+
+
+def _made_of(run: Run) -> Any:
+    """Give the prediction inside a loss that makes it itself (softmax, then cross-entropy)."""
+    for name in _OUTPUTS:
+        value = vars(run.layer).get(name)
+        if is_real(value) and value.ndim:
+            return value
+    return run.outputs[0]
+
+
+def _outputs(result: Any) -> tuple[Any, ...]:
+    if isinstance(result, tuple | list):
+        return tuple(part for part in result if is_number(part))
+    return (result,)
+
+
+def _call(function: Callable[..., Any], parameters: list[Parameter], given: Given) -> Any:
+    """Call with positions as far as they go: users' code may rename what it overrides."""
+    args = []
+    rest = list(parameters)
+    while rest and rest[0].name in given:
+        args.append(given[rest.pop(0).name])
+    return function(*args, **{p.name: given[p.name] for p in rest if p.name in given})
+
+
+def _parameters(function: Any, skip: int) -> list[Parameter]:
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = [Parameter(p.name, p.default) for p in found if p.kind not in kinds]
+    if any(p.kind is kinds[0] for p in found) and len(named) <= skip:
+        return [Parameter("x")]  # forward(self, *xs): one will do
+    return named[skip:]
+
+
+def _has_init(cls: Any) -> bool:
+    return "__init__" in {name for base in cls.__mro__[:-1] for name in vars(base)}
+
+
+def _first_of(cls: Any, names: Iterable[str]) -> str:
+    return next((n for n in names if callable(getattr(cls, n, None))), next(iter(names)))

@@ -1,0 +1,135 @@
+"""The judge: candidates of a file in order, each with everything that is known of it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.choosing import NoSetupError, Setup, choose
+from clearprop.check.handwritten.conventions import conventions_of
+from clearprop.check.handwritten.diagnosing import Diagnosis, shown
+from clearprop.check.handwritten.driving import Driver, driver_for
+from clearprop.check.handwritten.model import (
+    CONVENTION,
+    CORRECT,
+    FAULT,
+    NOT_JUDGED,
+    Candidate,
+    Finding,
+    Judgement,
+)
+from clearprop.check.handwritten.probing import PLANS, Shot, prepare, quiet, shoot
+from clearprop.check.handwritten.proposing import OTHER_DIMS, Spec, read_texts
+from clearprop.check.handwritten.source import Source
+from clearprop.check.handwritten.writing import find_writes
+
+#: What one candidate may take for the search of its cause, in seconds.
+SECONDS = 2.5
+
+
+def judge(candidate: Candidate, given: dict[str, Spec] | None = None, seed: int = 0) -> Judgement:
+    """Judge one candidate."""
+    start = time.monotonic()
+    if candidate.problem:
+        return _not_judged(candidate, candidate.problem, start)
+    source = Source()
+    try:
+        driver = driver_for(candidate, source)
+        texts = read_texts(driver, _functions(driver))
+        tolerance = 2e-4 if re.search(r"float32|single|half|'f4'", texts.forward) else 1e-7
+        setup = choose(driver, texts, given or {}, seed, tolerance)
+    except NoSetupError as error:
+        return _not_judged(candidate, str(error), start)
+    return _judged(candidate, driver, setup, texts.forward, tolerance, seed, start)
+
+
+def _judged(
+    candidate: Candidate,
+    driver: Driver,
+    setup: Setup,
+    text: str,
+    tolerance: float,
+    seed: int,
+    start: float,
+) -> Judgement:
+    base = setup.shot
+    quiet_words, base = conventions_of(driver, setup, base, text, tolerance)
+    if base.error is None and not base.comparisons:
+        doubts = "; ".join(f"{k}: {v}" for k, v in base.truth.doubts.items())
+        reason = doubts or "backward gives no gradient of any of its inputs or parameters"
+        return _not_judged(candidate, reason, start)
+    files = {driver.backward_function.__code__.co_filename}
+    diagnosis = Diagnosis(driver, files, tolerance, SECONDS)
+    shots = [base, *_other_probes(driver, setup, base, seed, tolerance)]
+    explained: set[str] = set()
+    for number, shot in enumerate(shots):
+        failed = {c.gradient.leaf for c in shot.wrong}
+        if shot.right or (failed and failed <= explained) or (shot.error and explained):
+            continue
+        checks = [other for other in shots if other is not shot and (number == 0 or other.right)]
+        diagnosis.explain([shot, *checks])
+        explained |= failed or {""}
+    findings = diagnosis.findings + find_writes(driver, shots, files)
+    missing = _doubts(base)
+    verdict = FAULT if findings else NOT_JUDGED if missing else CONVENTION if quiet_words else CORRECT
+    return Judgement(
+        candidate.name,
+        candidate.style,
+        candidate.place,
+        verdict,
+        (*findings, *missing, *quiet_words),
+        tuple(shown(c.gradient.label) for c in base.comparisons),
+        tuple(shot.title or "forward, backward" for shot in shots),
+        {k: np.shape(v) for k, v in base.given.items() if isinstance(v, np.ndarray)},
+        "; ".join(f.sentence for f in missing),
+        time.monotonic() - start,
+    )
+
+
+def _other_probes(
+    driver: Driver, setup: Setup, base: Shot, seed: int, tolerance: float
+) -> Iterator[Shot]:
+    """Probe with other sizes, and in other orders; what the code does not accept is left out."""
+    leaves = [c.gradient.leaf for c in base.comparisons] or None
+    resized = setup.proposal.resized(OTHER_DIMS)
+    for proposal, plan in [(resized, "fb"), *((setup.proposal, p) for p in PLANS if p != "fb")]:
+        try:
+            with quiet():
+                shot = prepare(driver, proposal, seed + 1, plan, leaves)
+        except Exception:
+            continue
+        yield shoot(driver, replace(shot), tolerance)
+
+
+def _doubts(base: Shot) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(NOT_JUDGED, "unknown", f"{leaf} is not judged: {why}.", leaf)
+        for leaf, why in base.truth.doubts.items()
+    )
+
+
+def _functions(driver: Driver) -> list[Any]:
+    candidate = driver.candidate
+    if candidate.style in ("layer", "network"):
+        names = [getattr(driver, "forward_name"), "__init__"]
+        found = [getattr(candidate.backward, n, None) for n in names]
+        return [f for f in found if hasattr(f, "__code__")]
+    return [f for f in (candidate.forward or candidate.backward,) if hasattr(f, "__code__")]
+
+
+def _not_judged(candidate: Candidate, reason: str, start: float) -> Judgement:
+    return Judgement(
+        candidate.name,
+        candidate.style,
+        candidate.place,
+        NOT_JUDGED,
+        reason=reason,
+        seconds=time.monotonic() - start,
+    )
+
+

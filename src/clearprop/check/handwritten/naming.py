@@ -1,0 +1,102 @@
+"""Names: what is a gradient of what, what is an upstream gradient, a target, a cache."""
+
+from __future__ import annotations
+
+import re
+
+#: Names that mean the same thing in different books.
+_SYNONYMS = [
+    {"x", "inputs", "input", "inp", "data", "features", "in", "a_prev", "aprev", "z", "values"},
+    {"w", "weights", "weight", "kernel", "kernels", "filters", "filter"},
+    {"b", "biases", "bias"},
+    {"gamma", "scale"},
+    {"beta", "shift"},
+    {"y_pred", "predict", "predictions", "prediction", "yhat", "y_hat", "scores", "logits", "pred"},
+]
+_TARGETS = re.compile(
+    r"^(t|target|targets|y_?true|labels?|y_?target|true|truth|ground_?truth|teacher|ys|y_batch|t_batch)$",
+    re.I,
+)
+_PREDICTIONS = re.compile(
+    r"^(y_?preds?|predict|predictions?|preds?|y_?hat|outputs?|probs?|probabilities|p|scores|logits)$",
+    re.I,
+)
+_UPSTREAM = re.compile(
+    r"^(d[A-Za-z_0-9]*|grad\w*|g[A-Z]?\w{0,3}|delta\w*|upstream\w*|error\w*|err|back\w*|\w+_grad|\w*gradient\w*)$",
+    re.I,
+)
+_CACHE = re.compile(r"^(\w*cache\w*|ctx|context|memory|saved|tape|meta)$", re.I)
+_LAST = re.compile(r"(?:\.|^)(\w+)$|\[['\"]?([^\]'\"]+)['\"]?\]$")
+_CONTAINERS = re.compile(r"^_?(grads?|gradients?|dparams?|d_?parameters)$", re.I)
+
+
+def is_target(name: str) -> bool:
+    """Whether an argument is by its name what a loss compares with."""
+    return bool(_TARGETS.match(name))
+
+
+def is_prediction(name: str) -> bool:
+    """Whether an argument is by its name what a network predicts."""
+    return bool(_PREDICTIONS.match(name))
+
+
+def is_upstream(name: str) -> bool:
+    """Whether an argument of a backward is by its name the incoming gradient."""
+    return bool(_UPSTREAM.match(name))
+
+
+def is_cache(name: str) -> bool:
+    """Whether an argument of a backward is by its name what forward kept."""
+    return bool(_CACHE.match(name))
+
+
+def last_of(path: str) -> str:
+    """Give the last name of a path: ``W1`` of ``params['W1']``."""
+    found = _LAST.search(path)
+    return (found[1] or found[2]) if found else path
+
+
+def stems(label: str) -> list[str]:
+    """Give what a gradient's name may be the gradient of: ``W``, of ``dW`` or ``grad_W``."""
+    found = []
+    for pattern in (
+        r"^d_?(.+)$",
+        r"^[dD]L?_?d_?(.+)$",
+        r"^grads?_?(?:of_|wrt_)?(.+)$",
+        r"^gradients?_?(?:of_|wrt_)?(.+)$",
+        r"^(?:delta|nabla|g)_?(.+)$",
+        r"^(.+?)_?[gG]rads?$",
+        r"^(.+?)_?gradients?$",
+    ):
+        match = re.match(pattern, label)
+        if match:
+            found.append(match[1])
+    return found
+
+
+def same_thing(one: str, other: str) -> bool:
+    """Whether two names mean the same: equal, or synonyms, or singular and plural."""
+    a, b = one.lower().strip("_"), other.lower().strip("_")
+    return a == b or a.rstrip("s") == b.rstrip("s") or any(a in s and b in s for s in _SYNONYMS)
+
+
+def is_gradient_of(label: str, leaf: str) -> bool:
+    """Whether a path such as ``dW`` or ``grads['W1']`` names the gradient of another."""
+    own, of = _split(label), _split(leaf)
+    if own[0] == of[0]:
+        return any(same_thing(stem, of[1]) for stem in stems(own[1]))
+    holder, container = _split(own[0].rstrip(".")) if own[0] else ("", "")
+    if _CONTAINERS.match(container):
+        there = _split(of[0].rstrip("."))[0] if of[0] else ""
+        return (
+            own[1] == of[1] and holder == there or any(same_thing(s, of[1]) for s in stems(own[1]))
+        )
+    return False
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Split ``a.b['c']`` into its holder ``a.b`` and its last name ``c``."""
+    last = last_of(path)
+    match = _LAST.search(path)
+    start = match.start() if match else 0
+    return path[:start].rstrip("."), last

@@ -1,0 +1,291 @@
+"""Which edit of the source makes a backward right: a search over single edits, each of them run.
+
+An edit that mends every gradient names the line, the cause and what to write. Where several do,
+the one is believed after which most of what backward computes is a true gradient of something
+that forward computes: a factor that was dropped is put back where it was dropped.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.driving import Driver, LayerDriver, Run
+from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
+from clearprop.check.handwritten.probing import Shot, compare, play, quiet
+from clearprop.check.handwritten.state import copied, is_array
+from clearprop.check.handwritten.truth import Cotangents
+
+#: Among this many edits that mend the gradients, the best is taken.
+ENOUGH = 12
+
+
+@dataclass(frozen=True)
+class Repair:
+    """An edit that makes gradients right, the function it is in, and which gradients."""
+
+    edit: Edit
+    function: FunctionType
+    mended: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """A function of the user's that takes part in backward."""
+
+    function: FunctionType
+    tree: ast.FunctionDef
+    forward: ast.FunctionDef | None
+    caching: bool = False
+
+
+@contextmanager
+def replaced(function: FunctionType, code: CodeType) -> Iterator[None]:
+    """Give a function another body for a while, wherever it is known."""
+    before = function.__code__
+    function.__code__ = code
+    try:
+        yield
+    finally:
+        function.__code__ = before
+
+
+def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
+    """Give the functions that backward ran, itself first; then forward, for what it keeps."""
+    in_forward = _functions_run(driver, replace(shot, plan="f"), files)
+    in_all = _functions_run(driver, shot, files)
+    source = driver.source
+    forward = _forward_of(driver)
+    forward_tree = source.tree(forward) if forward is not None else None
+    backward = inspect.unwrap(getattr(driver.backward_function, "__func__", driver.backward_function))
+    own = [f for f in in_all if f not in in_forward and f is not backward]
+    found = []
+    for function in [backward, *own]:
+        tree = source.tree(function)
+        if tree is not None:
+            found.append(Part(function, tree, forward_tree))
+    if forward_tree is not None and forward is not backward:
+        found.append(Part(forward, forward_tree, None, caching=True))
+    return found
+
+
+def _forward_of(driver: Driver) -> Any:
+    if isinstance(driver, LayerDriver):
+        found = inspect.getattr_static(driver.cls, driver.forward_name)
+        return found if isinstance(found, FunctionType) else None
+    return driver.candidate.forward
+
+
+def _functions_run(driver: Driver, shot: Shot, files: set[str]) -> list[FunctionType]:
+    codes: list[CodeType] = []
+
+    def note(frame: Any, event: str, arg: Any) -> None:
+        if event == "call" and frame.f_code.co_filename in files and frame.f_code not in codes:
+            codes.append(frame.f_code)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        with quiet():
+            play(driver, shot)
+    except Exception:
+        pass
+    finally:
+        sys.setprofile(before)
+    known = _functions_of(driver.candidate.namespace, driver.candidate.backward)
+    return [known[code] for code in codes if code in known]
+
+
+def _functions_of(namespace: dict[str, Any], thing: Any) -> dict[CodeType, FunctionType]:
+    """Give every function of a module and its classes, by code."""
+    found: dict[CodeType, FunctionType] = {}
+    for value in [thing, *namespace.values()]:
+        if isinstance(value, FunctionType):
+            found[value.__code__] = value
+        elif isinstance(value, type):
+            for base in value.__mro__[:-1]:
+                for item in vars(base).values():
+                    inner = getattr(item, "__func__", item)
+                    if isinstance(inner, FunctionType):
+                        found[inner.__code__] = inner
+    return found
+
+
+def repair(
+    driver: Driver,
+    shots: list[Shot],
+    parts: list[Part],
+    truths: Cotangents,
+    tolerance: float,
+    seconds: float,
+) -> Repair | None:
+    """Search for the edit that mends the first shot, and keeps the others right.
+
+    Parameters
+    ----------
+    shots : list of Shot
+        The one that fails, then others, to be right after the edit as well.
+    seconds : float
+        Not longer than this.
+    """
+    shot = shots[0]
+    wrong = {c.gradient.leaf for c in shot.wrong} or set(shot.truth.expected)
+    right = {c.gradient.leaf for c in shot.comparisons if not c.kind}
+    end = time.monotonic() + seconds
+    whole: list[tuple[float, Repair]] = []
+    partial: list[tuple[float, Repair]] = []
+    outputs = None if shot.run is None else shot.run.outputs
+    for part, edit in _all_edits(driver, shot, parts, end):
+        try:
+            made = compile_function(
+                edit.build(), part.function.__code__.co_filename, part.function.__globals__, part.function
+            )
+        except (SyntaxError, ValueError, RecursionError, TypeError):
+            continue
+        with replaced(part.function, made.__code__) if _fits(part, made) else _nothing():
+            mended = _mended(driver, shot, outputs, tolerance)
+            if not mended & wrong or not right <= mended:
+                continue
+            full = wrong <= mended
+            if full and not all(_holds(driver, other, tolerance) for other in shots[1:]):
+                continue
+            fit = _likeness(driver, shot, part, truths)
+        found = Repair(edit, part.function, tuple(sorted(mended & wrong)), full)
+        (whole if full else partial).append((fit, found))
+        if len(whole) >= ENOUGH:
+            break
+    best = whole or partial
+    if not best:
+        return None
+    top = max(fit for fit, _ in best)
+    likeliest = [found for fit, found in best if fit >= top - 1e-9]
+    return min(likeliest, key=lambda found: (-len(found.mended), found.edit.rank))
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _fits(part: Part, made: Any) -> bool:
+    return len(made.__code__.co_freevars) == len(part.function.__code__.co_freevars)
+
+
+def _all_edits(
+    driver: Driver, shot: Shot, parts: list[Part], end: float
+) -> Iterator[tuple[Part, Edit]]:
+    run = shot.run
+    layer = {} if run is None or run.layer is None else dict(vars(run.layer))
+    if not layer and isinstance(driver, LayerDriver):
+        layer = _attributes_after_forward(driver, shot)
+    functions = [k for k, v in driver.candidate.namespace.items() if isinstance(v, FunctionType)]
+    for part in parts:
+        upstream = _upstream_names(driver, part)
+        scope = scope_of(part.tree, layer, part.forward, upstream, functions=functions)
+        for edit in edits(part.tree, scope, caching=part.caching):
+            if time.monotonic() > end:
+                return
+            yield part, edit
+
+
+def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]:
+    try:
+        with quiet():
+            return dict(vars(play(driver, replace(shot, plan="f")).layer))
+    except Exception:
+        return {}
+
+
+def _upstream_names(driver: Driver, part: Part) -> list[str]:
+    takes = getattr(driver, "upstreams", [])
+    if part.function is inspect.unwrap(driver.backward_function) and takes:
+        return [takes[0].name]
+    names = [a.arg for a in part.tree.args.args if a.arg != "self"]
+    return names[:1]
+
+
+def _mended(driver: Driver, shot: Shot, outputs: Any, tolerance: float) -> set[str]:
+    """Run the edited code; give the leaves whose gradients are right."""
+    try:
+        with quiet():
+            run = play(driver, shot)
+    except Exception:
+        return set()
+    if outputs is not None and not _same_outputs(outputs, run.outputs):
+        return set()
+    if not _unwritten(shot, run):
+        return set()
+    return {
+        g.leaf
+        for g in driver.gradients(run, shot.leaves)
+        if g.leaf in shot.truth.expected
+        and g.leaf not in shot.truth.doubts
+        and compare(g, shot.truth.expected[g.leaf], tolerance).kind in _FINE
+    }
+
+
+_FINE = ("",)
+
+
+def _unwritten(shot: Shot, run: Run) -> bool:
+    if "upstream" in shot.written:
+        return True
+    return all(
+        np.array_equal(a, b) for a, b in zip(shot.upstream, run.upstream, strict=False) if is_array(a)
+    )
+
+
+def _same_outputs(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
+    return len(before) == len(after) and all(
+        np.shape(a) == np.shape(b) and np.allclose(a, b, equal_nan=True)
+        for a, b in zip(before, after, strict=True)
+    )
+
+
+def _holds(driver: Driver, shot: Shot, tolerance: float) -> bool:
+    if not shot.right and not shot.wrong:
+        return True
+    return _mended(driver, shot, None, tolerance) >= set(shot.truth.expected) - set(
+        shot.truth.doubts
+    ) - _never_found(shot)
+
+
+def _never_found(shot: Shot) -> set[str]:
+    return set(shot.truth.expected) - {c.gradient.leaf for c in shot.comparisons}
+
+
+def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> float:
+    """Say how many of the values that backward names are true gradients."""
+    if not truths.values:
+        return 0.0
+    named: dict[str, Any] = {}
+    code = part.function.__code__
+
+    def note(frame: Any, event: str, arg: Any) -> None:
+        if event == "return" and frame.f_code is code:
+            named.update(
+                {k: copied(v) for k, v in frame.f_locals.items() if is_array(v)}
+            )
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        with quiet():
+            play(driver, shot)
+    except Exception:
+        return 0.0
+    finally:
+        sys.setprofile(before)
+    return float(sum(truths.knows(value) for value in named.values()))
+
+

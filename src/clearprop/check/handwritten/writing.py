@@ -1,0 +1,92 @@
+"""Whether arrays of the caller are written to, and by which line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.driving import Driver, Run
+from clearprop.check.handwritten.model import FAULT, Finding
+from clearprop.check.handwritten.probing import Shot, play, quiet
+from clearprop.check.handwritten.state import is_array
+
+
+def find_writes(driver: Driver, shots: list[Shot], files: set[str]) -> list[Finding]:
+    """Give a finding for each array of the caller that forward or backward changes."""
+    findings = []
+    done: set[str] = set()
+    for shot in shots:
+        for name in shot.written:
+            if name in done or _updates(driver, name):
+                continue
+            done.add(name)
+            line = _line_that_writes(driver, shot, name, files)
+            shown = _upstream_name(driver) if name == "upstream" else name
+            place = driver.source.place(driver.backward_function, line) if line else None
+            who = "backward" if name == "upstream" or _in_backward(driver, line) else "forward"
+            sentence = (
+                f"{who} writes into {shown}, an array of its caller: whoever uses it afterwards, "
+                "another branch of the graph or a second call, finds other numbers."
+            )
+            remedy = f"{shown} = {shown}.copy()  # before it is written to"
+            findings.append(Finding(FAULT, "overwritten", sentence, shown, remedy, place))
+    return findings
+
+
+def _updates(driver: Driver, name: str) -> bool:
+    """Whether backward is given a learning rate, and so is meant to change the parameters."""
+    if name in {p.name for p in driver.inputs} or name == "upstream":
+        return False
+    return bool(driver.rate)
+
+
+def _upstream_name(driver: Driver) -> str:
+    takes = getattr(driver, "upstreams", [])
+    return takes[0].name if takes else "the incoming gradient"
+
+
+def _in_backward(driver: Driver, line: int) -> bool:
+    tree = driver.source.tree(driver.backward_function)
+    return tree is not None and tree.lineno <= line <= (tree.end_lineno or line)
+
+
+def _line_that_writes(driver: Driver, shot: Shot, name: str, files: set[str]) -> int:
+    """Run again, looking at the array before each line; give the line that changed it."""
+    runs: list[Run] = []
+    found = 0
+    last = 0
+
+    def changed() -> bool:
+        if not runs:
+            return False
+        if name == "upstream":
+            pairs = zip(shot.upstream, runs[0].upstream, strict=False)
+            return any(is_array(a) and not np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        return not _equal(shot.given[name], runs[0].given.get(name))
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal found, last
+        if frame.f_code.co_filename not in files:
+            return None
+        if not found and last and changed():
+            found = last
+        last = frame.f_lineno
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with quiet():
+            play(driver, shot, runs.append)
+    except Exception:
+        pass
+    finally:
+        sys.settrace(before)
+    return found or (last if changed() else 0)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    a = np.asarray(a)
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind == "f"))
