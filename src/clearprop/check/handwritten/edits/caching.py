@@ -1,0 +1,66 @@
+"""What forward keeps for backward: the lines that keep it, and those that are missing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from clearprop.check.handwritten.edits.model import Lines, World, names_in
+from clearprop.check.handwritten.edits.scope import Scope
+from clearprop.check.handwritten.edits.trees import make, twin
+
+
+def cached(forward: ast.FunctionDef, scope: Scope) -> set[int]:
+    """Find the statements of forward that keep something: ``self.x = x``, ``cache = (x, W)``."""
+    found = set()
+    owner = scope.owner or "self"
+    tuples = {
+        node.value.elts[-1].id
+        for node in ast.walk(forward)
+        if isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Tuple)
+        and isinstance(node.value.elts[-1], ast.Name)
+    }
+    for node in ast.walk(forward):
+        if isinstance(node, ast.Assign):
+            target = node.targets[0]
+            of_self = isinstance(target, ast.Attribute) and ast.unparse(target.value) == owner
+            of_cache = isinstance(target, ast.Name) and target.id in tuples
+            if of_self or of_cache or isinstance(target, ast.Subscript):
+                found.add(id(node))
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            found.add(id(node))
+    return found
+
+
+def keeping(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
+    """Keep a copy; keep it earlier, or later; keep what is not kept."""
+    mine = id(statement) in world.wanted
+    if mine and isinstance(statement, ast.Assign):
+        value = statement.value
+        if isinstance(value, ast.Name | ast.Attribute):
+            method = make(ast.Attribute, value, value=value, attr="copy", ctx=ast.Load())
+            new = make(ast.Call, value, func=method, args=[], keywords=[])
+            yield Lines((twin(statement, value=new),), 1, "stale-cache", 1.2, "a copy")
+        for distance, other in enumerate(rest):
+            if isinstance(other, ast.Return):
+                break
+            moved = (*rest[: distance + 1], statement)
+            what = f"after line {other.lineno}"
+            yield Lines(moved, distance + 2, "stale-cache", 1.4 + 0.1 * distance, what)
+    if isinstance(statement, ast.Return):
+        return
+    for distance, other in enumerate(rest):
+        if id(other) in world.wanted and isinstance(other, ast.Assign):
+            moved = (other, statement, *rest[:distance])
+            what = f"line {other.lineno} before it"
+            yield Lines(moved, distance + 2, "stale-cache", 1.4 + 0.1 * distance, what)
+    if world.scope.owner and isinstance(statement, ast.Assign):
+        for name in names_in(statement.targets[0]):
+            if "." not in name and f"{world.scope.owner}.{name}" not in world.set_at:
+                own = ast.parse(f"{world.scope.owner}.{name} = {name}").body[0]
+                for node in ast.walk(own):
+                    if hasattr(node, "lineno"):
+                        ast.copy_location(node, statement)
+                lines = (statement, own)
+                yield Lines(lines, 1, "stale-cache", 1.8, f"keep `{name}`")

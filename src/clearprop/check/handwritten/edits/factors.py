@@ -1,0 +1,169 @@
+"""Signs and factors: the sign, 1/N, 2, the upstream gradient, local derivatives."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
+from clearprop.check.handwritten.edits.scope import is_gradient
+from clearprop.check.handwritten.edits.sites import called, is_product, is_sum, multiplied
+from clearprop.check.handwritten.edits.trees import binary, call, dotted, negative, number, twin
+
+_LINEAR = {"sum", "mean", "dot", "matmul", "reshape", "transpose", "einsum", "outer", "multiply"}
+
+
+def signs(site: Site) -> Iterator[Change]:
+    """``-e`` for ``e``, ``e`` for ``-e``, ``a - b`` for ``a + b``."""
+    node = site.node
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        if not isinstance(node.operand, ast.Constant) or site.role in (VALUE, OPERAND):
+            yield Change(node.operand, "sign", 1.0, "drop the minus")
+    elif is_sum(node) and isinstance(node, ast.BinOp) and site.role in (VALUE, OPERAND):
+        other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+        yield Change(twin(node, op=other), "sign", 1.0, "the other sign")
+        if isinstance(node.op, ast.Sub):
+            swapped = twin(node, left=node.right, right=node.left)
+            yield Change(swapped, "sign", 1.0, "the other way round")
+    elif multiplied(site):
+        nonlinear = isinstance(site.parent, ast.Call) and called(site.parent)[0] not in _LINEAR
+        if site.role == VALUE:
+            yield Change(negative(node), "sign", 1.0 if site.gradient else 1.8, "a minus sign")
+        elif nonlinear:
+            yield Change(negative(node), "sign", 2.2, "a minus sign")
+
+
+def counts(site: Site) -> Iterator[Change]:
+    """Divide or multiply by N, 2."""
+    if not multiplied(site):
+        return
+    node = site.node
+    inner = 0.0 if site.role == VALUE else 1.1
+    inner += 0.0 if site.gradient else 0.9
+    for i, source in enumerate(site.scope.batch[: 5 if site.role == VALUE else 2]):
+        n = site.read(source)
+        if n is not None:
+            rank = 1.1 + inner + 0.15 * i
+            yield Change(binary(node, ast.Div(), n), "batch-factor", rank, f"divide by {source}")
+            rank += 0.4
+            yield Change(
+                binary(node, ast.Mult(), n), "batch-factor", rank, f"multiply by {source}"
+            )
+    two = number(2, node)
+    rank = 1.7 + inner
+    yield Change(binary(two, ast.Mult(), node), "factor", rank, "multiply by 2")
+    yield Change(binary(node, ast.Div(), two), "factor", rank + 0.1, "divide by 2")
+
+
+def dropped(site: Site) -> Iterator[Change]:
+    """``a`` for ``a * b`` and for ``a / b``."""
+    node = site.node
+    if not (isinstance(node, ast.BinOp) and is_product(node)) or site.role not in (VALUE, OPERAND):
+        return
+    yield Change(node.left, *cause_of_dropping(node.right, site))
+    if isinstance(node.op, ast.Mult):
+        yield Change(node.right, *cause_of_dropping(node.left, site))
+    elif not isinstance(node.left, ast.Constant):
+        cause, rank, what = cause_of_dropping(node.left, site)
+        yield Change(twin(node, left=number(1, node)), cause, rank + 1.2, what)
+
+
+def cause_of_dropping(factor: ast.expr, site: Site) -> tuple[str, float, str]:
+    """Say what it is to have written a factor that does not belong there."""
+    source = ast.unparse(factor)
+    what = f"without `{source}`"
+    if source in site.scope.batch or source.startswith("len("):
+        return "batch-factor", 1.15, what
+    if source in site.scope.upstream:
+        return "upstream-twice", 1.25, what
+    if isinstance(factor, ast.Constant):
+        return "factor", 1.3, what
+    return "local-factor", 1.6, what
+
+
+def upstream(site: Site) -> Iterator[Change]:
+    """Multiply by the incoming gradient."""
+    if not multiplied(site) or not site.gradient:
+        return
+    mentioned = {dotted(node) for node in ast.walk(site.node)}
+    used = {dotted(node) for node in ast.walk(site.statement)}
+    for name in site.scope.upstream:
+        incoming = site.read(name)
+        if incoming is None or name in mentioned:
+            continue
+        rank = (1.1 if name not in used else 2.4) + (0.0 if site.role == VALUE else 0.6)
+        product = binary(incoming, ast.Mult(), site.node)
+        yield Change(product, "upstream-ignored", rank, f"multiply by the incoming `{name}`")
+
+
+def local(site: Site) -> Iterator[Change]:
+    """Multiply or divide by a value of forward."""
+    if not multiplied(site):
+        return
+    inner = (0.0 if site.role == VALUE else 0.9) + (0.0 if site.gradient else 0.8)
+    limit = 40 if site.role == VALUE else 14
+    present = {ast.unparse(node) for node in ast.walk(site.node) if isinstance(node, ast.expr)}
+    for i, source in enumerate(site.scope.factors[:limit]):
+        factor = site.read(source)
+        if factor is None or source in present:
+            continue
+        fresh = 0.0 if site.world.used.get(source) is None else 0.4
+        rank = 1.7 + inner + 0.02 * i + fresh
+        cause = "mask" if isinstance(factor, ast.Compare) or "mask" in source else "local-factor"
+        what = f"multiply by `{source}`"
+        yield Change(binary(site.node, ast.Mult(), factor), cause, rank, what)
+        what = f"divide by `{source}`"
+        yield Change(binary(site.node, ast.Div(), factor), cause, rank + 0.5, what)
+
+
+def replaced(site: Site) -> Iterator[Change]:
+    """``1 - y``, ``y ** 2``, or another value of forward in the place of a factor."""
+    node = site.node
+    if site.role not in (VALUE, OPERAND) or isinstance(node, ast.Constant):
+        return
+    source = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+    in_product = is_product(site.parent)
+    under = isinstance(site.parent, ast.BinOp) and site.parent.op and in_product
+    if source and not source.endswith((".T", ".shape")) and not is_gradient(source):
+        one_minus = binary(number(1, node), ast.Sub(), node)
+        cause = "mask" if site.scope.value(source).mask else "local-factor"
+        if source not in site.scope.upstream:
+            yield Change(one_minus, cause, 1.8, f"`1 - {source}`")
+            squared = binary(node, ast.Pow(), number(2, node))
+            one_minus = binary(number(1, node), ast.Sub(), squared)
+            yield Change(squared, "local-factor", 1.9, f"`{source}` squared")
+            yield Change(one_minus, "local-factor", 2.3, f"`1 - {source} ** 2`")
+            if under:
+                root = site.read("np.sqrt")
+                if root is not None:
+                    rooted = call(root, node, like=node)
+                    yield Change(rooted, "local-factor", 2.6, f"the root of `{source}`")
+    if not in_product or source in site.scope.upstream:
+        return
+    if is_product(node):
+        return
+    here = ast.unparse(node)
+    for i, factor_source in enumerate(site.scope.factors[:30]):
+        factor = site.read(factor_source)
+        if factor is None or factor_source == here or isinstance(factor, ast.Name | ast.Attribute):
+            continue  # names for names are another family
+        rank = 2.3 + 0.03 * i
+        yield Change(factor, "local-factor", rank, f"`{factor_source}` in the place of `{here}`")
+
+
+def operators(site: Site) -> Iterator[Change]:
+    """``a / b`` for ``a * b``, and back."""
+    node = site.node
+    if isinstance(node, ast.BinOp) and is_product(node) and site.role in (VALUE, OPERAND):
+        times = isinstance(node.op, ast.Div)
+        source = ast.unparse(node.right)
+        cause = "batch-factor" if source in site.scope.batch else "local-factor"
+        what = f"{'multiply' if times else 'divide'} by `{source}`"
+        op = ast.Mult() if times else ast.Div()
+        yield Change(twin(node, op=op), cause, 1.45, what)
+        if not times:
+            swapped = twin(node, left=node.right, op=op, right=node.left)
+            yield Change(swapped, cause, 2.1, f"divide by `{ast.unparse(node.left)}`")
+
+
+FAMILIES = (signs, counts, dropped, upstream, local, replaced, operators)

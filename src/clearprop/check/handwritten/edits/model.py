@@ -1,0 +1,231 @@
+"""An edit, and what the families of edits are given and give."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from clearprop.check.handwritten.edits.scope import Scope, is_gradient
+from clearprop.check.handwritten.edits.trees import Path, dotted, put, text
+
+
+class Change(NamedTuple):
+    """What a family proposes: ``new`` in the place of an expression, or of some statements."""
+
+    new: ast.expr
+    cause: str
+    rank: float
+    what: str
+
+
+class Lines(NamedTuple):
+    """``new`` in the place of ``count`` statements from the one that was given."""
+
+    new: tuple[ast.stmt, ...]
+    count: int
+    cause: str
+    rank: float
+    what: str
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit of the source of a function.
+
+    Attributes
+    ----------
+    cause : str
+        The identifier in ``catalogue.FAULTS``.
+    line : int
+        The line of the statement that is changed.
+    before, after : str
+        That statement as it stands, and what to write instead; "" where it should go.
+    rank : float
+        Lower is tried and believed first.
+    what : str
+        In a few words: ``divide by N``.
+    """
+
+    cause: str
+    line: int
+    rank: float
+    what: str
+    function: ast.FunctionDef = field(repr=False, compare=False)
+    block: Path = field(repr=False)
+    start: int = field(repr=False)
+    old: tuple[ast.stmt, ...] = field(repr=False, compare=False)
+    new: tuple[ast.stmt, ...] = field(repr=False, compare=False)
+    source: str = field(default="", repr=False, compare=False)
+    spot: tuple[ast.expr, ast.expr] | None = field(default=None, repr=False, compare=False)
+
+    def build(self) -> ast.FunctionDef:
+        """Return the whole edited function; what is not edited is shared with the original."""
+        block: list[ast.stmt] = self.function.body
+        at: ast.AST = self.function
+        for name, position in self.block:
+            below = getattr(at, name)
+            at = below if position is None else below[position]
+        block = at  # type: ignore[assignment]  # the path ends at a list
+        edited = [*block[: self.start], *self.new, *block[self.start + len(self.old) :]]
+        if not edited:
+            edited = [ast.copy_location(ast.Pass(), self.old[0])]
+        built: ast.FunctionDef = put(self.function, self.block, edited)
+        return built
+
+    @cached_property
+    def before(self) -> str:
+        """The statement as it stands."""
+        return "\n".join(self._own(statement) or text(statement) for statement in self.old)
+
+    @cached_property
+    def after(self) -> str:
+        """The statement to write instead."""
+        if self.spot and len(self.old) == len(self.new) == 1:
+            spliced = self._spliced(*self.spot)
+            if spliced:
+                return spliced
+        return "\n".join(
+            (self._own(statement) if statement in self.old else "") or text(statement)
+            for statement in self.new
+        )
+
+    def _own(self, statement: ast.stmt) -> str:
+        """Return a statement of one line in the user's own writing."""
+        if not self.source or statement.end_lineno != statement.lineno:
+            return ""
+        line = self.source.split("\n")[statement.lineno - 1].encode()
+        return line[statement.col_offset : statement.end_col_offset].decode()
+
+    def _spliced(self, old: ast.expr, new: ast.expr) -> str:
+        """Put the new expression into the user's own line; "" where that would say another thing."""
+        (statement,) = self.old
+        own = self._own(statement)
+        if not own or old.end_col_offset is None or old.lineno != statement.lineno:
+            return ""
+        begin, end = (column - statement.col_offset for column in (old.col_offset, old.end_col_offset))
+        whole = own.encode()
+        meant = ast.dump(self.new[0])
+        for form in ("{}", "({})"):
+            written = form.format(ast.unparse(new)).encode()
+            try:
+                line = (whole[:begin] + written + whole[end:]).decode()
+                read = ast.parse(line).body
+            except (SyntaxError, ValueError):
+                continue
+            if len(read) == 1 and ast.dump(read[0]) == meant:
+                return line
+        return ""
+
+
+#: What an expression is in its statement.
+VALUE = "value"  # the whole of what is assigned or returned
+OPERAND = "operand"  # part of arithmetic, or an array that a function is given
+OPTION = "option"  # an axis, a shape, an argument that is no array
+INDEX = "index"
+TEST = "test"
+TARGET = "target"
+OVER = "over"  # what a loop runs over
+OTHER_ROLE = "other"
+
+
+@dataclass(frozen=True)
+class Site:
+    """An expression that may be changed, and where it stands."""
+
+    node: ast.expr
+    parent: ast.AST
+    path: Path
+    role: str
+    statement: ast.stmt
+    world: World
+
+    @property
+    def scope(self) -> Scope:
+        """What may be mentioned."""
+        return self.world.scope
+
+    @cached_property
+    def gradient(self) -> bool:
+        """Whether the statement gives a gradient: by the names it assigns, or because it returns."""
+        statement = self.statement
+        if isinstance(statement, ast.Return):
+            return True
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AugAssign):
+            targets = [statement.target]
+        else:
+            return False
+        return any(
+            is_gradient(name) or name in self.scope.upstream
+            for target in targets
+            for name in names_in(target)
+        )
+
+    def read(self, source: str) -> ast.expr | None:
+        """Parse an expression that can be evaluated here; None where a name does not exist yet."""
+        return self.world.read(source, self.statement.lineno)
+
+
+@dataclass
+class World:
+    """What is shared by all edits of one function."""
+
+    function: ast.FunctionDef
+    scope: Scope
+    kept: Callable[[ast.AST], None]
+    wanted: set[int] = field(default_factory=set)  # identities of the lines that keep something
+    pool: dict[tuple[str, int], ast.expr | None] = field(default_factory=dict)
+
+    @cached_property
+    def used(self) -> dict[str, int]:
+        """How often each name is read."""
+        counts: dict[str, int] = {}
+        for node in ast.walk(self.function):
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+                name = dotted(node)
+                counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    @cached_property
+    def set_at(self) -> dict[str, int]:
+        """The line at which each name (``dx``, ``self.dW``) is first assigned."""
+        lines: dict[str, int] = {}
+        for node in ast.walk(self.function):
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                name = dotted(node)
+                lines[name] = min(lines.get(name, node.lineno), node.lineno)
+        return lines
+
+    def read(self, source: str, line: int) -> ast.expr | None:
+        """Parse an expression for a line, once; None where a name does not exist there."""
+        key = source, line
+        if key not in self.pool:
+            tree = ast.parse(source, mode="eval").body
+            known = True
+            for node in ast.walk(tree):
+                if isinstance(node, ast.expr | ast.keyword):
+                    node.lineno = node.end_lineno = line
+                    node.col_offset = node.end_col_offset = 0
+                if isinstance(node, ast.Name):
+                    known = known and self.scope.locals.get(node.id, 0) < line
+            self.pool[key] = tree if known else None
+            if known:
+                self.kept(tree)
+        return self.pool[key]
+
+
+def names_in(target: ast.AST) -> Iterator[str]:
+    """Find the names that a target sets: ``dx``, ``self.dW``, and ``dx`` for ``dx[i]``."""
+    if isinstance(target, ast.Tuple | ast.List):
+        for one in target.elts:
+            yield from names_in(one)
+    elif isinstance(target, ast.Subscript | ast.Starred):
+        yield from names_in(target.value)
+    else:
+        name = dotted(target)
+        if name:
+            yield name

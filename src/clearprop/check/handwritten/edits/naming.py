@@ -1,0 +1,138 @@
+"""Another name where one stands: the value that was meant."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from clearprop.check.handwritten.edits.model import (
+    INDEX,
+    OPTION,
+    OVER,
+    TARGET,
+    TEST,
+    VALUE,
+    Change,
+    Site,
+)
+from clearprop.check.handwritten.edits.scope import GRADIENT, OTHER, PARAMETER, SETTING, Value
+from clearprop.check.handwritten.edits.trees import dotted, stores, twin
+
+_FUNCTIONS = {"np", "numpy", "math", "len", "range", "enumerate", "zip", "int", "float", "reversed"}
+
+
+@lru_cache(maxsize=4096)
+def _likeness(a: str, b: str) -> float:
+    return SequenceMatcher(None, a.rpartition(".")[2], b.rpartition(".")[2]).ratio()
+
+
+def names(site: Site) -> Iterator[Change]:
+    """``self.W`` for ``self.dW``, ``self.out`` for ``self.x``: those of the same shape first."""
+    node = site.node
+    if not isinstance(node, ast.Name | ast.Attribute):
+        return
+    here = dotted(node)
+    scope = site.scope
+    if not here or here in _FUNCTIONS or here == scope.owner or here in scope.functions:
+        return
+    if isinstance(node, ast.Attribute) and dotted(node.value) != scope.owner:
+        return
+    if isinstance(site.parent, ast.Call) and site.parent.func is node:
+        return
+    line = site.statement.lineno
+    mine = scope.value(here)
+    for there in scope.reads(line):
+        if there == here or there in _FUNCTIONS:
+            continue
+        value = scope.value(there)
+        if site.role == TARGET and value.kind not in (GRADIENT, OTHER):
+            continue
+        rank = _rank(site, here, there, mine, value)
+        other = site.read(there)
+        if rank is None or other is None:
+            continue
+        if site.role == TARGET:
+            other = stores(other)  # type: ignore[assignment]  # an expression remains one
+        what = f"`{there}` in the place of `{here}`"
+        yield Change(other, _cause(site, here, value), rank, what)
+
+
+def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float | None:
+    """Rank a name in the place of another; None where it can hardly be meant."""
+    small = site.role in (INDEX, OPTION, OVER, TEST)
+    if mine.shape is not None and value.shape is not None and site.role != TARGET:
+        if mine.shape == () and value.shape != ():
+            return None
+        if value.shape == () and mine.shape != ():
+            return None
+    if small and value.kind == PARAMETER:
+        return None
+    if not small and value.kind == SETTING and mine.kind != SETTING and mine.shape != ():
+        return None
+    rank = 2.4
+    if mine.shape is not None and mine.shape == value.shape:
+        rank -= 0.5
+    if mine.kind == value.kind:
+        rank -= 0.2
+    if _likeness(here, there) > 0.6:
+        rank -= 0.3
+    if site.world.used.get(there, 0) == 0 and site.role != TARGET:
+        rank -= 0.4  # kept by forward or computed, and never read
+    set_later = site.world.set_at.get(here, 0) >= site.statement.lineno and "." in here
+    if set_later and site.role != TARGET:
+        rank -= 0.5
+    if site.role == TARGET:
+        rank += 0.3
+    return rank
+
+
+def _cause(site: Site, here: str, value: Value) -> str:
+    world, line = site.world, site.statement.lineno
+    if site.role == TARGET:
+        return "exchanged"
+    if "." in here and world.set_at.get(here, 0) >= line:
+        return "unset"
+    if value.mask:
+        return "mask"
+    if isinstance(site.statement, ast.Return) and site.role == VALUE:
+        return "exchanged" if isinstance(site.parent, ast.Tuple) else "wrong-value"
+    if here in site.scope.upstream:
+        return "upstream-twice" if site.gradient and value.kind != GRADIENT else "wrong-value"
+    there_first = world.set_at.get(here)
+    if there_first is not None and site.scope.value(here).kind == PARAMETER:
+        return "updated-parameter"
+    return "wrong-value"
+
+
+def keys(site: Site) -> Iterator[Change]:
+    """``grads["W2"]`` for ``grads["W1"]``."""
+    node = site.node
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return
+    if site.role != INDEX:
+        return
+    for key in _strings(site):
+        if key != node.value:
+            rank = 2.0 - 0.3 * (_likeness(key, node.value) > 0.4)
+            cause = "exchanged" if _in_target(site) else "wrong-value"
+            yield Change(twin(node, value=key), cause, rank, f'"{key}" in the place of "{node.value}"')
+
+
+def _in_target(site: Site) -> bool:
+    return site.path[0][0] in ("targets", "target")
+
+
+def _strings(site: Site) -> list[str]:
+    found: dict[str, None] = {}
+    trees = [site.world.function, *([site.scope.forward] if site.scope.forward else [])]
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+                if isinstance(node.slice.value, str):
+                    found[node.slice.value] = None
+    return list(found)[:12]
+
+
+FAMILIES = (names, keys)

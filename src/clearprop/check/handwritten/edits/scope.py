@@ -1,0 +1,332 @@
+"""What an edited statement may mention: names, attributes, the batch size, factors."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.edits.trees import dotted
+
+PARAMETER, GRADIENT, CACHED, SETTING, OTHER = (
+    "parameter",
+    "gradient",
+    "cached",
+    "setting",
+    "other",
+)
+#: How people call the number of samples, and other numbers that a mean may be over.
+_BATCH = re.compile(r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is known of a name: its kind, its shape (None if it is no array), whether it is a mask.
+
+    ``kind`` is ``parameter``, ``gradient``, ``cached``, ``setting`` or ``other``.
+    """
+
+    kind: str = OTHER
+    shape: tuple[int, ...] | None = None
+    mask: bool = False
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What an edited statement may mention.
+
+    Attributes
+    ----------
+    locals : dict
+        Arguments (line 0) and assigned names, each with the line of its first assignment.
+    attributes : dict
+        The names of ``self.…`` that exist after forward → Value.
+    batch : tuple of str
+        Source of what gives N, the best first: ``N``, ``self.batch_size``, ``dout.shape[0]``.
+    upstream : tuple of str
+        The names of the incoming gradient.
+    factors : tuple of str
+        Source of forward values that may be local factors: ``self.out``, ``(1 - self.out)``.
+    functions : tuple of str
+        Other functions that may be called.
+    forward : ast.FunctionDef or None
+        The forward pass.
+    values : dict
+        What is known of locals → Value.
+    owner : str
+        How the instance is called: ``self``; "" where there is none.
+    source : str
+        The file, for ``before`` and ``after`` in the user's own writing; "" if unknown.
+    """
+
+    locals: dict[str, int] = field(default_factory=dict)
+    attributes: dict[str, Value] = field(default_factory=dict)
+    batch: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    forward: ast.FunctionDef | None = None
+    values: dict[str, Value] = field(default_factory=dict)
+    owner: str = "self"
+    source: str = ""
+
+    def value(self, name: str) -> Value:
+        """Return what is known of ``x`` or ``self.x``."""
+        if self.owner and name.startswith(self.owner + "."):
+            return self.attributes.get(name[len(self.owner) + 1 :], Value())
+        known = self.values.get(name)
+        if known is not None:
+            return known
+        return Value(GRADIENT if name in self.upstream or is_gradient(name) else OTHER)
+
+    def reads(self, line: int) -> list[str]:
+        """Return every name that can be read at a line: ``x``, ``self.W``."""
+        own = [name for name, first in self.locals.items() if first < line and name != self.owner]
+        return own + [f"{self.owner}.{name}" for name in self.attributes]
+
+
+def is_gradient(name: str) -> bool:
+    """Whether a name says that it is a gradient: ``dW``, ``self.dinputs``, ``grad_x``."""
+    name = name.rpartition(".")[2].lstrip("_")
+    return bool(re.match(r"d[A-Za-z_]|grad|delta", name)) and not re.match(
+        r"(data|dim|depth|dilat|dropout_?(ratio|rate|prob)?$|dtype|deriv\w*$|dot$|div$|drop$|decay)",
+        name,
+    )
+
+
+def scope_of(
+    function: ast.FunctionDef,
+    instance_attributes: Mapping[str, Any],
+    forward: ast.FunctionDef | None = None,
+    upstream: Sequence[str] = (),
+    *,
+    values: Mapping[str, Any] | None = None,
+    functions: Sequence[str] = (),
+    source: str = "",
+) -> Scope:
+    """Say what an edited statement of ``function`` may mention.
+
+    Parameters
+    ----------
+    function : ast.FunctionDef
+        The backward pass.
+    instance_attributes : mapping
+        The instance's ``vars()`` after forward: ``{"W": array, "stride": 1, …}``; {} if none.
+    forward : ast.FunctionDef, optional
+        The forward pass: what it computes is what backward should mention.
+    upstream : sequence of str
+        The incoming gradient's names: ``["dout"]``.
+    values : mapping, optional
+        Values of arguments and of locals where they are known (what a cache holds), by name.
+    functions : sequence of str
+        The names of other functions in the file.
+    source : str
+        The whole file.
+    """
+    arguments = [a.arg for a in _arguments(function)]
+    own = _locals(function)
+    method = bool(instance_attributes) and bool(arguments)
+    owner = arguments[0] if method or arguments[:1] == ["self"] else ""
+    attributes = {
+        _unmangled(name): _value(name, value, instance_attributes)
+        for name, value in instance_attributes.items()
+        if not name.startswith("__")
+    }
+    known = {
+        name: _value(name, value, values or {}, upstream) for name, value in (values or {}).items()
+    }
+    scope = Scope(own, attributes, (), tuple(upstream), (), tuple(functions), forward, known, owner)
+    renamed = _kept(forward, function, owner) if forward else {}
+    return Scope(
+        own,
+        attributes,
+        tuple(_batch(function, scope, instance_attributes)),
+        tuple(upstream),
+        tuple(_factors(function, scope, forward, renamed)),
+        tuple(functions),
+        forward,
+        known,
+        owner,
+        source,
+    )
+
+
+def _arguments(function: ast.FunctionDef) -> list[ast.arg]:
+    a = function.args
+    every = [*a.posonlyargs, *a.args, *a.kwonlyargs]
+    return every + [one for one in (a.vararg, a.kwarg) if one is not None]
+
+
+def _locals(function: ast.FunctionDef) -> dict[str, int]:
+    found = {a.arg: 0 for a in _arguments(function)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found[node.id] = min(found.get(node.id, node.lineno), node.lineno)
+    return found
+
+
+def _unmangled(name: str) -> str:
+    private = re.match(r"^_[A-Za-z0-9][A-Za-z0-9_]*?(__\w+)$", name)
+    return private[1] if private and not name.endswith("__") else name
+
+
+def _value(
+    name: str, value: Any, others: Mapping[str, Any], upstream: Sequence[str] = ()
+) -> Value:
+    if isinstance(value, bool | str) or value is None or callable(value):
+        return Value(GRADIENT if value is None and is_gradient(name) else OTHER)
+    if isinstance(value, int | float | np.number):
+        return Value(SETTING, ())
+    if isinstance(value, np.ndarray):
+        if name in upstream:
+            return Value(GRADIENT, value.shape)
+        mask = value.dtype == bool
+        gradients = (f"d{name}", f"grad_{name}", f"{name}_grad", f"d{name.lower()}")
+        if is_gradient(name):
+            return Value(GRADIENT, value.shape)
+        if any(other in others for other in gradients) and not name.startswith(("x", "X", "input")):
+            return Value(PARAMETER, value.shape)
+        return Value(CACHED, value.shape, mask)
+    return Value(OTHER)
+
+
+def _batch(function: ast.FunctionDef, scope: Scope, instance: Mapping[str, Any]) -> list[str]:
+    """Find the ways to write N, those that have a name first."""
+    named, other = [], []
+    for node in ast.walk(function):
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        from_shape = isinstance(value, ast.Attribute) and value.attr == "shape"
+        if isinstance(target, ast.Tuple | ast.List) and from_shape:
+            names = [one.id for one in target.elts if isinstance(one, ast.Name)]
+            named += names[:1]
+            other += names[1:]
+        elif isinstance(target, ast.Name):
+            length = dotted(value.func) == "len" if isinstance(value, ast.Call) else False
+            first = isinstance(value, ast.Subscript) and dotted(value.value).endswith(".shape")
+            if length or (first and _BATCH.match(target.id)):
+                named.append(target.id)
+            elif first or (isinstance(value, ast.Attribute) and value.attr == "size"):
+                other.append(target.id)
+    named += [name for name in scope.locals if _BATCH.match(name) and name not in scope.upstream]
+    named += [
+        f"{scope.owner}.{_unmangled(name)}"
+        for name, value in instance.items()
+        if isinstance(value, int) and not isinstance(value, bool) and _BATCH.match(name)
+    ]
+    arrays = list(scope.upstream[:1]) if _is_array(scope, scope.upstream) else []
+    arrays += [
+        name
+        for name in [*scope.values, *(f"{scope.owner}.{name}" for name in scope.attributes)]
+        if scope.value(name).kind == CACHED and scope.value(name).shape
+    ]
+    named += [f"{name}.shape[0]" for name in arrays[:2]]
+    other += [f"{name}.size" for name in arrays[:1]] + [f"{name}.shape[1]" for name in arrays[:1]]
+    return list(dict.fromkeys(named + other))
+
+
+def _is_array(scope: Scope, upstream: Sequence[str]) -> bool:
+    return bool(upstream) and scope.value(upstream[0]).shape != ()
+
+
+def _kept(forward: ast.FunctionDef, backward: ast.FunctionDef, owner: str) -> dict[str, str]:
+    """Find where backward has the locals of forward: ``{"x": "self.x"}``, or by a cache's order."""
+    found: dict[str, str] = {}
+    given: list[str] = []
+    for node in ast.walk(forward):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Attribute) and isinstance(node.value, ast.Name):
+                    found[node.value.id] = dotted(target)
+                if isinstance(target, ast.Name) and isinstance(node.value, ast.Tuple):
+                    given = [dotted(one) for one in node.value.elts] or given
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            for one in node.value.elts:
+                if isinstance(one, ast.Tuple):
+                    given = [dotted(part) for part in one.elts]
+    for node in ast.walk(backward):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            taken = [dotted(one) for one in node.targets[0].elts]
+            if isinstance(node.value, ast.Name) and len(taken) == len(given):
+                found.update({a: b for a, b in zip(given, taken, strict=True) if a and b})
+    for name in _locals(backward):
+        if name != owner and name in _locals(forward):
+            found.setdefault(name, name)
+    return found
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+        self.lost = False
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in ("np", "numpy", "self"):
+            return node
+        if node.id not in self.names:
+            self.lost = True
+            return node
+        return ast.parse(self.names[node.id], mode="eval").body
+
+
+def _factors(
+    backward: ast.FunctionDef,
+    scope: Scope,
+    forward: ast.FunctionDef | None,
+    renamed: Mapping[str, str],
+) -> Iterator[str]:
+    """Find what a gradient may have to be multiplied by, each once."""
+    seen = dict.fromkeys(_forward_parts(forward, renamed) if forward else ())
+    names = [
+        name
+        for name in [*scope.locals, *(f"{scope.owner}.{name}" for name in scope.attributes)]
+        if name != scope.owner and name not in scope.upstream and not is_gradient(name)
+    ]
+    shaped = [name for name in names if _may_be_factor(scope, name)]
+    for name in shaped:
+        value = scope.value(name)
+        if value.shape == ():
+            seen.update(dict.fromkeys((name, f"(1 - {name})")))
+            continue
+        seen[name] = None
+        seen[f"~{name}" if value.mask else f"(1 - {name})"] = None
+    for name in shaped:
+        value = scope.value(name)
+        if value.mask or value.shape == () or value.kind == PARAMETER:
+            continue
+        forms = ("(1 - {0} ** 2)", "({0} > 0)", "np.exp({0})", "{0} ** 2", "np.sign({0})")
+        forms += ("np.cos({0})", "np.sqrt({0})")
+        seen.update(dict.fromkeys(form.format(name) for form in forms))
+    yield from seen
+
+
+def _may_be_factor(scope: Scope, name: str) -> bool:
+    value = scope.value(name)
+    if value.kind in (CACHED, PARAMETER, SETTING):
+        return True
+    return value.kind == OTHER and name in scope.locals and name not in ("cache", "i", "j", "k")
+
+
+def _forward_parts(forward: ast.FunctionDef, renamed: Mapping[str, str]) -> Iterator[str]:
+    """Find the expressions of forward that backward can write too, the smaller first."""
+    parts: dict[str, None] = {}
+    for node in ast.walk(forward):
+        part = isinstance(node, ast.BinOp | ast.Compare | ast.Call)
+        if isinstance(node, ast.Call):
+            part = dotted(node.func).startswith("np.") and "random" not in dotted(node.func)
+        if not part:
+            continue
+        source = ast.unparse(node)
+        if len(source) > 60:
+            continue
+        rename = _Renamed(renamed)
+        tree = rename.visit(ast.parse(source, mode="eval").body)
+        if not rename.lost:
+            written = ast.unparse(tree)
+            parts[written if isinstance(node, ast.Call) else f"({written})"] = None
+    return iter(sorted(parts, key=len)[:16])

@@ -1,0 +1,117 @@
+"""Terms too many and too few, and the rest of a Jacobian."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
+from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
+from clearprop.check.handwritten.edits.sites import is_sum, multiplied
+from clearprop.check.handwritten.edits.trees import binary, dotted, negative
+
+_PENALTY = re.compile(r"(reg|lam|lambda_?|l2|weight_decay|decay|alpha)\w*$", re.I)
+_EPSILON = re.compile(r"eps(ilon)?$", re.I)
+
+
+def dropped(site: Site) -> Iterator[Change]:
+    """``a`` for ``a + b``, and ``b``."""
+    node = site.node
+    if not (isinstance(node, ast.BinOp) and is_sum(node)) or site.role not in (VALUE, OPERAND):
+        return
+    for gone, kept in ((node.right, node.left), (node.left, node.right)):
+        small = isinstance(gone, ast.Constant) and isinstance(gone.value, float) and gone.value < 1e-3
+        epsilon = small or _EPSILON.search(dotted(gone))
+        cause = "epsilon" if epsilon else "extra-term"
+        what = f"without `{ast.unparse(gone)}`"
+        if gone is node.left and isinstance(gone, ast.Constant):  # 1 - y
+            cause = "local-factor"
+        if kept is node.right and isinstance(node.op, ast.Sub):
+            yield Change(negative(kept), cause, 1.7, what)
+            yield Change(kept, cause, 1.8, what)
+        else:
+            yield Change(kept, cause, 1.6, what)
+
+
+def added(site: Site) -> Iterator[Change]:
+    """``e + dh_next``: a gradient that is known at this line; ``e + self.reg * self.W``."""
+    if not multiplied(site) or site.role != VALUE or not site.gradient:
+        return
+    if isinstance(site.statement, ast.AugAssign):
+        return
+    line = site.statement.lineno
+    mentioned = {dotted(node) for node in ast.walk(site.statement)}
+    for name in site.scope.reads(line):
+        if name in mentioned or not (is_gradient(name) or name in site.scope.upstream):
+            continue
+        if "." in name and site.world.set_at.get(name, line) >= line:
+            continue
+        term = site.read(name)
+        if term is None:
+            continue
+        unused = 1.2 if site.world.used.get(name, 0) == 0 else 2.3
+        yield from _both(site, term, name, unused)
+    for name, one in _penalties(site):
+        yield from _both(site, one, name, 1.9)
+
+
+def _both(site: Site, term: ast.expr, name: str, rank: float) -> Iterator[Change]:
+    plus = binary(site.node, ast.Add(), term)
+    yield Change(plus, "missing-term", rank, f"add `{name}`")
+    minus = binary(site.node, ast.Sub(), term)
+    yield Change(minus, "missing-term", rank + 0.4, f"subtract `{name}`")
+
+
+def _penalties(site: Site) -> Iterator[tuple[str, ast.expr]]:
+    names = site.scope.reads(site.statement.lineno)
+    weights = [n for n in names if site.scope.value(n).kind == PARAMETER or re.search(r"[wW]\d*$", n)]
+    for strength in names:
+        if not _PENALTY.search(strength):
+            continue
+        for weight in weights:
+            for source in (f"{strength} * {weight}", f"2 * {strength} * {weight}"):
+                term = site.read(source)
+                if term is not None:
+                    yield source, term
+
+
+def epsilons(site: Site) -> Iterator[Change]:
+    """``e + eps`` where something is divided by, or a root or logarithm taken."""
+    parent = site.parent
+    below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div | ast.Pow)
+    below = below and (site.node is getattr(parent, "right", None) or isinstance(parent.op, ast.Pow))  # type: ignore[attr-defined]
+    inside = isinstance(parent, ast.Call) and dotted(parent.func).endswith(("sqrt", "log"))
+    if not (below or inside) or isinstance(site.node, ast.Constant):
+        return
+    for name in site.scope.reads(site.statement.lineno):
+        if _EPSILON.search(name):
+            epsilon = site.read(name)
+            if epsilon is not None:
+                new = binary(site.node, ast.Add(), epsilon)
+                yield Change(new, "epsilon", 1.9, f"add `{name}`")
+
+
+def jacobians(site: Site) -> Iterator[Change]:
+    """``y * (dy - np.sum(dy * y))``: the whole Jacobian of a softmax in the place of its diagonal."""
+    if not multiplied(site) or site.role != VALUE or not site.gradient:
+        return
+    mentioned = {dotted(node) for node in ast.walk(site.node)}
+    for dy in site.scope.upstream:
+        if dy not in mentioned:
+            continue
+        for y in site.scope.reads(site.statement.lineno):
+            known = site.scope.value(y)
+            if y not in mentioned or known.mask or known.kind == PARAMETER or y == dy:
+                continue
+            if known.kind != CACHED and "." in y:
+                continue
+            for axis in ("-1", "0"):
+                source = f"{y} * ({dy} - np.sum({dy} * {y}, axis={axis}, keepdims=True))"
+                new = site.read(source)
+                if new is not None:
+                    rank = 2.0 if axis == "-1" else 2.4
+                    yield Change(new, "jacobian", rank, "the whole Jacobian, not its diagonal")
+
+
+FAMILIES = (dropped, added, epsilons, jacobians)
