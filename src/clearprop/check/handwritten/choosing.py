@@ -90,8 +90,10 @@ def _tried(
 
 def _better(one: Shot, other: Shot) -> bool:
     """Whether a probe is a likelier use: backward runs where it raised."""
-    return one.error is None and bool(one.comparisons) and (
-        other.error is not None or not other.comparisons
+    return (
+        one.error is None
+        and bool(one.comparisons)
+        and (other.error is not None or not other.comparisons)
     )
 
 
@@ -109,12 +111,17 @@ def _alternative(first: Setup, proposal: Proposal) -> bool:
             continue
         if re.match(r"^(b|bias)", name) and 1 in spec.shape:
             continue
-        if first.proposal.world == proposal.world and {spec.kind, before.kind} <= {
-            "array",
-            "probabilities",
-            "unit",
-            "positive",
-        } and spec.shape == before.shape:
+        if (
+            first.proposal.world == proposal.world
+            and {spec.kind, before.kind}
+            <= {
+                "array",
+                "probabilities",
+                "unit",
+                "positive",
+            }
+            and spec.shape == before.shape
+        ):
             continue
         return first.shot.error is not None
     return True
@@ -133,5 +140,3 @@ def _sensible(outputs: tuple[Any, ...]) -> bool:
 def _said(error: BaseException) -> str:
     text = str(error).split("\n")[0][:160]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-

@@ -14,8 +14,8 @@ from clearprop.check.handwritten.model import CONVENTION, Finding
 from clearprop.check.handwritten.naming import is_target
 from clearprop.check.handwritten.probing import Comparison, Shot, prepared, quiet, shoot
 
-#: Relative to the largest entry: what an epsilon of this size may do.
-_SMALL = 3e-4
+#: Relative to the largest entry: what rounding may do.
+_EXACT = 1e-7
 _TINY = re.compile(r"(?<![\w.])(\d*\.?\d+e-0*(?:[4-9]|1\d|2\d|30)|0?\.0000*\d+)\b", re.I)
 
 
@@ -31,16 +31,28 @@ def conventions_of(
     if driver.upstream == "output":
         said.append(_said_of_output(driver))
     shot = replace(shot, comparisons=[_kept(driver, shot, c, said) for c in shot.comparisons])
-    literal = _TINY.search(text)
-    if literal and shot.wrong and all(c.kind == "value" and c.error < _SMALL for c in shot.wrong):
-        names = ", ".join(c.gradient.label for c in shot.wrong)
+    literal = tiny_literal(text)
+    off = [c for c in shot.comparisons if not c.kind and c.error > _EXACT]
+    if literal and off:
+        names = ", ".join(c.gradient.label for c in off)
         sentence = (
-            f"{names} differs by {max(c.error for c in shot.wrong):.0e} from the derivative of its "
-            f"forward, which has an epsilon of {literal[0]} that backward leaves out."
+            f"{names} differs by {max(c.error for c in off):.0e} from the derivative of its "
+            f"forward, which has an epsilon of {literal} that backward leaves out."
         )
         said.append(Finding(CONVENTION, "small-epsilon", sentence, names))
-        shot = replace(shot, comparisons=[replace(c, kind="") for c in shot.comparisons])
     return tuple(said), shot
+
+
+def tiny_literal(text: str) -> str:
+    """Give the first number of a text that is small enough to be an epsilon; "" without one."""
+    found = _TINY.search(text)
+    return found[0] if found else ""
+
+
+def conventional(shot: Shot) -> Shot:
+    """Give a probe without what the conventions already said have settled."""
+    kinds = [replace(c, kind="") if c.kind == "kept-dimension" else c for c in shot.comparisons]
+    return replace(shot, comparisons=kinds)
 
 
 def _is_loss(driver: Driver, shot: Shot) -> bool:
@@ -56,18 +68,27 @@ def _again(driver: Driver, shot: Shot, tolerance: float) -> Shot:
 
 def _starting(driver: Driver, shot: Shot, tolerance: float, said: list[Finding]) -> Shot:
     """See whether backward ignores what it is given because the chain begins there."""
-    for averages in (False, True):
+    if shot.error is not None or not _ignores(driver, shot, tolerance):
+        return shot
+    tried = []
+    for averages in (False, True) if np.ndim(shot.upstream[0]) else (False,):
         driver.upstream, driver.averages = "none", averages
-        again = _again(driver, shot, tolerance)
-        if again.right or (len(again.wrong) < len(shot.wrong)):
-            sentence = (
-                "backward starts the chain: it takes the gradient that comes in for 1"
-                + (" and averages over the losses of the samples." if averages else ".")
-            )
-            said.append(Finding(CONVENTION, "starts-the-chain", sentence))
-            return again
-    driver.upstream, driver.averages = "upstream", False
-    return shot
+        tried.append((len(_again(driver, shot, tolerance).wrong), averages))
+    driver.averages = min(tried)[1]
+    sentence = "backward starts the chain: it takes the gradient that comes in for 1" + (
+        " and averages over the losses of the samples." if driver.averages else "."
+    )
+    said.append(Finding(CONVENTION, "starts-the-chain", sentence))
+    return _again(driver, shot, tolerance)
+
+
+def _ignores(driver: Driver, shot: Shot, tolerance: float) -> bool:
+    """Whether another upstream gradient changes nothing."""
+    other = shoot(driver, replace(shot, upstream=tuple(-0.7 * w for w in shot.upstream)), tolerance)
+    pairs = zip(shot.comparisons, other.comparisons, strict=False)
+    return bool(shot.comparisons) and all(
+        a.found is not None and np.array_equal(a.found, np.asarray(b.found)) for a, b in pairs
+    )
 
 
 def _averaged(driver: Driver, shot: Shot, tolerance: float, said: list[Finding]) -> Shot:
@@ -89,7 +110,9 @@ def _said_of_output(driver: Driver) -> Finding:
         name = driver.takes[0].name if driver.takes else "its argument"
         sentence = f"it takes the output of the function ({name}), not the input."
         return Finding(CONVENTION, "takes-output", sentence)
-    sentence = "backward is given the output of the activation inside; its gradient is that of the scores."
+    sentence = (
+        "backward is given the output of the activation inside; its gradient is that of the scores."
+    )
     return Finding(CONVENTION, "of-scores", sentence)
 
 

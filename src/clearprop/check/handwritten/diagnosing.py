@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,11 +19,16 @@ from clearprop.check.handwritten.probing import (
     line_of_error,
     play,
     quiet,
+    shoot,
 )
-from clearprop.check.handwritten.repair import Repair, parts_of, repair
+from clearprop.check.handwritten.repair import Repair, parts_of, repair, replaced
 from clearprop.check.handwritten.state import arrays_in, is_real
 from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
 from clearprop.check.handwritten.truth import Cotangents, cotangents_of
+
+
+#: At most so many faults are mended one after another in one candidate.
+_MOST = 6
 
 
 @dataclass
@@ -34,25 +40,33 @@ class Diagnosis:
     tolerance: float
     seconds: float
     findings: list[Finding] = field(default_factory=list)
+    mended: ExitStack = field(default_factory=ExitStack)
+    unmended: set[str] = field(default_factory=set)
 
-    def explain(self, shots: list[Shot]) -> None:
-        """Add findings for the first probe, which failed; the others may be right or not."""
-        shot = shots[0]
+    def explain(self, shot: Shot, others: list[Shot]) -> None:
+        """Add findings for a probe that failed; ``others`` are like it, at other inputs.
+
+        A fault that an edit mends stays mended until the judgement is done, so that the next one
+        is seen alone.
+        """
+        first = len(self.findings)
         with quiet():
             truths = cotangents_of(self.driver, shot.given, shot.leaves, shot.upstream, shot.seed)
-        parts = parts_of(self.driver, shot, self.files)
-        left = {c.gradient.leaf for c in shot.wrong}
-        fixed = repair(self.driver, shots, parts, truths, self.tolerance, self.seconds)
-        if shot.error is not None:
-            self._raised(shot, fixed)
-            return
-        if fixed is not None:
-            chosen = [c for c in shot.wrong if c.gradient.leaf in fixed.mended]
-            self._found(shot, chosen, fixed, truths)
-            left -= set(fixed.mended)
-        for c in shot.wrong:
-            if c.gradient.leaf in left:
+            while not shot.right and len(self.findings) - first < _MOST:
+                parts = parts_of(self.driver, shot, self.files)
+                fixed = repair(self.driver, shot, others, parts, truths, self.tolerance, self.seconds)
+                if shot.error is not None:
+                    self._raised(shot, fixed)
+                elif fixed is not None:
+                    chosen = [c for c in shot.wrong if c.gradient.leaf in fixed.mended]
+                    self._found(shot, chosen, fixed, truths)
+                if fixed is None:
+                    break
+                self.mended.enter_context(replaced(fixed.function, fixed.code))
+                shot = shoot(self.driver, replace(shot), self.tolerance)
+            for c in shot.wrong if shot.error is None else []:
                 self._found(shot, [c], None, truths)
+                self.unmended.add(c.gradient.leaf)
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error
@@ -70,10 +84,12 @@ class Diagnosis:
             cause = "unset"
             sentence += f". {unset}"
         elif fixed is not None:
-            cause = fixed.edit.cause
+            cause = fixed.cause
             sentence += f". {fixed.edit.what[:1].upper()}{fixed.edit.what[1:]}"
         self.findings.append(
-            Finding(FAULT, cause, sentence + ".", remedy=fixed.edit.after if fixed else "", place=place)
+            Finding(
+                FAULT, cause, sentence + ".", remedy=fixed.edit.after if fixed else "", place=place
+            )
         )
 
     def _found(
@@ -83,7 +99,7 @@ class Diagnosis:
         symptom = self._symptom(shot, c, truths)
         labels = ", ".join(dict.fromkeys(shown(w.gradient.label) for w in wrong))
         if fixed is not None:
-            cause, place = fixed.edit.cause, self._place(fixed.edit.line, fixed.function)
+            cause, place = fixed.cause, self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
@@ -97,9 +113,7 @@ class Diagnosis:
             Finding(FAULT, cause, sentence, labels, remedy, place, evidence_of(shot, c))
         )
 
-    def _sentence(
-        self, c: Comparison, symptom: Symptom | None, fixed: Repair, labels: str
-    ) -> str:
+    def _sentence(self, c: Comparison, symptom: Symptom | None, fixed: Repair, labels: str) -> str:
         how = fixed.edit.what
         if symptom is not None:
             return f"{symptom.sentence} What mends it: {how}."
@@ -109,7 +123,10 @@ class Diagnosis:
     def _symptom(self, shot: Shot, c: Comparison, truths: Cotangents) -> Symptom | None:
         label = shown(c.gradient.label)
         if c.kind == "none":
-            return Symptom("none", f"{label} is {c.gradient.value}: no gradient is given for {c.gradient.leaf}.")
+            return Symptom(
+                "none",
+                f"{label} is {c.gradient.value}: no gradient is given for {c.gradient.leaf}.",
+            )
         assert c.found is not None
         other = self._found_under(shot, c, _other)
         double = self._found_under(shot, c, _double)
@@ -131,7 +148,10 @@ class Diagnosis:
         )
         found = symptom_of(case)
         if found is None and c.kind == "shape":
-            return Symptom("shape", f"{label} has shape {c.found.shape}, {c.gradient.leaf} has {c.expected.shape}.")
+            return Symptom(
+                "shape",
+                f"{label} has shape {c.found.shape}, {c.gradient.leaf} has {c.expected.shape}.",
+            )
         return found
 
     def _found_under(self, shot: Shot, c: Comparison, change: Any) -> Array | None:

@@ -27,7 +27,14 @@ from clearprop.check.handwritten.naming import (
     stems,
 )
 from clearprop.check.handwritten.source import Source
-from clearprop.check.handwritten.state import arrays_in, attributes_of, copied, exchange, is_array, is_real
+from clearprop.check.handwritten.state import (
+    arrays_in,
+    attributes_of,
+    copied,
+    exchange,
+    is_array,
+    is_real,
+)
 
 Given = dict[str, Any]
 
@@ -115,6 +122,7 @@ class Driver:
         self.upstream = "upstream"
         self.averages = False
         self.rate = ""
+        self.forward_name = ""
 
     #: The ways in which backward may be meant to be called; the first that fits is taken.
     def ways(self) -> list[str]:
@@ -500,7 +508,9 @@ def same_output(name: str, given_back: list[str]) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether a value is an array or a number of real kind."""
-    return (is_array(value) and value.dtype.kind in "fiuc") or isinstance(value, float | np.floating)
+    return (is_array(value) and value.dtype.kind in "fiuc") or isinstance(
+        value, float | np.floating
+    )
 
 
 def _aliases(held: dict[str, Any], arrays: dict[str, Any]) -> dict[str, list[str]]:

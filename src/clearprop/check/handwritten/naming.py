@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 #: Names that mean the same thing in different books.
 _SYNONYMS = [
@@ -50,13 +51,15 @@ def is_cache(name: str) -> bool:
     return bool(_CACHE.match(name))
 
 
+@cache
 def last_of(path: str) -> str:
     """Give the last name of a path: ``W1`` of ``params['W1']``."""
     found = _LAST.search(path)
     return (found[1] or found[2]) if found else path
 
 
-def stems(label: str) -> list[str]:
+@cache
+def stems(label: str) -> tuple[str, ...]:
     """Give what a gradient's name may be the gradient of: ``W``, of ``dW`` or ``grad_W``."""
     found = []
     for pattern in (
@@ -71,15 +74,17 @@ def stems(label: str) -> list[str]:
         match = re.match(pattern, label)
         if match:
             found.append(match[1])
-    return found
+    return tuple(found)
 
 
+@cache
 def same_thing(one: str, other: str) -> bool:
     """Whether two names mean the same: equal, or synonyms, or singular and plural."""
     a, b = one.lower().strip("_"), other.lower().strip("_")
     return a == b or a.rstrip("s") == b.rstrip("s") or any(a in s and b in s for s in _SYNONYMS)
 
 
+@cache
 def is_gradient_of(label: str, leaf: str) -> bool:
     """Whether a path such as ``dW`` or ``grads['W1']`` names the gradient of another."""
     own, of = _split(label), _split(leaf)

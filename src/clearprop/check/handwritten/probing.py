@@ -15,7 +15,7 @@ import numpy as np
 from clearprop.check.handwritten.driving import DerivativeDriver, Driver, Given, Gradient, Run
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.proposing import Proposal
-from clearprop.check.handwritten.randomness import frozen
+from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Leaves, Truth, find_truth, leaves_of
 
@@ -87,7 +87,9 @@ def quiet() -> Iterator[None]:
 def upstream_for(driver: Driver, outputs: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
     """Draw a cotangent for each output; ones where backward starts the chain itself."""
     rng = np.random.default_rng([seed, 161803])
-    if driver.upstream in ("none", "prediction", "output") and not isinstance(driver, DerivativeDriver):
+    if driver.upstream in ("none", "prediction", "output") and not isinstance(
+        driver, DerivativeDriver
+    ):
         return tuple(_ones(np.shape(y), driver.averages) for y in outputs)
     return tuple(
         rng.normal(size=np.shape(y)) if np.shape(y) else float(rng.uniform(1.2, 1.9))
@@ -151,11 +153,11 @@ def play(driver: Driver, shot: Shot, started: Callable[[Run], None] | None = Non
             if step == "F":
                 run.given = given | {k: copied(v) for k, v in shot.before[0].items()}
                 driver.forward(run)
-                np.random.seed(shot.seed)
+                reseed(shot.seed)
             elif step == "B":
                 other = np.random.default_rng(7)
                 driver.backward(run, tuple(_like(other, w) for w in shot.upstream))
-                np.random.seed(shot.seed)
+                reseed(shot.seed)
             elif step == "f":
                 run.given = given
                 driver.forward(run)
@@ -232,10 +234,10 @@ def compare(gradient: Gradient, expected: Array, tolerance: float) -> Comparison
     with np.errstate(all="ignore"):
         off = np.abs(found - expected)
         bad = ~(off <= tolerance * np.maximum(np.abs(expected), 0.1 * size) + 1e-13)
+    error = float(np.max(np.where(np.isfinite(off), off, np.inf), initial=0) / max(size, 1e-300))
     if not bad.any():
-        return Comparison(gradient, expected, found)
+        return Comparison(gradient, expected, found, error=error if size > 1e-12 else 0.0)
     kind = "value" if np.isfinite(found).all() else "not-finite"
-    error = float(np.max(np.where(np.isfinite(off), off, np.inf)) / max(size, 1e-300))
     return Comparison(gradient, expected, found, kind, bad, error)
 
 

@@ -35,8 +35,26 @@ class Repair:
 
     edit: Edit
     function: FunctionType
+    code: CodeType
     mended: tuple[str, ...]
-    whole: bool
+
+    @property
+    def cause(self) -> str:
+        """The cause that the edit stands for."""
+        return "updated-parameter" if _moves_an_update(self.edit) else self.edit.cause
+
+
+def _moves_an_update(edit: Edit) -> bool:
+    """Whether the edit puts an update of a parameter after the lines that need the old one."""
+    before, after = [ast.dump(s) for s in edit.old], [ast.dump(s) for s in edit.new]
+    if sorted(before) != sorted(after) or before == after:
+        return False
+    return any(
+        isinstance(s, ast.AugAssign)
+        and isinstance(s.target, ast.Attribute | ast.Subscript)
+        and isinstance(s.op, ast.Sub | ast.Add)
+        for s in edit.old
+    )
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,9 @@ def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
     source = driver.source
     forward = _forward_of(driver)
     forward_tree = source.tree(forward) if forward is not None else None
-    backward = inspect.unwrap(getattr(driver.backward_function, "__func__", driver.backward_function))
+    backward = inspect.unwrap(
+        getattr(driver.backward_function, "__func__", driver.backward_function)
+    )
     own = [f for f in in_all if f not in in_forward and f is not backward]
     found = []
     for function in [backward, *own]:
@@ -93,15 +113,15 @@ def _functions_run(driver: Driver, shot: Shot, files: set[str]) -> list[Function
         if event == "call" and frame.f_code.co_filename in files and frame.f_code not in codes:
             codes.append(frame.f_code)
 
-    before = sys.getprofile()
-    sys.setprofile(note)
+    before = sys.gettrace()
+    sys.settrace(note)
     try:
         with quiet():
             play(driver, shot)
     except Exception:
         pass
     finally:
-        sys.setprofile(before)
+        sys.settrace(before)
     known = _functions_of(driver.candidate.namespace, driver.candidate.backward)
     return [known[code] for code in codes if code in known]
 
@@ -123,32 +143,36 @@ def _functions_of(namespace: dict[str, Any], thing: Any) -> dict[CodeType, Funct
 
 def repair(
     driver: Driver,
-    shots: list[Shot],
+    shot: Shot,
+    others: list[Shot],
     parts: list[Part],
     truths: Cotangents,
     tolerance: float,
     seconds: float,
 ) -> Repair | None:
-    """Search for the edit that mends the first shot, and keeps the others right.
+    """Search for the edit that mends most of a probe, and spoils nothing in it.
 
     Parameters
     ----------
-    shots : list of Shot
-        The one that fails, then others, to be right after the edit as well.
+    others : list of Shot
+        Probes at other inputs: what is mended in the one must be right in these.
     seconds : float
         Not longer than this.
     """
-    shot = shots[0]
     wrong = {c.gradient.leaf for c in shot.wrong} or set(shot.truth.expected)
     right = {c.gradient.leaf for c in shot.comparisons if not c.kind}
-    end = time.monotonic() + seconds
+    end = time.process_time() + seconds
+    more = end
     whole: list[tuple[float, Repair]] = []
     partial: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
     for part, edit in _all_edits(driver, shot, parts, end):
         try:
             made = compile_function(
-                edit.build(), part.function.__code__.co_filename, part.function.__globals__, part.function
+                edit.build(),
+                part.function.__code__.co_filename,
+                part.function.__globals__,
+                part.function,
             )
         except (SyntaxError, ValueError, RecursionError, TypeError):
             continue
@@ -157,13 +181,15 @@ def repair(
             if not mended & wrong or not right <= mended:
                 continue
             full = wrong <= mended
-            if full and not all(_holds(driver, other, tolerance) for other in shots[1:]):
+            if not all(_holds(driver, other, mended & wrong, tolerance) for other in others):
                 continue
             fit = _likeness(driver, shot, part, truths)
-        found = Repair(edit, part.function, tuple(sorted(mended & wrong)), full)
+        found = Repair(edit, part.function, made.__code__, tuple(sorted(mended & wrong)))
         (whole if full else partial).append((fit, found))
-        if len(whole) >= ENOUGH:
+        if len(whole) >= ENOUGH or (whole and time.process_time() > more):
             break
+        if len(whole) == 1:
+            more = time.process_time() + seconds / 4
     best = whole or partial
     if not best:
         return None
@@ -193,7 +219,7 @@ def _all_edits(
         upstream = _upstream_names(driver, part)
         scope = scope_of(part.tree, layer, part.forward, upstream, functions=functions)
         for edit in edits(part.tree, scope, caching=part.caching):
-            if time.monotonic() > end:
+            if time.process_time() > end:
                 return
             yield part, edit
 
@@ -241,7 +267,9 @@ def _unwritten(shot: Shot, run: Run) -> bool:
     if "upstream" in shot.written:
         return True
     return all(
-        np.array_equal(a, b) for a, b in zip(shot.upstream, run.upstream, strict=False) if is_array(a)
+        np.array_equal(a, b)
+        for a, b in zip(shot.upstream, run.upstream, strict=False)
+        if is_array(a)
     )
 
 
@@ -252,16 +280,10 @@ def _same_outputs(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
     )
 
 
-def _holds(driver: Driver, shot: Shot, tolerance: float) -> bool:
-    if not shot.right and not shot.wrong:
-        return True
-    return _mended(driver, shot, None, tolerance) >= set(shot.truth.expected) - set(
-        shot.truth.doubts
-    ) - _never_found(shot)
-
-
-def _never_found(shot: Shot) -> set[str]:
-    return set(shot.truth.expected) - {c.gradient.leaf for c in shot.comparisons}
+def _holds(driver: Driver, other: Shot, mended: set[str], tolerance: float) -> bool:
+    """Whether gradients are right at other inputs as well."""
+    there = {c.gradient.leaf for c in other.comparisons} if other.error is None else mended
+    return _mended(driver, other, None, tolerance) >= mended & there
 
 
 def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> float:
@@ -271,21 +293,20 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
     named: dict[str, Any] = {}
     code = part.function.__code__
 
-    def note(frame: Any, event: str, arg: Any) -> None:
-        if event == "return" and frame.f_code is code:
-            named.update(
-                {k: copied(v) for k, v in frame.f_locals.items() if is_array(v)}
-            )
+    def note(frame: Any, event: str, arg: Any) -> Any:
+        if frame.f_code is not code:
+            return None
+        if event == "return":
+            named.update({k: copied(v) for k, v in frame.f_locals.items() if is_array(v)})
+        return note
 
-    before = sys.getprofile()
-    sys.setprofile(note)
+    before = sys.gettrace()
+    sys.settrace(note)
     try:
         with quiet():
             play(driver, shot)
     except Exception:
         return 0.0
     finally:
-        sys.setprofile(before)
+        sys.settrace(before)
     return float(sum(truths.knows(value) for value in named.values()))
-
-

@@ -97,7 +97,8 @@ def _twice(c: Case) -> Symptom | None:
     if c.under_double is None or not close(c.under_double, 4 * c.found):
         return None
     return Symptom(
-        "upstream-twice", f"{c.label} grows with the square of the gradient that comes in: it is used twice."
+        "upstream-twice",
+        f"{c.label} grows with the square of the gradient that comes in: it is used twice.",
     )
 
 
@@ -114,7 +115,11 @@ def _constant(c: Case) -> Symptom | None:
     for times, words in ((factor, "too large"), (1 / factor, "too small")):
         if n > 1 and abs(abs(times) - n) < 1e-6 * n:
             sign = " and of the opposite sign" if factor < 0 else ""
-            why = "it should be divided by N" if times == factor else "it is divided by N once too often"
+            why = (
+                "it should be divided by N"
+                if times == factor
+                else "it is divided by N once too often"
+            )
             return Symptom("batch-factor", f"{c.label} is N = {n} times {words}{sign}: {why}.")
     return Symptom("factor", f"{c.label} is {factor:.6g} times what it should be.")
 
@@ -122,7 +127,9 @@ def _constant(c: Case) -> Symptom | None:
 def _exchanged(c: Case) -> Symptom | None:
     for label, other in c.others.items():
         if close(c.found, other) and not close(other, c.expected):
-            return Symptom("exchanged", f"{c.label} holds what {label} should be: they are exchanged.")
+            return Symptom(
+                "exchanged", f"{c.label} holds what {label} should be: they are exchanged."
+            )
     return None
 
 
@@ -153,7 +160,9 @@ def _sums(c: Case) -> Symptom | None:
     if c.found.ndim < c.expected.ndim and c.found.size:
         for axes in _axes(c.expected.ndim):
             if close(c.found, c.expected.sum(axis=axes)):
-                return Symptom("batch-sum", f"{c.label} is summed over axis {axes[0]}, once too often.")
+                return Symptom(
+                    "batch-sum", f"{c.label} is summed over axis {axes[0]}, once too often."
+                )
     if c.found.shape == c.expected.shape and c.found.size > 1:
         if close(np.sort(c.found, axis=None), np.sort(c.expected, axis=None)):
             return Symptom("window", f"{c.label} has the right numbers in the wrong places.")
@@ -174,8 +183,15 @@ def _mask(c: Case) -> Symptom | None:
     inside = here & there
     if (here != there).any() and (not inside.any() or close(c.found[inside], c.expected[inside])):
         count = int(np.sum(here != there))
-        where = "passes where it should be stopped" if (here & ~there).any() else "is stopped where it should pass"
-        return Symptom("mask", f"{c.label} {where}, at {count} of {c.found.size} entries: the mask is another one.")
+        where = (
+            "passes where it should be stopped"
+            if (here & ~there).any()
+            else "is stopped where it should pass"
+        )
+        return Symptom(
+            "mask",
+            f"{c.label} {where}, at {count} of {c.found.size} entries: the mask is another one.",
+        )
     return None
 
 
@@ -238,11 +254,39 @@ def _mean_path(c: Case) -> Symptom | None:
     return None
 
 
+def _spread(c: Case) -> Symptom | None:
+    """See whether what is missing is a mean's path and a variance's: a + b v along one axis."""
+    if c.found.shape != c.expected.shape or c.found.ndim < 1:
+        return None
+    rest = c.expected - c.found
+    for name, v in c.values:
+        if v.shape != rest.shape or v.dtype.kind != "f":
+            continue
+        for axis in range(rest.ndim):
+            if rest.shape[axis] < 4:
+                continue
+            mean = v.mean(axis=axis, keepdims=True)
+            spread = v - mean
+            size = (spread * spread).sum(axis=axis, keepdims=True)
+            slope = (rest * spread).sum(axis=axis, keepdims=True) / size
+            if close(rest.mean(axis=axis, keepdims=True) + slope * spread, rest):
+                return Symptom(
+                    "missing-term",
+                    f"{c.label} lacks the paths through the mean and the variance: what is missing is a + b * {name} along axis {axis}.",
+                )
+    return None
+
+
 def _diagonal(c: Case) -> Symptom | None:
     if c.found.shape != c.expected.shape or c.upstream.shape != c.found.shape:
         return None
     for name, y in c.values:
-        if y.shape == c.found.shape and y.ndim and np.allclose(y.sum(axis=-1), 1) and (y >= 0).all():
+        if (
+            y.shape == c.found.shape
+            and y.ndim
+            and np.allclose(y.sum(axis=-1), 1)
+            and (y >= 0).all()
+        ):
             if close(c.found, c.upstream * y * (1 - y)) or close(c.found, c.upstream * y):
                 return Symptom(
                     "jacobian",
@@ -270,4 +314,5 @@ TESTS: list[Callable[[Case], Symptom | None]] = [
     _mask,
     _factor,
     _mean_path,
+    _spread,
 ]

@@ -15,7 +15,8 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Run
 from clearprop.check.handwritten.model import Array
-from clearprop.check.handwritten.randomness import frozen
+from clearprop.check.handwritten.naming import is_gradient_of
+from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import arrays_in, copied, is_array, is_real
 from clearprop.check.numerical import Estimate, derivatives, extrapolated
 from clearprop.errors import ClearpropError
@@ -57,14 +58,10 @@ def live(driver: Driver, given: Given, seed: int = 0, before: tuple[Given, ...] 
         for earlier in before:
             run.given = given | earlier
             driver.forward(run)
-            _reseed(seed)
+            reseed(seed)
         run.given = given
         driver.forward(run)
     return run
-
-
-def _reseed(seed: int) -> None:
-    np.random.seed(seed)
 
 
 def leaves_of(driver: Driver, given: Given) -> Leaves:
@@ -76,12 +73,16 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
     if run.layer is not None:
         held = arrays_in(run.layer)
         for path, value in held.items():
-            if is_real(value) and path not in leaves:
+            if is_real(value) and path not in leaves and not _is_gradient(path, held):
                 leaves[path] = value.copy()
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
                 leaves[p.name] = given[p.name]
     return leaves
+
+
+def _is_gradient(path: str, held: Leaves) -> bool:
+    return any(is_gradient_of(path, other) for other in held if other != path)
 
 
 def _may_move(value: Any) -> bool:

@@ -46,9 +46,7 @@ def counts(site: Site) -> Iterator[Change]:
             rank = 1.1 + inner + 0.15 * i
             yield Change(binary(node, ast.Div(), n), "batch-factor", rank, f"divide by {source}")
             rank += 0.4
-            yield Change(
-                binary(node, ast.Mult(), n), "batch-factor", rank, f"multiply by {source}"
-            )
+            yield Change(binary(node, ast.Mult(), n), "batch-factor", rank, f"multiply by {source}")
     two = number(2, node)
     rank = 1.7 + inner
     yield Change(binary(two, ast.Mult(), node), "factor", rank, "multiply by 2")

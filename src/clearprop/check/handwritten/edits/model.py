@@ -105,7 +105,9 @@ class Edit:
         own = self._own(statement)
         if not own or old.end_col_offset is None or old.lineno != statement.lineno:
             return ""
-        begin, end = (column - statement.col_offset for column in (old.col_offset, old.end_col_offset))
+        begin, end = (
+            column - statement.col_offset for column in (old.col_offset, old.end_col_offset)
+        )
         whole = own.encode()
         meant = ast.dump(self.new[0])
         for form in ("{}", "({})"):

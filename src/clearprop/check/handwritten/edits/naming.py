@@ -117,7 +117,9 @@ def keys(site: Site) -> Iterator[Change]:
         if key != node.value:
             rank = 2.0 - 0.3 * (_likeness(key, node.value) > 0.4)
             cause = "exchanged" if _in_target(site) else "wrong-value"
-            yield Change(twin(node, value=key), cause, rank, f'"{key}" in the place of "{node.value}"')
+            yield Change(
+                twin(node, value=key), cause, rank, f'"{key}" in the place of "{node.value}"'
+            )
 
 
 def _in_target(site: Site) -> bool:

@@ -20,7 +20,9 @@ PARAMETER, GRADIENT, CACHED, SETTING, OTHER = (
     "other",
 )
 #: How people call the number of samples, and other numbers that a mean may be over.
-_BATCH = re.compile(r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I)
+_BATCH = re.compile(
+    r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -174,9 +176,7 @@ def _unmangled(name: str) -> str:
     return private[1] if private and not name.endswith("__") else name
 
 
-def _value(
-    name: str, value: Any, others: Mapping[str, Any], upstream: Sequence[str] = ()
-) -> Value:
+def _value(name: str, value: Any, others: Mapping[str, Any], upstream: Sequence[str] = ()) -> Value:
     if isinstance(value, bool | str) or value is None or callable(value):
         return Value(GRADIENT if value is None and is_gradient(name) else OTHER)
     if isinstance(value, int | float | np.number):

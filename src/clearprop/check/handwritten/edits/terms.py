@@ -21,7 +21,9 @@ def dropped(site: Site) -> Iterator[Change]:
     if not (isinstance(node, ast.BinOp) and is_sum(node)) or site.role not in (VALUE, OPERAND):
         return
     for gone, kept in ((node.right, node.left), (node.left, node.right)):
-        small = isinstance(gone, ast.Constant) and isinstance(gone.value, float) and gone.value < 1e-3
+        small = (
+            isinstance(gone, ast.Constant) and isinstance(gone.value, float) and gone.value < 1e-3
+        )
         epsilon = small or _EPSILON.search(dotted(gone))
         cause = "epsilon" if epsilon else "extra-term"
         what = f"without `{ast.unparse(gone)}`"
@@ -65,7 +67,9 @@ def _both(site: Site, term: ast.expr, name: str, rank: float) -> Iterator[Change
 
 def _penalties(site: Site) -> Iterator[tuple[str, ast.expr]]:
     names = site.scope.reads(site.statement.lineno)
-    weights = [n for n in names if site.scope.value(n).kind == PARAMETER or re.search(r"[wW]\d*$", n)]
+    weights = [
+        n for n in names if site.scope.value(n).kind == PARAMETER or re.search(r"[wW]\d*$", n)
+    ]
     for strength in names:
         if not _PENALTY.search(strength):
             continue
@@ -80,7 +84,9 @@ def epsilons(site: Site) -> Iterator[Change]:
     """``e + eps`` where something is divided by, or a root or logarithm taken."""
     parent = site.parent
     below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div | ast.Pow)
-    below = below and (site.node is getattr(parent, "right", None) or isinstance(parent.op, ast.Pow))  # type: ignore[attr-defined]
+    below = below and (
+        site.node is getattr(parent, "right", None) or isinstance(parent.op, ast.Pow)
+    )  # type: ignore[attr-defined]
     inside = isinstance(parent, ast.Call) and dotted(parent.func).endswith(("sqrt", "log"))
     if not (below or inside) or isinstance(site.node, ast.Constant):
         return

@@ -96,7 +96,9 @@ def ranges(site: Site) -> Iterator[Change]:
     elif name == "range" and not isinstance(site.parent, ast.Call):
         function = site.read("reversed")
         if function is not None:
-            yield Change(call(function, node, like=node), "window", 1.3, "from the last to the first")
+            yield Change(
+                call(function, node, like=node), "window", 1.3, "from the last to the first"
+            )
     if name != "range":
         return
     one = number(1, node)
@@ -191,7 +193,11 @@ def reshaped(site: Site) -> Iterator[Change]:
     for name in site.scope.reads(site.statement.lineno):
         if not _PAD.search(name):
             continue
-        for crop in ("[:, :, {0}:-{0}, {0}:-{0}]", "[{0}:-{0}, {0}:-{0}]", "[:, {0}:-{0}, {0}:-{0}, :]"):
+        for crop in (
+            "[:, :, {0}:-{0}, {0}:-{0}]",
+            "[{0}:-{0}, {0}:-{0}]",
+            "[:, {0}:-{0}, {0}:-{0}, :]",
+        ):
             index = _crop(site, crop.format(name))
             new_index = make(ast.Subscript, node, value=node, slice=index, ctx=ast.Load())
             yield Change(new_index, "window", 1.9, "without the padding")
