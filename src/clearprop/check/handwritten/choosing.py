@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.naming import is_prediction, is_target
+from clearprop.check.handwritten.meaning import is_prediction, is_target
 from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
 from clearprop.check.handwritten.proposing import Proposal, Spec, Texts, proposals
 from clearprop.check.handwritten.truth import live

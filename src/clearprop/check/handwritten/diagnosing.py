@@ -12,7 +12,7 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
-from clearprop.check.handwritten.naming import last_of
+from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.probing import (
     Comparison,
     Shot,
@@ -23,7 +23,7 @@ from clearprop.check.handwritten.probing import (
 )
 from clearprop.check.handwritten.repair import Repair, parts_of, repair, replaced
 from clearprop.check.handwritten.state import arrays_in, is_real
-from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
+from clearprop.check.handwritten.symptoms import Case, Symptom, close, symptom_of
 from clearprop.check.handwritten.truth import Cotangents, cotangents_of
 
 
@@ -54,7 +54,9 @@ class Diagnosis:
             truths = cotangents_of(self.driver, shot.given, shot.leaves, shot.upstream, shot.seed)
             while not shot.right and len(self.findings) - first < _MOST:
                 parts = parts_of(self.driver, shot, self.files)
-                fixed = repair(self.driver, shot, others, parts, truths, self.tolerance, self.seconds)
+                fixed = repair(
+                    self.driver, shot, others, parts, truths, self.tolerance, self.seconds
+                )
                 if shot.error is not None:
                     self._raised(shot, fixed)
                 elif fixed is not None:
@@ -146,7 +148,7 @@ class Diagnosis:
             values,
             _batch(shot),
         )
-        found = symptom_of(case)
+        found = _of_order(shot, c) or symptom_of(case)
         if found is None and c.kind == "shape":
             return Symptom(
                 "shape",
@@ -237,6 +239,16 @@ def _batch(shot: Shot) -> int:
         if isinstance(value, np.ndarray) and value.ndim > 1:
             return int(value.shape[0])
     return 0
+
+
+def _of_order(shot: Shot, c: Comparison) -> Symptom | None:
+    """Tell what only shows when something is called twice."""
+    if shot.plan == "fb" or c.found is None or c.found.shape != c.expected.shape:
+        return None
+    label = shown(c.gradient.label)
+    if shot.plan == "fbb" and close(c.found, 2 * c.expected):
+        return Symptom("accumulated", f"{label} is added to what the first call left there.")
+    return None
 
 
 def _double(w: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.model import Candidate
-from clearprop.check.handwritten.naming import (
+from clearprop.check.handwritten.meaning import (
     is_cache,
     is_gradient_of,
     is_prediction,

@@ -85,7 +85,8 @@ def _judged(
                 continue
             if again.error is not None and diagnosis.findings:
                 continue
-            diagnosis.explain(again, alike if shot is base else [s for s in shots[:1] if s.right])
+            others = alike if shot is base else [s for s in shots if s is not shot]
+            diagnosis.explain(again, others)
     findings = diagnosis.findings + writes
     missing = _doubts(base)
     verdict = (

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, Parameter
-from clearprop.check.handwritten.naming import is_prediction, is_target
+from clearprop.check.handwritten.meaning import is_prediction, is_target
 
 Dims = dict[str, int]
 
@@ -307,8 +307,9 @@ def specs_for(p: Parameter, world: str, place: int, texts: Texts) -> list[Spec]:
     if not p.required and not _is_optional_array(p):
         return []
     arrays, numbers = _arrays_named(low, world, first), []
+    named = bool(arrays)
     if is_target(name) and not first:
-        arrays = _targets(world, texts.forward) + arrays
+        arrays, named = _targets(world, texts.forward) + arrays, True
     if texts.keys.get(name):
         numbers.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
     if re.match(r"^(running_\w*|moving_\w*)$", low):
@@ -326,9 +327,7 @@ def specs_for(p: Parameter, world: str, place: int, texts: Texts) -> list[Spec]:
         arrays += _X[world]
     if not first:
         arrays += [array("N", "D"), array("D"), array("D", "M"), Spec("float")]
-    return list(
-        dict.fromkeys(arrays + numbers if _arrays_named(low, world, first) else numbers + arrays)
-    )
+    return list(dict.fromkeys(arrays + numbers if named else numbers + arrays))
 
 
 def _arrays_named(low: str, world: str, first: bool) -> list[Spec]:
