@@ -19,7 +19,7 @@ from clearprop.check.handwritten.model import (
     Place,
 )
 
-LAYERS = '''\
+LAYERS = """\
 import numpy as np
 
 
@@ -39,10 +39,10 @@ class Affine:
 
 
 class Softmax:
-    # 反向传播：逐元素相乘，这里忘记了雅可比矩阵的非对角线元素
+    # 反向传播 逐元素相乘 这里忘记了雅可比矩阵的非对角线元素
     def backward(self, dout):
         return dout * self.y * (1 - self.y)
-'''
+"""
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m]]>\x00&\"'[bold]\u202e"
 
@@ -209,7 +209,12 @@ def hostile(file: str) -> tuple[Judgement, ...]:
             "network['layers'][0].affine_backward",
             lines,
             fault(
-                "wrong-value", "dW", long, long, lines, evidence("dW", [1.0], [2.0], nested, "twice")
+                "wrong-value",
+                "dW",
+                long,
+                long,
+                lines,
+                evidence("dW", [1.0], [2.0], nested, "twice"),
             ),
         ),
     )

@@ -176,9 +176,7 @@ class _State:
         """Join all; what is not finished was not judged, for this reason."""
         rest = {k: _unjudged(p, reason) for k, p in self.planned.items() if k not in self.finished}
         together = {**self.planned, **self.finished, **rest}
-        return FileReport(
-            self.file, tuple(together.values()), self.bystanders, tuple(self.notes)
-        )
+        return FileReport(self.file, tuple(together.values()), self.bystanders, tuple(self.notes))
 
 
 def _key(judgement: Judgement) -> tuple[str, int]:

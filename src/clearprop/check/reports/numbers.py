@@ -39,7 +39,7 @@ def writer(values: Array, pairs: tuple[Array, Array] | None = None) -> Callable[
     ('1.0000000', '1.0000003')
     """
     if values.dtype.kind == "c":
-        return _first(_complex_writers(), pairs)
+        return _first([_complex(digits) for digits in (3, 6, 12, _EXACT)], pairs)
     if values.dtype.kind not in "biuf":
         return str
     real = values.astype(np.float64)
@@ -88,5 +88,8 @@ def _general(digits: int) -> Callable[[Any], str]:
     return write
 
 
-def _complex_writers() -> list[Callable[[Any], str]]:
-    return [lambda value, d=digits: f"{complex(value):.{d}g}" for digits in (3, 6, 12, _EXACT)]
+def _complex(digits: int) -> Callable[[Any], str]:
+    def write(value: Any) -> str:
+        return f"{complex(value):.{digits}g}"
+
+    return write

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
@@ -56,6 +57,20 @@ def print_report(
     if len(reports) > 1 or words.counts(reports)["total"]:
         printer.line()
         printer.line(words.summary(reports), style=_worst(reports))
+
+
+def as_text(report: FileReport | Sequence[FileReport], width: int = 100) -> str:
+    """Write what `print_report` prints as plain text.
+
+    Examples
+    --------
+    >>> print(as_text(FileReport("layers.py")))
+    layers.py
+      No backward pass was found in layers.py.
+    """
+    buffer = io.StringIO()
+    print_report(report, Console(file=buffer, width=width, no_color=True, color_system=None))
+    return buffer.getvalue().rstrip()
 
 
 def _worst(reports: Sequence[FileReport]) -> str:
@@ -222,15 +237,11 @@ def _encodable(text: Text, encoding: str) -> Text:
         text.plain.encode(encoding)
     except UnicodeEncodeError:
         pieces = Text()
-        for piece in text.split("\n", include_separator=True):
-            for c in piece.divide(range(1, len(piece))) if len(piece) > 1 else [piece]:
-                pieces.append(_letter(c.plain, encoding), c.style or _style_of(c))
+        for c in text.divide(range(1, len(text))):
+            style = c.spans[0].style if c.spans else c.style
+            pieces.append(_letter(c.plain, encoding), style)
         return pieces
     return text
-
-
-def _style_of(text: Text) -> str:
-    return str(text.spans[0].style) if text.spans else ""
 
 
 def _letter(c: str, encoding: str) -> str:

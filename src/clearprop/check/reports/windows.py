@@ -97,7 +97,8 @@ def wrong_entries(evidence: Evidence) -> Array | None:
     if not all(array.dtype.kind in "biufc" for array in (expected, found)):
         return np.asarray(expected != found, dtype=bool)
     with np.errstate(all="ignore"):
-        return ~np.isclose(expected, found, rtol=1e-6, atol=1e-12, equal_nan=True)
+        close = np.isclose(expected, found, rtol=1e-6, atol=1e-12, equal_nan=True)
+    return np.asarray(~close)
 
 
 def _cut(

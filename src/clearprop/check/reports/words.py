@@ -19,7 +19,12 @@ from clearprop.check.handwritten.model import (
 )
 
 #: In the order in which they are told, with the word for several.
-VERDICTS = {FAULT: "faults", NOT_JUDGED: "not judged", CONVENTION: "conventions", CORRECT: "correct"}
+VERDICTS = {
+    FAULT: "faults",
+    NOT_JUDGED: "not judged",
+    CONVENTION: "conventions",
+    CORRECT: "correct",
+}
 MARKS = {FAULT: "✗", NOT_JUDGED: "?", CONVENTION: "≈", CORRECT: "✓"}
 ASCII = {"✗": "x", "≈": "~", "✓": "v", "│": "|", "×": "x", "–": "-", "…": "...", "→": "->"}
 
