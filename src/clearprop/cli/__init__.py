@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 import clearprop
+from clearprop.cli.check import CheckCommand, check
 from clearprop.cli.explanation import explain
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
@@ -47,6 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(train)
+app.command(cls=CheckCommand)(check)
 
 
 def _print_version(wanted: bool) -> None:

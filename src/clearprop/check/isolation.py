@@ -1,0 +1,385 @@
+"""Check a file in a process of its own, with limits: what it does to itself, it does alone.
+
+The process that executes the file can loop, crash, fork, print gigabytes or use up its memory. What it
+had finished by then is kept, the candidate in hand becomes "not judged because …", and a new
+process goes on after it. This protects against mistakes, not against attacks: the code can do
+what the user who runs it can do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import clearprop
+from clearprop.check import wire
+from clearprop.check.handwritten.model import NOT_JUDGED, FileReport, Judgement, Place
+from clearprop.check.handwritten.options import Options
+from clearprop.check.reports.words import FILE_STYLE
+from clearprop.check.worker import JUDGE, write_request
+from clearprop.errors import OptionError
+
+_POLL = 0.02  # seconds between two looks at the answer
+_START = 120.0  # seconds for Python, NumPy and clearprop to be imported, on a busy machine
+_KEPT = 20_000  # bytes of what the file printed
+_LARGEST = 1 << 28  # bytes of an answer
+_MARK = "CLEARPROP_CHECK_WORKER"  # in the environment of the worker and of all that it starts
+
+
+def check_file_isolated(
+    path: str | Path,
+    options: Options | None = None,
+    *,
+    names: Sequence[str] = (),
+    seconds: float = 10.0,
+    megabytes: int = 2048,
+    file_seconds: float | None = None,
+    judge: str = JUDGE,
+) -> FileReport:
+    """Check one file in processes of its own.
+
+    Parameters
+    ----------
+    path : path
+        The file; it is executed.
+    options : Options, optional
+        Shapes, values, a reference, a seed.
+    names : sequence of str
+        Only these candidates; all where there are none.
+    seconds : float, default 10
+        For loading the file, and again for each candidate.
+    megabytes : int, default 2048
+        Of memory, where the platform can limit it (Linux); elsewhere a note says that it cannot.
+    file_seconds : float, optional
+        For the whole file; 30 times ``seconds`` by default.
+    judge : str
+        ``module:function``, called with the path, the names and the options. It gives
+        `Judgement` objects, and first a `FileReport` whose judgements name all that it will judge.
+
+    Returns
+    -------
+    FileReport
+        What was finished, and the reason for all that was not.
+
+    Raises
+    ------
+    OptionError
+        The request was wrong: a name that is not in the file.
+    """
+    state = _State(str(path))
+    whole = 30 * seconds if file_seconds is None else file_seconds
+    ends = time.monotonic() + whole
+    if not can_limit_memory():
+        state.notes["the memory is not limited: this platform cannot."] = None
+    given = options or Options()
+    while True:
+        state.loaded = False
+        again = replace(given, skip=given.skip | frozenset(state.finished))
+        reason = _run_once(state, again, tuple(names), seconds, megabytes, ends, judge)
+        if reason is None:
+            return state.report("the judging came to its end without it")
+        if time.monotonic() >= ends:
+            return state.report(f"the time for the whole file, {whole:g} s, was over")
+        if not state.blame(reason):
+            return state.report(reason)
+
+
+def check_files_isolated(
+    requests: Sequence[tuple[str | Path, Sequence[str]]],
+    options: Options | None = None,
+    *,
+    jobs: int = 1,
+    **limits: Any,
+) -> Iterator[FileReport]:
+    """Check several files, so many at a time; the reports come in the order of the files.
+
+    Parameters
+    ----------
+    requests : sequence of (path, names)
+        The files, and which candidates of each.
+    options, **limits
+        As of `check_file_isolated`.
+    jobs : int, default 1
+        So many at a time.
+    """
+
+    def check(request: tuple[str | Path, Sequence[str]]) -> FileReport:
+        return check_file_isolated(request[0], options, names=request[1], **limits)
+
+    if jobs == 1:
+        yield from map(check, requests)
+        return
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(check, requests)
+
+
+def can_limit_memory() -> bool:
+    """Whether the platform keeps a process from using more memory than it may."""
+    return sys.platform.startswith(("linux", "freebsd"))
+
+
+@dataclass
+class _State:
+    """What is known of a file so far."""
+
+    file: str
+    planned: dict[tuple[str, int], Judgement] = field(default_factory=dict)
+    finished: dict[tuple[str, int], Judgement] = field(default_factory=dict)
+    bystanders: dict[str, Place] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)  # an ordered set
+    loaded: bool = False  # by the worker at hand
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Take in what the worker says."""
+        match message.get("event"):
+            case "report":
+                report = wire.decode_report(message.get("report"))
+                self.loaded = True
+                for judgement in report.judgements:
+                    self.planned.setdefault(_key(judgement), judgement)
+                self.bystanders.update(report.bystanders)
+                self.notes.update(dict.fromkeys(report.notes))
+            case "judgement":
+                judgement = wire.decode_judgement(message.get("judgement"))
+                self.finished.setdefault(_key(judgement), judgement)
+            case other:
+                raise wire.WireError(f"no event: {str(other)[:50]}")
+
+    def blame(self, reason: str) -> bool:
+        """Give the reason to the candidate in hand; say whether there are more to go on with."""
+        if self.planned and not self.loaded:
+            return False  # it is about loading the file, the second time
+        for key, planned in self.planned.items():
+            if key not in self.finished:
+                self.finished[key] = _unjudged(planned, reason)
+                return any(key not in self.finished for key in self.planned)
+        if not self.planned:
+            name = Path(self.file).name
+            judgement = Judgement(name, FILE_STYLE, Place(self.file, 1), NOT_JUDGED, reason=reason)
+            self.finished["", 0] = judgement
+        else:
+            self.notes[f"after the last judgement: {reason}."] = None
+        return False
+
+    def report(self, reason: str) -> FileReport:
+        """Join all; what is not finished was not judged, for this reason."""
+        rest = {k: _unjudged(p, reason) for k, p in self.planned.items() if k not in self.finished}
+        together = {**self.planned, **self.finished, **rest}
+        return FileReport(self.file, tuple(together.values()), self.bystanders, tuple(self.notes))
+
+
+def _key(judgement: Judgement) -> tuple[str, int]:
+    return judgement.name, judgement.place.line
+
+
+def _unjudged(planned: Judgement, reason: str) -> Judgement:
+    return replace(planned, verdict=NOT_JUDGED, findings=(), reason=reason)
+
+
+def _run_once(
+    state: _State,
+    options: Options,
+    names: tuple[str, ...],
+    seconds: float,
+    megabytes: int,
+    ends: float,
+    judge: str,
+) -> str | None:
+    """Run one worker to its end; say why it ended early, or None."""
+    with tempfile.TemporaryDirectory(prefix="clearprop-", ignore_cleanup_errors=True) as folder:
+        answer = Path(folder, "answer")
+        answer.touch()
+        request = {
+            "path": state.file,
+            "names": list(names),
+            "options": wire.encode_options(options),
+            "megabytes": megabytes,
+            "answer": str(answer),
+            "judge": judge,
+        }
+        write_request(str(Path(folder, "request.json")), request)
+        with answer.open("rb") as file, _Worker(folder) as worker:
+            return _listen(worker, _messages(file, worker), state, seconds, ends)
+
+
+def _listen(
+    worker: _Worker,
+    messages: Iterator[dict[str, Any] | None],
+    state: _State,
+    seconds: float,
+    ends: float,
+) -> str | None:
+    limit = time.monotonic() + _START
+    try:
+        for message in messages:
+            now = time.monotonic()
+            if message is None:
+                if now > min(limit, ends):
+                    return f"it did not end within {seconds:g} s"
+                continue
+            limit = now + seconds
+            match message.get("event"):
+                case "ready":
+                    pass
+                case "done":
+                    return None
+                case "failed":
+                    return str(message.get("reason"))[:1000]
+                case "refused":
+                    raise _refusal(message)
+                case _:
+                    state.hear(message)
+    except wire.WireError:
+        return "what its process sent back cannot be read"
+    return worker.how_it_ended()
+
+
+def _messages(file: Any, worker: _Worker) -> Iterator[dict[str, Any] | None]:
+    """Read messages as they come; None from time to time while there are none."""
+    buffer, total = b"", 0
+    while True:
+        alive = worker.is_alive()  # asked first: what it wrote before its end is read
+        data = file.read(1 << 20)
+        buffer += data
+        total += len(data)
+        if total > _LARGEST:
+            raise wire.WireError("too much")
+        while len(buffer) >= 13:
+            if not (buffer[:12].isdigit() and buffer[12:13] == b"\n"):
+                raise wire.WireError("no length")
+            end = 13 + int(buffer[:12])
+            if len(buffer) < end:
+                break
+            yield wire.parse(buffer[13:end])
+            buffer = buffer[end:]
+        if not data:
+            if not alive:
+                return
+            yield None
+            worker.wait(_POLL)
+
+
+def _refusal(message: dict[str, Any]) -> OptionError:
+    what, *rest = (message.get(key) for key in ("what", "where", "why", "write"))
+    where, why, write = (str(part)[:2000] if part else None for part in rest)
+    return OptionError(str(what)[:2000], where=where, why=why, write=write)
+
+
+class _Worker:
+    """A process, and all that it starts."""
+
+    def __init__(self, folder: str) -> None:
+        self.mark = os.path.basename(folder)  # noqa: PTH119 - made by tempfile
+        command = [sys.executable, "-P", "-m", "clearprop.check.worker", f"{folder}/request.json"]
+        source = str(Path(clearprop.__file__).parents[1])
+        paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONIOENCODING": "utf-8:backslashreplace",
+            "MPLBACKEND": "Agg",  # plt.show() of a notebook opens no window
+            "OPENBLAS_NUM_THREADS": "1",  # the buffers of each count as memory
+            "OMP_NUM_THREADS": "1",
+            _MARK: self.mark,
+        }
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            **_own_group(),
+        )
+        self.printed = b""
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self) -> None:
+        """Read what is printed, or the pipe would fill; keep the beginning."""
+        assert self.process.stdout is not None
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(self.process.stdout.fileno(), 1 << 16):
+                self.printed += data[: max(0, _KEPT - len(self.printed))]
+
+    def __enter__(self) -> _Worker:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _kill_group(self.process)
+        self.process.wait()
+        _kill_marked(self.mark)
+        self.reader.join(timeout=1.0)  # a process that got away may hold the pipe open
+        if not self.reader.is_alive() and self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def wait(self, seconds: float) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+
+    def how_it_ended(self) -> str:
+        """Say how the process ended, in words."""
+        code = self.process.wait()
+        if code < 0:
+            try:
+                name = f" ({signal.Signals(-code).name})"
+            except ValueError:
+                name = ""
+            return f"the process was ended by signal {-code}{name}"
+        self.reader.join(timeout=1.0)
+        last = self.printed.decode("utf-8", "replace").strip().splitlines()
+        if b"clearprop/check/worker.py" in self.printed.replace(b"\\", b"/") and last:
+            return f"its process ended with exit code {code}: {last[-1][:300]}"
+        return f"its code ended the process with exit code {code}"
+
+
+def _own_group() -> dict[str, Any]:
+    if os.name == "posix":
+        return {"start_new_session": True}
+    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and its children; SIGKILL cannot be ignored."""
+    kill: Callable[[int, int], None] | None = getattr(os, "killpg", None)
+    if kill is not None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            kill(process.pid, signal.SIGKILL)
+    elif process.poll() is None:
+        with contextlib.suppress(OSError):  # Windows: with all that it started
+            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+            subprocess.run(command, capture_output=True, check=False)
+    with contextlib.suppress(OSError):
+        process.kill()
+
+
+def _kill_marked(mark: str) -> None:
+    """Kill what left the group, where the system shows the environments of processes (Linux)."""
+    wanted = f"{_MARK}={mark}".encode()
+    for _ in range(20):  # what forks meanwhile is found by the next look
+        found = [int(p.name) for p in Path("/proc").glob("[0-9]*") if _has(p / "environ", wanted)]
+        if not found:
+            return
+        for number in found:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+
+
+def _has(path: Path, wanted: bytes) -> bool:
+    try:
+        return wanted in path.read_bytes().split(b"\0")
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""A report of the checker, as a terminal, a program, a build server or a page shows it."""

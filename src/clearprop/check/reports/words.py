@@ -1,0 +1,156 @@
+"""What all reports say alike: marks, titles, counts, and the lines around a fault."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from clearprop.check.handwritten.catalogue import CONVENTIONS, FAULTS
+from clearprop.check.handwritten.model import (
+    CONVENTION,
+    CORRECT,
+    FAULT,
+    NOT_JUDGED,
+    FileReport,
+    Finding,
+    Judgement,
+    Place,
+)
+
+#: In the order in which they are told, with the word for several.
+VERDICTS = {
+    FAULT: "faults",
+    NOT_JUDGED: "not judged",
+    CONVENTION: "conventions",
+    CORRECT: "correct",
+}
+MARKS = {FAULT: "✗", NOT_JUDGED: "?", CONVENTION: "≈", CORRECT: "✓"}
+ASCII = {"✗": "x", "≈": "~", "✓": "v", "│": "|", "×": "x", "–": "-", "…": "...", "→": "->"}
+
+#: The style of a judgement that stands for a whole file that could not be loaded.
+FILE_STYLE = "file"
+
+_LARGEST = 4_000_000  # characters of a source file; what is larger is not searched for a line
+
+
+def title(finding: Finding) -> str:
+    """Name the cause of a finding in words."""
+    if finding.cause == "unknown":
+        return "the cause is not known"
+    return FAULTS.get(finding.cause) or CONVENTIONS.get(finding.cause) or finding.cause
+
+
+def why_not(judgement: Judgement) -> str:
+    """Say why something was not judged."""
+    sentences = [f.sentence for f in judgement.findings if f.verdict == NOT_JUDGED]
+    return judgement.reason or " ".join(sentences) or "no reason was given"
+
+
+def is_broken(judgement: Judgement) -> bool:
+    """Whether it stands for a file that could not be loaded."""
+    return judgement.style == FILE_STYLE and judgement.verdict == NOT_JUDGED
+
+
+def ordered(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """Faults first; in a verdict as in the file."""
+    ranks = {verdict: rank for rank, verdict in enumerate(VERDICTS)}
+    return sorted(judgements, key=lambda judgement: ranks[judgement.verdict])
+
+
+def counts(reports: Sequence[FileReport]) -> dict[str, int]:
+    """Count the judgements of every verdict, and all of them."""
+    numbers = {verdict: sum(r.count(verdict) for r in reports) for verdict in VERDICTS}
+    return {"total": sum(numbers.values()), **numbers}
+
+
+def summary(reports: Sequence[FileReport]) -> str:
+    """Count by verdict in one line; what was not judged is never counted as passed.
+
+    Examples
+    --------
+    >>> summary([FileReport("layers.py")])
+    'No backward pass was found in layers.py.'
+    """
+    number = counts(reports)
+    if not number["total"]:
+        what = reports[0].file if len(reports) == 1 else f"{len(reports)} files"
+        return f"No backward pass was found in {what}."
+    parts = []
+    for verdict, several in VERDICTS.items():
+        if number[verdict]:
+            parts.append(f"{number[verdict]} {verdict if number[verdict] == 1 else several}")
+    passes = "1 backward pass" if number["total"] == 1 else f"{number['total']} backward passes"
+    where = f" in {len(reports)} files" if len(reports) > 1 else ""
+    return f"{passes}{where}: {', '.join(parts)}."
+
+
+def legible(text: str) -> str:
+    r"""Make control characters visible: a name must not write to the terminal, or turn a line.
+
+    Examples
+    --------
+    >>> print(legible("a\x1b[31m\tb\nc"))
+    a\x1b[31m    b
+    c
+    """
+    return "".join(_legible(c) for c in text.expandtabs(4))
+
+
+def _legible(c: str) -> str:
+    if c == "\n" or c.isprintable():
+        return c
+    if unicodedata.category(c) == "Zs":
+        return " "
+    return c.encode("unicode_escape").decode("ascii")
+
+
+def one_line(text: str) -> str:
+    """Join the lines of a text."""
+    return " ".join(legible(text).split())
+
+
+def source_lines(place: Place, around: int = 1) -> list[tuple[int, str]]:
+    """Give the line of a place with its neighbours, or alone where the file cannot be read.
+
+    Parameters
+    ----------
+    place : Place
+        Of a fault. Where the file has another text in that line by now, or counts its lines
+        otherwise (a notebook), only the text of the place is given.
+    around : int, default 1
+        So many lines before and after.
+
+    Returns
+    -------
+    list of (int, str)
+        Line numbers and texts.
+    """
+    lines = _read(place.file)
+    index = place.line - 1
+    same = 0 <= index < len(lines) and lines[index].split() == place.text.split()
+    if not same and not (place.text == "" and 0 <= index < len(lines)):
+        return [(place.line, legible(place.text.strip("\n")).replace("\n", " "))]
+    first, last = max(0, index - around), min(len(lines), index + around + 1)
+    shown = [(i + 1, legible(lines[i].rstrip())) for i in range(first, last)]
+    while shown[0][0] < place.line and not shown[0][1]:
+        shown.pop(0)
+    while shown[-1][0] > place.line and not shown[-1][1]:
+        shown.pop()
+    return _without_indent(shown)
+
+
+def _read(file: str) -> list[str]:
+    path = Path(file)
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST:
+            return []
+        return path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    except (OSError, ValueError):  # ValueError: a null character in the name
+        return []
+
+
+def _without_indent(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    indents = [len(text) - len(text.lstrip()) for _, text in lines if text]
+    common = min(indents, default=0)
+    return [(number, text[common:]) for number, text in lines]

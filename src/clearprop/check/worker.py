@@ -1,0 +1,136 @@
+"""The process that executes somebody's file: ``python -m clearprop.check.worker REQUEST``.
+
+`clearprop.check.isolation` starts it. REQUEST is a JSON file: which file, which names, which options,
+where to write the answer. The answer is a file of messages, each behind its length:
+
+=============  =====================================================================
+``ready``      all of ours is imported; from here on the time is that of the file
+``report``     a `FileReport` with what is to be judged: its judgements say so
+``judgement``  one is finished
+``refused``    the request was wrong
+``failed``     the judging itself ended with an exception
+``done``       all are finished
+=============  =====================================================================
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from clearprop.check import wire
+from clearprop.check.handwritten.model import FileReport, Judgement
+from clearprop.errors import OptionError
+
+#: What is called, unless the request says otherwise.
+JUDGE = "clearprop.check.handwritten.judging:judge_candidates"
+
+_LARGEST = 1 << 26  # bytes of a message
+
+
+class _Answer:
+    """The file of messages. What it needs is bound here, before the user's code can change it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.owner = os.getpid()
+        self.descriptor = -1
+        self._open, self._write, self._close = os.open, os.write, os.close
+        self._pid, self._exit = os.getpid, os._exit
+        self._frame = wire.frame
+
+    def send(self, event: str, **content: Any) -> None:
+        """Append a message; a process that the user's code forked off ends here instead."""
+        if self._pid() != self.owner:
+            self._exit(0)
+        data = self._frame({"event": event, **content})
+        if len(data) > _LARGEST:
+            data = self._frame({"event": "failed", "reason": "its report is too large"})
+        descriptor = self._open(self.path, os.O_WRONLY | os.O_APPEND)  # it may close all it finds
+        try:
+            while data:
+                data = data[self._write(descriptor, data) :]
+        finally:
+            self._close(descriptor)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Judge the candidates of one file, and send each judgement as soon as it is there."""
+    (path,) = sys.argv[1:] if arguments is None else arguments
+    with open(path, "rb") as file:  # noqa: PTH123 - nothing more is needed
+        request = wire.parse(file.read())
+    answer = _Answer(str(request["answer"]))
+    limit_memory(int(request["megabytes"]))
+    options = wire.decode_options(request["options"])
+    judge = _find(str(request.get("judge") or JUDGE))
+    answer.send("ready")
+    begun = False
+    try:
+        for item in judge(str(request["path"]), tuple(request["names"]), options):
+            begun = True
+            if isinstance(item, FileReport):
+                answer.send("report", report=wire.encode_report(item))
+            elif isinstance(item, Judgement):
+                answer.send("judgement", judgement=wire.encode_judgement(item))
+    except OptionError as error:
+        parts = {key: getattr(error, key) for key in ("what", "where", "why", "write")}
+        if not begun:
+            answer.send("refused", **parts)
+            return 0
+        answer.send("failed", reason=_described(error))
+    except MemoryError:
+        answer.send("failed", reason=f"it needs more than {request['megabytes']} MB of memory")
+    except BaseException as error:  # sys.exit() in the user's code is one, too
+        answer.send("failed", reason=_described(error))
+    else:
+        answer.send("done")
+    return 0
+
+
+def _described(error: BaseException) -> str:
+    with contextlib.suppress(BaseException):
+        return f"{type(error).__name__} ended it: {str(error)[:500]}"
+    return f"{type(error).__name__} ended it"
+
+
+def _find(dotted: str) -> Callable[..., Any]:
+    module, _, name = dotted.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def limit_memory(megabytes: int) -> bool:
+    """Limit the memory of this process, and leave no core dump; say whether that is possible."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+    except (OSError, ValueError):  # macOS knows the name and refuses it
+        return False
+    return True
+
+
+def write_request(path: str, request: dict[str, Any]) -> None:
+    """Write what `main` reads."""
+    with open(path, "w", encoding="ascii") as file:  # noqa: PTH123
+        json.dump(request, file)
+
+
+def _end(code: int) -> None:
+    """End at once: threads and exit handlers of the user's code are not waited for."""
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    _end(main())

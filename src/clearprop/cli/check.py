@@ -1,0 +1,413 @@
+"""``clearprop check``: judge hand-written backward passes, and name the cause of what is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from clearprop.errors import OptionError
+
+if TYPE_CHECKING:
+    from clearprop.check.handwritten.model import FileReport
+    from clearprop.check.handwritten.options import Options
+    from clearprop.check.reports.grading import Grade
+
+_INPUTS, _OUTPUT, _LIMITS = "Inputs", "Reports", "Limits"
+
+#: What is checked of a folder.
+_ENDINGS = (".py", ".ipynb", ".md", ".txt")
+_SKIPPED = ("__pycache__", "node_modules", "site-packages")
+
+
+class CheckCommand(TyperCommand):
+    """``--json`` alone prints; with a path behind it, it writes a file."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the ``-`` behind a ``--json`` that has no path."""
+        args = list(args)
+        ends = args.index("--") if "--" in args else len(args)
+        for place, word in enumerate(args[:ends]):
+            if word == "--json":
+                follower = args[place + 1] if place + 1 < ends else ""
+                if follower != "-" and not follower.endswith(".json"):
+                    args[place] = "--json=-"
+        return super().parse_args(ctx, args)
+
+
+def check(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE[:NAME]",
+            help="A .py, .ipynb, .md or .txt file, a folder of them, or one layer or function of a "
+            "file. Files are executed.",
+            show_default=False,
+        ),
+    ],
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SIZES",
+            help="The shape of an input: x=4,3, or Affine.x=4,3 for one layer only.",
+            show_default="proposed from the code",
+            rich_help_panel=_INPUTS,
+        ),
+    ] = None,
+    reference: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Judge what has no forward as this function: softmax, sigmoid, …",
+            show_default="proposed from name or heading",
+            rich_help_panel=_INPUTS,
+        ),
+    ] = "",
+    inputs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help='Values: x = [[1.0, 2.0]], or t = {shape = [4], high = 3, kind = "labels"}; '
+            "those in a table [Affine] are for that layer only.",
+            rich_help_panel=_INPUTS,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="For all that is drawn at random.", rich_help_panel=_INPUTS)
+    ] = 0,
+    samples: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="At most so many elements of an argument are moved by the numerical derivative.",
+            rich_help_panel=_INPUTS,
+        ),
+    ] = 500,
+    json: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[PATH.json]",
+            help="JSON, to the screen or into a file.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="JUnit XML.", rich_help_panel=_OUTPUT),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A page with heat maps.", rich_help_panel=_OUTPUT),
+    ] = None,
+    rubric: Annotated[
+        Path | None,
+        typer.Option(
+            "--grade",
+            metavar="RUBRIC.toml",
+            help="Points: [points] has lines such as Affine = 4, [deductions] such as sign = 0.5.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="The points, a line for each file.", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            help="Also what was tried, why a convention is no fault, what has no backward.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            help="For loading a file, and for each backward pass in it.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 10.0,
+    memory_limit: Annotated[
+        int,
+        typer.Option(metavar="MB", min=256, help="For a file (Linux).", rich_help_panel=_LIMITS),
+    ] = 2048,
+    jobs: Annotated[int, typer.Option(min=1, help="Files at a time.", rich_help_panel=_LIMITS)] = 1,
+    no_isolation: Annotated[
+        bool,
+        typer.Option(
+            "--no-isolation",
+            help="Execute the files in this process, without limits: for a debugger.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = False,
+    allow_unjudged: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unjudged",
+            help="Exit code 0 although something could not be judged.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = False,
+) -> None:
+    """Judge hand-written backward passes, and name the cause of what is wrong.
+
+    Layers with forward and backward, pairs such as affine_forward and affine_backward, functions
+    beside their derivatives: all that a file has is found, run, and compared with the exact
+    derivative of its own forward. Each is a fault, a convention, correct, or not judged.
+
+    THE FILES ARE EXECUTED, each in a process of its own with limits of time and memory. That protects
+    from endless loops and crashes, not from malice: check files of strangers where such code
+    may run.
+
+    Exit codes: 0 all is right (conventions are), 1 a fault, or something that was not judged, or a FILE with
+    no backward pass in it, 2 the request was wrong.
+
+    Examples:
+
+    - `clearprop check layers.py`
+
+    - `clearprop check layers.py:Affine --shape x=4,3`
+
+    - `clearprop check notebook.ipynb --html report.html`
+
+    - `clearprop check submissions/ --grade rubric.toml --csv points.csv --jobs 2`
+    """
+    from clearprop.check.handwritten.options import Options, parse_shapes, read_inputs
+    from clearprop.check.reports.grading import grade, read_rubric
+
+    if not 0 < time_limit <= 1e6:
+        raise OptionError(
+            f"--time-limit {time_limit:g}: this is no limit.",
+            why="a limit is a number of seconds above 0.",
+            write="--time-limit 10",
+        )
+    if csv is not None and rubric is None:
+        raise OptionError(
+            f"--csv {csv}: there are no points to write.",
+            why="points come from a rubric.",
+            write=f"--grade rubric.toml --csv {csv}",
+        )
+    requests = list(_requests(files))
+    rules = None if rubric is None else read_rubric(rubric)
+    values = {} if inputs is None else read_inputs(inputs)
+    options = Options(parse_shapes(shape or ()), values, reference, seed, samples)
+    for path in filter(None, (None if json in (None, "-") else Path(str(json)), junit, html, csv)):
+        _must_be_writable(path)
+    if no_isolation:
+        reports = [_here(path, names, options) for path, names in requests]
+    else:
+        reports = _isolated(requests, options, time_limit, memory_limit, jobs)
+    grades = [] if rules is None else [grade(report, rules) for report in reports]
+    _show(reports, grades, json, verbose)
+    _write_all(reports, grades, json, junit, html, csv)
+    named = {path for path, _ in map(split_name, files) if not Path(path).is_dir()}
+    if not _passes(reports, named, allow_unjudged):
+        raise typer.Exit(1)
+
+
+def _passes(reports: Sequence[FileReport], named: set[str], allow_unjudged: bool) -> bool:
+    """Whether all is right. What was not judged is not, unless somebody said so."""
+    from clearprop.check.handwritten.model import FAULT, NOT_JUDGED
+
+    if any(report.count(FAULT) for report in reports):
+        return False
+    empty = [report for report in reports if not report.judgements]
+    if len(empty) == len(reports):
+        return False
+    if allow_unjudged:
+        return True
+    # a folder may hold files without a backward pass; a file that was named may not
+    return not any(r.count(NOT_JUDGED) for r in reports) and not any(r.file in named for r in empty)
+
+
+def _requests(texts: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Split FILE and NAME, open folders, and join the names of one file."""
+    asked: dict[str, list[str]] = {}
+    whole: set[str] = set()
+    for text in texts:
+        path, name = split_name(text)
+        if not Path(path).is_dir():
+            found = [path]
+        elif name:
+            raise OptionError(
+                f"{text}: {path} is a folder.",
+                why="a name belongs to one file.",
+                write=f"{path}/FILE.py:{name}",
+            )
+        else:
+            found = list(_in_folder(Path(path)))
+            if not found:
+                raise OptionError(
+                    f"{path}: there is nothing to check in this folder.",
+                    why=f"files that end in {', '.join(_ENDINGS)} are checked.",
+                    write="clearprop check FILE",
+                )
+        for one in found:
+            asked.setdefault(one, []).extend([name] if name else [])
+            if not name:
+                whole.add(one)
+    for path, names in asked.items():
+        yield path, () if path in whole else tuple(dict.fromkeys(names))
+
+
+def split_name(text: str) -> tuple[str, str]:
+    r"""Split ``FILE:NAME``; a drive letter, and a colon in a path that exists, are not a name.
+
+    Returns
+    -------
+    tuple of str
+        The path, and the name or "".
+
+    Raises
+    ------
+    OptionError
+        There is no such file.
+    """
+    parts = text.split(":")
+    for number in range(len(parts), 0, -1):
+        path, name = ":".join(parts[:number]), ":".join(parts[number:])
+        if path and Path(path).exists():
+            return path, name
+    shown = text if len(parts) == 1 or not parts[-1].isidentifier() else text.rpartition(":")[0]
+    raise OptionError(
+        f"{shown}: there is no such file.",
+        why=f"it is looked for from {Path.cwd()}.",
+        write="clearprop check FILE, or FILE:NAME for one layer or function of it",
+    )
+
+
+def _in_folder(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part in _SKIPPED for part in inner)
+        if path.suffix.lower() in _ENDINGS and not hidden and path.is_file():
+            yield str(path)
+
+
+def _here(path: str, names: tuple[str, ...], options: Options) -> FileReport:
+    """Check in this process."""
+    import importlib
+
+    from clearprop.check.handwritten.model import FileReport, Judgement
+    from clearprop.check.worker import JUDGE
+
+    module, _, function = JUDGE.partition(":")
+    judge = getattr(importlib.import_module(module), function)
+    report = FileReport(path)
+    for item in judge(path, names, options):
+        if isinstance(item, FileReport):
+            report = replace(report, bystanders=item.bystanders, notes=item.notes)
+        elif isinstance(item, Judgement):
+            report = replace(report, judgements=(*report.judgements, item))
+    return report
+
+
+def _isolated(
+    requests: Sequence[tuple[str, tuple[str, ...]]],
+    options: Options,
+    seconds: float,
+    megabytes: int,
+    jobs: int,
+) -> list[FileReport]:
+    """Check each file in processes of its own; on a terminal, say which is at hand."""
+    from clearprop.check.isolation import check_files_isolated
+    from clearprop.check.worker import JUDGE
+
+    limits: dict[str, Any] = {"seconds": seconds, "megabytes": megabytes, "judge": JUDGE}
+    live = sys.stderr.isatty() and len(requests) > 1
+    reports = []
+    for report in check_files_isolated(requests, options, jobs=jobs, **limits):
+        reports.append(report)
+        if live:
+            typer.echo(f"\r{len(reports)} of {len(requests)} files", err=True, nl=False)
+    if live:
+        typer.echo("\r" + " " * 40 + "\r", err=True, nl=False)
+    return reports
+
+
+def _show(
+    reports: Sequence[FileReport], grades: Sequence[Grade], json: str | None, verbose: bool
+) -> None:
+    if json == "-":
+        from clearprop.check.reports.json import to_json
+
+        typer.echo(to_json(reports, grades))
+        return
+    from rich.console import Console
+
+    from clearprop.check.reports import grading, words
+    from clearprop.check.reports.terminal import print_report
+
+    console = Console(highlight=False)
+    print_report(reports, console, verbose=verbose)
+    for grade in grades:
+        typer.echo(f"\n{words.one_line(grade.file)}")
+        for line in grading.as_lines(grade):
+            typer.echo(f"  {line}")
+    for pattern in grading.unused_patterns(grades):
+        typer.echo(f"\nThe rubric's {pattern!r} fits nothing in any file: is the name right?")
+
+
+def _write_all(
+    reports: Sequence[FileReport],
+    grades: Sequence[Grade],
+    json: str | None,
+    junit: Path | None,
+    html: Path | None,
+    csv: Path | None,
+) -> None:
+    if json not in (None, "-"):
+        from clearprop.check.reports.json import to_json
+
+        _write(Path(str(json)), to_json(reports, grades) + "\n")
+    if junit is not None:
+        from clearprop.check.reports.junit import to_junit
+
+        _write(junit, to_junit(reports))
+    if html is not None:
+        from clearprop.check.reports.html import to_html
+
+        _write(html, to_html(reports, grades))
+    if csv is not None:
+        from clearprop.check.reports.grading import to_csv
+
+        _write(csv, to_csv(grades))
+
+
+def _must_be_writable(path: Path) -> None:
+    """Refuse before the work what would fail after it."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        reason = "it is a folder" if path.is_dir() else f"{folder} is no folder to write to"
+        raise _unwritable(path, reason)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file in whole or not at all."""
+    passing = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            passing.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+            passing.replace(path)
+        finally:
+            passing.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _unwritable(path: Path, reason: str) -> OptionError:
+    return OptionError(
+        f"{path}: the report cannot be written: {reason}.",
+        why="it is written there when all is checked.",
+        write="a path in a folder that exists and where you may write",
+    )
