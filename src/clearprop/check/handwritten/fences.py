@@ -51,7 +51,9 @@ def headings_of(lines: list[str], last: bool = False) -> list[str]:
         above = lines[index - 1].strip() if index else ""
         if heading and heading["text"]:
             found.append(heading["text"])
-        elif above and _UNDERLINE.match(lines[index]) and not above.startswith(("|", "-", "=", ">")):
+        elif (
+            above and _UNDERLINE.match(lines[index]) and not above.startswith(("|", "-", "=", ">"))
+        ):
             found.append(above)
     return found
 

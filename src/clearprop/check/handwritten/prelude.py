@@ -20,36 +20,35 @@ from typing import Any
 import numpy as np
 
 
-
-def sigmoid(x):  # type: ignore[no-untyped-def]
+def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x))."""
     return 1 / (1 + np.exp(-x))
 
 
-def softmax(x):  # type: ignore[no-untyped-def]
+def softmax(x: Any) -> Any:
     """exp(x) / sum exp(x) over the last axis, shifted by the maximum."""
     e = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return e / np.sum(e, axis=-1, keepdims=True)
 
 
-def relu(x):  # type: ignore[no-untyped-def]
+def relu(x: Any) -> Any:
     """max(0, x)."""
     return np.maximum(0, x)
 
 
-def tanh(x):  # type: ignore[no-untyped-def]
+def tanh(x: Any) -> Any:
     """As `numpy.tanh`."""
     return np.tanh(x)
 
 
-def one_hot(t, classes=None):  # type: ignore[no-untyped-def]
+def one_hot(t: Any, classes: Any = None) -> Any:
     """Give a row with a single 1 for each label."""
     t = np.asarray(t)
     count = int(t.max()) + 1 if classes is None else classes
     return np.eye(count)[t]
 
 
-def cross_entropy_error(y, t):  # type: ignore[no-untyped-def]
+def cross_entropy_error(y: Any, t: Any) -> Any:
     """-sum t log y / N; t holds labels, or rows of probabilities."""
     if y.ndim == 1:
         y = y.reshape(1, -1)
@@ -60,17 +59,17 @@ def cross_entropy_error(y, t):  # type: ignore[no-untyped-def]
     return -np.sum(np.log(np.maximum(y[np.arange(N), t.reshape(-1)], 1e-37))) / N
 
 
-def mean_squared_error(y, t):  # type: ignore[no-untyped-def]
-    """sum (y - t)² / 2."""
+def mean_squared_error(y: Any, t: Any) -> Any:
+    """Half of the sum of (y - t)²."""
     return 0.5 * np.sum((y - t) ** 2)
 
 
-def sum_squared_error(y, t):  # type: ignore[no-untyped-def]
-    """sum (y - t)² / 2."""
+def sum_squared_error(y: Any, t: Any) -> Any:
+    """Half of the sum of (y - t)²."""
     return 0.5 * np.sum((y - t) ** 2)
 
 
-def im2col(input_data, filter_h, filter_w, stride=1, pad=0):  # type: ignore[no-untyped-def]
+def im2col(input_data: Any, filter_h: Any, filter_w: Any, stride: Any = 1, pad: Any = 0) -> Any:
     """Lay the windows of images (N, C, H, W) into rows: (N out_h out_w, C filter_h filter_w)."""
     N, C, H, W = input_data.shape
     out_h = (H + 2 * pad - filter_h) // stride + 1
@@ -82,7 +81,9 @@ def im2col(input_data, filter_h, filter_w, stride=1, pad=0):  # type: ignore[no-
     return windows.transpose(0, 2, 3, 1, 4, 5).reshape(N * out_h * out_w, C * filter_h * filter_w)
 
 
-def col2im(col, input_shape, filter_h, filter_w, stride=1, pad=0):  # type: ignore[no-untyped-def]
+def col2im(
+    col: Any, input_shape: Any, filter_h: Any, filter_w: Any, stride: Any = 1, pad: Any = 0
+) -> Any:
     """Add the rows of `im2col` back to where they were taken from."""
     N, C, H, W = input_shape
     out_h = (H + 2 * pad - filter_h) // stride + 1
@@ -131,10 +132,10 @@ _OBJECTS: dict[str, Any] = {
     "typing": typing,
     **{
         name: getattr(typing, name)
-        for name in (
-            "Any Callable ClassVar Dict Final Generic Iterable Iterator List Literal Mapping "
-            "NamedTuple Optional Protocol Sequence Set Tuple Type TypeVar Union"
-        ).split()
+        for name in typing.__all__
+        if name in {"Any", "Callable", "ClassVar", "Dict", "Generic", "Iterable", "Iterator"}
+        or name in {"List", "Literal", "NamedTuple", "Optional", "Sequence", "Set", "Tuple"}
+        or name in {"Type", "TypeVar", "Union"}
     },
 }
 

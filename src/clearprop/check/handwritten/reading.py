@@ -61,7 +61,7 @@ class Block:
 
 
 def read(path: str | Path) -> list[Block]:
-    """Give the blocks of Python in a file, in order.
+    r"""Give the blocks of Python in a file, in order.
 
     Parameters
     ----------
@@ -160,7 +160,9 @@ def _notebook(file: str, text: str) -> list[Block]:
             why=f"{error.msg}: a notebook is JSON.",
         ) from None
     except (TypeError, KeyError, AttributeError, RecursionError):
-        raise DataError(f"{file} is JSON, but no notebook.", why="It has no list of cells.") from None
+        raise DataError(
+            f"{file} is JSON, but no notebook.", why="It has no list of cells."
+        ) from None
     found: list[Block] = []
     headings: tuple[str, ...] = ()
     for number, (kind, source) in enumerate(cells, 1):
@@ -241,9 +243,7 @@ def _blocks(
     return found
 
 
-def _block(
-    file: str, lines: list[str], line: int, headings: tuple[str, ...]
-) -> tuple[Block, str]:
+def _block(file: str, lines: list[str], line: int, headings: tuple[str, ...]) -> tuple[Block, str]:
     """Make a block, and say why it does not parse; "" where it does."""
     text = "\n" * (line - 1) + "\n".join(lines) + "\n"
     try:

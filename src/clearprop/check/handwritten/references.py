@@ -65,22 +65,22 @@ class Reference:
 
 
 def affine(x: Any, W: Any, b: Any) -> Any:
-    """x W + b."""
+    """Give x W + b."""
     return np.dot(x, W) + b
 
 
 def leaky_relu(x: Any, alpha: float = 0.01) -> Any:
-    """x where it is positive, else alpha x."""
+    """Give x where it is positive, else alpha x."""
     return np.where(x > 0, x, alpha * x)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """x where it is positive, else alpha (exp(x) - 1)."""
+    """Give x where it is positive, else alpha (exp(x) - 1)."""
     return np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1))
 
 
 def log_softmax(x: Any) -> Any:
-    """x - log sum exp(x), over the last axis."""
+    """Give x - log sum exp(x), over the last axis."""
     shifted = x - np.max(x, axis=-1, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
 
@@ -114,7 +114,7 @@ def sigmoid_binary_cross_entropy(x: Any, t: Any) -> Any:
 
 
 def hinge(x: Any, t: Any) -> Any:
-    """sum of max(0, x_j - x_t + 1) over j that is not t, / N."""
+    """Give the sum of max(0, x_j - x_t + 1) over j that is not t, / N."""
     chosen = rows(t, x)
     right = np.sum(x * chosen, axis=-1, keepdims=True)
     return np.sum(np.maximum(0, x - right + 1) * (1 - chosen)) / x.shape[0]
@@ -122,14 +122,19 @@ def hinge(x: Any, t: Any) -> Any:
 
 # ---- the table ---------------------------------------------------------------------------------
 
-_INPUT = dict.fromkeys("x X input inputs input_ inp z Z a_prev A_prev".split(), "x")
-_OUTPUT = dict.fromkeys("y Y output outputs out a A activation activations result".split(), "y")
+
+def _roles(role: str, names: str) -> dict[str, str]:
+    return dict.fromkeys(names.split(), role)
+
+
+_INPUT = _roles("x", "x X input inputs input_ inp z Z a_prev A_prev")
+_OUTPUT = _roles("y", "y Y output outputs out a A activation activations result")
 _WEIGHTS = {
-    **dict.fromkeys("W w weight weights kernel".split(), "W"),
-    **dict.fromkeys("b B bias biases".split(), "b"),
+    **_roles("W", "W w weight weights kernel"),
+    **_roles("b", "b B bias biases"),
 }
-_TARGET = dict.fromkeys("t T target targets label labels y_true y_train true".split(), "t")
-_PREDICTION = dict.fromkeys("y Y y_pred y_hat pred predict prediction probs p yhat".split(), "x")
+_TARGET = _roles("t", "t T target targets label labels y_true y_train true")
+_PREDICTION = _roles("x", "y Y y_pred y_hat pred predict prediction probs p yhat")
 _MASKS = {"mask": "blocked"}
 
 
@@ -147,10 +152,6 @@ def _loss(name: str, forward: Callable[..., Any], **options: Any) -> Reference:
     return Reference(
         name, forward, arguments, target="t", attributes=attributes, values=values, **options
     )
-
-
-def _kink(x: Any, *_: Any) -> dict[str, Any]:
-    return {"blocked": x <= 0, "passed": x > 0}
 
 
 _KINK = {"blocked": lambda x: x <= 0, "passed": lambda x: x > 0}
@@ -237,7 +238,7 @@ _WORDS = (
     (r"logsoftmax", "log softmax"),
     (r"softmax", "softmax"),
     (r"cross.?entropy|crossent|categorical|negativeloglik|nllloss", "cross-entropy"),
-    (r"meansquared|squaredloss|squareloss|squarederror|(^|[^a-z])mse|mse|l2loss|quadraticcost",
+    (r"meansquared|squaredloss|squareloss|squarederror|mse|l2loss|quadraticcost",
      "mean squared error"),
     (r"meanabsolute|absoluteerror|mae|l1loss", "mean absolute error"),
     (r"hinge|svm", "hinge"),
