@@ -107,3 +107,7 @@ class RunError(ClearpropError, OSError):
 
 class MissingExtraError(ClearpropError, ImportError):
     """A package that an extra of clearprop installs is not there."""
+
+
+class NotRunError(ClearpropError, NameError):
+    """A name of a file that is checked, whose statement was not run or failed."""
