@@ -64,6 +64,7 @@ class Diagnosis:
                     self._found(shot, chosen, fixed, truths)
                 if fixed is None:
                     break
+                self.driver.source.learn(fixed.code, fixed.edit.build())
                 self.mended.enter_context(replaced(fixed.function, fixed.code))
                 shot = shoot(self.driver, replace(shot), self.tolerance)
             for c in shot.wrong if shot.error is None else []:

@@ -28,6 +28,10 @@ class Source:
             self._trees[code] = _parse(code)
         return self._trees[code]
 
+    def learn(self, code: Any, tree: ast.FunctionDef) -> None:
+        """Keep the tree of an edited function, which stands in no file."""
+        self._trees[code] = tree
+
     def returned(self, function: Any) -> list[str]:
         """Name what the last ``return`` of a function gives: a name for each part, or ""."""
         tree = self.tree(function)
