@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from clearprop.check.handwritten.bodies import is_unwritten
+from clearprop.check.handwritten.classes import candidate_of_class
 from clearprop.check.handwritten.finding import candidates_of
 from clearprop.check.handwritten.loading import Definition
 from clearprop.check.handwritten.model import Candidate, Place
