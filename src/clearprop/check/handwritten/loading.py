@@ -46,7 +46,7 @@ class Definition:
 
     name: str
     object: Any
-    node: Function
+    node: Function | None
     place: Place
     headings: tuple[str, ...] = ()
 
