@@ -10,8 +10,8 @@ import numpy as np
 
 from clearprop.check.handwritten.choosing import Setup
 from clearprop.check.handwritten.driving import DerivativeDriver, Driver, LayerDriver
-from clearprop.check.handwritten.model import CONVENTION, Finding
 from clearprop.check.handwritten.meaning import is_target
+from clearprop.check.handwritten.model import CONVENTION, Finding
 from clearprop.check.handwritten.probing import Comparison, Shot, prepared, quiet, shoot
 
 #: Relative to the largest entry: what rounding may do.

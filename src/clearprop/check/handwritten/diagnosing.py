@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
 from clearprop.check.handwritten.meaning import last_of
+from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
 from clearprop.check.handwritten.probing import (
     Comparison,
     Shot,
@@ -25,7 +25,6 @@ from clearprop.check.handwritten.repair import Repair, parts_of, repair, replace
 from clearprop.check.handwritten.state import arrays_in, is_real
 from clearprop.check.handwritten.symptoms import Case, Symptom, close, symptom_of
 from clearprop.check.handwritten.truth import Cotangents, cotangents_of
-
 
 #: At most so many faults are mended one after another in one candidate.
 _MOST = 6

@@ -6,7 +6,7 @@ name of what they are the gradient of (a *leaf*): an argument of forward or a pa
 
 from __future__ import annotations
 
-import ast
+import copy
 import inspect
 import re
 from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.model import Candidate
+from clearprop.check.handwritten.classes import methods_of, network_methods_of
 from clearprop.check.handwritten.meaning import (
     is_cache,
     is_gradient_of,
@@ -26,6 +26,7 @@ from clearprop.check.handwritten.meaning import (
     same_thing,
     stems,
 )
+from clearprop.check.handwritten.model import Candidate
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.state import (
     arrays_in,
@@ -38,8 +39,6 @@ from clearprop.check.handwritten.state import (
 
 Given = dict[str, Any]
 
-_FORWARDS = ("forward", "fprop", "forward_pass", "fwd", "__call__")
-_BACKWARDS = ("backward", "bprop", "backward_pass", "backprop", "bwd", "back", "gradient")
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 _OUTPUTS = (
     "output",
@@ -157,15 +156,32 @@ class LayerDriver(Driver):
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
-        self.cls = candidate.backward
-        self.forward_name = _first_of(self.cls, _FORWARDS)
-        self.backward_name = _first_of(self.cls, _BACKWARDS)
-        self.constructor = _parameters(self.cls.__init__, 1) if _has_init(self.cls) else []
+        self._take(candidate)
+        self.forward_name, self.backward_name = methods_of(self.cls)
         self.inputs = _parameters(getattr(self.cls, self.forward_name), 1)
         self.upstreams = _parameters(getattr(self.cls, self.backward_name), 1)
         self.returned = source.returned(self.backward_function)
         self.rate = next((p.name for p in self.upstreams if _RATE.match(p.name)), "")
+        self.loose = self._loose() if self.source.tree(self.backward_function) else []
+        self.constructor += [Parameter(n) for n in self.loose]
         self.upstream = self.ways()[0]
+
+    def _take(self, candidate: Candidate) -> None:
+        """Take a class, or an object that is to be checked as it is."""
+        found = candidate.backward
+        self.cls = found if isinstance(found, type) else type(found)
+        self.template = None if isinstance(found, type) else found
+        made = self.template is None and _has_init(self.cls)
+        self.constructor = _parameters(self.cls.__init__, 1) if made else []
+
+    def _loose(self) -> list[str]:
+        """Name what forward reads of the object though nothing in the class has set it."""
+        functions = [f for b in self.cls.__mro__[:-1] for f in vars(b).values() if callable(f)]
+        known = {name for f in functions for name in self.source.set_of_self(f)} | set(
+            dir(self.cls)
+        )
+        read = self.source.read_of_self(getattr(self.cls, self.forward_name))
+        return [name for name in read if name not in known]
 
     @property
     def backward_function(self) -> Callable[..., Any]:
@@ -190,7 +206,10 @@ class LayerDriver(Driver):
     def start(self, given: Given) -> Run:
         """See `Driver.start`."""
         made = {p.name: given[p.name] for p in self.constructor if p.name in given}
-        layer = self.cls(**made)
+        loose = {name: made.pop(name) for name in self.loose if name in made}
+        layer = self.cls(**made) if self.template is None else copy.deepcopy(self.template)
+        for name, value in loose.items():
+            setattr(layer, name, value)
         inner = {id(v): given[path] for path, v in arrays_in(layer).items() if path in given}
         inner = {key: value for key, value in inner.items() if id(value) != key}
         if inner:
@@ -408,11 +427,10 @@ class NetworkDriver(LayerDriver):
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         Driver.__init__(self, candidate, source)
-        self.cls = candidate.backward
-        self.forward_name = "loss"
-        self.backward_name = _first_of(self.cls, ("gradient", "gradients", "backward", "loss"))
-        self.constructor = _parameters(self.cls.__init__, 1) if _has_init(self.cls) else []
-        self.inputs = _parameters(self.cls.loss, 1)
+        self._take(candidate)
+        self.forward_name, self.backward_name = network_methods_of(self.cls)
+        self.inputs = _parameters(getattr(self.cls, self.forward_name), 1)
+        self.loose = []
         self.upstreams = _parameters(getattr(self.cls, self.backward_name), 1)
         self.returned = source.returned(self.backward_function)
         self.upstream = "none"
@@ -424,8 +442,8 @@ class NetworkDriver(LayerDriver):
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
-        result = _call(run.layer.loss, self.inputs, given)
-        if self.backward_name == "loss":
+        result = _call(getattr(run.layer, self.forward_name), self.inputs, given)
+        if self.backward_name == self.forward_name:
             run.result = result[1]
             result = result[0]
         run.outputs = (result,)
@@ -433,7 +451,7 @@ class NetworkDriver(LayerDriver):
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
         """See `Driver.backward`."""
-        if self.backward_name != "loss":
+        if self.backward_name != self.forward_name:
             given = {p.name: run.given[p.name] for p in self.upstreams if p.name in run.given}
             run.result = _call(getattr(run.layer, self.backward_name), self.upstreams, given)
 
@@ -561,7 +579,3 @@ def _parameters(function: Any, skip: int) -> list[Parameter]:
 
 def _has_init(cls: Any) -> bool:
     return "__init__" in {name for base in cls.__mro__[:-1] for name in vars(base)}
-
-
-def _first_of(cls: Any, names: Iterable[str]) -> str:
-    return next((n for n in names if callable(getattr(cls, n, None))), next(iter(names)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,32 @@ from clearprop.check.handwritten.choosing import NoSetupError, Setup, choose
 from clearprop.check.handwritten.conventions import conventional, conventions_of, tiny_literal
 from clearprop.check.handwritten.diagnosing import Diagnosis, shown
 from clearprop.check.handwritten.driving import Driver, driver_for
+from clearprop.check.handwritten.finding import find, select
+from clearprop.check.handwritten.loading import load
 from clearprop.check.handwritten.model import (
     CONVENTION,
     CORRECT,
     FAULT,
     NOT_JUDGED,
     Candidate,
+    FileReport,
     Finding,
     Judgement,
 )
-from clearprop.check.handwritten.probing import PLANS, Shot, prepare, quiet, shoot
-from clearprop.check.handwritten.proposing import OTHER_DIMS, Spec, read_texts
+from clearprop.check.handwritten.options import Drawn, Options
+from clearprop.check.handwritten.probing import (
+    PLANS,
+    Shot,
+    line_of_error,
+    prepare,
+    quiet,
+    shoot,
+)
+from clearprop.check.handwritten.proposing import OTHER_DIMS, Spec, Texts, array, read_texts, value
 from clearprop.check.handwritten.randomness import frozen
+from clearprop.check.handwritten.reading import read
+from clearprop.check.handwritten.references import reference
+from clearprop.check.handwritten.referring import ReferenceDriver, broken_constructor
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.writing import find_writes
 
@@ -33,27 +48,113 @@ from clearprop.check.handwritten.writing import find_writes
 SECONDS = 1.0
 
 
-def judge(candidate: Candidate, given: dict[str, Spec] | None = None, seed: int = 0) -> Judgement:
-    """Judge one candidate."""
-    with frozen(seed):
-        return _judge(candidate, given, seed)
+def check_file(
+    path: str | Path, names: Sequence[str] = (), options: Options | None = None
+) -> FileReport:
+    """Judge what a file holds, in this process.
+
+    Parameters
+    ----------
+    path : path
+        The file; its definitions are executed.
+    names : sequence of str
+        Only these; all where there are none.
+    options : Options, optional
+        Shapes, values, a reference, a seed.
+
+    Raises
+    ------
+    UnknownNameError
+        A name is not in the file.
+    """
+    first, *judged = judge_candidates(path, tuple(names or ()), options or Options())
+    assert isinstance(first, FileReport)
+    return replace(first, judgements=tuple(j for j in judged if isinstance(j, Judgement)))
 
 
-def _judge(candidate: Candidate, given: dict[str, Spec] | None, seed: int) -> Judgement:
-    start = time.monotonic()
+def judge_candidates(
+    path: str | Path, names: Sequence[str], options: Options
+) -> Iterator[FileReport | Judgement]:
+    """Give what is to be judged, then each judgement as soon as it is there."""
+    blocks = read(path)
+    loaded = load(blocks)
+    candidates, bystanders = find(blocks, loaded)
+    if names:
+        chosen = [c for name in names for c in select(candidates, name)]
+        candidates = [c for c in candidates if any(c is other for other in chosen)]
+    problems = (f"{b.file}:{b.line}: {b.problem}" for b in blocks if b.problem)
+    notes = (*problems, *loaded.notes)
+    pending = tuple(
+        Judgement(c.name, c.style, c.place, NOT_JUDGED, reason="it is not judged yet")
+        for c in candidates
+    )
+    yield FileReport(str(path), pending, {} if names else bystanders, notes)
+    for candidate in candidates:
+        if (candidate.name, candidate.place.line) not in options.skip:
+            yield judge(candidate, options.of(candidate.name))
+
+
+def judge(candidate: Candidate, options: Options | None = None) -> Judgement:
+    """Judge one candidate; whatever its code does to an exception, it gets a judgement."""
+    start, options = time.monotonic(), options or Options()
     if candidate.problem:
         return _not_judged(candidate, candidate.problem, start)
+    with frozen(options.seed):
+        try:
+            return _judge(candidate, options, start)
+        except NoSetupError as error:
+            return _not_judged(candidate, str(error), start)
+
+
+def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
     source = Source()
-    try:
-        driver = driver_for(candidate, source)
+    given = specs_given(options)
+    name = options.reference or ("" if candidate.forward is not None else candidate.reference)
+    if candidate.forward is None and not name:
+        reason = "it has no forward, and no reference goes by its name; name one with --as"
+        return _not_judged(candidate, reason, start)
+    names = [name, *reference(name).alternatives] if name else [""]
+    best: tuple[Driver, Setup, Texts, float] | None = None
+    for each in names:
+        driver = (
+            ReferenceDriver(candidate, source, reference(each))
+            if each
+            else driver_for(candidate, source)
+        )
         texts = read_texts(driver, _functions(driver))
         tolerance = 2e-4 if re.search(r"float32|single|half|'f4'", texts.forward) else 1e-7
         if tiny_literal(texts.forward):
             tolerance = 3e-4
-        setup = choose(driver, texts, given or {}, seed, tolerance)
-    except NoSetupError as error:
-        return _not_judged(candidate, str(error), start)
-    return _judged(candidate, driver, setup, texts.forward, tolerance, seed, start)
+        setup = choose(driver, texts, given, options.seed, tolerance)
+        if best is None or setup.shot.right:
+            best = driver, setup, texts, tolerance
+        if setup.shot.right:
+            break
+    assert best is not None
+    driver, setup, texts, tolerance = best
+    judged = _judged(candidate, driver, setup, texts.forward, tolerance, options.seed, start)
+    return _with_constructor(judged, driver) if isinstance(driver, ReferenceDriver) else judged
+
+
+def _with_constructor(judgement: Judgement, driver: ReferenceDriver) -> Judgement:
+    """Add what is wrong with a constructor that a judgement by reference could do without."""
+    error = broken_constructor(driver.candidate)
+    if error is None:
+        return judgement
+    files = {driver.backward_function.__code__.co_filename}
+    line = line_of_error(error, files)
+    place = driver.source.place(driver.backward_function, line) if line else judgement.place
+    sentence = f"the constructor raises {type(error).__name__}: {error}."
+    finding = Finding(FAULT, "raises", sentence, place=place)
+    return replace(judgement, verdict=FAULT, findings=(finding, *judgement.findings))
+
+
+def specs_given(options: Options) -> dict[str, Spec]:
+    """Give what was said beforehand as specs."""
+    specs = {name: array(*shape) for name, shape in options.shapes.items()}
+    for name, given in options.values.items():
+        specs[name] = Spec("drawn", value=given) if isinstance(given, Drawn) else value(given)
+    return specs
 
 
 def _judged(

@@ -93,8 +93,8 @@ def is_gradient_of(label: str, leaf: str) -> bool:
     holder, container = _split(own[0].rstrip(".")) if own[0] else ("", "")
     if _CONTAINERS.match(container):
         there = _split(of[0].rstrip("."))[0] if of[0] else ""
-        return (
-            own[1] == of[1] and holder == there or any(same_thing(s, of[1]) for s in stems(own[1]))
+        return (own[1] == of[1] and holder == there) or any(
+            same_thing(s, of[1]) for s in stems(own[1])
         )
     return False
 

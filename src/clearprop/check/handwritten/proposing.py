@@ -36,6 +36,8 @@ class Spec:
         shape = tuple(dims[s] if isinstance(s, str) else s for s in self.shape)
         if self.kind == "value":
             return self.value
+        if self.kind == "drawn":
+            return self.value.draw(rng)
         if self.kind == "size":
             return dims[self.value]
         if self.kind == "labels":
@@ -321,7 +323,7 @@ def specs_for(p: Parameter, world: str, place: int, texts: Texts) -> list[Spec]:
         numbers += _sizes(name, world)
     if re.match(r"^(i|idx|ids|indices|index|tokens?|words?|word_ids)$", low):
         arrays = _X["indices"] + arrays
-    if place >= 0 and (is_prediction(name) or texts.is_loss and first):
+    if place >= 0 and (is_prediction(name) or (texts.is_loss and first)):
         arrays = _predictions(world, name, texts) + arrays
     if place >= 0:
         arrays += _X[world]
@@ -365,9 +367,9 @@ def _arrays_named(low: str, world: str, first: bool) -> list[Spec]:
 def _predictions(world: str, name: str, texts: Texts) -> list[Spec]:
     shape = _X[world][0].shape
     kinds = ["probabilities", "unit", "array"] if world != "number" else ["unit"]
-    if re.search(r"exp\(|soft|score|logit", texts.forward + name):
-        kinds.insert(0, kinds.pop())
-    elif not re.search(r"log", texts.forward):
+    if re.search(r"exp\(|soft|score|logit", texts.forward + name) or not re.search(
+        r"log", texts.forward
+    ):
         kinds.insert(0, kinds.pop())
     return [Spec(k, shape) for k in kinds]
 

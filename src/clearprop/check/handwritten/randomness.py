@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-
 _MAKE = np.random.default_rng
 
 

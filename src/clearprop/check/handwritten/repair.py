@@ -22,6 +22,7 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver, LayerDriver, Run
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet
+from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Cotangents
 
@@ -89,9 +90,7 @@ def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
     source = driver.source
     forward = _forward_of(driver)
     forward_tree = source.tree(forward) if forward is not None else None
-    backward = inspect.unwrap(
-        getattr(driver.backward_function, "__func__", driver.backward_function)
-    )
+    backward = function_of(driver.backward_function)
     own = [f for f in in_all if f not in in_forward and f is not backward]
     found = []
     for function in [backward, *own]:
@@ -248,7 +247,7 @@ def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]
 
 def _upstream_names(driver: Driver, part: Part) -> list[str]:
     takes = getattr(driver, "upstreams", [])
-    if part.function is inspect.unwrap(driver.backward_function) and takes:
+    if part.function is function_of(driver.backward_function) and takes:
         return [takes[0].name]
     names = [a.arg for a in part.tree.args.args if a.arg != "self"]
     return names[:1]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
-import textwrap
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 from clearprop.check.handwritten.model import Place
+from clearprop.check.handwritten.sources import function_of, node_of
 
 
 class Source:
@@ -20,12 +20,12 @@ class Source:
 
     def tree(self, function: Any) -> ast.FunctionDef | None:
         """Give the syntax tree of a function, with its line numbers in the file; None without."""
-        function = inspect.unwrap(getattr(function, "__func__", function))
+        function = function_of(function)
         code = getattr(function, "__code__", None)
         if code is None:
             return None
         if code not in self._trees:
-            self._trees[code] = _parse(code)
+            self._trees[code] = node_of(function)
         return self._trees[code]
 
     def learn(self, code: Any, tree: ast.FunctionDef) -> None:
@@ -44,9 +44,31 @@ class Source:
         parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
         return [_name(part) for part in parts if part is not None]
 
+    def read_of_self(self, function: Any) -> list[str]:
+        """Name the attributes of ``self`` that a function reads before it sets them."""
+        tree = self.tree(function)
+        if tree is None or not tree.args.args:
+            return []
+        owner = tree.args.args[0].arg
+        first: dict[str, bool] = {}
+        for node in _in_order(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id == owner:
+                    first.setdefault(node.attr, isinstance(node.ctx, ast.Load))
+        return [name for name, read in first.items() if read]
+
+    def set_of_self(self, function: Any) -> set[str]:
+        """Name the attributes of ``self`` that a function sets."""
+        tree = self.tree(function)
+        return {
+            node.attr
+            for node in (ast.walk(tree) if tree is not None else [])
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        }
+
     def place(self, function: Any, line: int) -> Place:
         """Give a line of a function's file."""
-        function = inspect.unwrap(getattr(function, "__func__", function))
+        function = function_of(function)
         file = function.__code__.co_filename
         return Place(file, line, linecache.getline(file, line).strip())
 
@@ -56,29 +78,36 @@ class Source:
         return ast.unparse(tree) if tree is not None else ""
 
 
-def place_of(function: Callable[..., Any]) -> Place:
-    """Give the place where a function begins."""
-    code = inspect.unwrap(getattr(function, "__func__", function)).__code__
-    line = code.co_firstlineno
-    return Place(code.co_filename, line, linecache.getline(code.co_filename, line).strip())
+def parameters_of(function: Any, skip: int) -> list[tuple[str, bool]]:
+    """Give the names of a function's arguments, and whether each must be given."""
+    try:
+        found = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    named = [(p.name, p.default is p.empty) for p in found if p.kind not in kinds]
+    return named[skip:]
+
+
+def _in_order(node: ast.AST) -> Iterator[ast.AST]:
+    """Walk in the order of evaluation, as far as it matters: a value before its target."""
+    if isinstance(node, ast.Assign):
+        yield from _in_order(node.value)
+        for target in node.targets:
+            yield from _in_order(target)
+        return
+    if isinstance(node, ast.AugAssign):
+        load = node.target
+        if isinstance(load, ast.Attribute):
+            yield ast.copy_location(ast.Attribute(load.value, load.attr, ast.Load()), load)
+        yield from _in_order(node.value)
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _in_order(child)
 
 
 def _name(node: ast.expr) -> str:
     if isinstance(node, ast.Name):
         return node.id
     return node.attr if isinstance(node, ast.Attribute) else ""
-
-
-def _parse(code: Any) -> ast.FunctionDef | None:
-    lines = linecache.getlines(code.co_filename)
-    if not lines:
-        return None
-    try:
-        block = inspect.getblock(lines[code.co_firstlineno - 1 :])
-        tree = ast.parse(textwrap.dedent("".join(block)))
-    except (SyntaxError, IndexError, ValueError):
-        return None
-    if not tree.body or not isinstance(tree.body[0], ast.FunctionDef):
-        return None
-    ast.increment_lineno(tree, code.co_firstlineno - 1)
-    return tree.body[0]

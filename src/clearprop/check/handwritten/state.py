@@ -109,6 +109,5 @@ def _is_plain(value: Any) -> bool:
             str | bytes | int | float | complex | type | ModuleType | FunctionType | np.generic,
         )
         or type(value).__module__.split(".")[0] in ("numpy", "random")
-        or callable(value)
-        and not hasattr(value, "__dict__")
+        or (callable(value) and not hasattr(value, "__dict__"))
     )

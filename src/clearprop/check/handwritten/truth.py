@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Run
-from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.meaning import is_gradient_of
+from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import arrays_in, copied, is_array, is_real
 from clearprop.check.numerical import Estimate, derivatives, extrapolated
