@@ -158,11 +158,12 @@ class LayerDriver(Driver):
         super().__init__(candidate, source)
         self._take(candidate)
         self.forward_name, self.backward_name = methods_of(self.cls)
-        self.inputs = _parameters(getattr(self.cls, self.forward_name), 1)
+        forward = getattr(self.cls, self.forward_name, None)
+        self.inputs = _parameters(forward, 1) if forward is not None else []
         self.upstreams = _parameters(getattr(self.cls, self.backward_name), 1)
         self.returned = source.returned(self.backward_function)
         self.rate = next((p.name for p in self.upstreams if _RATE.match(p.name)), "")
-        self.loose = self._loose() if self.source.tree(self.backward_function) else []
+        self.loose = self._loose() if self.forward_name else []
         self.constructor += [Parameter(n) for n in self.loose]
         self.upstream = self.ways()[0]
 
@@ -181,7 +182,8 @@ class LayerDriver(Driver):
             dir(self.cls)
         )
         read = self.source.read_of_self(getattr(self.cls, self.forward_name))
-        return [name for name in read if name not in known]
+        private = f"_{self.cls.__name__.lstrip('_')}"
+        return [n for n in read if n not in known and private + n not in known]
 
     @property
     def backward_function(self) -> Callable[..., Any]:

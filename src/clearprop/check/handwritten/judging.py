@@ -36,12 +36,13 @@ from clearprop.check.handwritten.probing import (
     quiet,
     shoot,
 )
-from clearprop.check.handwritten.proposing import OTHER_DIMS, Spec, Texts, array, read_texts, value
+from clearprop.check.handwritten.proposing import OTHER_DIMS, Spec, array, read_texts, value
 from clearprop.check.handwritten.randomness import frozen
 from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
 from clearprop.check.handwritten.referring import ReferenceDriver, broken_constructor
 from clearprop.check.handwritten.source import Source
+from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.writing import find_writes
 
 #: What one candidate may take for the search of its cause, in seconds.
@@ -114,7 +115,7 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
         reason = "it has no forward, and no reference goes by its name; name one with --as"
         return _not_judged(candidate, reason, start)
     names = [name, *reference(name).alternatives] if name else [""]
-    best: tuple[Driver, Setup, Texts, float] | None = None
+    best: tuple[Driver, Setup, str, float] | None = None
     for each in names:
         driver = (
             ReferenceDriver(candidate, source, reference(each))
@@ -122,17 +123,18 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
             else driver_for(candidate, source)
         )
         texts = read_texts(driver, _functions(driver))
-        tolerance = 2e-4 if re.search(r"float32|single|half|'f4'", texts.forward) else 1e-7
-        if tiny_literal(texts.forward):
+        reach = _text_in_reach(driver)
+        tolerance = 2e-4 if re.search(r"float32|single|half|'f4'", reach) else 1e-7
+        if tiny_literal(reach):
             tolerance = 3e-4
         setup = choose(driver, texts, given, options.seed, tolerance)
         if best is None or setup.shot.right:
-            best = driver, setup, texts, tolerance
+            best = driver, setup, reach, tolerance
         if setup.shot.right:
             break
     assert best is not None
-    driver, setup, texts, tolerance = best
-    judged = _judged(candidate, driver, setup, texts.forward, tolerance, options.seed, start)
+    driver, setup, reach, tolerance = best
+    judged = _judged(candidate, driver, setup, reach, tolerance, options.seed, start)
     return _with_constructor(judged, driver) if isinstance(driver, ReferenceDriver) else judged
 
 
@@ -241,6 +243,24 @@ def _functions(driver: Driver) -> list[Any]:
     found = [f for f in found if hasattr(f, "__code__")]
     called = [candidate.namespace.get(n) for f in found[:1] for n in f.__code__.co_names]
     return found + [f for f in called if hasattr(f, "__code__")]
+
+
+def _text_in_reach(driver: Driver) -> str:
+    """Give the text of all that forward and backward may run, as far as names lead."""
+    queue = [*_functions(driver), driver.backward_function]
+    seen: list[Any] = []
+    for function in queue:
+        code = getattr(function_of(function), "__code__", None)
+        if code is None or code in seen:
+            continue
+        seen.append(code)
+        for name in code.co_names:
+            found = driver.candidate.namespace.get(name)
+            if isinstance(found, type):
+                queue += [f for f in vars(found).values() if hasattr(f, "__code__")]
+            elif hasattr(found, "__code__"):
+                queue.append(found)
+    return "\n".join(driver.source.text(function) for function in queue)
 
 
 def _not_judged(candidate: Candidate, reason: str, start: float) -> Judgement:

@@ -202,8 +202,9 @@ def _scales(world: str) -> list[Spec]:
     }[world]
 
 
-def _targets(world: str, forward_text: str) -> list[Spec]:
-    last = "D" if world != "matrix" else "Q"
+def _targets(world: str, texts: Texts) -> list[Spec]:
+    forward_text = texts.forward
+    last = "M" if texts.is_network else "D" if world != "matrix" else "Q"
     shapes: list[tuple[str | int, ...]] = {
         "sequences": [("N", "T", last)],
         "columns": [("D", "N"), (1, "N")],
@@ -214,6 +215,8 @@ def _targets(world: str, forward_text: str) -> list[Spec]:
     found = [Spec("one-hot", s) for s in shapes if len(s) == 2 and 1 not in s]
     found.append(Spec("labels", ("N",) if world != "sequences" else ("N", "T"), of=last))
     found += [array(*s) for s in shapes] + [Spec("binary", s) for s in shapes]
+    if texts.is_network:
+        return list(dict.fromkeys(found))
     if world == "number":
         found = [Spec("float"), value(1), value(1.0)]
     if re.search(r"1(?:\.0)? ?- ?(?:self\.)?(t|y|target|y_true|labels?)\b", forward_text):
@@ -311,7 +314,7 @@ def specs_for(p: Parameter, world: str, place: int, texts: Texts) -> list[Spec]:
     arrays, numbers = _arrays_named(low, world, first), []
     named = bool(arrays)
     if is_target(name) and not first:
-        arrays, named = _targets(world, texts.forward) + arrays, True
+        arrays, named = _targets(world, texts) + arrays, True
     if texts.keys.get(name):
         numbers.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
     if re.match(r"^(running_\w*|moving_\w*)$", low):
@@ -381,6 +384,7 @@ class Texts:
     forward: str = ""
     name: str = ""
     is_loss: bool = False
+    is_network: bool = False
     keys: dict[str, list[str]] = field(default_factory=dict)
     ranks: dict[str, int] = field(default_factory=dict)
     strings: list[str] = field(default_factory=list)
@@ -408,7 +412,7 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
                     strings.append(node.comparators[0].value)
     name = driver.candidate.name
     is_loss = any(is_target(p.name) for p in driver.inputs) or "loss" in name.lower()
-    return Texts(forward, name, is_loss, keys, ranks, strings)
+    return Texts(forward, name, is_loss, driver.candidate.style == "network", keys, ranks, strings)
 
 
 def _dict_key(node: ast.AST) -> tuple[str, str] | None:

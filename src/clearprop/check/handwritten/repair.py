@@ -104,7 +104,9 @@ def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
 
 def _forward_of(driver: Driver) -> Any:
     if isinstance(driver, LayerDriver):
-        found = inspect.getattr_static(driver.cls, driver.forward_name)
+        if not driver.forward_name:
+            return None
+        found = inspect.getattr_static(driver.cls, driver.forward_name, None)
         return found if isinstance(found, FunctionType) else None
     return driver.candidate.forward
 
