@@ -22,6 +22,8 @@ def signs(site: Site) -> Iterator[Change]:
     elif is_sum(node) and isinstance(node, ast.BinOp) and site.role in (VALUE, OPERAND):
         other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
         yield Change(twin(node, op=other), "sign", 1.0, "the other sign")
+        left = twin(node, left=negative(node.left))
+        yield Change(left, "sign", 1.05, "the other sign of the first")
         if isinstance(node.op, ast.Sub):
             swapped = twin(node, left=node.right, right=node.left)
             yield Change(swapped, "sign", 1.0, "the other way round")
@@ -92,6 +94,8 @@ def upstream(site: Site) -> Iterator[Change]:
         if incoming is None or name in mentioned:
             continue
         rank = (1.1 if name not in used else 2.4) + (0.0 if site.role == VALUE else 0.6)
+        if called(site.parent)[0] in _LINEAR:
+            rank = min(rank, 1.9)
         product = binary(incoming, ast.Mult(), site.node)
         yield Change(product, "upstream-ignored", rank, f"multiply by the incoming `{name}`")
 

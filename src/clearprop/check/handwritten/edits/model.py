@@ -165,6 +165,15 @@ class Site:
             for name in names_in(target)
         )
 
+    @cached_property
+    def position(self) -> bool:
+        """Whether the statement says where in an array something is."""
+        statement = self.statement
+        if not isinstance(statement, ast.Assign):
+            return False
+        names = [n for target in statement.targets for n in names_in(target)]
+        return bool(names) and all(n in self.world.positions for n in names)
+
     def read(self, source: str) -> ast.expr | None:
         """Parse an expression that can be evaluated here; None where a name does not exist yet."""
         return self.world.read(source, self.statement.lineno)
@@ -189,6 +198,29 @@ class World:
                 name = dotted(node)
                 counts[name] = counts.get(name, 0) + 1
         return counts
+
+    @cached_property
+    def updated(self) -> set[str]:
+        """The names that are set anew from what they were: ``self.W -= …``."""
+        found: set[str] = set()
+        for node in ast.walk(self.function):
+            if isinstance(node, ast.AugAssign):
+                found.update(names_in(node.target))
+            elif isinstance(node, ast.Assign):
+                read = {dotted(part) for part in ast.walk(node.value)}
+                found.update(n for t in node.targets for n in names_in(t) if n in read)
+        return found
+
+    @cached_property
+    def positions(self) -> set[str]:
+        """The names that stand in an index and are no gradients: ``r`` of ``x[r:r + 2]``."""
+        return {
+            part.id
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.Subscript)
+            for part in ast.walk(node.slice)
+            if isinstance(part, ast.Name) and not is_gradient(part.id) and "mask" not in part.id
+        }
 
     @cached_property
     def set_at(self) -> dict[str, int]:

@@ -100,8 +100,7 @@ def _cause(site: Site, here: str, value: Value) -> str:
         return "exchanged" if isinstance(site.parent, ast.Tuple) else "wrong-value"
     if here in site.scope.upstream:
         return "upstream-twice" if site.gradient and value.kind != GRADIENT else "wrong-value"
-    there_first = world.set_at.get(here)
-    if there_first is not None and site.scope.value(here).kind == PARAMETER:
+    if here in world.updated and site.scope.value(here).kind == PARAMETER:
         return "updated-parameter"
     return "wrong-value"
 

@@ -94,7 +94,7 @@ def kinds(site: Site) -> Iterator[Change]:
             return
         matmul = bool(site.world.used.get("np.dot")) is False
         for rank, left, right in (
-            (1.8, a, b),
+            (1.2 if "jac" in ast.unparse(node).lower() else 1.8, a, b),
             (1.9, turned(a), b),
             (1.9, a, turned(b)),
             (2.2, b, a),

@@ -179,7 +179,7 @@ def with_factors(node: ast.expr, left: ast.expr, right: ast.expr) -> ast.expr:
 
 def multiplied(site: Site) -> bool:
     """Whether it makes sense to multiply an expression, and not only a part of a product of it."""
-    if site.role not in (VALUE, OPERAND) or is_product(site.parent):
+    if site.role not in (VALUE, OPERAND) or is_product(site.parent) or site.position:
         return False
     node = site.node
     if isinstance(node, ast.Constant):

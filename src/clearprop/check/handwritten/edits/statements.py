@@ -168,9 +168,13 @@ def nested(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
     body = statement.body
     if len(body) > 1:
         shorter = twin(statement, body=body[:-1])
-        cause = "none" if isinstance(body[-1], ast.Return) else "accumulated"
-        rank = 1.4 if isinstance(body[-1], ast.Return) else 1.9
+        early = isinstance(body[-1], ast.Return)
+        cause, rank = ("none", 1.4) if early else ("accumulated", 1.9)
         yield Lines((shorter, body[-1]), 1, cause, rank, "the last line after the loop")
+        for count in range(2, min(4, len(body)) if early else 0):
+            shorter = twin(statement, body=body[:-count])
+            lines = (shorter, *body[-count:])
+            yield Lines(lines, 1, cause, rank + 0.1, "the last lines after the loop")
     if len(body) > 2:
         shorter = twin(statement, body=body[1:])
         yield Lines((body[0], shorter), 1, "accumulated", 2.1, "the first line before the loop")
@@ -192,7 +196,9 @@ def inserted(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
             owner = name[: len(name) - len(base)]
             forms = [f"{name} = 0"]
             likely = base[1:] if base.startswith("d") else base
-            every = [owner + likely, likely, f"{world.scope.owner}.{likely}"]
+            every = [owner + likely, likely]
+            if world.scope.owner:
+                every.append(f"{world.scope.owner}.{likely}")
             forms += [f"{name} = np.zeros_like({n})" for n in dict.fromkeys(every) if n]
             for form in forms:
                 yield from _before(statement, form, "accumulated", 1.7, world)

@@ -50,8 +50,12 @@ def added(site: Site) -> Iterator[Change]:
         term = site.read(name)
         if term is None:
             continue
-        unused = 1.2 if site.world.used.get(name, 0) == 0 else 2.3
-        yield from _both(site, term, name, unused)
+        unused = site.world.used.get(name, 0) == 0
+        yield from _both(site, term, name, 1.2 if unused else 2.3)
+        for count in site.scope.batch[:2] if unused else ():
+            n = site.read(count)
+            if n is not None:
+                yield from _both(site, binary(term, ast.Div(), n), f"{name} / {count}", 1.7)
     for name, one in _penalties(site):
         yield from _both(site, one, name, 1.9)
 

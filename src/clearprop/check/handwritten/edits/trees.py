@@ -174,7 +174,7 @@ class Forms:
             sign, unsigned = self.signed(node.operand)
             return -sign, unsigned
         if isinstance(node, ast.BinOp):
-            if isinstance(node.op, ast.Mult | ast.Div):
+            if isinstance(node.op, ast.Mult | ast.Div) or _repeated(node):
                 return self._product(node)
             if isinstance(node.op, ast.Add | ast.Sub):
                 return self._sum(node)
@@ -192,6 +192,8 @@ class Forms:
             if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult | ast.Div):
                 waiting.append((factor.left, up))
                 waiting.append((factor.right, up == isinstance(factor.op, ast.Mult)))
+            elif times := _repeated(factor):
+                waiting.extend([(factor.left, up)] * times)  # type: ignore[attr-defined]
             elif isinstance(factor, ast.UnaryOp) and isinstance(factor.op, ast.USub):
                 sign = -sign
                 waiting.append((factor.operand, up))
@@ -215,3 +217,11 @@ class Forms:
         terms.sort()
         first = terms[0][1]
         return first, self._number(("+", *((term, sign * first) for term, sign in terms)))
+
+
+def _repeated(node: ast.expr) -> int:
+    """Return the 2 of ``a ** 2``, which is ``a * a``; 0 for anything else."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        power = node.right.value if isinstance(node.right, ast.Constant) else 0
+        return power if isinstance(power, int) and 2 <= power <= 4 else 0
+    return 0

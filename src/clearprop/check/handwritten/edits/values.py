@@ -149,6 +149,8 @@ def _numeral(value: float, like: ast.AST) -> ast.expr:
 
 def _number_cause(site: Site) -> tuple[str, float]:
     parent = site.parent
+    if isinstance(parent, ast.Compare):
+        return "mask", 1.7
     if site.role in (INDEX, OVER):
         return "window", 1.7
     if site.role == OPTION:
@@ -159,8 +161,6 @@ def _number_cause(site: Site) -> tuple[str, float]:
         return "factor", 1.4
     if is_sum(parent):
         return "local-factor", 1.6
-    if isinstance(parent, ast.Compare):
-        return "mask", 1.9
     if isinstance(site.statement, ast.Assign) and site.role == VALUE:
         return "mask", 1.8
     return "wrong-value", 2.0
