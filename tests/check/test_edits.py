@@ -1,15 +1,10 @@
 """A fault is put into a layer; the statement that was there is among the edits."""
 
 import ast
-import inspect
-import time
-import types
-
 import numpy as np
 import pytest
 from handwritten import LAYERS
 
-from clearprop.check.handwritten.catalogue import FAULTS
 from clearprop.check.handwritten.edits import compile_function, edits, scope_of
 from clearprop.check.handwritten.edits.trees import Forms
 
@@ -21,13 +16,25 @@ CASES = [
     ("affine", "np.dot(self.x.T, dout)", "np.dot(self.x, dout)", "transposed", 60),
     ("affine", "np.dot(self.x.T, dout)", "np.dot(dout, self.x)", "transposed", 300),
     ("affine", "np.dot(self.x.T, dout)", "np.dot(dout.T, self.x)", "transposed", 200),
-    ("affine", "np.dot(self.x.T, dout)", "np.dot(self.x.T, dout) / self.x.shape[0]", "batch-factor", 60),
+    (
+        "affine",
+        "np.dot(self.x.T, dout)",
+        "np.dot(self.x.T, dout) / self.x.shape[0]",
+        "batch-factor",
+        60,
+    ),
     ("affine", "np.dot(self.x.T, dout)", "self.x * dout", "operator", 400),
     ("affine", "np.sum(dout, axis=0)", "np.sum(dout, axis=1)", "batch-sum", 60),
     ("affine", "np.sum(dout, axis=0)", "np.mean(dout, axis=0)", "batch-sum", 60),
     ("affine", "np.sum(dout, axis=0)", "np.sum(dout)", "batch-sum", 60),
     ("affine", "self.db = np.sum(dout, axis=0)", "self.db = dout", "batch-sum", 60),
-    ("affine", "self.db = np.sum(dout, axis=0)", "self.db += np.sum(dout, axis=0)", "accumulated", 100),
+    (
+        "affine",
+        "self.db = np.sum(dout, axis=0)",
+        "self.db += np.sum(dout, axis=0)",
+        "accumulated",
+        100,
+    ),
     ("affine", "np.dot(self.x.T, dout)", "-np.dot(self.x.T, dout)", "sign", 30),
     ("affine", "        return dx\n", "", "none", 30),
     ("affine", "return dx", "return dout", "wrong-value", 300),
@@ -48,11 +55,35 @@ CASES = [
         "updated-parameter",
         200,
     ),
-    ("sigmoid", "dout * (1.0 - self.out) * self.out", "(1.0 - self.out) * self.out", "upstream-ignored", 30),
+    (
+        "sigmoid",
+        "dout * (1.0 - self.out) * self.out",
+        "(1.0 - self.out) * self.out",
+        "upstream-ignored",
+        30,
+    ),
     ("sigmoid", "dout * (1.0 - self.out) * self.out", "dout * self.out", "local-factor", 150),
-    ("sigmoid", "dout * (1.0 - self.out) * self.out", "dout * (1.0 - self.out)", "local-factor", 150),
-    ("sigmoid", "dout * (1.0 - self.out) * self.out", "dout * (1.0 + self.out) * self.out", "sign", 30),
-    ("sigmoid", "dout * (1.0 - self.out) * self.out", "dout * (1.0 - self.x) * self.out", "wrong-value", 200),
+    (
+        "sigmoid",
+        "dout * (1.0 - self.out) * self.out",
+        "dout * (1.0 - self.out)",
+        "local-factor",
+        150,
+    ),
+    (
+        "sigmoid",
+        "dout * (1.0 - self.out) * self.out",
+        "dout * (1.0 + self.out) * self.out",
+        "sign",
+        30,
+    ),
+    (
+        "sigmoid",
+        "dout * (1.0 - self.out) * self.out",
+        "dout * (1.0 - self.x) * self.out",
+        "wrong-value",
+        200,
+    ),
     ("tanh", "(1 - self.y ** 2)", "(1 - self.y)", "local-factor", 150),
     ("tanh", "(1 - self.y ** 2)", "(1 - self.x ** 2)", "wrong-value", 150),
     ("tanh", "(1 - self.y ** 2)", "(1 - self.y ** 2) * dy", "upstream-twice", 40),
@@ -64,17 +95,41 @@ CASES = [
     ("relu nnfs", "self.inputs <= 0", "self.output > 0", "mask", 10**6),
     ("relu nnfs", "self.inputs <= 0", "self.inputs < 1", "mask", 10**6),
     ("leaky", "self.x > 0, 1, self.alpha", "self.x > 0, self.alpha, 1", "mask", 40),
-    ("leaky", "dout * np.where(self.x > 0, 1, self.alpha)", "dout * self.alpha", "local-factor", 10**6),
+    (
+        "leaky",
+        "dout * np.where(self.x > 0, 1, self.alpha)",
+        "dout * self.alpha",
+        "local-factor",
+        10**6,
+    ),
     ("softmax", "np.dot(output, output.T)", "np.dot(output.T, output)", "transposed", 300),
     ("softmax", "reshape(-1, 1)", "reshape(1, -1)", "shape", 300),
     ("softmax", "np.diagflat(output) - np", "np.diagflat(output) + np", "sign", 20),
     ("softmax", "np.dot(jacob, dvalue)", "jacob * dvalue", "operator", 300),
-    ("softmax short", "self.y * (dout - np.sum(dout * self.y, axis=-1, keepdims=True))", "self.y * (1 - self.y) * dout", "jacobian", 300),
+    (
+        "softmax short",
+        "self.y * (dout - np.sum(dout * self.y, axis=-1, keepdims=True))",
+        "self.y * (1 - self.y) * dout",
+        "jacobian",
+        300,
+    ),
     ("softmax short", "axis=-1, keepdims", "axis=0, keepdims", "batch-sum", 60),
     ("softmax short", "np.sum(dout * self.y", "np.sum(self.y", "upstream-ignored", 200),
     ("softmax with loss", "        dx = dx / batch_size\n", "", "batch-factor", 80),
-    ("softmax with loss", "dx[np.arange(batch_size), self.t] -= 1", "dx[np.arange(batch_size), self.t] += 1", "sign", 80),
-    ("softmax with loss", "dx[np.arange(batch_size), self.t] -= 1", "dx[self.t, np.arange(batch_size)] -= 1", "window", 200),
+    (
+        "softmax with loss",
+        "dx[np.arange(batch_size), self.t] -= 1",
+        "dx[np.arange(batch_size), self.t] += 1",
+        "sign",
+        80,
+    ),
+    (
+        "softmax with loss",
+        "dx[np.arange(batch_size), self.t] -= 1",
+        "dx[self.t, np.arange(batch_size)] -= 1",
+        "window",
+        200,
+    ),
     ("softmax with loss", "dx = self.y.copy()", "dx = self.y", "overwritten", 300),
     ("softmax with loss", "return dx * dout", "return dx", "upstream-ignored", 60),
     ("bce", "-self.y_true / self.y_pred", "self.y_true / self.y_pred", "sign", 20),
@@ -92,15 +147,45 @@ CASES = [
     ("batch norm", "dx = dxc - dmu / self.batch_size", "dx = dxc", "missing-term", 10**6),
     ("batch norm", "(self.std * self.std)", "self.std", "local-factor", 1200),
     ("batch norm", "dvar = 0.5 * dstd", "dvar = dstd", "factor", 500),
-    ("batch norm", "np.sum(self.xn * dout, axis=0)", "np.sum(self.xc * dout, axis=0)", "wrong-value", 1200),
-    ("batch norm", "np.sum(self.xn * dout, axis=0)", "np.sum(self.xn, axis=0) * dout", "batch-sum", 900),
+    (
+        "batch norm",
+        "np.sum(self.xn * dout, axis=0)",
+        "np.sum(self.xc * dout, axis=0)",
+        "wrong-value",
+        1200,
+    ),
+    (
+        "batch norm",
+        "np.sum(self.xn * dout, axis=0)",
+        "np.sum(self.xn, axis=0) * dout",
+        "batch-sum",
+        900,
+    ),
     ("layer norm", "dxhat = dout * gamma", "dxhat = dout", "local-factor", 900),
-    ("layer norm", "dgamma = np.sum(dout * xhat, axis=0)", "dgamma = np.sum(dout * xhat, axis=1)", "batch-sum", 100),
+    (
+        "layer norm",
+        "dgamma = np.sum(dout * xhat, axis=0)",
+        "dgamma = np.sum(dout * xhat, axis=1)",
+        "batch-sum",
+        100,
+    ),
     ("layer norm", "np.sum(dxhat, axis=1, keepdims=True)", "np.sum(dxhat, axis=1)", "shape", 300),
     ("layer norm", "return dx, dgamma, dbeta", "return dx, dbeta, dgamma", "exchanged", 150),
     ("conv loops", "dw[f] += window", "dw[f] = window", "not-accumulated", 400),
-    ("conv loops", "i*stride:i*stride+HH, j*stride:j*stride+WW] +=", "i:i*stride+HH, j*stride:j*stride+WW] +=", "window", 900),
-    ("conv loops", "i*stride:i*stride+HH, j*stride:j*stride+WW] +=", "i*stride:i*stride+HH, j*stride:j*stride+WW] =", "not-accumulated", 400),
+    (
+        "conv loops",
+        "i*stride:i*stride+HH, j*stride:j*stride+WW] +=",
+        "i:i*stride+HH, j*stride:j*stride+WW] +=",
+        "window",
+        900,
+    ),
+    (
+        "conv loops",
+        "i*stride:i*stride+HH, j*stride:j*stride+WW] +=",
+        "i*stride:i*stride+HH, j*stride:j*stride+WW] =",
+        "not-accumulated",
+        400,
+    ),
     ("conv loops", "dxp[:, :, pad:-pad, pad:-pad]", "dxp", "window", 900),
     ("conv loops", "w[f] * dout[n, f, i, j]", "w[f] * dout[n, f, j, i]", "window", 900),
     ("conv im2col", "dout.transpose(0, 2, 3, 1)", "dout.transpose(0, 3, 1, 2)", "transposed", 300),
@@ -111,14 +196,26 @@ CASES = [
     ("pooling", "mask * dout", "window * dout", "wrong-value", 900),
     ("pooling", "i:i+1, j:j+1]", "j:j+1, i:i+1]", "window", 900),
     ("attention", "dV = A.transpose(0, 2, 1) @ dout", "dV = A @ dout", "transposed", 900),
-    ("attention", "        dS = dS / np.sqrt(d)\n".replace("        ", "    "), "", "local-factor", 10**6),
+    (
+        "attention",
+        "        dS = dS / np.sqrt(d)\n".replace("        ", "    "),
+        "",
+        "local-factor",
+        10**6,
+    ),
     ("attention", "dQ = dS @ K", "dQ = dS @ Q", "wrong-value", 900),
     ("attention", "axis=-1, keepdims=True)", "axis=1, keepdims=True)", "batch-sum", 200),
     ("einsum", "'ik,jk->ij'", "'ik,kj->ij'", "transposed", 100),
     ("einsum", "'ij,ik->jk'", "'ij,ik->kj'", "transposed", 100),
     ("rnn", "(1 - next_h ** 2)", "(1 - prev_h ** 2)", "wrong-value", 900),
     ("rnn", "dWh = np.dot(prev_h.T, dz)", "dWh = np.dot(next_h.T, dz)", "wrong-value", 900),
-    ("rnn", "return dx, dprev_h, dWx, dWh, db", "return dprev_h, dx, dWx, dWh, db", "exchanged", 200),
+    (
+        "rnn",
+        "return dx, dprev_h, dWx, dWh, db",
+        "return dprev_h, dx, dWx, dWh, db",
+        "exchanged",
+        200,
+    ),
     ("rnn", "db = np.sum(dz, axis=0)", "db = np.sum(dnext_h, axis=0)", "wrong-value", 10**6),
     ("time rnn", "dhs[:, t, :] + dh_next", "dhs[:, t, :]", "missing-term", 60),
     ("time rnn", "reversed(range(T))", "range(T)", "window", 150),
@@ -136,7 +233,13 @@ CASES = [
     ("lstm", "i, f, o, g, c, c_prev = cache", "f, i, o, g, c, c_prev = cache", "exchanged", 900),
     ("lstm", "tanh_c = np.tanh(c)", "tanh_c = np.tanh(c_prev)", "wrong-value", 900),
     ("embedding", "        self.dW = np.zeros_like(self.W)\n", "", "accumulated", 200),
-    ("mul", "dx = dout * self.y\n        dy = dout * self.x", "dx = dout * self.x\n        dy = dout * self.y", "exchanged", 150),
+    (
+        "mul",
+        "dx = dout * self.y\n        dy = dout * self.x",
+        "dx = dout * self.x\n        dy = dout * self.y",
+        "exchanged",
+        150,
+    ),
     ("power", "(self.n - 1)", "self.n", "local-factor", 60),
     ("power", "dout * self.n * self", "dout * self", "local-factor", 150),
     ("flatten", "dout.reshape(self.shape)", "dout", "shape", 200),
@@ -158,7 +261,9 @@ class Case:
         exec(compile(self.wrong, "layers.py", "exec"), self.namespace)
         functions = {n.name: n for n in ast.walk(self.wrong) if isinstance(n, ast.FunctionDef)}
         good = {n.name: n for n in ast.walk(self.right) if isinstance(n, ast.FunctionDef)}
-        forward, backward = (_name(functions, words) for words in (("forward", "loss"), ("backward", "gradient")))
+        forward, backward = (
+            _name(functions, words) for words in (("forward", "loss"), ("backward", "gradient"))
+        )
         changed = [n for n in functions if ast.dump(functions[n]) != ast.dump(good[n])]
         backward = changed[0] if changed else backward
         self.tree, self.good = functions[backward], good[backward]
@@ -171,9 +276,13 @@ class Case:
             values = dict(zip(taken, cache, strict=True))
         else:
             owner = [v for v in self.namespace.values() if isinstance(v, type)][-1]
-            self.instance = owner(*[np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments])
+            self.instance = owner(
+                *[np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
+            )
             out = getattr(self.instance, forward)(*inputs)
-            self.function = vars(owner)[backward if not backward.startswith("__") else f"_{owner.__name__}{backward}"]
+            self.function = vars(owner)[
+                backward if not backward.startswith("__") else f"_{owner.__name__}{backward}"
+            ]
             out = getattr(self.instance, "output", out) if out is None else out
         first = self.tree.args.args[0 if self.instance is None else 1 :][:1]
         upstream = [a.arg for a in first]
@@ -193,7 +302,11 @@ def _name(functions, words):
 
 def _cache_names(function):
     for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and node.value.id == "cache":
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Name)
+            and node.value.id == "cache"
+        ):
             return [one.id for one in node.targets[0].elts]
     raise AssertionError
 

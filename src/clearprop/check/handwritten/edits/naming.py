@@ -116,7 +116,9 @@ def keys(site: Site) -> Iterator[Change]:
         if key != node.value:
             rank = 2.0 - 0.3 * (_likeness(key, node.value) > 0.4)
             cause = "exchanged" if _in_target(site) else "wrong-value"
-            yield Change(twin(node, value=key), cause, rank, f'"{key}" in the place of "{node.value}"')
+            yield Change(
+                twin(node, value=key), cause, rank, f'"{key}" in the place of "{node.value}"'
+            )
 
 
 def _in_target(site: Site) -> bool:
@@ -128,9 +130,9 @@ def _strings(site: Site) -> list[str]:
     trees = [site.world.function, *([site.scope.forward] if site.scope.forward else [])]
     for tree in trees:
         for node in ast.walk(tree):
-            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-                if isinstance(node.slice.value, str):
-                    found[node.slice.value] = None
+            key = node.slice if isinstance(node, ast.Subscript) else None
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                found[key.value] = None
     return list(found)[:12]
 
 

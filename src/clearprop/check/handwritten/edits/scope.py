@@ -21,7 +21,9 @@ PARAMETER, GRADIENT, CACHED, SETTING, OTHER = (
 )
 #: How people call the slope of a leaky ReLU, and the number of samples.
 _SLOPE = re.compile(r"(alpha|slope|leak|negative)\w*$", re.I)
-_BATCH = re.compile(r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I)
+_BATCH = re.compile(
+    r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Scope:
         What is known of locals → Value.
     owner : str
         How the instance is called: ``self``; "" where there is none.
+    numpy : str
+        How NumPy is called in the file.
     source : str
         The file, for ``before`` and ``after`` in the user's own writing; "" if unknown.
     """
@@ -73,7 +77,12 @@ class Scope:
     forward: ast.FunctionDef | None = None
     values: dict[str, Value] = field(default_factory=dict)
     owner: str = "self"
+    numpy: str = "np"
     source: str = ""
+
+    def spelled(self, source: str) -> str:
+        """Write ``np.sum`` as the user would."""
+        return source if self.numpy == "np" else re.sub(r"\bnp\.", f"{self.numpy}.", source)
 
     def value(self, name: str) -> Value:
         """Return what is known of ``x`` or ``self.x``."""
@@ -132,6 +141,7 @@ def scope_of(
     own = _locals(function)
     method = bool(instance_attributes) and bool(arguments)
     owner = arguments[0] if method or arguments[:1] == ["self"] else ""
+    named = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     gradients = {
         node.attr if isinstance(node, ast.Attribute) else node.id
         for node in ast.walk(function)
@@ -158,6 +168,7 @@ def scope_of(
         forward,
         known,
         owner,
+        "numpy" if "numpy" in named and "np" not in named else "np",
         source,
     )
 
@@ -181,9 +192,7 @@ def _unmangled(name: str) -> str:
     return private[1] if private and not name.endswith("__") else name
 
 
-def _value(
-    name: str, value: Any, others: Container[str], upstream: Sequence[str] = ()
-) -> Value:
+def _value(name: str, value: Any, others: Container[str], upstream: Sequence[str] = ()) -> Value:
     if isinstance(value, bool | str) or value is None or callable(value):
         return Value(GRADIENT if value is None and is_gradient(name) else OTHER)
     if isinstance(value, int | float | np.number):
@@ -310,7 +319,13 @@ def _factors(
         value = scope.value(name)
         if value.mask or value.shape == () or value.kind == PARAMETER:
             continue
-        forms = ("(1 - {0} ** 2)", "({0} > 0)", "np.exp({0})", "{0} ** 2", "np.sign({0})")
+        forms: tuple[str, ...] = (
+            "(1 - {0} ** 2)",
+            "({0} > 0)",
+            "np.exp({0})",
+            "{0} ** 2",
+            "np.sign({0})",
+        )
         forms += ("np.cos({0})", "np.sqrt({0})")
         seen.update(dict.fromkeys(form.format(name) for form in forms))
     yield from seen

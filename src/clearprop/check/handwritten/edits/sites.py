@@ -65,6 +65,7 @@ def _children(node: ast.expr, role: str) -> Iterator[tuple[ast.expr, Path, str]]
         yield node.slice, (("slice", None),), INDEX
     elif isinstance(node, ast.Attribute):
         if isinstance(node.value, ast.Name):  # self.x is one name
+            # of x.shape, x may be another array
             if node.attr in ("T", "shape", "size", "ndim", "real"):
                 yield node.value, (("value", None),), OPERAND if node.attr == "T" else OTHER_ROLE
             return

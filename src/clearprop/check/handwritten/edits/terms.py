@@ -21,7 +21,9 @@ def dropped(site: Site) -> Iterator[Change]:
     if not (isinstance(node, ast.BinOp) and is_sum(node)) or site.role not in (VALUE, OPERAND):
         return
     for gone, kept in ((node.right, node.left), (node.left, node.right)):
-        small = isinstance(gone, ast.Constant) and isinstance(gone.value, float) and gone.value < 1e-3
+        small = (
+            isinstance(gone, ast.Constant) and isinstance(gone.value, float) and gone.value < 1e-3
+        )
         epsilon = small or _EPSILON.search(dotted(gone))
         cause = "epsilon" if epsilon else "extra-term"
         what = f"without `{ast.unparse(gone)}`"
@@ -51,7 +53,8 @@ def added(site: Site) -> Iterator[Change]:
         if term is None:
             continue
         unused = site.world.used.get(name, 0) == 0
-        yield from _both(site, term, name, 1.2 if unused else 2.3)
+        carried = site.world.set_at.get(name, line) < line < site.world.set_last.get(name, 0)
+        yield from _both(site, term, name, 1.2 if unused else 1.4 if carried else 2.3)
         for count in site.scope.batch[:2] if unused else ():
             n = site.read(count)
             if n is not None:
@@ -69,7 +72,9 @@ def _both(site: Site, term: ast.expr, name: str, rank: float) -> Iterator[Change
 
 def _penalties(site: Site) -> Iterator[tuple[str, ast.expr]]:
     names = site.scope.reads(site.statement.lineno)
-    weights = [n for n in names if site.scope.value(n).kind == PARAMETER or re.search(r"[wW]\d*$", n)]
+    weights = [
+        n for n in names if site.scope.value(n).kind == PARAMETER or re.search(r"[wW]\d*$", n)
+    ]
     for strength in names:
         if not _PENALTY.search(strength):
             continue
@@ -83,8 +88,10 @@ def _penalties(site: Site) -> Iterator[tuple[str, ast.expr]]:
 def epsilons(site: Site) -> Iterator[Change]:
     """``e + eps`` where something is divided by, or a root or logarithm taken."""
     parent = site.parent
-    below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div | ast.Pow)
-    below = below and (site.node is getattr(parent, "right", None) or isinstance(parent.op, ast.Pow))  # type: ignore[attr-defined]
+    below = False
+    if isinstance(parent, ast.BinOp):
+        divisor = isinstance(parent.op, ast.Div) and site.node is parent.right
+        below = divisor or isinstance(parent.op, ast.Pow)
     inside = isinstance(parent, ast.Call) and dotted(parent.func).endswith(("sqrt", "log"))
     if not (below or inside) or isinstance(site.node, ast.Constant):
         return
@@ -97,7 +104,7 @@ def epsilons(site: Site) -> Iterator[Change]:
 
 
 def jacobians(site: Site) -> Iterator[Change]:
-    """``y * (dy - np.sum(dy * y))``: the whole Jacobian of a softmax in the place of its diagonal."""
+    """``y * (dy - np.sum(dy * y))``: a softmax's Jacobian in the place of its diagonal."""
     if not multiplied(site) or site.role != VALUE or not site.gradient:
         return
     mentioned = {dotted(node) for node in ast.walk(site.node)}

@@ -22,7 +22,7 @@ def twin(node: Node, /, **changed: Any) -> Node:
 
 
 def put(root: Any, path: Path, new: Any) -> Any:
-    """Return ``root`` with ``new`` at the end of ``path``; all that is not on the path is shared."""
+    """Return ``root`` with ``new`` at the end of ``path``; what is not on the path is shared."""
     if not path:
         return new
     field, position = path[0]
@@ -120,12 +120,16 @@ def text(statement: ast.stmt) -> str:
     """Return the source of a statement; of one that holds others, its first line."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return ast.unparse(twin(statement, body=[ast.Pass()], decorator_list=[])).split("\n")[0]
+    if isinstance(statement, ast.Try):
+        return "try:"
     if getattr(statement, "body", None):
         emptied: dict[str, Any] = {"body": [ast.Pass()]}
         emptied |= {field: [] for field in BLOCKS[1:] if hasattr(statement, field)}
-        if isinstance(statement, ast.Try):
-            return "try:"
         return ast.unparse(twin(statement, **emptied)).split("\n")[0]
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Tuple) and len(value.elts) > 1:  # nobody writes its parentheses
+        before = ast.unparse(twin(statement, value=ast.Name("_")))[:-1]
+        return before + ast.unparse(value)[1:-1]
     return ast.unparse(statement)
 
 
@@ -178,6 +182,10 @@ class Forms:
                 return self._product(node)
             if isinstance(node.op, ast.Add | ast.Sub):
                 return self._sum(node)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            value: Any = node.value
+            value = int(value) if value == value // 1 else value  # 1.0 is 1
+            return (-1 if value < 0 else 1), self._number((ast.Constant, repr(abs(value))))
         parts = node.__dict__
         fields = [self.of(parts.get(field)) for field in type(node)._fields if field != "ctx"]
         return 1, self._number((type(node), *fields))
