@@ -43,7 +43,7 @@ def compile_function(
     """
     if isinstance(like, staticmethod | classmethod):
         return type(like)(compile_function(tree, filename, globals, like.__func__))
-    old: types.FunctionType = like.__func__ if isinstance(like, types.MethodType) else like
+    old: Any = like.__func__ if isinstance(like, types.MethodType) else like
     arguments = twin(tree.args, defaults=[], kw_defaults=[None] * len(tree.args.kwonlyargs))
     statement: ast.stmt = twin(tree, args=arguments, decorator_list=[], returns=None)
     if getattr(tree, "type_params", None):

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import is_gradient
 from clearprop.check.handwritten.edits.sites import called, is_product, is_sum, multiplied
-from clearprop.check.handwritten.edits.trees import binary, call, dotted, negative, number, twin
+from clearprop.check.handwritten.edits.trees import (
+    attribute,
+    binary,
+    call,
+    dotted,
+    negative,
+    number,
+    twin,
+)
 
 _LINEAR = {"sum", "mean", "dot", "matmul", "reshape", "transpose", "einsum", "outer", "multiply"}
 
@@ -22,6 +30,8 @@ def signs(site: Site) -> Iterator[Change]:
     elif is_sum(node) and isinstance(node, ast.BinOp) and site.role in (VALUE, OPERAND):
         other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
         yield Change(twin(node, op=other), "sign", 1.0, "the other sign")
+        left = twin(node, left=negative(node.left))
+        yield Change(left, "sign", 1.05, "the other sign of the first")
         if isinstance(node.op, ast.Sub):
             swapped = twin(node, left=node.right, right=node.left)
             yield Change(swapped, "sign", 1.0, "the other way round")
@@ -34,11 +44,12 @@ def signs(site: Site) -> Iterator[Change]:
 
 
 def counts(site: Site) -> Iterator[Change]:
-    """Divide or multiply by N, 2."""
+    """Divide or multiply by N, 2; count samples, not elements."""
+    yield from _counted(site)
     if not multiplied(site):
         return
     node = site.node
-    inner = 0.0 if site.role == VALUE else 1.1
+    inner = 0.0 if site.role == VALUE else 0.6 if is_sum(site.parent) else 1.1
     inner += 0.0 if site.gradient else 0.9
     for i, source in enumerate(site.scope.batch[: 5 if site.role == VALUE else 2]):
         n = site.read(source)
@@ -51,6 +62,24 @@ def counts(site: Site) -> Iterator[Change]:
     rank = 1.7 + inner
     yield Change(binary(two, ast.Mult(), node), "factor", rank, "multiply by 2")
     yield Change(binary(node, ast.Div(), two), "factor", rank + 0.1, "divide by 2")
+
+
+def _counted(site: Site) -> Iterator[Change]:
+    """``x.size`` for ``x.shape[0]``, and back."""
+    node = site.node
+    of_shape = isinstance(node, ast.Subscript) and dotted(node.value).endswith(".shape")
+    if of_shape and isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute):
+        new: ast.expr = attribute(node.value.value, "size")
+        yield Change(new, "batch-factor", 1.3, "the number of elements")
+    elif isinstance(node, ast.Call) and dotted(node.func) == "len" and len(node.args) == 1:
+        new = attribute(node.args[0], "size")
+        yield Change(new, "batch-factor", 1.3, "the number of elements")
+    elif isinstance(node, ast.Attribute) and node.attr == "size":
+        source = f"{ast.unparse(node.value)}.shape"
+        for axis, what in (("0", "the number of samples"), ("1", "the length of a sample")):
+            length = site.read(f"{source}[{axis}]")
+            if length is not None:
+                yield Change(length, "batch-factor", 1.3 + 0.2 * int(axis), what)
 
 
 def dropped(site: Site) -> Iterator[Change]:
@@ -90,6 +119,8 @@ def upstream(site: Site) -> Iterator[Change]:
         if incoming is None or name in mentioned:
             continue
         rank = (1.1 if name not in used else 2.4) + (0.0 if site.role == VALUE else 0.6)
+        if called(site.parent)[0] in _LINEAR:
+            rank = min(rank, 1.9)
         product = binary(incoming, ast.Mult(), site.node)
         yield Change(product, "upstream-ignored", rank, f"multiply by the incoming `{name}`")
 
@@ -100,7 +131,7 @@ def local(site: Site) -> Iterator[Change]:
         return
     inner = (0.0 if site.role == VALUE else 0.9) + (0.0 if site.gradient else 0.8)
     limit = 40 if site.role == VALUE else 14
-    present = {ast.unparse(node) for node in ast.walk(site.node) if isinstance(node, ast.expr)}
+    present = {ast.unparse(factor) for factor in _chain(site.node)}
     for i, source in enumerate(site.scope.factors[:limit]):
         factor = site.read(source)
         if factor is None or source in present:
@@ -121,7 +152,7 @@ def replaced(site: Site) -> Iterator[Change]:
         return
     source = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
     in_product = is_product(site.parent)
-    under = isinstance(site.parent, ast.BinOp) and site.parent.op and in_product
+    under = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Div)
     if source and not source.endswith((".T", ".shape")) and not is_gradient(source):
         one_minus = binary(number(1, node), ast.Sub(), node)
         cause = "mask" if site.scope.value(source).mask else "local-factor"
@@ -149,6 +180,42 @@ def replaced(site: Site) -> Iterator[Change]:
         yield Change(factor, "local-factor", rank, f"`{factor_source}` in the place of `{here}`")
 
 
+def activations(site: Site) -> Iterator[Change]:
+    """``1 - y ** 2``, the derivative of tanh, for ``y * (1 - y)``, that of sigmoid, and back."""
+    node = site.node
+    if not isinstance(node, ast.BinOp) or site.role not in (VALUE, OPERAND):
+        return
+    if isinstance(node.op, ast.Sub) and ast.unparse(node.left) in ("1", "1.0"):
+        inside = node.right
+        squared = isinstance(inside, ast.BinOp) and isinstance(inside.op, ast.Pow)
+        if squared and isinstance(inside, ast.BinOp):
+            other = twin(node, right=inside.left)
+            new = binary(inside.left, ast.Mult(), other)
+            yield Change(new, "local-factor", 1.6, "the derivative of sigmoid, not of tanh")
+    if not isinstance(node.op, ast.Mult) or is_product(site.parent):
+        return
+    chain = _chain(node)
+    written = [ast.unparse(factor) for factor in chain]
+    for i, source in enumerate(written):
+        for one in ("1", "1.0"):
+            if f"{one} - {source}" not in written:
+                continue
+            j = written.index(f"{one} - {source}")
+            squared_source = binary(chain[i], ast.Pow(), number(2, node))
+            others = [factor for k, factor in enumerate(chain) if k not in (i, j)]
+            new = binary(number(1, node), ast.Sub(), squared_source)
+            for factor in reversed(others):
+                new = binary(factor, ast.Mult(), new)
+            yield Change(new, "local-factor", 1.6, "the derivative of tanh, not of sigmoid")
+
+
+def _chain(node: ast.expr) -> list[ast.expr]:
+    """Return a, b and c of ``a * b * c``."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return _chain(node.left) + _chain(node.right)
+    return [node]
+
+
 def operators(site: Site) -> Iterator[Change]:
     """``a / b`` for ``a * b``, and back."""
     node = site.node
@@ -164,4 +231,4 @@ def operators(site: Site) -> Iterator[Change]:
             yield Change(swapped, cause, 2.1, f"divide by `{ast.unparse(node.left)}`")
 
 
-FAMILIES = (signs, counts, dropped, upstream, local, replaced, operators)
+FAMILIES = (signs, counts, dropped, upstream, local, replaced, activations, operators)

@@ -22,10 +22,10 @@ class Change(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """``new`` in the place of ``count`` statements from the one that was given."""
+    """``new`` in the place of ``length`` statements from the one that was given."""
 
     new: tuple[ast.stmt, ...]
-    count: int
+    length: int
     cause: str
     rank: float
     what: str
@@ -100,7 +100,7 @@ class Edit:
         return line[statement.col_offset : statement.end_col_offset].decode()
 
     def _spliced(self, old: ast.expr, new: ast.expr) -> str:
-        """Put the new expression into the user's own line; "" where that would say another thing."""
+        """Put the new expression into the user's line; "" where that says another thing."""
         (statement,) = self.old
         own = self._own(statement)
         if not own or old.end_col_offset is None or old.lineno != statement.lineno:
@@ -151,7 +151,7 @@ class Site:
 
     @cached_property
     def gradient(self) -> bool:
-        """Whether the statement gives a gradient: by the names it assigns, or because it returns."""
+        """Whether the statement gives a gradient: it assigns one, or returns."""
         statement = self.statement
         if isinstance(statement, ast.Return):
             return True
@@ -166,6 +166,15 @@ class Site:
             for target in targets
             for name in names_in(target)
         )
+
+    @cached_property
+    def position(self) -> bool:
+        """Whether the statement says where in an array something is."""
+        statement = self.statement
+        if not isinstance(statement, ast.Assign):
+            return False
+        names = [n for target in statement.targets for n in names_in(target)]
+        return bool(names) and all(n in self.world.positions for n in names)
 
     def read(self, source: str) -> ast.expr | None:
         """Parse an expression that can be evaluated here; None where a name does not exist yet."""
@@ -193,6 +202,55 @@ class World:
         return counts
 
     @cached_property
+    def text(self) -> str:
+        """The source of the function, as Python writes it."""
+        return ast.unparse(self.function)
+
+    @cached_property
+    def updated(self) -> set[str]:
+        """The names that are set anew from what they were: ``self.W -= …``."""
+        found: set[str] = set()
+        for node in ast.walk(self.function):
+            if isinstance(node, ast.AugAssign):
+                found.update(names_in(node.target))
+            elif isinstance(node, ast.Assign):
+                read = {dotted(part) for part in ast.walk(node.value)}
+                found.update(n for t in node.targets for n in names_in(t) if n in read)
+        return found
+
+    @cached_property
+    def written(self) -> set[str]:
+        """The names of arrays that are written into: ``dx[mask] = 0``, ``dx += …``."""
+        found: set[str] = set()
+        for node in ast.walk(self.function):
+            if isinstance(node, ast.AugAssign):
+                found.update(names_in(node.target))
+            elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                found.update(names_in(node))
+        return found
+
+    @cached_property
+    def positions(self) -> set[str]:
+        """The names that stand in an index and are no gradients: ``r`` of ``x[r:r + 2]``."""
+        return {
+            part.id
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.Subscript)
+            for part in ast.walk(node.slice)
+            if isinstance(part, ast.Name) and not is_gradient(part.id) and "mask" not in part.id
+        }
+
+    @cached_property
+    def set_last(self) -> dict[str, int]:
+        """The line at which each name is last assigned."""
+        lines: dict[str, int] = {}
+        for node in ast.walk(self.function):
+            if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Store):
+                name = dotted(node)
+                lines[name] = max(lines.get(name, node.lineno), node.lineno)
+        return lines
+
+    @cached_property
     def set_at(self) -> dict[str, int]:
         """The line at which each name (``dx``, ``self.dW``) is first assigned."""
         lines: dict[str, int] = {}
@@ -206,7 +264,7 @@ class World:
         """Parse an expression for a line, once; None where a name does not exist there."""
         key = source, line
         if key not in self.pool:
-            tree = ast.parse(source, mode="eval").body
+            tree = ast.parse(self.scope.spelled(source), mode="eval").body
             known = True
             for node in ast.walk(tree):
                 if isinstance(node, ast.expr | ast.keyword):

@@ -100,8 +100,7 @@ def _cause(site: Site, here: str, value: Value) -> str:
         return "exchanged" if isinstance(site.parent, ast.Tuple) else "wrong-value"
     if here in site.scope.upstream:
         return "upstream-twice" if site.gradient and value.kind != GRADIENT else "wrong-value"
-    there_first = world.set_at.get(here)
-    if there_first is not None and site.scope.value(here).kind == PARAMETER:
+    if here in world.updated and site.scope.value(here).kind == PARAMETER:
         return "updated-parameter"
     return "wrong-value"
 
@@ -131,9 +130,9 @@ def _strings(site: Site) -> list[str]:
     trees = [site.world.function, *([site.scope.forward] if site.scope.forward else [])]
     for tree in trees:
         for node in ast.walk(tree):
-            if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-                if isinstance(node.slice.value, str):
-                    found[node.slice.value] = None
+            key = node.slice if isinstance(node, ast.Subscript) else None
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                found[key.value] = None
     return list(found)[:12]
 
 

@@ -15,7 +15,7 @@ from clearprop.check.handwritten.edits.sites import (
     multiplied,
     with_factors,
 )
-from clearprop.check.handwritten.edits.trees import attribute, binary, call, number, twin
+from clearprop.check.handwritten.edits.trees import attribute, binary, call, dotted, number, twin
 
 
 def turned(node: ast.expr) -> ast.expr:
@@ -45,9 +45,8 @@ def transposes(site: Site) -> Iterator[Change]:
         yield Change(node.value, "transposed", 1.5, "without .T")
     elif site.role == VALUE and multiplied(site):
         yield Change(attribute(node, "T"), "transposed", 1.9, "transpose")
-    elif site.role == OPERAND and isinstance(node, ast.Name | ast.Attribute):
-        if is_product(site.parent):
-            yield Change(attribute(node, "T"), "transposed", 2.6, "transpose")
+    elif site.role == OPERAND and is_product(site.parent) and dotted(node):
+        yield Change(attribute(node, "T"), "transposed", 2.6, "transpose")
 
 
 def _batched(site: Site, a: ast.expr, b: ast.expr) -> Iterator[Change]:
@@ -55,17 +54,22 @@ def _batched(site: Site, a: ast.expr, b: ast.expr) -> Iterator[Change]:
     function = site.read("np.swapaxes")
     if function is None:
         return
+    as_transpose = ".transpose(0, 2, 1)" in site.world.text
     for i, one in enumerate((a, b)):
         if called(one)[0] in ("transpose", "swapaxes"):
             continue
         last = (number(-1, one), number(-2, one))
-        if isinstance(one, ast.Name | ast.Attribute):
-            new: ast.expr = call(attribute(one, "swapaxes"), *last, like=one)
+        if as_transpose:
+            order = [number(axis, one) for axis in (0, 2, 1)]
+            new: ast.expr = call(attribute(one, "transpose"), *order, like=one)
+        elif isinstance(one, ast.Name | ast.Attribute):
+            new = call(attribute(one, "swapaxes"), *last, like=one)
         else:
             new = call(function, one, *last, like=one)
         pair = (new, b) if i == 0 else (a, new)
         what = "the last two axes exchanged"
-        yield Change(with_factors(site.node, *pair), "transposed", 2.3, what)
+        rank = 1.3 if as_transpose else 2.3
+        yield Change(with_factors(site.node, *pair), "transposed", rank, what)
 
 
 def kinds(site: Site) -> Iterator[Change]:
@@ -94,15 +98,17 @@ def kinds(site: Site) -> Iterator[Change]:
             return
         matmul = bool(site.world.used.get("np.dot")) is False
         for rank, left, right in (
-            (1.8, a, b),
+            (1.2 if "jac" in ast.unparse(node).lower() else 1.8, a, b),
             (1.9, turned(a), b),
             (1.9, a, turned(b)),
             (2.2, b, a),
             (2.2, b, turned(a)),
             (2.2, turned(b), a),
         ):
-            new = binary(left, ast.MatMult(), right) if matmul else call(dot, left, right, like=a)
-            yield Change(new, "operator", rank, "the matrix product")
+            matrix: ast.expr = binary(left, ast.MatMult(), right)
+            if not matmul:
+                matrix = call(dot, left, right, like=a)
+            yield Change(matrix, "operator", rank, "the matrix product")
         yield Change(call(outer, a, b, like=node), "jacobian", 2.3, "the outer product")
     elif isinstance(node, ast.Call) and name == "outer" and len(node.args) == 2:
         a, b = node.args

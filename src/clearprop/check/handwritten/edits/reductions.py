@@ -67,7 +67,7 @@ def axes(site: Site) -> Iterator[Change]:
 
 def summed(site: Site) -> Iterator[Change]:
     """``np.sum(e, axis=…)`` for ``e``."""
-    if site.role not in (VALUE, OPERAND) or called(site.node)[0] in _REDUCERS:
+    if site.role not in (VALUE, OPERAND) or called(site.node)[0] in _REDUCERS or site.position:
         return
     node = site.node
     whole = site.role == VALUE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,8 @@ PARAMETER, GRADIENT, CACHED, SETTING, OTHER = (
     "setting",
     "other",
 )
-#: How people call the number of samples, and other numbers that a mean may be over.
+#: How people call the slope of a leaky ReLU, and the number of samples.
+_SLOPE = re.compile(r"(alpha|slope|leak|negative)\w*$", re.I)
 _BATCH = re.compile(
     r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I
 )
@@ -61,6 +62,8 @@ class Scope:
         What is known of locals → Value.
     owner : str
         How the instance is called: ``self``; "" where there is none.
+    numpy : str
+        How NumPy is called in the file.
     source : str
         The file, for ``before`` and ``after`` in the user's own writing; "" if unknown.
     """
@@ -74,7 +77,12 @@ class Scope:
     forward: ast.FunctionDef | None = None
     values: dict[str, Value] = field(default_factory=dict)
     owner: str = "self"
+    numpy: str = "np"
     source: str = ""
+
+    def spelled(self, source: str) -> str:
+        """Write ``np.sum`` as the user would."""
+        return source if self.numpy == "np" else re.sub(r"\bnp\.", f"{self.numpy}.", source)
 
     def value(self, name: str) -> Value:
         """Return what is known of ``x`` or ``self.x``."""
@@ -133,26 +141,34 @@ def scope_of(
     own = _locals(function)
     method = bool(instance_attributes) and bool(arguments)
     owner = arguments[0] if method or arguments[:1] == ["self"] else ""
+    named = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    gradients = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     attributes = {
-        _unmangled(name): _value(name, value, instance_attributes)
+        _unmangled(name): _value(name, value, gradients | set(instance_attributes))
         for name, value in instance_attributes.items()
         if not name.startswith("__")
     }
     known = {
-        name: _value(name, value, values or {}, upstream) for name, value in (values or {}).items()
+        name: _value(name, value, gradients, upstream) for name, value in (values or {}).items()
     }
     scope = Scope(own, attributes, (), tuple(upstream), (), tuple(functions), forward, known, owner)
+    batch = tuple(_batch(function, scope, instance_attributes))
     renamed = _kept(forward, function, owner) if forward else {}
     return Scope(
         own,
         attributes,
-        tuple(_batch(function, scope, instance_attributes)),
+        batch,
         tuple(upstream),
-        tuple(_factors(function, scope, forward, renamed)),
+        tuple(_factors(scope, forward, renamed, batch)),
         tuple(functions),
         forward,
         known,
         owner,
+        "numpy" if "numpy" in named and "np" not in named else "np",
         source,
     )
 
@@ -176,7 +192,7 @@ def _unmangled(name: str) -> str:
     return private[1] if private and not name.endswith("__") else name
 
 
-def _value(name: str, value: Any, others: Mapping[str, Any], upstream: Sequence[str] = ()) -> Value:
+def _value(name: str, value: Any, others: Container[str], upstream: Sequence[str] = ()) -> Value:
     if isinstance(value, bool | str) or value is None or callable(value):
         return Value(GRADIENT if value is None and is_gradient(name) else OTHER)
     if isinstance(value, int | float | np.number):
@@ -275,10 +291,10 @@ class _Renamed(ast.NodeTransformer):
 
 
 def _factors(
-    backward: ast.FunctionDef,
     scope: Scope,
     forward: ast.FunctionDef | None,
     renamed: Mapping[str, str],
+    counts: Sequence[str],
 ) -> Iterator[str]:
     """Find what a gradient may have to be multiplied by, each once."""
     seen = dict.fromkeys(_forward_parts(forward, renamed) if forward else ())
@@ -287,7 +303,7 @@ def _factors(
         for name in [*scope.locals, *(f"{scope.owner}.{name}" for name in scope.attributes)]
         if name != scope.owner and name not in scope.upstream and not is_gradient(name)
     ]
-    shaped = [name for name in names if _may_be_factor(scope, name)]
+    shaped = [name for name in names if _may_be_factor(scope, name) and name not in counts]
     for name in shaped:
         value = scope.value(name)
         if value.shape == ():
@@ -295,11 +311,21 @@ def _factors(
             continue
         seen[name] = None
         seen[f"~{name}" if value.mask else f"(1 - {name})"] = None
+    for slope in (name for name in shaped if _SLOPE.search(name)):
+        for name in shaped:
+            if name != slope and not scope.value(name).mask and scope.value(name).shape != ():
+                seen[f"np.where({name} > 0, 1, {slope})"] = None
     for name in shaped:
         value = scope.value(name)
         if value.mask or value.shape == () or value.kind == PARAMETER:
             continue
-        forms = ("(1 - {0} ** 2)", "({0} > 0)", "np.exp({0})", "{0} ** 2", "np.sign({0})")
+        forms: tuple[str, ...] = (
+            "(1 - {0} ** 2)",
+            "({0} > 0)",
+            "np.exp({0})",
+            "{0} ** 2",
+            "np.sign({0})",
+        )
         forms += ("np.cos({0})", "np.sqrt({0})")
         seen.update(dict.fromkeys(form.format(name) for form in forms))
     yield from seen

@@ -65,6 +65,7 @@ def _children(node: ast.expr, role: str) -> Iterator[tuple[ast.expr, Path, str]]
         yield node.slice, (("slice", None),), INDEX
     elif isinstance(node, ast.Attribute):
         if isinstance(node.value, ast.Name):  # self.x is one name
+            # of x.shape, x may be another array
             if node.attr in ("T", "shape", "size", "ndim", "real"):
                 yield node.value, (("value", None),), OPERAND if node.attr == "T" else OTHER_ROLE
             return
@@ -179,7 +180,7 @@ def with_factors(node: ast.expr, left: ast.expr, right: ast.expr) -> ast.expr:
 
 def multiplied(site: Site) -> bool:
     """Whether it makes sense to multiply an expression, and not only a part of a product of it."""
-    if site.role not in (VALUE, OPERAND) or is_product(site.parent):
+    if site.role not in (VALUE, OPERAND) or is_product(site.parent) or site.position:
         return False
     node = site.node
     if isinstance(node, ast.Constant):

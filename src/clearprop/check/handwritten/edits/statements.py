@@ -24,10 +24,12 @@ def kinds(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[L
         again = first < statement.lineno or not isinstance(target, ast.Name)
         if not again:
             return
-        for op, rank in ((ast.Add(), 1.4), (ast.Sub(), 1.9), (ast.Mult(), 2.2)):
-            new = make(ast.AugAssign, statement, target=target, op=op, value=statement.value)
-            cause = "mask" if isinstance(op, ast.Mult) else "not-accumulated"
-            yield Lines((new,), 1, cause, rank, f"`{_sign(op)}=`")
+        choices: tuple[tuple[ast.operator, float], ...]
+        choices = ((ast.Add(), 1.4), (ast.Sub(), 1.9), (ast.Mult(), 2.2))
+        for sign, rank in choices:
+            new = make(ast.AugAssign, statement, target=target, op=sign, value=statement.value)
+            cause = "mask" if isinstance(sign, ast.Mult) else "not-accumulated"
+            yield Lines((new,), 1, cause, rank, f"`{_sign(sign)}=`")
     elif isinstance(statement, ast.AugAssign):
         plain = make(
             ast.Assign,
@@ -43,7 +45,9 @@ def kinds(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[L
             ast.Mult: ((ast.Div(), "local-factor"), (ast.Add(), "operator")),
             ast.Div: ((ast.Mult(), "local-factor"),),
         }
-        for op, cause in others.get(type(statement.op), ()):
+        counted = ast.unparse(statement.value) in world.scope.batch
+        for other, its_cause in others.get(type(statement.op), ()):
+            op, cause = other, "batch-factor" if counted else its_cause
             yield Lines((twin(statement, op=op),), 1, cause, 1.2, f"`{_sign(op)}=`")
 
 
@@ -54,9 +58,10 @@ def _sign(op: ast.operator) -> str:
 def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
     """What is returned or assigned in another order; the targets of two statements exchanged."""
     if isinstance(statement, ast.Return | ast.Assign) and isinstance(statement.value, ast.Tuple):
+        rank = 2.2 if _ordered_as_arguments(statement.value, world) else 1.2
         for value in _orders(statement.value):
             new = twin(statement, value=value)
-            yield Lines((new,), 1, "exchanged", 1.2, "the other order")
+            yield Lines((new,), 1, "exchanged", rank, "the other order")
     if not isinstance(statement, ast.Assign):
         return
     target = statement.targets[0]
@@ -79,6 +84,15 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
         what = f"`{here}` and `{there}` exchanged"
         yield Lines(new_lines, distance + 2, "exchanged", rank, what)
     del world
+
+
+def _ordered_as_arguments(node: ast.Tuple, world: World) -> bool:
+    """Whether ``dx, dW`` are given out in the order in which forward takes ``x, W``."""
+    if world.scope.forward is None:
+        return False
+    taken = [a.arg for a in world.scope.forward.args.args if a.arg != world.scope.owner]
+    given = [dotted(one).rpartition(".")[2] for one in node.elts]
+    return given == [f"d{name}" for name in taken[: len(given)]]
 
 
 def _orders(node: ast.Tuple) -> Iterator[ast.Tuple]:
@@ -168,9 +182,13 @@ def nested(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
     body = statement.body
     if len(body) > 1:
         shorter = twin(statement, body=body[:-1])
-        cause = "none" if isinstance(body[-1], ast.Return) else "accumulated"
-        rank = 1.4 if isinstance(body[-1], ast.Return) else 1.9
+        early = isinstance(body[-1], ast.Return)
+        cause, rank = ("none", 1.4) if early else ("accumulated", 1.9)
         yield Lines((shorter, body[-1]), 1, cause, rank, "the last line after the loop")
+        for count in range(2, min(4, len(body)) if early else 0):
+            shorter = twin(statement, body=body[:-count])
+            lines = (shorter, *body[-count:])
+            yield Lines(lines, 1, cause, rank + 0.1, "the last lines after the loop")
     if len(body) > 2:
         shorter = twin(statement, body=body[1:])
         yield Lines((body[0], shorter), 1, "accumulated", 2.1, "the first line before the loop")
@@ -192,7 +210,9 @@ def inserted(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
             owner = name[: len(name) - len(base)]
             forms = [f"{name} = 0"]
             likely = base[1:] if base.startswith("d") else base
-            every = [owner + likely, likely, f"{world.scope.owner}.{likely}"]
+            every = [owner + likely, likely]
+            if world.scope.owner:
+                every.append(f"{world.scope.owner}.{likely}")
             forms += [f"{name} = np.zeros_like({n})" for n in dict.fromkeys(every) if n]
             for form in forms:
                 yield from _before(statement, form, "accumulated", 1.7, world)
@@ -238,7 +258,7 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
 
 def _parsed(source: str, like: ast.stmt, world: World, line: int) -> ast.stmt | None:
     """Parse a statement to stand beside another; None where it reads a name that does not exist."""
-    new = ast.parse(source).body[0]
+    new = ast.parse(world.scope.spelled(source)).body[0]
     assert isinstance(new, ast.Assign)
     if world.read(ast.unparse(new.value), line) is None or not _exist(new.value, world):
         return None
@@ -250,12 +270,13 @@ def _parsed(source: str, like: ast.stmt, world: World, line: int) -> ast.stmt | 
 
 def _exist(node: ast.AST, world: World) -> bool:
     owner = world.scope.owner
+    known = {f"{owner}.{name}" for name in world.scope.attributes} | set(world.set_at)
     for part in ast.walk(node):
-        if isinstance(part, ast.Name) and part.id not in ("np", *world.scope.locals):
+        if isinstance(part, ast.Name) and part.id not in (world.scope.numpy, *world.scope.locals):
             return False
-        if isinstance(part, ast.Attribute) and dotted(part.value) == owner:
-            if part.attr not in world.scope.attributes and dotted(part) not in world.set_at:
-                return False
+        own = isinstance(part, ast.Attribute) and dotted(part.value) == owner
+        if own and dotted(part) not in known:
+            return False
     return True
 
 
@@ -270,6 +291,8 @@ def _accumulated(world: World) -> list[str]:
     for node in ast.walk(world.function):
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
             found.update(dict.fromkeys(names_in(node.target)))
+        elif isinstance(node, ast.Call) and dotted(node.func).endswith(".at") and node.args:
+            found.update(dict.fromkeys(names_in(node.args[0])))
     return [n for n in found if is_gradient(n)]
 
 
@@ -306,6 +329,8 @@ def copies(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
             new = make(ast.Call, statement.value, func=method, args=[], keywords=[])
             gradient = world.scope.value(name).kind == GRADIENT
             rank = 1.4 if gradient else 2.2
+            if any(n in world.written for t in statement.targets for n in names_in(t)):
+                rank = 1.2
             yield Lines((twin(statement, value=new),), 1, "overwritten", rank, "a copy")
     elif isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         value = make(

@@ -52,8 +52,13 @@ def added(site: Site) -> Iterator[Change]:
         term = site.read(name)
         if term is None:
             continue
-        unused = 1.2 if site.world.used.get(name, 0) == 0 else 2.3
-        yield from _both(site, term, name, unused)
+        unused = site.world.used.get(name, 0) == 0
+        carried = site.world.set_at.get(name, line) < line < site.world.set_last.get(name, 0)
+        yield from _both(site, term, name, 1.2 if unused else 1.4 if carried else 2.3)
+        for count in site.scope.batch[:2] if unused else ():
+            n = site.read(count)
+            if n is not None:
+                yield from _both(site, binary(term, ast.Div(), n), f"{name} / {count}", 1.7)
     for name, one in _penalties(site):
         yield from _both(site, one, name, 1.9)
 
@@ -83,10 +88,10 @@ def _penalties(site: Site) -> Iterator[tuple[str, ast.expr]]:
 def epsilons(site: Site) -> Iterator[Change]:
     """``e + eps`` where something is divided by, or a root or logarithm taken."""
     parent = site.parent
-    below = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Div | ast.Pow)
-    below = below and (
-        site.node is getattr(parent, "right", None) or isinstance(parent.op, ast.Pow)
-    )  # type: ignore[attr-defined]
+    below = False
+    if isinstance(parent, ast.BinOp):
+        divisor = isinstance(parent.op, ast.Div) and site.node is parent.right
+        below = divisor or isinstance(parent.op, ast.Pow)
     inside = isinstance(parent, ast.Call) and dotted(parent.func).endswith(("sqrt", "log"))
     if not (below or inside) or isinstance(site.node, ast.Constant):
         return
@@ -99,7 +104,7 @@ def epsilons(site: Site) -> Iterator[Change]:
 
 
 def jacobians(site: Site) -> Iterator[Change]:
-    """``y * (dy - np.sum(dy * y))``: the whole Jacobian of a softmax in the place of its diagonal."""
+    """``y * (dy - np.sum(dy * y))``: a softmax's Jacobian in the place of its diagonal."""
     if not multiplied(site) or site.role != VALUE or not site.gradient:
         return
     mentioned = {dotted(node) for node in ast.walk(site.node)}

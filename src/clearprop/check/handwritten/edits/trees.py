@@ -22,7 +22,7 @@ def twin(node: Node, /, **changed: Any) -> Node:
 
 
 def put(root: Any, path: Path, new: Any) -> Any:
-    """Return ``root`` with ``new`` at the end of ``path``; all that is not on the path is shared."""
+    """Return ``root`` with ``new`` at the end of ``path``; what is not on the path is shared."""
     if not path:
         return new
     field, position = path[0]
@@ -120,12 +120,16 @@ def text(statement: ast.stmt) -> str:
     """Return the source of a statement; of one that holds others, its first line."""
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return ast.unparse(twin(statement, body=[ast.Pass()], decorator_list=[])).split("\n")[0]
+    if isinstance(statement, ast.Try):
+        return "try:"
     if getattr(statement, "body", None):
         emptied: dict[str, Any] = {"body": [ast.Pass()]}
         emptied |= {field: [] for field in BLOCKS[1:] if hasattr(statement, field)}
-        if isinstance(statement, ast.Try):
-            return "try:"
         return ast.unparse(twin(statement, **emptied)).split("\n")[0]
+    value = getattr(statement, "value", None)
+    if isinstance(value, ast.Tuple) and len(value.elts) > 1:  # nobody writes its parentheses
+        before = ast.unparse(twin(statement, value=ast.Name("_")))[:-1]
+        return before + ast.unparse(value)[1:-1]
     return ast.unparse(statement)
 
 
@@ -174,10 +178,14 @@ class Forms:
             sign, unsigned = self.signed(node.operand)
             return -sign, unsigned
         if isinstance(node, ast.BinOp):
-            if isinstance(node.op, ast.Mult | ast.Div):
+            if isinstance(node.op, ast.Mult | ast.Div) or _repeated(node):
                 return self._product(node)
             if isinstance(node.op, ast.Add | ast.Sub):
                 return self._sum(node)
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            value: Any = node.value
+            value = int(value) if value == value // 1 else value  # 1.0 is 1
+            return (-1 if value < 0 else 1), self._number((ast.Constant, repr(abs(value))))
         parts = node.__dict__
         fields = [self.of(parts.get(field)) for field in type(node)._fields if field != "ctx"]
         return 1, self._number((type(node), *fields))
@@ -192,6 +200,8 @@ class Forms:
             if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult | ast.Div):
                 waiting.append((factor.left, up))
                 waiting.append((factor.right, up == isinstance(factor.op, ast.Mult)))
+            elif times := _repeated(factor):
+                waiting.extend([(factor.left, up)] * times)  # type: ignore[attr-defined]
             elif isinstance(factor, ast.UnaryOp) and isinstance(factor.op, ast.USub):
                 sign = -sign
                 waiting.append((factor.operand, up))
@@ -215,3 +225,11 @@ class Forms:
         terms.sort()
         first = terms[0][1]
         return first, self._number(("+", *((term, sign * first) for term, sign in terms)))
+
+
+def _repeated(node: ast.expr) -> int:
+    """Return the 2 of ``a ** 2``, which is ``a * a``; 0 for anything else."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        power = node.right.value if isinstance(node.right, ast.Constant) else 0
+        return power if isinstance(power, int) and 2 <= power <= 4 else 0
+    return 0

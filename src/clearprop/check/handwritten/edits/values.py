@@ -40,6 +40,8 @@ _FUNCTIONS = (
     ("hstack", "vstack", "concatenate"),
     ("flip", "flipud", "fliplr"),
 )
+#: Functions that another family takes away, or that cannot be missing.
+_KEPT = ("zeros_like", "copy", "len", "sum", "mean", "max", "min")
 
 
 def comparisons(site: Site) -> Iterator[Change]:
@@ -138,7 +140,7 @@ def numbers(site: Site) -> Iterator[Change]:
         if other == value:
             continue
         new = _numeral(other, node)
-        sign = other == -value
+        sign = other == -value and site.role in (VALUE, OPERAND)
         what = f"{other:g} in the place of {value:g}"
         yield Change(new, "sign" if sign else cause, rank + 0.05 * i - 0.3 * sign, what)
 
@@ -149,6 +151,8 @@ def _numeral(value: float, like: ast.AST) -> ast.expr:
 
 def _number_cause(site: Site) -> tuple[str, float]:
     parent = site.parent
+    if isinstance(parent, ast.Compare):
+        return "mask", 1.7
     if site.role in (INDEX, OVER):
         return "window", 1.7
     if site.role == OPTION:
@@ -159,8 +163,6 @@ def _number_cause(site: Site) -> tuple[str, float]:
         return "factor", 1.4
     if is_sum(parent):
         return "local-factor", 1.6
-    if isinstance(parent, ast.Compare):
-        return "mask", 1.9
     if isinstance(site.statement, ast.Assign) and site.role == VALUE:
         return "mask", 1.8
     return "wrong-value", 2.0
@@ -181,9 +183,8 @@ def functions(site: Site) -> Iterator[Change]:
                     cause = "wrong-value" if filled else "local-factor"
                     yield Change(new, cause, 1.6, f"{other} in the place of {name}")
     single = len(node.args) == 1 and not node.keywords and not method
-    if single and site.role in (VALUE, OPERAND) and name not in ("zeros_like", "copy", "len"):
-        if isinstance(node.args[0], ast.expr) and name not in ("sum", "mean", "max", "min"):
-            yield Change(node.args[0], "local-factor", 1.8, f"without {name}")
+    if single and site.role in (VALUE, OPERAND) and name not in _KEPT:
+        yield Change(node.args[0], "local-factor", 1.8, f"without {name}")
     if name in ("sigmoid", "tanh", "exp", "softmax") and site.role in (VALUE, OPERAND):
         yield Change(
             binary(number(1, node), ast.Sub(), node), "local-factor", 2.1, f"1 - {name}(…)"

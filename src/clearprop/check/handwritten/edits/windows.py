@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from itertools import combinations, permutations
+from typing import Any
 
 from clearprop.check.handwritten.edits.model import (
     INDEX,
@@ -34,7 +35,7 @@ _PAD = re.compile(r"(^|[._])(pad|padding|p)(_?[hwxy0-9])?$", re.I)
 def indices(site: Site) -> Iterator[Change]:
     """``i + 1``, ``i - 1``, ``i * stride``, ``i`` for ``i * stride``; indices exchanged."""
     node = site.node
-    if site.role not in (INDEX, OVER):
+    if site.role not in (INDEX, OVER) and not site.position:
         return
     if isinstance(node, ast.Tuple) and 2 <= len(node.elts) <= 5:
         for i, j in combinations(range(len(node.elts)), 2):
@@ -150,7 +151,7 @@ def orders(site: Site) -> Iterator[Change]:
 def _axes(
     site: Site, node: ast.Call, parts: list[ast.expr], packed: bool, skip: int
 ) -> Iterator[Change]:
-    axes = [part.value for part in parts if isinstance(part, ast.Constant)]
+    axes: list[Any] = [part.value for part in parts if isinstance(part, ast.Constant)]
     if len(axes) < len(parts) or sorted(axes, key=str) != list(range(len(axes))):
         return
     inverse = tuple(axes.index(i) for i in range(len(axes)))
@@ -225,13 +226,13 @@ def crops(site: Site) -> Iterator[Change]:
     node = site.node
     if isinstance(node, ast.Subscript) and site.role in (VALUE, OPERAND) and site.gradient:
         yield Change(node.value, "window", 2.0, "without the index")
-    if isinstance(node, ast.Call) and called(node)[0] in ("flip", "rot90", "flipud", "fliplr"):
-        if node.args:
-            yield Change(node.args[0], "window", 1.5, "not flipped")
-    if site.role == OPTION and isinstance(node, ast.Tuple) and len(node.elts) == 2:
-        if all(isinstance(one, ast.Name) for one in node.elts):
-            new = twin(node, elts=list(reversed(node.elts)))
-            yield Change(new, "shape", 2.2, "the lengths exchanged")
+    flips = called(node)[0] in ("flip", "rot90", "flipud", "fliplr")
+    if flips and isinstance(node, ast.Call) and node.args:
+        yield Change(node.args[0], "window", 1.5, "not flipped")
+    pair = isinstance(node, ast.Tuple) and site.role == OPTION and len(node.elts) == 2
+    if pair and isinstance(node, ast.Tuple) and all(map(dotted, node.elts)):
+        new = twin(node, elts=list(reversed(node.elts)))
+        yield Change(new, "shape", 2.2, "the lengths exchanged")
 
 
 FAMILIES = (indices, ranges, orders, reshaped, crops)
