@@ -68,7 +68,6 @@ def refusal(*words: Any) -> str:
         (["empty.py", "--allow-unjudged"], 1),
         (["right.py", "empty.py"], 1),
     ],
-    ids=" ".join,
 )
 @pytest.mark.parametrize("where", [[], ["--no-isolation"]], ids=["alone", "here"])
 def test_exit_codes(words: list[str], code: int, where: list[str]) -> None:
