@@ -56,7 +56,7 @@ def test_a_file_that_does_nothing_wrong(check) -> None:
     [
         "\n    while True: pass",
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
-        "\n    while True:\n        try:\n            while 1: pass\n        except BaseException: 0",
+        "\n  while True:\n    try:\n      while True: pass\n    except BaseException: pass",
     ],
     ids=["busy", "ignores SIGTERM", "catches everything"],
 )

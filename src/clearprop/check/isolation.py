@@ -1,7 +1,7 @@
 """Check a file in a process of its own, with limits: what it does to itself, it does alone.
 
-The process that executes the file can loop, crash, fork, print gigabytes or use up its memory. What it
-had finished by then is kept, the candidate in hand becomes "not judged because …", and a new
+The process that executes the file can loop, crash, fork, print gigabytes or use up its memory. What
+it had finished by then is kept, the candidate in hand becomes "not judged because …", and a new
 process goes on after it. This protects against mistakes, not against attacks: the code can do
 what the user who runs it can do.
 """

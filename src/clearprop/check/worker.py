@@ -1,6 +1,6 @@
 """The process that executes somebody's file: ``python -m clearprop.check.worker REQUEST``.
 
-`clearprop.check.isolation` starts it. REQUEST is a JSON file: which file, which names, which options,
+`clearprop.check.isolation` starts it. REQUEST is a JSON file: which file, names and options, and
 where to write the answer. The answer is a file of messages, each behind its length:
 
 =============  =====================================================================

@@ -165,14 +165,14 @@ def check(
     beside their derivatives: all that a file has is found, run, and compared with the exact
     derivative of its own forward. Each is a fault, a convention, correct, or not judged.
 
-    THE FILES ARE EXECUTED, each in a process of its own with limits of time and memory. That protects
-    from endless loops and crashes, not from malice: check files of strangers where such code
-    may run.
+    THE FILES ARE EXECUTED, each in a process of its own with limits of time and memory. That
+    protects from endless loops and crashes, not from malice: check files of strangers where such
+    code may run.
 
-    Exit codes: 0 all is right (conventions are), 1 a fault, or something that was not judged, or a FILE with
-    no backward pass in it, 2 the request was wrong.
+    Exit codes: 0 all is right (conventions are), 1 a fault, or something that was not judged, or
+    a FILE with no backward pass in it, 2 the request was wrong.
 
-    Examples:
+    For example:
 
     - `clearprop check layers.py`
 

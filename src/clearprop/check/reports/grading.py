@@ -142,7 +142,8 @@ def read_rubric(path: str | Path) -> Rubric:
     Raises
     ------
     OptionError
-        It cannot be read, names a cause that is not in the catalogue, or has a number that means nothing.
+        It cannot be read, names a cause that is not in the catalogue, or has a number that means
+        nothing.
     """
     table = read_toml(path, "--grade")
     for key in table:

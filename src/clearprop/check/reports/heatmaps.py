@@ -1,7 +1,7 @@
 """Expected, found and their difference as tables of colours, blue below 0 and orange above.
 
-A pair that colour-blind readers can tell apart, symmetric about 0. Wrong entries have a thick border,
-and say so in words.
+A pair that colour-blind readers can tell apart, symmetric about 0. Wrong entries have a border, and
+say so in words.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def heat_maps(evidence: Evidence, text: Callable[[object], str]) -> str:
             caption = f"expected {text(evidence.gradient)} {np.shape(evidence.expected)}"
             figures.append(_table(window.expected, window, None, caption, bound, write, text))
         if window.found is not None:
-            caption = f"found {text(evidence.gradient)} {np.shape(evidence.found)}"
-            caption += _how_many(evidence)
+            shape = np.asarray(evidence.found).shape
+            caption = f"found {text(evidence.gradient)} {shape}{_how_many(evidence)}"
             figures.append(_table(window.found, window, window.wrong, caption, bound, write, text))
         difference = _difference(window)
         if difference is not None:
@@ -131,7 +131,7 @@ def _table(
         rows.append(f"<tr>{''.join(cells)}</tr>")
     kind = "numbers" if written else "dots"
     return (
-        f'<figure class="scroll" tabindex="0"><table class="map {kind}">'
+        f'<figure class="scroll"><table class="map {kind}">'
         f"<caption>{caption}</caption><tbody>{''.join(rows)}</tbody></table></figure>"
     )
 

@@ -27,7 +27,7 @@ from clearprop.check.reports.page import SCRIPT, STYLE
 _HEADINGS = {
     FAULT: "Faults",
     NOT_JUDGED: "Not judged",
-    CONVENTION: "Right, by another convention",
+    CONVENTION: "Conventions",
     CORRECT: "Correct",
 }
 _LONGEST = 20_000  # characters of one text
@@ -206,7 +206,7 @@ def _finding(finding: Finding, judgement: Judgement) -> str:
         parts.append(
             '<div class="remedy"><span>Write instead</span>'
             f'<button type="button" class="copy" aria-label="{label}" hidden>Copy</button>'
-            f'<pre tabindex="0"><code>{remedy}</code></pre></div>'
+            f"<pre><code>{remedy}</code></pre></div>"
         )
     if finding.evidence is not None:
         parts.append(heat_maps(finding.evidence, _text))
@@ -229,7 +229,7 @@ def _source(finding: Finding, judgement: Judgement) -> str:
         )
     where = _text(f"{words.one_line(place.file)}:{place.line}")
     code = "\n".join(rows)
-    return f'<pre class="source" tabindex="0" aria-label="{where}"><code>{code}</code></pre>'
+    return f'<pre class="source" aria-label="{where}"><code>{code}</code></pre>'
 
 
 def _values(values: dict[str, Any]) -> str:
@@ -239,7 +239,7 @@ def _values(values: dict[str, Any]) -> str:
             array = isinstance(value, np.ndarray)
             text = np.array2string(value, separator=", ") if array else repr(value)
         lines.append(f"{_text(name)} = {_text(text[:2000])}")
-    return f'<pre tabindex="0"><code>{chr(10).join(lines)}</code></pre>' if lines else ""
+    return f"<pre><code>{chr(10).join(lines)}</code></pre>" if lines else ""
 
 
 def _grades(grades: Sequence[Any]) -> str:
@@ -257,7 +257,7 @@ def _grades(grades: Sequence[Any]) -> str:
         rows.append(f"<tr>{start}<td><b>{total}</b></td><td></td></tr>")
     head = "".join(f'<th scope="col">{w}</th>' for w in ("File", "Exercise", "Points", "Why"))
     return (
-        f'<section><h2>Points</h2><div class="scroll" tabindex="0"><table class="points">'
+        f'<section><h2>Points</h2><div class="scroll"><table class="points">'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div></section>"
     )
 

@@ -21,10 +21,10 @@
              "values": {"x": ARRAY or a number, a text, a list, a table}}}]}]}],
      "grades": [{…}]}
 
-ARRAY is ``{"shape": [2], "dtype": "float64", "truncated": false, "data": [1.0, "NaN"]}``. ``data`` is
-nested lists; above 2,000 elements ``truncated`` is true and ``data`` a flat list of the first
-2,000. NaN and infinities are the texts ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; a complex number is a text.
-``wrong`` has at most 200 entries. ``grades`` is there where a rubric was given.
+ARRAY is ``{"shape": [2], "dtype": "float64", "truncated": false, "data": [1.0, "NaN"]}``. ``data``
+is nested lists; above 2,000 elements ``truncated`` is true and ``data`` a flat list of the first
+2,000. NaN and infinities are the texts ``"NaN"``, ``"Infinity"``, ``"-Infinity"``; a complex number
+is a text. ``wrong`` has at most 200 entries. ``grades`` is there where a rubric was given.
 """
 
 from __future__ import annotations

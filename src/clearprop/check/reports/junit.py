@@ -18,7 +18,8 @@ def to_junit(report: FileReport | Sequence[FileReport]) -> str:
     ----------
     report : FileReport or sequence of FileReport
         A test suite each. A fault is a failure, what was not judged is skipped with its reason,
-        a file that could not be loaded is an error; conventions pass, and are told in ``system-out``.
+        a file that could not be loaded is an error; conventions pass and are told in
+        ``system-out``.
 
     Returns
     -------

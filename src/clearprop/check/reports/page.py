@@ -87,7 +87,7 @@ mark{background:var(--here);color:inherit}
 button{font:inherit;font-size:.85rem;padding:.1rem .7rem;color:var(--link);cursor:pointer;
 background:var(--paper);border:1px solid var(--line);border-radius:4px}
 [hidden]{display:none}
-.maps{display:flex;flex-wrap:wrap;gap:1rem 2rem;margin:.5rem 0}
+.maps{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1rem 1.5rem;margin:.5rem 0}
 figure{margin:0;max-width:100%}
 .scroll{overflow-x:auto;padding:3px}
 table{border-collapse:separate;border-spacing:2px}
@@ -112,7 +112,8 @@ footer{margin-top:2rem;font-size:.85rem}
 @media(max-width:30rem){body{padding:.75rem}article{padding:.75rem}}
 @media print{body{max-width:none;padding:0;font-size:11pt}
 nav .group ul{max-height:none}.copy,.skip{display:none}
-article{break-inside:auto}.finding,.quiet li,figure,pre{break-inside:avoid}
+article{break-inside:auto}h2,h3,h4{break-after:avoid}
+.finding,.quiet li,figure,pre{break-inside:avoid}
 .scroll,pre,.group ul{overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """

@@ -103,7 +103,7 @@ class _Printer:
             self.raw(Text(start) + row)
 
     def raw(self, text: Text, *, cut: bool = True) -> None:
-        """Print one line; what is to be pasted is not cut. Of blank lines there is never a second."""
+        """Print one line, cut unless it is to be pasted; of two blank lines, only one."""
         if self.blank and not text.plain:
             return
         self.blank = not text.plain
@@ -129,7 +129,8 @@ class _Printer:
             self.line(f"without a backward pass: {names}", 1, "dim")
 
     def heading(self, judgement: Judgement) -> Text:
-        text = Text(f"{words.MARKS[judgement.verdict]} ", _STYLES[judgement.verdict])
+        text = Text()
+        text.append(f"{words.MARKS[judgement.verdict]} ", _STYLES[judgement.verdict])
         text.append(words.one_line(judgement.name) or "(no name)", "bold")
         text.append(f"  {judgement.verdict}", _STYLES[judgement.verdict])
         return text
@@ -206,8 +207,8 @@ class _Printer:
                     self.raw(Text(_STEP * 3) + row)
         if finding.remedy:
             self.line("write instead:", 3)
-            for row in words.legible(finding.remedy).splitlines():
-                self.raw(Text(_STEP * 4) + Text(row, "bold green"), cut=False)
+            for line in words.legible(finding.remedy).splitlines():
+                self.raw(Text(_STEP * 4) + Text(line, "bold green"), cut=False)
 
     def source(self, finding: Finding, judgement: Judgement) -> None:
         place = finding.place or judgement.place
@@ -215,7 +216,8 @@ class _Printer:
         digits = len(str(lines[-1][0]))
         for number, text in lines:
             here = number == place.line
-            row = Text(f"{_STEP * 3}{'>' if here else ' '} {number:>{digits}} │ ", "dim")
+            row = Text(f"{_STEP * 3}{'>' if here else ' '} ")
+            row.append(f"{number:>{digits}} │ ", "dim")
             row.append(text, "bold" if here else "dim")
             self.raw(row)
 
