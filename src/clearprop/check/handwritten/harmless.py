@@ -24,7 +24,7 @@ def _words(text: str) -> frozenset[str]:
 
 _BUILTINS = _words(
     "abs all any bool bytes callable complex dict divmod enumerate float format frozenset "
-    "getattr hasattr hash id int isinstance issubclass iter len list max min object pow print "
+    "hash id int isinstance issubclass iter len list max min object pow print "
     "property range repr reversed round set slice sorted staticmethod classmethod str sum super "
     "tuple type vars zip ValueError TypeError NotImplementedError"
 )
@@ -75,6 +75,29 @@ class Harmless:
         """Why an expression may not be evaluated; "" if it may."""
         return self._expression(node, (), frozenset())
 
+    def reason_of_definition(self, node: ast.AST) -> str:
+        """Why a function or class may not be defined: what runs when it is; "" if it may."""
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            defaults = [*node.args.defaults, *(each for each in node.args.kw_defaults if each)]
+            reason = next(filter(None, map(self.reason, defaults)), "")
+            if reason:
+                return f"a default: {reason}"
+            parts = node.decorator_list
+        elif isinstance(node, ast.ClassDef):
+            parts = [*node.decorator_list, *node.bases, *(each.value for each in node.keywords)]
+        for part in parts:
+            given = part.args if isinstance(part, ast.Call) else []
+            func = part.func if isinstance(part, ast.Call) else part
+            held = self.namespace.get(_root(func))
+            runs = id(held) in self.bodies and not isinstance(held, type)
+            if runs and not self._body_may_run(held, ()):
+                return f"it runs {_root(func)}"
+            reason = next(filter(None, map(self.reason, given)), "")
+            if reason:
+                return reason
+        return ""
+
     def reason_of_target(self, target: ast.expr) -> str:
         """Why a target may not be assigned to; "" if it may."""
         while isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
@@ -103,6 +126,10 @@ class Harmless:
             reason = self._call(node.func, running, local) or self._handed(node, running, local)
             if reason:
                 return reason
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            held = type(self.namespace.get(node.value.id))
+            if isinstance(getattr(held, node.attr, None), property):
+                return f"it asks {ast.unparse(node)}, which is computed"
         if isinstance(node, ast.comprehension):
             local |= _stored(node.target)
         children = ast.iter_child_nodes(node)

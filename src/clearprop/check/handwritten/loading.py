@@ -27,13 +27,13 @@ from clearprop.check.handwritten.placeholders import Placeholder
 from clearprop.check.handwritten.reading import Block
 from clearprop.check.handwritten.statements import (
     bound_by,
-    branch_statements,
     is_idle,
     is_main,
-    prints,
     registers,
     single_imports,
+    what_runs_in,
 )
+from clearprop.errors import NotRunError
 
 _DEFINES = ast.FunctionDef | ast.AsyncFunctionDef | ast.Pass | ast.Import | ast.ImportFrom
 
@@ -147,7 +147,7 @@ class _Loading:
     skipped: list[int] = field(default_factory=list)
     flags: int = __future__.annotations.compiler_flag  # what annotates need not be importable
     bodies: dict[int, Any] = field(default_factory=dict)
-    nodes: list[Any] = field(default_factory=list)  # kept alive: bodies knows them by id
+    values: list[Any] = field(default_factory=list)  # kept alive: bodies knows them by id
 
     def __post_init__(self) -> None:
         self.names: Names = names_of([b.tree for b in self.blocks if b.tree], _texts(self.blocks))
@@ -155,7 +155,7 @@ class _Loading:
         self.module_name = self.namespace.get("__name__", "")
 
     def run(self, blocks: list[Block]) -> None:
-        assumed = set(self.names.read) - self.names.bound
+        assumed = (set(self.names.read) | self.names.read_outside) - self.names.bound
         self.given = prelude.provide(assumed, self.namespace)
         if not blocks:
             self.notes.append("no Python code was found")
@@ -170,9 +170,10 @@ class _Loading:
         self.namespace["__name__"] = self.module_name
 
     def done(self) -> Loaded:
-        if self.given:
-            verb = "was" if len(self.given) == 1 else "were"
-            self.notes.append(f"{', '.join(self.given)} {verb} taken from the prelude")
+        given = [name for name, value in self.given.items() if self.namespace[name] is value]
+        if given:  # what the file imported since then is its own
+            verb = "was" if len(given) == 1 else "were"
+            self.notes.append(f"{', '.join(given)} {verb} taken from the prelude")
         if self.skipped:
             count = len(self.skipped)
             what = "1 statement was" if count == 1 else f"{count} statements were"
@@ -181,7 +182,7 @@ class _Loading:
         self._undefined()
         return Loaded(
             self.namespace,
-            tuple(self.notes),
+            tuple(dict.fromkeys(self.notes)),
             tuple(self.failures),
             tuple(self.definitions),
             tuple(self.registered),
@@ -240,39 +241,48 @@ class _Loading:
             self._execute(node, block)
             return
         except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
+            reason = _why(error)
         alias = node.names[0]
         origin = (node.module if isinstance(node, ast.ImportFrom) else None) or alias.name
         bound = alias.asname or alias.name.partition(".")[0]
         if bound == "*":
-            assumed = set(self.names.read) - self.names.bound - set(self.namespace)
-            self.given += prelude.provide(assumed, self.namespace)
-        elif prelude.provide({bound}, self.namespace):
-            self.given.append(bound)
+            assumed = (
+                (set(self.names.read) | self.names.read_outside)
+                - self.names.bound
+                - set(self.namespace)
+            )
+            self.given |= prelude.provide(assumed, self.namespace)
+        elif given := prelude.provide({bound}, self.namespace):
+            self.given |= given
         else:
             why = f"{origin} could not be imported in line {node.lineno} ({reason})"
             self.namespace[bound] = Placeholder(bound, why)
         self.notes.append(f"line {node.lineno} of {block.file} could not be run: {reason}")
 
     def _define(self, node: Any, block: Block) -> None:
+        reason = self.harmless.reason_of_definition(node)
+        if reason:
+            self._failed(node, block, reason)
+            return
         try:
             self._execute(self._kept(node), block)
         except (Exception, SystemExit) as error:
-            self._failed(node, block, f"{type(error).__name__}: {error}")
+            self._failed(node, block, _why(error))
             return
         self._keep(node.name, self.namespace[node.name], node, block)
 
-    def _keep(self, name: str, value: Any, node: Any, block: Block) -> None:
-        self.bodies[id(value)] = node
-        self.nodes.append(value)
-        place = self._place(block, node.lineno)
+    def _keep(self, name: str, value: Any, node: Any, block: Block, line: int = 0) -> None:
+        if node is not None:
+            self.bodies[id(value)] = node
+        self.values.append(value)
+        place = self._place(block, line or node.lineno)
         self.definitions.append(Definition(name, value, node, place, block.headings))
 
     def _failed(self, node: Any, block: Block, reason: str) -> None:
         place = self._place(block, node.lineno)
         self.failures.append(Failure(node.name, place, reason, ast.unparse(node)))
         self.notes.append(f"{node.name} ({place}) could not be defined: {reason}")
-        self.namespace[node.name] = Placeholder(node.name, f"its definition raised {reason}")
+        self.namespace[node.name] = Placeholder(node.name, f"it could not be defined: {reason}")
 
     def _kept(self, node: Any) -> Any:
         """Leave out what would run in the body of a class."""
@@ -284,6 +294,8 @@ class _Loading:
             binds = isinstance(item, ast.Assign | ast.AnnAssign)
             if isinstance(item, ast.ClassDef):
                 kept.append(self._kept(item))
+            elif self.harmless.reason_of_definition(item):
+                self.skipped.append(item.lineno)
             elif (
                 isinstance(item, _DEFINES)
                 or isinstance(value, ast.Constant)
@@ -309,11 +321,14 @@ class _Loading:
         try:
             self._execute(node, block)
         except (Exception, SystemExit) as error:
-            self._leave_out(node, f"it raises {type(error).__name__}: {error}")
+            self._leave_out(node, f"it raises {_why(error)}")
             return
-        first = targets[0]
-        if isinstance(node.value, ast.Lambda) and isinstance(first, ast.Name):
-            self._keep(first.id, self.namespace[first.id], node.value, block)
+        if not isinstance(targets[0], ast.Name):
+            return
+        value = self.namespace[targets[0].id]
+        if isinstance(value, types.FunctionType) and id(value) not in self.bodies:
+            lambda_ = node.value if isinstance(node.value, ast.Lambda) else None
+            self._keep(targets[0].id, value, lambda_, block, node.lineno)
 
     def _leave_out(self, node: ast.stmt, reason: str, quiet: bool = False) -> None:
         """Give the names that a statement would bind a value that says why they have none."""
@@ -338,31 +353,20 @@ class _Loading:
         try:
             self._execute(node, block)
         except (Exception, SystemExit) as error:
-            self.notes.append(
-                f"line {node.lineno} could not be run: {type(error).__name__}: {error}"
-            )
+            self.notes.append(f"line {node.lineno} could not be run: {_why(error)}")
 
     def _branches(self, node: ast.Try | ast.If, block: Block) -> None:
         """Run a whole ``try`` or ``if`` where all that stands in it may run."""
         inner = [item for item in ast.walk(node) if isinstance(item, ast.stmt) and item is not node]
-        plain = ast.Import | ast.ImportFrom | ast.Pass
-        for item in branch_statements(node):
-            if isinstance(item, plain | ast.FunctionDef | ast.ClassDef | ast.Raise):
-                continue
-            value = getattr(item, "value", None)
-            if isinstance(item, ast.Expr) and prints(value):
-                continue
-            if not isinstance(item, ast.Assign | ast.AnnAssign) or self.harmless.reason(value):
-                self._leave_out(node, "it holds statements that run")
-                return
-        if isinstance(node, ast.If) and self.harmless.reason(node.test):
-            self._leave_out(node, "its condition runs code")
+        reason = what_runs_in(node, self.harmless.reason)
+        if reason:
+            self._leave_out(node, reason)
             return
         try:
             self._execute(node, block)
         except (Exception, SystemExit) as error:
-            self._leave_out(node, f"it raises {type(error).__name__}: {error}")
-            self.notes.append(f"line {node.lineno} raises {type(error).__name__}: {error}")
+            self._leave_out(node, f"it raises {_why(error)}")
+            self.notes.append(f"line {node.lineno} raises {_why(error)}")
             return
         for item in inner:
             if isinstance(item, ast.FunctionDef | ast.ClassDef):
@@ -375,6 +379,13 @@ class _Loading:
         lines = block.text.splitlines()
         text = lines[line - 1].strip() if line <= len(lines) else ""
         return Place(block.file, line, text)
+
+
+def _why(error: BaseException) -> str:
+    """Say what was raised; of a name without a value, why it has none."""
+    if isinstance(error, NotRunError) and error.why:
+        return error.why.removesuffix(".")
+    return f"{type(error).__name__}: {error}"
 
 
 def _texts(blocks: list[Block]) -> list[str]:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Names:
-    """``read`` maps a global name that functions and assignments read to its first line."""
+    """Names by where they are read first: inside functions, and beside them; and names bound."""
 
     read: dict[str, int] = field(default_factory=dict)
+    read_outside: set[str] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
 
 
@@ -20,7 +21,8 @@ def names_of(trees: list[ast.Module], texts: list[str]) -> Names:
     """Collect the global names of some blocks; both lists are of the same blocks."""
     found = Names()
     for tree, text in zip(trees, texts, strict=True):
-        reads = _reads_at_the_top(tree)
+        reads: set[str] = set()
+        found.read_outside |= _reads_at_the_top(tree)
         try:
             table = symtable.symtable(text, "<block>", "exec")
         except (SyntaxError, RecursionError):  # parses, but does not compile

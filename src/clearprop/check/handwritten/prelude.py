@@ -143,23 +143,21 @@ _OBJECTS: dict[str, Any] = {
 NAMES = frozenset(_OBJECTS) | {f.__name__ for f in _FUNCTIONS}
 
 
-def provide(names: set[str], namespace: dict[str, Any]) -> list[str]:
-    """Put those of some names that the prelude has into a namespace, and say which.
+def provide(names: set[str], namespace: dict[str, Any]) -> dict[str, Any]:
+    """Put those of some names that the prelude has into a namespace, and give them.
 
     Functions come as copies that read their globals there, so ``np`` is put there with them.
 
     Examples
     --------
     >>> space = {}
-    >>> provide({"softmax", "Affine"}, space)
+    >>> list(provide({"softmax", "Affine"}, space))
     ['softmax']
     >>> space["softmax"](np.array([0.0, 0.0]))
     array([0.5, 0.5])
     """
-    given = []
-    for name in sorted(names & set(_OBJECTS)):
-        namespace[name] = _OBJECTS[name]
-        given.append(name)
+    given = {name: _OBJECTS[name] for name in sorted(names & set(_OBJECTS))}
+    namespace.update(given)
     for function in _FUNCTIONS:
         if function.__name__ in names:
             namespace.setdefault("np", np)
@@ -168,6 +166,5 @@ def provide(names: set[str], namespace: dict[str, Any]) -> list[str]:
             )
             copied.__doc__ = function.__doc__
             copied.__module__ = "prelude"
-            namespace[function.__name__] = copied
-            given.append(function.__name__)
+            namespace[function.__name__] = given[function.__name__] = copied
     return given

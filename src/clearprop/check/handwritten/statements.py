@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 #: Statements that are calls, and register a derivative.
@@ -21,14 +21,26 @@ def single_imports(node: ast.Import | ast.ImportFrom) -> Iterator[ast.Import | a
         yield ast.copy_location(found, node)
 
 
-def branch_statements(node: ast.Try | ast.If) -> Iterator[ast.stmt]:
+def what_runs_in(node: ast.Try | ast.If, reason: Callable[[ast.AST | None], str]) -> str:
+    """Why a ``try`` or ``if`` may not run; "" where all that stands in it may."""
+    plain = ast.Import | ast.ImportFrom | ast.Pass | ast.FunctionDef | ast.ClassDef | ast.Raise
+    for item in _branches(node):
+        value = getattr(item, "value", None)
+        if isinstance(item, plain) or (isinstance(item, ast.Expr) and prints(value)):
+            continue
+        if not isinstance(item, ast.Assign | ast.AnnAssign) or reason(value):
+            return f"line {item.lineno} in it runs code"
+    return reason(node.test) if isinstance(node, ast.If) else ""
+
+
+def _branches(node: ast.Try | ast.If) -> Iterator[ast.stmt]:
     """Give the statements of all branches, those of nested ones included."""
     branches = [*node.body, *node.orelse]
     if isinstance(node, ast.Try):
         branches += [*node.finalbody, *(item for each in node.handlers for item in each.body)]
     for item in branches:
         if isinstance(item, ast.Try | ast.If):
-            yield from branch_statements(item)
+            yield from _branches(item)
         else:
             yield item
 
