@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,16 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.meaning import is_prediction, is_target
 from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
-from clearprop.check.handwritten.proposing import Proposal, Spec, Texts, proposals
+from clearprop.check.handwritten.proposing import proposals
+from clearprop.check.handwritten.specs import Proposal, Spec
+from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.truth import live
 
-_TRIES = 3000
-_SECONDS = 2.5
+#: For finding inputs, in seconds of processor time; and so many that forward accepts.
+_SECONDS = 2.0
+_MOST = 40
+#: Nobody can know from outside whether a slope is one number or one for each feature.
+_LONE = {"float", "array"}
 
 
 @dataclass
@@ -42,25 +47,12 @@ def choose(
     bias, how backward is called) and make it right.
     """
     first: Setup | None = None
-    reason = "no inputs were found that its forward accepts"
-    end = time.monotonic() + _SECONDS
-    tries = alike = 0
-    for proposal in proposals(driver, texts, given):
-        tries += 1
-        if tries > _TRIES or time.monotonic() > end or alike >= 8:
+    attempts = _Attempts(driver, seed)
+    for count, proposal in enumerate(proposals(driver, texts, given, attempts, _SECONDS)):
+        if count > _MOST:
             break
         if first is not None and not _alternative(first, proposal):
             continue
-        try:
-            with quiet():
-                outputs = live(driver, proposal.draw(seed), seed).outputs
-            if not _sensible(outputs):
-                continue
-        except Exception as error:
-            if tries == 1:
-                reason = f"forward accepts no inputs that were tried; the first gave {_said(error)}"
-            continue
-        alike += first is not None
         for way in driver.ways():
             setup = _tried(driver, proposal, way, seed, tolerance)
             if setup is None:
@@ -71,9 +63,54 @@ def choose(
             if first is None or _better(setup.shot, first.shot):
                 first = setup
     if first is None:
-        raise NoSetupError(reason)
+        raise NoSetupError(attempts.reason)
     driver.upstream = first.way
     return first
+
+
+class _Attempts:
+    """Runs forward with proposed inputs, and says how far it came."""
+
+    def __init__(self, driver: Driver, seed: int) -> None:
+        self.driver, self.seed = driver, seed
+        self.reason = "no inputs were found that its forward accepts"
+        self.first = True
+
+    def __call__(self, proposal: Proposal) -> tuple[int, int] | None:
+        error: BaseException
+        count = 0
+        files = {self.driver.file}
+
+        def trace(frame: Any, event: str, arg: Any) -> Any:
+            nonlocal count
+            if frame.f_code.co_filename not in files:
+                return None
+            count += event == "line"
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            with quiet():
+                run = live(self.driver, proposal.draw(self.seed), self.seed)
+            if _sensible(run.outputs):
+                return None
+            error = NoSetupError("forward gives no finite real numbers")
+        except Exception as raised:
+            error = raised
+        finally:
+            sys.settrace(before)
+        if self.first:
+            self.first = False
+            said = _said(error)
+            self.reason = f"forward accepts no inputs that were tried; the first gave {said}"
+        at = error.__traceback__
+        lasti = 0
+        while at is not None:
+            if at.tb_frame.f_code.co_filename in files:
+                lasti = at.tb_lasti
+            at = at.tb_next
+        return count, lasti
 
 
 def _tried(
@@ -110,6 +147,8 @@ def _alternative(first: Setup, proposal: Proposal) -> bool:
         if spec.kind == before.kind == "value":
             continue
         if re.match(r"^(b|bias)", name) and 1 in spec.shape:
+            continue
+        if re.match(r"^(alpha|beta|slope|scale)", name) and {spec.kind, before.kind} == _LONE:
             continue
         if (
             first.proposal.world == proposal.world

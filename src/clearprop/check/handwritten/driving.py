@@ -28,6 +28,7 @@ from clearprop.check.handwritten.meaning import (
 )
 from clearprop.check.handwritten.model import Candidate
 from clearprop.check.handwritten.source import Source
+from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import (
     arrays_in,
     attributes_of,
@@ -108,6 +109,8 @@ class Driver:
         first input again), ``output`` (it gets what forward gave), ``none`` (it gets nothing).
     averages : bool
         Whether a loss for each sample is followed by their mean.
+    single : bool
+        Whether the code computes in single precision.
     rate : str
         The argument of backward that is a learning rate: parameters change, and by how much says
         what their gradients are.
@@ -120,6 +123,7 @@ class Driver:
         self.inputs: list[Parameter] = []
         self.upstream = "upstream"
         self.averages = False
+        self.single = False
         self.rate = ""
         self.forward_name = ""
 
@@ -143,6 +147,11 @@ class Driver:
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
         """Read the gradients that backward returned or left."""
         raise NotImplementedError
+
+    @property
+    def file(self) -> str:
+        """The file of the code that is judged."""
+        return str(function_of(self.backward_function).__code__.co_filename)
 
     @property
     def backward_function(self) -> Callable[..., Any]:
@@ -212,7 +221,9 @@ class LayerDriver(Driver):
         layer = self.cls(**made) if self.template is None else copy.deepcopy(self.template)
         for name, value in loose.items():
             setattr(layer, name, value)
-        inner = {id(v): given[path] for path, v in arrays_in(layer).items() if path in given}
+        named = {p.name for p in self.constructor} - set(self.loose)
+        held = {k: v for k, v in arrays_in(layer).items() if k in given and k not in named}
+        inner = {id(v): given[path] for path, v in held.items()}
         inner = {key: value for key, value in inner.items() if id(value) != key}
         if inner:
             exchange(layer, inner)
@@ -276,11 +287,14 @@ class LayerDriver(Driver):
             ]
             return found
         aliases = _aliases(held, arrays_in(run.layer))
+        for p in self.constructor:
+            aliases[p.name] = [path for path in held if last_of(path) == p.name]
         for leaf in leaves:
             if leaf in done:
                 continue
+            first = self.inputs and leaf == self.inputs[0].name
             for label, value in held.items():
-                names = [leaf, *aliases.get(leaf, ())]
+                names = [leaf, *aliases.get(leaf, ()), *(("x",) if first else ())]
                 if label not in leaves and any(is_gradient_of(label, n) for n in names):
                     if is_array(value) or value is None or isinstance(value, float | int):
                         found.append(Gradient(label, leaf, value))

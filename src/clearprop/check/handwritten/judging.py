@@ -36,13 +36,15 @@ from clearprop.check.handwritten.probing import (
     quiet,
     shoot,
 )
-from clearprop.check.handwritten.proposing import OTHER_DIMS, Spec, array, read_texts, value
+from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.randomness import frozen
 from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
 from clearprop.check.handwritten.referring import ReferenceDriver, broken_constructor
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, value
+from clearprop.check.handwritten.texts import read_texts
 from clearprop.check.handwritten.writing import find_writes
 
 #: What one candidate may take for the search of its cause, in seconds.
@@ -124,7 +126,8 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
         )
         texts = read_texts(driver, _functions(driver))
         reach = _text_in_reach(driver)
-        tolerance = 2e-4 if re.search(r"float32|single|half|'f4'", reach) else 1e-7
+        driver.single = bool(re.search(r"float32|np\.single|float16|'f4'", reach))
+        tolerance = 2e-4 if driver.single else 1e-7
         if tiny_literal(reach):
             tolerance = 3e-4
         setup = choose(driver, texts, given, options.seed, tolerance)
@@ -213,8 +216,8 @@ def _other_probes(
     driver: Driver, setup: Setup, base: Shot, seed: int, tolerance: float
 ) -> Iterator[Shot]:
     """Probe with other sizes, and in other orders; what the code does not accept is left out."""
-    leaves = [c.gradient.leaf for c in base.comparisons] or None
-    resized = setup.proposal.resized(OTHER_DIMS)
+    leaves = list(base.leaves)
+    resized = setup.proposal.resized(_other_dims(setup.proposal))
     plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
     for proposal, plan in [(resized, "fb"), *((setup.proposal, plan) for plan in plans)]:
         try:
@@ -223,6 +226,11 @@ def _other_probes(
         except Exception:
             continue
         yield shoot(driver, replace(shot), tolerance)
+
+
+def _other_dims(proposal: Proposal) -> Dims:
+    even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
+    return numbers_for(proposal.dims | OTHER_DIMS | even)
 
 
 def _doubts(base: Shot) -> tuple[Finding, ...]:

@@ -14,13 +14,16 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import DerivativeDriver, Driver, Given, Gradient, Run
 from clearprop.check.handwritten.model import Array
-from clearprop.check.handwritten.proposing import Proposal
 from clearprop.check.handwritten.randomness import frozen, reseed
+from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.state import copied, is_array
-from clearprop.check.handwritten.truth import Leaves, Truth, find_truth, leaves_of
+from clearprop.check.handwritten.truth import AGREEMENT, Leaves, Truth, find_truth, leaves_of
 
 #: Relative to the largest entry: what counts as wrong, by the size of the dtype that the code keeps.
 TOLERANCE = {8: 1e-7, 4: 2e-4, 2: 2e-2}
+
+#: How far the two sides of the truth may be apart where the code computes in single precision.
+SINGLE = 5e-2
 
 #: What is done between making the object and reading the gradients: f forward, b backward; a capital
 #: letter stands for other inputs.
@@ -132,7 +135,16 @@ def prepared(
         moved = {k: v for k, v in moved.items() if k in leaves}
     outputs = live(driver, {k: copied(v) for k, v in given.items()}, seed, before).outputs
     upstream = upstream_for(driver, outputs, seed)
-    truth = find_truth(driver, given, moved, upstream, seed=seed, before=before, doubtful=doubtful)
+    truth = find_truth(
+        driver,
+        given,
+        moved,
+        upstream,
+        seed=seed,
+        before=before,
+        doubtful=doubtful,
+        agreement=SINGLE if driver.single else AGREEMENT,
+    )
     return Shot(plan, given, moved, upstream, truth, seed, before)
 
 

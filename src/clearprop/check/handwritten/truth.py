@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Run
-from clearprop.check.handwritten.meaning import is_gradient_of
+from clearprop.check.handwritten.meaning import is_gradient_of, last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import arrays_in, copied, is_array, is_real
@@ -68,17 +68,26 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
     """Give what may have a gradient: real inputs of forward, and the arrays that the object holds."""
     names = {p.name for p in driver.inputs}
     leaves: Leaves = {k: v for k, v in given.items() if k in names and _may_move(v)}
+    passed = {k: copied(v) for k, v in given.items()}
     with frozen():
-        run = driver.start({k: copied(v) for k, v in given.items()})
+        run = driver.start(passed)
     if run.layer is not None:
         held = arrays_in(run.layer)
+        made = {p.name for p in driver.constructor if is_real(given.get(p.name))}
+        leaves |= {name: given[name] for name in made}
         for path, value in held.items():
-            if is_real(value) and path not in leaves and not _is_gradient(path, held):
+            known = any(_is_passed(path, value, name, passed[name]) for name in made)
+            if is_real(value) and path not in leaves and not known and not _is_gradient(path, held):
                 leaves[path] = value.copy()
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
                 leaves[p.name] = given[p.name]
     return leaves
+
+
+def _is_passed(path: str, value: Any, name: str, given: Any) -> bool:
+    """Whether an array that an object holds is one that its constructor was given."""
+    return value is given or (last_of(path) == name and value.size == given.size)
 
 
 def _is_gradient(path: str, held: Leaves) -> bool:
@@ -115,6 +124,7 @@ def find_truth(
     seed: int = 0,
     before: tuple[Given, ...] = (),
     doubtful: bool = True,
+    agreement: float = AGREEMENT,
 ) -> Truth:
     """Differentiate ``sum(upstream * output)`` exactly, and see whether numbers agree.
 
@@ -141,7 +151,7 @@ def find_truth(
     if not truth.exact:
         _numerically(truth, weighed, names, values)
     elif doubtful:
-        _agree(truth, weighed, names, values)
+        _agree(truth, weighed, names, values, agreement)
     return truth
 
 
@@ -160,7 +170,7 @@ def _numerically(truth: Truth, f: Any, names: list[str], values: list[Any]) -> N
             truth.doubts[name] = "the numerical derivative does not settle: a kink, a jump or noise"
 
 
-def _agree(truth: Truth, f: Any, names: list[str], values: list[Any]) -> None:
+def _agree(truth: Truth, f: Any, names: list[str], values: list[Any], agreement: float) -> None:
     rng = np.random.default_rng(31415)
     first, again = f(*values), f(*values)
     if not (first == again or (np.isnan(first) and np.isnan(again))):
@@ -182,7 +192,7 @@ def _agree(truth: Truth, f: Any, names: list[str], values: list[Any]) -> None:
             abs(seen.value),
             1e-2 * float(np.max(np.abs(truth.expected[name]), initial=0.0)),
         )
-        if not abs(slope - seen.value) <= AGREEMENT * size + 20 * seen.error:
+        if not abs(slope - seen.value) <= agreement * size + 20 * seen.error:
             truth.doubts[name] = (
                 f"the exact derivative ({slope:.6g}) and the numerical one ({seen.value:.6g}) "
                 "do not agree along a random direction"

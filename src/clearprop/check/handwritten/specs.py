@@ -1,0 +1,101 @@
+"""What an argument may be, in letters: kinds, shapes, values; and a whole set of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.driving import Given
+
+Dims = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one argument may be: a kind, a shape in letters, a value."""
+
+    kind: str
+    shape: tuple[str | int, ...] = ()
+    value: Any = None
+    of: str = ""
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.shape, self.of, repr(self.value)))
+
+    def draw(self, dims: Dims, rng: np.random.Generator, dtype: Any = np.float64) -> Any:
+        """Draw a value."""
+        shape = tuple(dims[s] if isinstance(s, str) else s for s in self.shape)
+        if self.kind == "value":
+            return self.value
+        if self.kind == "drawn":
+            return self.value.draw(rng)
+        if self.kind == "size":
+            return dims[self.value]
+        if self.kind == "labels":
+            return rng.permutation(np.arange(int(np.prod(shape))) % dims[self.of]).reshape(shape)
+        if self.kind == "lengths":
+            return rng.integers(1, dims[self.of] + 1, shape)
+        if self.kind == "one-hot":
+            labels = rng.permutation(np.arange(shape[0]) % shape[-1])
+            return np.eye(shape[-1], dtype=dtype)[labels]
+        if self.kind == "binary":
+            return (rng.permutation(int(np.prod(shape))) % 2).reshape(shape).astype(dtype)
+        if self.kind == "signs":
+            return (
+                (2.0 * (rng.permutation(int(np.prod(shape))) % 2) - 1).reshape(shape).astype(dtype)
+            )
+        if self.kind == "probabilities":
+            p = rng.uniform(0.2, 1.0, shape)
+            return (p / p.sum(axis=-1, keepdims=True)).astype(dtype)
+        if self.kind == "unit":
+            return rng.uniform(0.1, 0.9, shape).astype(dtype)
+        if self.kind == "positive":
+            return rng.uniform(0.5, 2.0, shape).astype(dtype)
+        if self.kind == "float":
+            return float(rng.normal())
+        return np.asarray(rng.normal(size=shape), dtype)
+
+
+def array(*shape: str | int) -> Spec:
+    """Say: numbers of a normal distribution."""
+    return Spec("array", shape)
+
+
+def size(letter: str) -> Spec:
+    """Say: the integer that a letter stands for."""
+    return Spec("size", value=letter)
+
+
+def value(thing: Any) -> Spec:
+    """Say: just this."""
+    return Spec("value", value=thing)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Specs of all arguments, and numbers for the letters."""
+
+    world: str
+    specs: dict[str, Spec]
+    dims: Dims
+    fixed: Given = field(default_factory=dict)
+
+    def draw(self, seed: int, dtype: Any = np.float64) -> Given:
+        """Draw all arguments."""
+        rng = np.random.default_rng([seed, 271828])
+        drawn = {name: spec.draw(self.dims, rng, dtype) for name, spec in self.specs.items()}
+        return drawn | {k: _copied(v) for k, v in self.fixed.items()}
+
+    def with_specs(self, specs: dict[str, Spec]) -> Proposal:
+        """Give the same with other specs of some arguments."""
+        return Proposal(self.world, self.specs | specs, self.dims, self.fixed)
+
+    def resized(self, dims: Dims) -> Proposal:
+        """Give the same with other numbers for the letters."""
+        return Proposal(self.world, self.specs, self.dims | dims, self.fixed)
+
+
+def _copied(thing: Any) -> Any:
+    return thing.copy() if isinstance(thing, np.ndarray) else thing
