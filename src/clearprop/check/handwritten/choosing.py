@@ -137,7 +137,9 @@ def _better(one: Shot, other: Shot) -> bool:
 def _alternative(first: Setup, proposal: Proposal) -> bool:
     """Whether inputs differ from the first ones only in what cannot be known from outside."""
     if proposal.world != first.proposal.world:
-        return first.shot.error is not None or not first.shot.comparisons
+        misfit = first.shot.error is not None or not first.shot.comparisons
+        shapes = any(c.kind == "shape" for c in first.shot.comparisons)
+        return misfit or (shapes and _rank(proposal) > _rank(first.proposal))
     if proposal.dims != first.proposal.dims:
         return False
     for name, spec in proposal.specs.items():
@@ -164,6 +166,10 @@ def _alternative(first: Setup, proposal: Proposal) -> bool:
             continue
         return first.shot.error is not None
     return True
+
+
+def _rank(proposal: Proposal) -> int:
+    return max((len(spec.shape) for spec in proposal.specs.values()), default=0)
 
 
 def _sensible(outputs: tuple[Any, ...]) -> bool:

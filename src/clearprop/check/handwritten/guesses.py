@@ -181,7 +181,7 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     found: list[Spec] = []
     if name in texts.keys:
         found.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
-    if role != "constructor" and role != "data" and _is_target(name, texts):
+    if role != "constructor" and role != "data" and is_target_of(name, texts):
         return found + _targets(world, name, texts)
     if role in ("data", "input") and (is_prediction(name) or (texts.is_loss and role == "data")):
         found += _predictions(world, name, texts)
@@ -211,7 +211,8 @@ def _may_be_given(p: Parameter) -> bool:
     return p.default is None and (p.name.lower() in ("y", "t", "h0", "h_prev") or is_target(p.name))
 
 
-def _is_target(name: str, texts: Texts) -> bool:
+def is_target_of(name: str, texts: Texts) -> bool:
+    """Whether an argument is what a loss compares with."""
     return is_target(name) or (name == "y" and texts.is_loss)
 
 
@@ -287,6 +288,8 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
     if world == "sequences":
         labels = [Spec("labels", ("N", "T"), of=str(x)) for x in last] + labels
     flat: list[tuple[str | int, ...]] = [("N",), ("N", 1)]
+    if not texts.is_network and {"w", "theta"} & set(texts.arguments):
+        shapes = [*flat, *shapes]  # one weight a feature: one target a sample
     rows = [Spec("one-hot", s) for s in shapes if len(s) == 2 and 1 not in s and s[0] == "N"]
     reals = [array(*s) for s in shapes + flat]
     binary = [Spec("binary", s) for s in shapes + flat]

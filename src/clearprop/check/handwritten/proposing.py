@@ -13,8 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.guesses import specs_for
-from clearprop.check.handwritten.meaning import is_target
+from clearprop.check.handwritten.guesses import is_target_of, specs_for
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 
@@ -116,7 +115,7 @@ def proposals(
             found = _climb(start, listed, attempt, end)
             if found is not None:
                 yield found
-                for name in sorted(listed, key=lambda n: not is_target(n)):
+                for name in listed:
                     for spec in listed[name]:
                         other = found.with_specs({name: spec})
                         if spec != found.specs[name] and attempt(other) is None:
@@ -141,7 +140,8 @@ def _listed(
     for name, spec in given.items():
         if name in listed:
             listed[name] = [spec]
-    return {name: specs for name, specs in listed.items() if specs}
+    order = sorted(listed, key=lambda name: not is_target_of(name, texts))
+    return {name: listed[name] for name in order if listed[name]}
 
 
 def _climb(
@@ -176,7 +176,7 @@ def _climb(
 
 def _changes(listed: dict[str, list[Spec]]) -> Iterator[dict[str, Spec]]:
     """Give what to exchange in one step: one argument, or a scale and a shift together."""
-    for name in sorted(listed, key=lambda n: not is_target(n)):
+    for name in listed:
         for spec in listed[name]:
             yield {name: spec}
     for pair in (("gamma", "beta"), ("scale", "shift"), ("weight", "bias")):
