@@ -1,4 +1,4 @@
-"""A fault is put into a layer: what stood there is among the edits, and is found by running them."""
+"""A fault is put into a layer: what stood there is among the edits; running them finds it."""
 
 import ast
 import time
@@ -10,7 +10,7 @@ from handwritten.faults import CASES
 from handwritten.faulty import Faulty, close
 
 from clearprop.check.handwritten.catalogue import FAULTS
-from clearprop.check.handwritten.edits import compile_function
+from clearprop.check.handwritten.edits import compile_function, edits, scope_of
 from clearprop.check.handwritten.edits.trees import Forms
 
 
@@ -39,16 +39,21 @@ def test_what_stood_there_is_among_the_edits(name, right, wrong, cause, within, 
     assert place < within
     assert edit.line in [node.lineno for node in ast.walk(case.tree) if isinstance(node, ast.stmt)]
     if wrong and "\n" not in wrong and not after:
-        line = next(i for i, t in enumerate(case.source.split("\n"), 1) if wrong in t)
-        lines = [i for i, t in enumerate(case.source.split("\n"), 1) if wrong in t]
-        assert edit.line in lines or edit.line == line
+        lines = case.source.split("\n")
+        assert edit.line in [number for number, line in enumerate(lines, 1) if wrong in line]
 
 
 #: Cases whose gradients another edit makes right first, by another cause that is as good.
 OTHERWISE = {"jacobian": ("softmax",), "wrong-value": ("batch norm",)}
 
 
-@pytest.mark.parametrize(("name", "right", "wrong", "cause"), [case[:4] for case in CASES])
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "cause"),
+    [
+        pytest.param(*case[:4], marks=pytest.mark.slow if number % 5 else ())
+        for number, case in enumerate(CASES)
+    ],
+)
 def test_the_first_edit_that_makes_the_gradients_right_names_the_cause(name, right, wrong, cause):
     case = Faulty(name, right, wrong)
     good = compile_function(case.good, "layers.py", case.namespace, case.function)
@@ -64,32 +69,212 @@ def test_the_first_edit_that_makes_the_gradients_right_names_the_cause(name, rig
 
 def run(case, function):
     try:
-        with pytest.warns() if False else np.errstate(all="ignore"):
-            return case.gradients(function)
+        return case.gradients(function)
     except Exception as error:
         return [type(error)]
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_every_edit_changes_something_and_compiles(name, capsys):
+def test_every_edit_changes_something_and_compiles(name):
     case = Faulty(name)
-    begin = time.perf_counter()
+    begin = time.process_time()
     every = list(case.edits())
     built = [edit.build() for edit in every]
     for tree in built:
         compile_function(tree, "layers.py", case.namespace, case.function)
-    seconds = time.perf_counter() - begin
-    with capsys.disabled():
-        lines = case.tree.end_lineno - case.tree.lineno
-        print(
-            f"\n{name}: {lines} lines, {len(every)} edits, {1e6 * seconds / len(every):.0f} µs each"
-        )
-    sources = [ast.unparse(tree) for tree in built]
-    assert ast.unparse(case.tree) not in sources
-    assert len(set(sources)) == len(sources)
+    each = 1e6 * (time.process_time() - begin) / len(every)
+    lines = case.tree.end_lineno - case.tree.lineno
+    print(f"{name}: {lines} lines, {len(every)} edits, {each:.0f} µs each")
+    assert all(edit.after != edit.before for edit in every)
+    whole = [(edit.block, edit.start, len(edit.old), edit.after) for edit in every]
+    assert len(set(whole)) == len(whole)
     assert [edit.rank for edit in every] == sorted(edit.rank for edit in every)
     assert {edit.cause for edit in every} <= set(FAULTS)
     assert len(every) <= 2500
-    for edit in every[::7]:
-        assert edit.before != edit.after
-        assert edit.what
+    assert all(edit.what for edit in every)
+
+
+# --- what an edit says
+
+
+def edited(source, attributes, upstream=("dout",), forward=None, **options):
+    tree = parsed(source)
+    scope = scope_of(tree, attributes, forward, upstream, source=source, **options)
+    return list(edits(tree, scope))
+
+
+X, W = np.ones((3, 2)), np.ones((2, 4))
+
+
+def test_a_line_keeps_the_writing_of_its_user():
+    source = "def backward( self,dout ):\n    self.dW=np.dot( self.x, dout )   # mine\n"
+    every = edited(source, {"x": X, "W": W})
+    edit = next(e for e in every if e.after == "self.dW=np.dot( self.x.T, dout )")
+    assert edit.before == "self.dW=np.dot( self.x, dout )"
+    assert edit.line == 2
+
+
+def test_parentheses_are_put_where_they_are_needed():
+    source = "def backward(self, dout):\n    return dout * 2 - self.x\n"
+    every = [e.after for e in edited(source, {"x": X})]
+    assert "return (dout * 2 - self.x) / dout.shape[0]" in every
+    assert "return -(dout * 2) - self.x" in every
+
+
+def test_numpy_is_spelled_as_in_the_file():
+    source = "def backward(self, dout):\n    self.db = dout\n    return numpy.dot(dout, self.W.T)\n"
+    every = [e.after for e in edited(source, {"x": X, "W": W})]
+    assert "self.db = numpy.sum(dout, axis=0)" in every
+    assert not any("np." in after for after in every)
+
+
+def test_a_name_is_not_read_before_it_exists():
+    source = "def backward(self, dout):\n    dx = dout * self.x\n    N = len(dout)\n    return dx\n"
+    every = edited(source, {"x": X})
+    assert "return dx / N" in [e.after for e in every]
+    assert not any("N" in e.after for e in every if e.line == 2 and "\n" not in e.after)
+
+
+def test_private_names_are_written_as_in_the_class():
+    source = "def backward(self, dout):\n    return dout\n"
+    every = [e.after for e in edited(source, {"_Layer__x": X, "W": W})]
+    assert "return dout * self.__x" in every
+
+
+@pytest.mark.parametrize(
+    ("kept", "right"),
+    [
+        ("self.x = out", "self.x = x"),
+        ("self.x = x", "self.x = x.copy()"),
+        ("self.x = 1 - out", "self.x = out"),
+    ],
+)
+def test_what_forward_keeps_is_edited_too(kept, right):
+    source = f"def forward(self, x):\n    out = np.exp(x)\n    {kept}\n    return out\n"
+    tree = parsed(source)
+    every = list(edits(tree, scope_of(tree, {"x": X}, None), caching=True))
+    assert right in [edit.after for edit in every]
+    assert {edit.cause for edit in every} == {"stale-cache"}
+    assert all(edit.line <= 3 for edit in every)
+
+
+def test_what_forward_keeps_is_kept_before_it_is_changed():
+    source = "def forward(self, x):\n    x += 1\n    self.x = x\n    return x\n"
+    tree = parsed(source)
+    every = edits(tree, scope_of(tree, {"x": X}, None), caching=True)
+    assert "self.x = x\nx += 1" in [edit.after for edit in every]
+
+
+# --- a function again
+
+
+def again(source, name, namespace=None):
+    namespace = {} if namespace is None else namespace
+    exec(source, namespace)
+    tree = next(
+        n for n in ast.walk(ast.parse(source)) if getattr(n, "name", "") == name.rpartition(".")[2]
+    )
+    return namespace, tree
+
+
+def test_a_method_keeps_its_class_and_its_defaults():
+    source = """
+class Base:
+    def backward(self, dout):
+        return dout
+
+class _Layer(Base):
+    def __init__(self):
+        self.__x = 3
+
+    def backward(self, dout=2, *, twice: missing_name = 2):
+        return super().backward(dout) * self.__x * twice
+""".replace(": missing_name", "")
+    namespace, _ = again(source, "backward")
+    old = namespace["_Layer"].backward
+    tree = ast.parse(source).body[1].body[1]
+    new = compile_function(tree, "f.py", namespace, old)
+    assert new is not old
+    assert new(namespace["_Layer"]()) == 12
+    assert new(namespace["_Layer"](), 1, twice=5) == 15
+    assert new.__qualname__ == "_Layer.backward"
+    assert new.__code__.co_firstlineno == old.__code__.co_firstlineno
+
+
+def test_a_closure_is_kept():
+    source = """
+def outer(scale, unused):
+    def backward(dout):
+        return dout * scale + unused
+    return backward
+"""
+    namespace, tree = again(source, "backward")
+    old = namespace["outer"](3, 1)
+    assert compile_function(tree, "f.py", namespace, old)(2) == 7
+    tree.body[0].value = tree.body[0].value.left
+    assert compile_function(tree, "f.py", namespace, old)(2) == 6
+
+
+def test_a_static_method_stays_one():
+    source = """
+class Layer:
+    @staticmethod
+    def backward(dout):
+        return [dout for _ in range(2)]
+
+    @classmethod
+    def name(cls):
+        return cls.__name__
+"""
+    namespace, tree = again(source, "backward")
+    layer = namespace["Layer"]
+    new = compile_function(tree, "f.py", namespace, vars(layer)["backward"])
+    assert isinstance(new, staticmethod)
+    layer.backward = new
+    assert layer().backward(1) == [1, 1]
+    _, tree = again(source, "name", namespace)
+    layer.name = compile_function(tree, "f.py", namespace, vars(layer)["name"])
+    assert layer().name() == "Layer"
+
+
+def test_a_decorator_does_not_run_again():
+    ran = []
+
+    def counted(function):
+        ran.append(function)
+        return function
+
+    source = "@counted\ndef backward(dout):\n    return dout\n"
+    namespace, tree = again(source, "backward", {"counted": counted})
+    assert compile_function(tree, "f.py", namespace, namespace["backward"])(1) == 1
+    assert len(ran) == 1
+
+
+# --- forms
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("a * b / c", "b / c * a", True),
+        ("a - b", "-(b - a)", True),
+        ("a * (b + c)", "(c + b) * a", True),
+        ("a ** 2 * b", "a * b * a", True),
+        ("a / b / c", "a / (b * c)", True),
+        ("1.0 - y", "1 - y", True),
+        ("f(x, axis=-1)", "f(x, axis=-1)", True),
+        ("a / b", "b / a", False),
+        ("a - b", "b - a", False),
+        ("a @ b", "b @ a", False),
+        ("a * b", "a + b", False),
+        ("a[i, j]", "a[j, i]", False),
+        ("a ** 2", "a ** 3", False),
+        ("f(-1)", "f(1)", False),
+        ("True", "1", False),
+        ("-a * b", "a * b", False),
+    ],
+)
+def test_forms_are_the_same_but_for_the_order(a, b, same):
+    forms = Forms()
+    left, right = (forms.of(ast.parse(source, mode="eval").body) for source in (a, b))
+    assert (left == right) is same
