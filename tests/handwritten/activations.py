@@ -1,6 +1,7 @@
 """Activations, losses, dropout."""
 
 import numpy as np
+
 from handwritten.making import layer, normal, rng
 
 layer(

@@ -1,6 +1,7 @@
 """Affine layers, and layers of no parameters."""
 
 import numpy as np
+
 from handwritten.making import layer, normal
 
 layer(

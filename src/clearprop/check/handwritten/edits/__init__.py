@@ -76,6 +76,8 @@ def edits(function: ast.FunctionDef, scope: Scope, caching: bool = False) -> Ite
 
     Examples
     --------
+    >>> import ast
+    >>> import numpy as np
     >>> source = '''def backward(self, dout):
     ...     self.dW = np.dot(dout, self.x)
     ...     return np.dot(dout, self.W.T)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
 from clearprop.check.handwritten.edits.trees import Path, dotted, put, text
@@ -103,6 +103,7 @@ class Edit:
         """Put the new expression into the user's line; "" where that says another thing."""
         (statement,) = self.old
         own = self._own(statement)
+        old, new = _narrowed(old, new)
         if not own or old.end_col_offset is None or old.lineno != statement.lineno:
             return ""
         begin, end = (
@@ -120,6 +121,26 @@ class Edit:
             if len(read) == 1 and ast.dump(read[0]) == meant:
                 return line
         return ""
+
+
+def _narrowed(old: ast.expr, new: ast.expr) -> tuple[ast.expr, ast.expr]:
+    """Go down to the part that differs, where there is only one."""
+    while type(old) is type(new):
+        pairs = [
+            (a, b)
+            for field in type(old)._fields
+            for a, b in _beside(getattr(old, field, None), getattr(new, field, None))
+            if a is not b
+        ]
+        if len(pairs) != 1 or not all(isinstance(one, ast.expr) for one in pairs[0]):
+            break
+        old, new = pairs[0]
+    return old, new
+
+
+def _beside(a: Any, b: Any) -> list[tuple[Any, Any]]:
+    several = isinstance(a, list) and isinstance(b, list) and len(a) == len(b)
+    return list(zip(a, b, strict=True)) if several else [(a, b)]
 
 
 #: What an expression is in its statement.

@@ -53,7 +53,7 @@ def names(site: Site) -> Iterator[Change]:
         other = site.read(there)
         if rank is None or other is None:
             continue
-        if site.role == TARGET:
+        if site.role == TARGET and isinstance(node.ctx, ast.Store):
             other = stores(other)  # type: ignore[assignment]  # an expression remains one
         what = f"`{there}` in the place of `{here}`"
         yield Change(other, _cause(site, here, value), rank, what)

@@ -10,6 +10,7 @@ from clearprop.check.handwritten.edits.model import (
     OPERAND,
     OPTION,
     OVER,
+    TARGET,
     TEST,
     VALUE,
     Change,
@@ -84,6 +85,8 @@ def masks(site: Site) -> Iterator[Change]:
             yield Change(new, "mask", 1.6, "its derivative, not its value")
         return
     source = dotted(node)
+    if site.role == TARGET:
+        return
     if isinstance(node, ast.IfExp):
         new = twin(node, body=node.orelse, orelse=node.body)
         yield Change(new, "mask", 1.6, "the other way round")

@@ -13,6 +13,7 @@ from clearprop.check.handwritten.edits.model import (
     OPERAND,
     OPTION,
     OVER,
+    TARGET,
     VALUE,
     Change,
     Site,
@@ -35,7 +36,7 @@ _PAD = re.compile(r"(^|[._])(pad|padding|p)(_?[hwxy0-9])?$", re.I)
 def indices(site: Site) -> Iterator[Change]:
     """``i + 1``, ``i - 1``, ``i * stride``, ``i`` for ``i * stride``; indices exchanged."""
     node = site.node
-    if site.role not in (INDEX, OVER) and not site.position:
+    if site.role not in (INDEX, OVER) and not (site.position and site.role != TARGET):
         return
     if isinstance(node, ast.Tuple) and 2 <= len(node.elts) <= 5:
         for i, j in combinations(range(len(node.elts)), 2):
