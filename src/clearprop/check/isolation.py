@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 import time
@@ -65,7 +66,8 @@ def check_file_isolated(
         For the whole file; 30 times ``seconds`` by default.
     judge : str
         ``module:function``, called with the path, the names and the options. It gives
-        `Judgement` objects, and first a `FileReport` whose judgements name all that it will judge.
+        `Judgement` objects, and first a `FileReport` whose judgements name all that it will judge,
+        by the same names and lines: so it is known which one was in hand when a process ended.
 
     Returns
     -------
@@ -77,22 +79,9 @@ def check_file_isolated(
     OptionError
         The request was wrong: a name that is not in the file.
     """
-    state = _State(str(path))
     whole = 30 * seconds if file_seconds is None else file_seconds
-    ends = time.monotonic() + whole
-    if not can_limit_memory():
-        state.notes["the memory is not limited: this platform cannot."] = None
-    given = options or Options()
-    while True:
-        state.loaded = False
-        again = replace(given, skip=given.skip | frozenset(state.finished))
-        reason = _run_once(state, again, tuple(names), seconds, megabytes, ends, judge)
-        if reason is None:
-            return state.report("the judging came to its end without it")
-        if time.monotonic() >= ends:
-            return state.report(f"the time for the whole file, {whole:g} s, was over")
-        if not state.blame(reason):
-            return state.report(reason)
+    limits = _Limits(seconds, whole, megabytes)
+    return _check(path, options or Options(), tuple(names), limits, judge, threading.Event())
 
 
 def check_files_isolated(
@@ -113,20 +102,41 @@ def check_files_isolated(
     jobs : int, default 1
         So many at a time.
     """
+    if jobs == 1:
+        for path, names in requests:
+            yield check_file_isolated(path, options, names=names, **limits)
+        return
+    stop = threading.Event()
+    seconds = limits.get("seconds", 10.0)
+    bounds = _Limits(
+        seconds, limits.get("file_seconds") or 30 * seconds, limits.get("megabytes", 2048)
+    )
+    judge = limits.get("judge", JUDGE)
 
     def check(request: tuple[str | Path, Sequence[str]]) -> FileReport:
-        return check_file_isolated(request[0], options, names=request[1], **limits)
+        return _check(request[0], options or Options(), tuple(request[1]), bounds, judge, stop)
 
-    if jobs == 1:
-        yield from map(check, requests)
-        return
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(check, requests)
+        try:
+            yield from pool.map(check, requests)
+        except BaseException:  # Ctrl-C reaches this thread only: the others must hear of it
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def can_limit_memory() -> bool:
     """Whether the platform keeps a process from using more memory than it may."""
     return sys.platform.startswith(("linux", "freebsd"))
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Seconds for loading and for each candidate, seconds for the whole file, megabytes."""
+
+    seconds: float
+    file_seconds: float
+    megabytes: int
 
 
 @dataclass
@@ -187,30 +197,56 @@ def _unjudged(planned: Judgement, reason: str) -> Judgement:
     return replace(planned, verdict=NOT_JUDGED, findings=(), reason=reason)
 
 
-def _run_once(
-    state: _State,
+def _check(
+    path: str | Path,
     options: Options,
     names: tuple[str, ...],
-    seconds: float,
-    megabytes: int,
-    ends: float,
+    limits: _Limits,
     judge: str,
+    stop: threading.Event,
+) -> FileReport:
+    """Start workers until one comes to its end, or nobody knows what to go on with."""
+    state = _State(str(path))
+    ends = time.monotonic() + limits.file_seconds
+    if not can_limit_memory():
+        state.notes["the memory is not limited: this platform cannot."] = None
+    while not stop.is_set():
+        state.loaded = False
+        request = {
+            "path": state.file,
+            "names": list(names),
+            "options": wire.encode_options(
+                replace(options, skip=options.skip | frozenset(state.finished))
+            ),
+            "megabytes": limits.megabytes,
+            "seconds": int(limits.file_seconds) + int(_START),
+            "judge": judge,
+        }
+        reason = _run_once(state, request, limits.seconds, ends, stop)
+        if reason is None:
+            return state.report("the judging came to its end without it")
+        if time.monotonic() >= ends:
+            return state.report(f"the time for the whole file, {limits.file_seconds:g} s, was over")
+        if not state.blame(reason):
+            return state.report(reason)
+    return state.report("the check was stopped")
+
+
+def _run_once(
+    state: _State, request: dict[str, Any], seconds: float, ends: float, stop: threading.Event
 ) -> str | None:
     """Run one worker to its end; say why it ended early, or None."""
     with tempfile.TemporaryDirectory(prefix="clearprop-", ignore_cleanup_errors=True) as folder:
         answer = Path(folder, "answer")
         answer.touch()
-        request = {
-            "path": state.file,
-            "names": list(names),
-            "options": wire.encode_options(options),
-            "megabytes": megabytes,
-            "answer": str(answer),
-            "judge": judge,
-        }
-        write_request(str(Path(folder, "request.json")), request)
+        write_request(str(Path(folder, "request.json")), {**request, "answer": str(answer)})
         with answer.open("rb") as file, _Worker(folder) as worker:
-            return _listen(worker, _messages(file, worker), state, seconds, ends)
+            try:
+                return _listen(worker, _messages(file, worker), state, seconds, ends, stop)
+            except OptionError:
+                raise
+            except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
+                return "what its process sent back cannot be read"
 
 
 def _listen(
@@ -219,29 +255,29 @@ def _listen(
     state: _State,
     seconds: float,
     ends: float,
+    stop: threading.Event,
 ) -> str | None:
     limit = time.monotonic() + _START
-    try:
-        for message in messages:
-            now = time.monotonic()
-            if message is None:
-                if now > min(limit, ends):
-                    return f"it did not end within {seconds:g} s"
-                continue
-            limit = now + seconds
-            match message.get("event"):
-                case "ready":
-                    pass
-                case "done":
-                    return None
-                case "failed":
-                    return str(message.get("reason"))[:1000]
-                case "refused":
-                    raise _refusal(message)
-                case _:
-                    state.hear(message)
-    except wire.WireError:
-        return "what its process sent back cannot be read"
+    for message in messages:
+        now = time.monotonic()
+        if stop.is_set():
+            return "the check was stopped"
+        if now > ends or (message is None and now > limit):
+            return f"it did not end within {seconds:g} s"
+        if message is None:
+            continue
+        limit = now + seconds
+        match message.get("event"):
+            case "ready":
+                pass
+            case "done":
+                return None
+            case "failed":
+                return str(message.get("reason"))[:1000]
+            case "refused":
+                raise _refusal(message)
+            case _:
+                state.hear(message)
     return worker.how_it_ended()
 
 
@@ -283,7 +319,9 @@ class _Worker:
         self.mark = os.path.basename(folder)  # noqa: PTH119 - made by tempfile
         command = [sys.executable, "-P", "-m", "clearprop.check.worker", f"{folder}/request.json"]
         source = str(Path(clearprop.__file__).parents[1])
-        paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
+        installed = source in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+        paths = [] if installed else [source]  # a path that is given goes before Python's own
+        paths += filter(None, [os.environ.get("PYTHONPATH")])
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(paths),
