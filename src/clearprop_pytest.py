@@ -78,7 +78,7 @@ class CheckedFile(pytest.Item):
         """Check it in a process of its own."""
         from clearprop.check.isolation import check_file_isolated
         from clearprop.check.reports.terminal import as_text
-        from clearprop.cli.check import split_name
+        from clearprop.cli.files import split_name
         from clearprop.errors import OptionError
 
         try:

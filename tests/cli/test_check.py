@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import clearprop
 from clearprop.check import worker
 from clearprop.cli import app
-from clearprop.cli.check import split_name
+from clearprop.cli.files import split_name
 from clearprop.errors import OptionError
 
 RIGHT = "def Affine(): return 'correct'\n"

@@ -8,34 +8,27 @@ what the user who runs it can do.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import clearprop
 from clearprop.check import wire
 from clearprop.check.handwritten.model import NOT_JUDGED, FileReport, Judgement, Place
 from clearprop.check.handwritten.options import Options
+from clearprop.check.processes import WorkerProcess
 from clearprop.check.reports.words import FILE_STYLE
 from clearprop.check.worker import JUDGE, write_request
 from clearprop.errors import OptionError
 
 _POLL = 0.02  # seconds between two looks at the answer
 _START = 120.0  # seconds for Python, NumPy and clearprop to be imported, on a busy machine
-_KEPT = 20_000  # bytes of what the file printed
 _LARGEST = 1 << 28  # bytes of an answer
-_MARK = "CLEARPROP_CHECK_WORKER"  # in the environment of the worker and of all that it starts
 
 
 def check_file_isolated(
@@ -240,7 +233,7 @@ def _run_once(
         answer = Path(folder, "answer")
         answer.touch()
         write_request(str(Path(folder, "request.json")), {**request, "answer": str(answer)})
-        with answer.open("rb") as file, _Worker(folder) as worker:
+        with answer.open("rb") as file, WorkerProcess(folder) as worker:
             try:
                 return _listen(worker, _messages(file, worker), state, seconds, ends, stop)
             except OptionError:
@@ -250,7 +243,7 @@ def _run_once(
 
 
 def _listen(
-    worker: _Worker,
+    worker: WorkerProcess,
     messages: Iterator[dict[str, Any] | None],
     state: _State,
     seconds: float,
@@ -281,7 +274,7 @@ def _listen(
     return worker.how_it_ended()
 
 
-def _messages(file: Any, worker: _Worker) -> Iterator[dict[str, Any] | None]:
+def _messages(file: Any, worker: WorkerProcess) -> Iterator[dict[str, Any] | None]:
     """Read messages as they come; None from time to time while there are none."""
     buffer, total = b"", 0
     while True:
@@ -310,114 +303,3 @@ def _refusal(message: dict[str, Any]) -> OptionError:
     what, *rest = (message.get(key) for key in ("what", "where", "why", "write"))
     where, why, write = (str(part)[:2000] if part else None for part in rest)
     return OptionError(str(what)[:2000], where=where, why=why, write=write)
-
-
-class _Worker:
-    """A process, and all that it starts."""
-
-    def __init__(self, folder: str) -> None:
-        self.mark = os.path.basename(folder)  # noqa: PTH119 - made by tempfile
-        command = [sys.executable, "-P", "-m", "clearprop.check.worker", f"{folder}/request.json"]
-        source = str(Path(clearprop.__file__).parents[1])
-        installed = source in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-        paths = [] if installed else [source]  # a path that is given goes before Python's own
-        paths += filter(None, [os.environ.get("PYTHONPATH")])
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONIOENCODING": "utf-8:backslashreplace",
-            "MPLBACKEND": "Agg",  # plt.show() of a notebook opens no window
-            "OPENBLAS_NUM_THREADS": "1",  # the buffers of each count as memory
-            "OMP_NUM_THREADS": "1",
-            _MARK: self.mark,
-        }
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            **_own_group(),
-        )
-        self.printed = b""
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        """Read what is printed, or the pipe would fill; keep the beginning."""
-        assert self.process.stdout is not None
-        with contextlib.suppress(OSError, ValueError):
-            while data := os.read(self.process.stdout.fileno(), 1 << 16):
-                self.printed += data[: max(0, _KEPT - len(self.printed))]
-
-    def __enter__(self) -> _Worker:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        _kill_group(self.process)
-        self.process.wait()
-        _kill_marked(self.mark)
-        self.reader.join(timeout=1.0)  # a process that got away may hold the pipe open
-        if not self.reader.is_alive() and self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
-
-    def wait(self, seconds: float) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(seconds)
-
-    def how_it_ended(self) -> str:
-        """Say how the process ended, in words."""
-        code = self.process.wait()
-        if code < 0:
-            try:
-                name = f" ({signal.Signals(-code).name})"
-            except ValueError:
-                name = ""
-            return f"the process was ended by signal {-code}{name}"
-        self.reader.join(timeout=1.0)
-        last = self.printed.decode("utf-8", "replace").strip().splitlines()
-        if b"clearprop/check/worker.py" in self.printed.replace(b"\\", b"/") and last:
-            return f"its process ended with exit code {code}: {last[-1][:300]}"
-        return f"its code ended the process with exit code {code}"
-
-
-def _own_group() -> dict[str, Any]:
-    if os.name == "posix":
-        return {"start_new_session": True}
-    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and its children; SIGKILL cannot be ignored."""
-    kill: Callable[[int, int], None] | None = getattr(os, "killpg", None)
-    if kill is not None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        with contextlib.suppress(OSError):  # Windows: with all that it started
-            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-            subprocess.run(command, capture_output=True, check=False)
-    with contextlib.suppress(OSError):
-        process.kill()
-
-
-def _kill_marked(mark: str) -> None:
-    """Kill what left the group, where the system shows the environments of processes (Linux)."""
-    wanted = f"{_MARK}={mark}".encode()
-    for _ in range(20):  # what forks meanwhile is found by the next look
-        found = [int(p.name) for p in Path("/proc").glob("[0-9]*") if _has(p / "environ", wanted)]
-        if not found:
-            return
-        for number in found:
-            with contextlib.suppress(OSError):
-                os.kill(number, signal.SIGKILL)
-
-
-def _has(path: Path, wanted: bytes) -> bool:
-    try:
-        return wanted in path.read_bytes().split(b"\0")
-    except OSError:
-        return False

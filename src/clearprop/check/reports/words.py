@@ -26,7 +26,17 @@ VERDICTS = {
     CORRECT: "correct",
 }
 MARKS = {FAULT: "✗", NOT_JUDGED: "?", CONVENTION: "≈", CORRECT: "✓"}
-ASCII = {"✗": "x", "≈": "~", "✓": "v", "│": "|", "×": "x", "–": "-", "…": "...", "→": "->"}
+ASCII = {
+    "✗": "x",
+    "≈": "~",
+    "✓": "v",
+    "│": "|",
+    "×": "x",
+    "–": "-",
+    "…": "...",
+    "→": "->",
+    "−": "-",
+}
 
 #: The style of a judgement that stands for a whole file that could not be loaded.
 FILE_STYLE = "file"
