@@ -135,9 +135,15 @@ def test_unmarked():
 """
 
 
-def test_marked_tests(pytester: pytest.Pytester) -> None:
+@pytest.fixture
+def plugin(request: pytest.FixtureRequest) -> list[str]:
+    """What loads the plugin where the installed package has not done so."""
+    loaded = request.config.pluginmanager.has_plugin("clearprop_pytest")
+    return [] if loaded else ["-p", "clearprop_pytest"]
+
+
+def test_marked_tests(pytester: pytest.Pytester, plugin: list[str]) -> None:
     pytester.makepyfile(MARKED)
-    plugin = ["-p", "clearprop_pytest", "-p", "no:cacheprovider"]
     result = pytester.runpytest_inprocess(*plugin, "--strict-markers", "-Werror", "-v")
     result.assert_outcomes(passed=5, failed=4)
     text = result.stdout.str()
@@ -148,14 +154,16 @@ def test_marked_tests(pytester: pytest.Pytester) -> None:
     assert "assert_gradients(subject" not in text  # the report, not our own code
 
 
-def test_files_to_check(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_to_check(
+    pytester: pytest.Pytester, plugin: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = [str(ROOT / "src"), str(ROOT / "tests")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
     isolated = importlib.import_module("clearprop.check.isolation").check_file_isolated
     monkeypatch.setitem(isolated.__kwdefaults__, "judge", "standing_judge:judge_candidates")
     pytester.makefile(".py", right="def A(): return 'correct'", wrong="def B(): return 'fault'")
     words = [f"--clearprop-check={name}" for name in ("right.py", "wrong.py:B", "none.py")]
-    result = pytester.runpytest_inprocess("-p", "clearprop_pytest", *words)
+    result = pytester.runpytest_inprocess(*plugin, *words)
     result.assert_outcomes(passed=1, failed=2)
     text = result.stdout.str()
     assert "checks right.py, wrong.py:B, none.py, which are executed" in text
