@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from sample_reports import large_report
 
+import clearprop
 from clearprop.check import wire
 from clearprop.check.handwritten.model import CORRECT, FAULT, NOT_JUDGED, FileReport
 from clearprop.check.handwritten.options import Drawn, Options
@@ -242,6 +245,55 @@ def test_several_files_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     judge = "standing_judge:judge_candidates"
     reports = list(check_files_isolated(requests, jobs=2, seconds=5, judge=judge))
     assert [j.name for r in reports for j in r.judgements] == ["f0", "f1", "f2"]
+
+
+@posix_only
+def test_ctrl_c_ends_all_workers(tmp_path: Path) -> None:
+    (tmp_path / "loop.py").write_text("def f():\n    import time; time.sleep(600)\n")
+    code = (
+        "from clearprop.check.isolation import check_files_isolated\n"
+        "print('begun', flush=True)\n"
+        "list(check_files_isolated([('loop.py', ()), ('loop.py', ())], jobs=2, seconds=500,"
+        " judge='standing_judge:judge_candidates'))\n"
+    )
+    source = Path(clearprop.__file__).parents[1]
+    paths = os.pathsep.join([str(source), str(Path(__file__).parents[1])])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert error.rstrip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"event": "judgement", "judgement": {"name": "x"}},
+        {"event": "report", "report": []},
+        {"event": "something"},
+        {"event": "judgement", "judgement": 3},
+    ],
+)
+def test_forged_messages_are_refused(check, message: dict) -> None:
+    forge = """
+    import sys, time
+    frames = sys._getframe()
+    while 'answer' not in frames.f_locals: frames = frames.f_back
+    open(frames.f_locals['answer'].path, 'ab').write({!r})
+    time.sleep(600)
+    """
+    body = forge.format(wire.frame(message))
+    report = check(AROUND.format(f"def bad(): {body}"), seconds=60)
+    assert ends(report) == around("what its process sent back cannot be read")
 
 
 # ---- what is sent ----------------------------------------------------------------------------

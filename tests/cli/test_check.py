@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import clearprop
 from clearprop.check import worker
 from clearprop.cli import app
-from clearprop.cli.check import split_name
+from clearprop.cli.files import split_name
 from clearprop.errors import OptionError
 
 RIGHT = "def Affine(): return 'correct'\n"
@@ -69,9 +69,13 @@ def refusal(*words: Any) -> str:
         (["right.py", "empty.py"], 1),
     ],
 )
-@pytest.mark.parametrize("where", [[], ["--no-isolation"]], ids=["alone", "here"])
-def test_exit_codes(words: list[str], code: int, where: list[str]) -> None:
-    assert run(*words, *where)[0] == code
+def test_exit_codes(words: list[str], code: int) -> None:
+    assert run(*words, "--no-isolation")[0] == code
+
+
+def test_exit_codes_in_processes_of_their_own() -> None:
+    assert run("right.py")[0] == 0
+    assert run("right.py", "wrong.py", "odd.py", "--jobs", 2)[0] == 1
 
 
 def test_a_folder_may_hold_files_without_a_backward_pass(here: Path) -> None:

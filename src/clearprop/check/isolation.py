@@ -8,33 +8,27 @@ what the user who runs it can do.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import clearprop
 from clearprop.check import wire
 from clearprop.check.handwritten.model import NOT_JUDGED, FileReport, Judgement, Place
 from clearprop.check.handwritten.options import Options
+from clearprop.check.processes import WorkerProcess
 from clearprop.check.reports.words import FILE_STYLE
 from clearprop.check.worker import JUDGE, write_request
 from clearprop.errors import OptionError
 
 _POLL = 0.02  # seconds between two looks at the answer
 _START = 120.0  # seconds for Python, NumPy and clearprop to be imported, on a busy machine
-_KEPT = 20_000  # bytes of what the file printed
 _LARGEST = 1 << 28  # bytes of an answer
-_MARK = "CLEARPROP_CHECK_WORKER"  # in the environment of the worker and of all that it starts
 
 
 def check_file_isolated(
@@ -65,7 +59,8 @@ def check_file_isolated(
         For the whole file; 30 times ``seconds`` by default.
     judge : str
         ``module:function``, called with the path, the names and the options. It gives
-        `Judgement` objects, and first a `FileReport` whose judgements name all that it will judge.
+        `Judgement` objects, and first a `FileReport` whose judgements name all that it will judge,
+        by the same names and lines: so it is known which one was in hand when a process ended.
 
     Returns
     -------
@@ -77,22 +72,9 @@ def check_file_isolated(
     OptionError
         The request was wrong: a name that is not in the file.
     """
-    state = _State(str(path))
     whole = 30 * seconds if file_seconds is None else file_seconds
-    ends = time.monotonic() + whole
-    if not can_limit_memory():
-        state.notes["the memory is not limited: this platform cannot."] = None
-    given = options or Options()
-    while True:
-        state.loaded = False
-        again = replace(given, skip=given.skip | frozenset(state.finished))
-        reason = _run_once(state, again, tuple(names), seconds, megabytes, ends, judge)
-        if reason is None:
-            return state.report("the judging came to its end without it")
-        if time.monotonic() >= ends:
-            return state.report(f"the time for the whole file, {whole:g} s, was over")
-        if not state.blame(reason):
-            return state.report(reason)
+    limits = _Limits(seconds, whole, megabytes)
+    return _check(path, options or Options(), tuple(names), limits, judge, threading.Event())
 
 
 def check_files_isolated(
@@ -113,20 +95,41 @@ def check_files_isolated(
     jobs : int, default 1
         So many at a time.
     """
+    if jobs == 1:
+        for path, names in requests:
+            yield check_file_isolated(path, options, names=names, **limits)
+        return
+    stop = threading.Event()
+    seconds = limits.get("seconds", 10.0)
+    bounds = _Limits(
+        seconds, limits.get("file_seconds") or 30 * seconds, limits.get("megabytes", 2048)
+    )
+    judge = limits.get("judge", JUDGE)
 
     def check(request: tuple[str | Path, Sequence[str]]) -> FileReport:
-        return check_file_isolated(request[0], options, names=request[1], **limits)
+        return _check(request[0], options or Options(), tuple(request[1]), bounds, judge, stop)
 
-    if jobs == 1:
-        yield from map(check, requests)
-        return
     with ThreadPoolExecutor(jobs) as pool:
-        yield from pool.map(check, requests)
+        try:
+            yield from pool.map(check, requests)
+        except BaseException:  # Ctrl-C reaches this thread only: the others must hear of it
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def can_limit_memory() -> bool:
     """Whether the platform keeps a process from using more memory than it may."""
     return sys.platform.startswith(("linux", "freebsd"))
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Seconds for loading and for each candidate, seconds for the whole file, megabytes."""
+
+    seconds: float
+    file_seconds: float
+    megabytes: int
 
 
 @dataclass
@@ -187,65 +190,91 @@ def _unjudged(planned: Judgement, reason: str) -> Judgement:
     return replace(planned, verdict=NOT_JUDGED, findings=(), reason=reason)
 
 
-def _run_once(
-    state: _State,
+def _check(
+    path: str | Path,
     options: Options,
     names: tuple[str, ...],
-    seconds: float,
-    megabytes: int,
-    ends: float,
+    limits: _Limits,
     judge: str,
+    stop: threading.Event,
+) -> FileReport:
+    """Start workers until one comes to its end, or nobody knows what to go on with."""
+    state = _State(str(path))
+    ends = time.monotonic() + limits.file_seconds
+    if not can_limit_memory():
+        state.notes["the memory is not limited: this platform cannot."] = None
+    while not stop.is_set():
+        state.loaded = False
+        request = {
+            "path": state.file,
+            "names": list(names),
+            "options": wire.encode_options(
+                replace(options, skip=options.skip | frozenset(state.finished))
+            ),
+            "megabytes": limits.megabytes,
+            "seconds": int(limits.file_seconds) + int(_START),
+            "judge": judge,
+        }
+        reason = _run_once(state, request, limits.seconds, ends, stop)
+        if reason is None:
+            return state.report("the judging came to its end without it")
+        if time.monotonic() >= ends:
+            return state.report(f"the time for the whole file, {limits.file_seconds:g} s, was over")
+        if not state.blame(reason):
+            return state.report(reason)
+    return state.report("the check was stopped")
+
+
+def _run_once(
+    state: _State, request: dict[str, Any], seconds: float, ends: float, stop: threading.Event
 ) -> str | None:
     """Run one worker to its end; say why it ended early, or None."""
     with tempfile.TemporaryDirectory(prefix="clearprop-", ignore_cleanup_errors=True) as folder:
         answer = Path(folder, "answer")
         answer.touch()
-        request = {
-            "path": state.file,
-            "names": list(names),
-            "options": wire.encode_options(options),
-            "megabytes": megabytes,
-            "answer": str(answer),
-            "judge": judge,
-        }
-        write_request(str(Path(folder, "request.json")), request)
-        with answer.open("rb") as file, _Worker(folder) as worker:
-            return _listen(worker, _messages(file, worker), state, seconds, ends)
+        write_request(str(Path(folder, "request.json")), {**request, "answer": str(answer)})
+        with answer.open("rb") as file, WorkerProcess(folder) as worker:
+            try:
+                return _listen(worker, _messages(file, worker), state, seconds, ends, stop)
+            except OptionError:
+                raise
+            except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
+                return "what its process sent back cannot be read"
 
 
 def _listen(
-    worker: _Worker,
+    worker: WorkerProcess,
     messages: Iterator[dict[str, Any] | None],
     state: _State,
     seconds: float,
     ends: float,
+    stop: threading.Event,
 ) -> str | None:
     limit = time.monotonic() + _START
-    try:
-        for message in messages:
-            now = time.monotonic()
-            if message is None:
-                if now > min(limit, ends):
-                    return f"it did not end within {seconds:g} s"
-                continue
-            limit = now + seconds
-            match message.get("event"):
-                case "ready":
-                    pass
-                case "done":
-                    return None
-                case "failed":
-                    return str(message.get("reason"))[:1000]
-                case "refused":
-                    raise _refusal(message)
-                case _:
-                    state.hear(message)
-    except wire.WireError:
-        return "what its process sent back cannot be read"
+    for message in messages:
+        now = time.monotonic()
+        if stop.is_set():
+            return "the check was stopped"
+        if now > ends or (message is None and now > limit):
+            return f"it did not end within {seconds:g} s"
+        if message is None:
+            continue
+        limit = now + seconds
+        match message.get("event"):
+            case "ready":
+                pass
+            case "done":
+                return None
+            case "failed":
+                return str(message.get("reason"))[:1000]
+            case "refused":
+                raise _refusal(message)
+            case _:
+                state.hear(message)
     return worker.how_it_ended()
 
 
-def _messages(file: Any, worker: _Worker) -> Iterator[dict[str, Any] | None]:
+def _messages(file: Any, worker: WorkerProcess) -> Iterator[dict[str, Any] | None]:
     """Read messages as they come; None from time to time while there are none."""
     buffer, total = b"", 0
     while True:
@@ -274,112 +303,3 @@ def _refusal(message: dict[str, Any]) -> OptionError:
     what, *rest = (message.get(key) for key in ("what", "where", "why", "write"))
     where, why, write = (str(part)[:2000] if part else None for part in rest)
     return OptionError(str(what)[:2000], where=where, why=why, write=write)
-
-
-class _Worker:
-    """A process, and all that it starts."""
-
-    def __init__(self, folder: str) -> None:
-        self.mark = os.path.basename(folder)  # noqa: PTH119 - made by tempfile
-        command = [sys.executable, "-P", "-m", "clearprop.check.worker", f"{folder}/request.json"]
-        source = str(Path(clearprop.__file__).parents[1])
-        paths = [source, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONIOENCODING": "utf-8:backslashreplace",
-            "MPLBACKEND": "Agg",  # plt.show() of a notebook opens no window
-            "OPENBLAS_NUM_THREADS": "1",  # the buffers of each count as memory
-            "OMP_NUM_THREADS": "1",
-            _MARK: self.mark,
-        }
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            **_own_group(),
-        )
-        self.printed = b""
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self) -> None:
-        """Read what is printed, or the pipe would fill; keep the beginning."""
-        assert self.process.stdout is not None
-        with contextlib.suppress(OSError, ValueError):
-            while data := os.read(self.process.stdout.fileno(), 1 << 16):
-                self.printed += data[: max(0, _KEPT - len(self.printed))]
-
-    def __enter__(self) -> _Worker:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        _kill_group(self.process)
-        self.process.wait()
-        _kill_marked(self.mark)
-        self.reader.join(timeout=1.0)  # a process that got away may hold the pipe open
-        if not self.reader.is_alive() and self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
-
-    def wait(self, seconds: float) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(seconds)
-
-    def how_it_ended(self) -> str:
-        """Say how the process ended, in words."""
-        code = self.process.wait()
-        if code < 0:
-            try:
-                name = f" ({signal.Signals(-code).name})"
-            except ValueError:
-                name = ""
-            return f"the process was ended by signal {-code}{name}"
-        self.reader.join(timeout=1.0)
-        last = self.printed.decode("utf-8", "replace").strip().splitlines()
-        if b"clearprop/check/worker.py" in self.printed.replace(b"\\", b"/") and last:
-            return f"its process ended with exit code {code}: {last[-1][:300]}"
-        return f"its code ended the process with exit code {code}"
-
-
-def _own_group() -> dict[str, Any]:
-    if os.name == "posix":
-        return {"start_new_session": True}
-    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and its children; SIGKILL cannot be ignored."""
-    kill: Callable[[int, int], None] | None = getattr(os, "killpg", None)
-    if kill is not None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        with contextlib.suppress(OSError):  # Windows: with all that it started
-            command = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
-            subprocess.run(command, capture_output=True, check=False)
-    with contextlib.suppress(OSError):
-        process.kill()
-
-
-def _kill_marked(mark: str) -> None:
-    """Kill what left the group, where the system shows the environments of processes (Linux)."""
-    wanted = f"{_MARK}={mark}".encode()
-    for _ in range(20):  # what forks meanwhile is found by the next look
-        found = [int(p.name) for p in Path("/proc").glob("[0-9]*") if _has(p / "environ", wanted)]
-        if not found:
-            return
-        for number in found:
-            with contextlib.suppress(OSError):
-                os.kill(number, signal.SIGKILL)
-
-
-def _has(path: Path, wanted: bytes) -> bool:
-    try:
-        return wanted in path.read_bytes().split(b"\0")
-    except OSError:
-        return False

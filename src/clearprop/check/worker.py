@@ -31,6 +31,7 @@ from clearprop.errors import OptionError
 JUDGE = "clearprop.check.handwritten.judging:judge_candidates"
 
 _LARGEST = 1 << 26  # bytes of a message
+_FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)  # Windows would change newlines
 
 
 class _Answer:
@@ -51,7 +52,7 @@ class _Answer:
         data = self._frame({"event": event, **content})
         if len(data) > _LARGEST:
             data = self._frame({"event": "failed", "reason": "its report is too large"})
-        descriptor = self._open(self.path, os.O_WRONLY | os.O_APPEND)  # it may close all it finds
+        descriptor = self._open(self.path, _FLAGS)  # each time: the code may close all it finds
         try:
             while data:
                 data = data[self._write(descriptor, data) :]
@@ -65,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     with open(path, "rb") as file:  # noqa: PTH123 - nothing more is needed
         request = wire.parse(file.read())
     answer = _Answer(str(request["answer"]))
-    limit_memory(int(request["megabytes"]))
+    set_limits(int(request["megabytes"]), int(request["seconds"]))
     options = wire.decode_options(request["options"])
     judge = _find(str(request.get("judge") or JUDGE))
     answer.send("ready")
@@ -104,19 +105,23 @@ def _find(dotted: str) -> Callable[..., Any]:
     return function
 
 
-def limit_memory(megabytes: int) -> bool:
-    """Limit the memory of this process, and leave no core dump; say whether that is possible."""
+def set_limits(megabytes: int, seconds: int) -> None:
+    """Limit memory and processor time of this process, where that is possible; leave no dump.
+
+    The processor time is for the case that whoever started this process is gone.
+    """
     try:
         import resource
     except ImportError:  # Windows
-        return False
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    try:
-        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
-    except (OSError, ValueError):  # macOS knows the name and refuses it
-        return False
-    return True
+        return
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_AS: megabytes << 20,  # macOS knows the name and refuses it
+    }
+    for kind, limit in limits.items():
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (limit, limit))
 
 
 def write_request(path: str, request: dict[str, Any]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from clearprop.cli.files import must_be_writable, requested_files, split_name, write_whole
 from clearprop.errors import OptionError
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from clearprop.check.reports.grading import Grade
 
 _INPUTS, _OUTPUT, _LIMITS = "Inputs", "Reports", "Limits"
-
-#: What is checked of a folder.
-_ENDINGS = (".py", ".ipynb", ".md", ".txt")
-_SKIPPED = ("__pycache__", "node_modules", "site-packages")
 
 
 class CheckCommand(TyperCommand):
@@ -197,12 +193,12 @@ def check(
             why="points come from a rubric.",
             write=f"--grade rubric.toml --csv {csv}",
         )
-    requests = list(_requests(files))
+    requests = list(requested_files(files))
     rules = None if rubric is None else read_rubric(rubric)
     values = {} if inputs is None else read_inputs(inputs)
     options = Options(parse_shapes(shape or ()), values, reference, seed, samples)
     for path in filter(None, (None if json in (None, "-") else Path(str(json)), junit, html, csv)):
-        _must_be_writable(path)
+        must_be_writable(path)
     if no_isolation:
         reports = [_here(path, names, options) for path, names in requests]
     else:
@@ -228,70 +224,6 @@ def _passes(reports: Sequence[FileReport], named: set[str], allow_unjudged: bool
         return True
     # a folder may hold files without a backward pass; a file that was named may not
     return not any(r.count(NOT_JUDGED) for r in reports) and not any(r.file in named for r in empty)
-
-
-def _requests(texts: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Split FILE and NAME, open folders, and join the names of one file."""
-    asked: dict[str, list[str]] = {}
-    whole: set[str] = set()
-    for text in texts:
-        path, name = split_name(text)
-        if not Path(path).is_dir():
-            found = [path]
-        elif name:
-            raise OptionError(
-                f"{text}: {path} is a folder.",
-                why="a name belongs to one file.",
-                write=f"{path}/FILE.py:{name}",
-            )
-        else:
-            found = list(_in_folder(Path(path)))
-            if not found:
-                raise OptionError(
-                    f"{path}: there is nothing to check in this folder.",
-                    why=f"files that end in {', '.join(_ENDINGS)} are checked.",
-                    write="clearprop check FILE",
-                )
-        for one in found:
-            asked.setdefault(one, []).extend([name] if name else [])
-            if not name:
-                whole.add(one)
-    for path, names in asked.items():
-        yield path, () if path in whole else tuple(dict.fromkeys(names))
-
-
-def split_name(text: str) -> tuple[str, str]:
-    r"""Split ``FILE:NAME``; a drive letter, and a colon in a path that exists, are not a name.
-
-    Returns
-    -------
-    tuple of str
-        The path, and the name or "".
-
-    Raises
-    ------
-    OptionError
-        There is no such file.
-    """
-    parts = text.split(":")
-    for number in range(len(parts), 0, -1):
-        path, name = ":".join(parts[:number]), ":".join(parts[number:])
-        if path and Path(path).exists():
-            return path, name
-    shown = text if len(parts) == 1 or not parts[-1].isidentifier() else text.rpartition(":")[0]
-    raise OptionError(
-        f"{shown}: there is no such file.",
-        why=f"it is looked for from {Path.cwd()}.",
-        write="clearprop check FILE, or FILE:NAME for one layer or function of it",
-    )
-
-
-def _in_folder(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        inner = path.relative_to(folder).parts
-        hidden = any(part.startswith(".") or part in _SKIPPED for part in inner)
-        if path.suffix.lower() in _ENDINGS and not hidden and path.is_file():
-            yield str(path)
 
 
 def _here(path: str, names: tuple[str, ...], options: Options) -> FileReport:
@@ -345,17 +277,11 @@ def _show(
         return
     from rich.console import Console
 
-    from clearprop.check.reports import grading, words
-    from clearprop.check.reports.terminal import print_report
+    from clearprop.check.reports.terminal import print_points, print_report
 
     console = Console(highlight=False)
     print_report(reports, console, verbose=verbose)
-    for grade in grades:
-        typer.echo(f"\n{words.one_line(grade.file)}")
-        for line in grading.as_lines(grade):
-            typer.echo(f"  {line}")
-    for pattern in grading.unused_patterns(grades):
-        typer.echo(f"\nThe rubric's {pattern!r} fits nothing in any file: is the name right?")
+    print_points(grades, console)
 
 
 def _write_all(
@@ -369,45 +295,16 @@ def _write_all(
     if json not in (None, "-"):
         from clearprop.check.reports.json import to_json
 
-        _write(Path(str(json)), to_json(reports, grades) + "\n")
+        write_whole(Path(str(json)), to_json(reports, grades) + "\n")
     if junit is not None:
         from clearprop.check.reports.junit import to_junit
 
-        _write(junit, to_junit(reports))
+        write_whole(junit, to_junit(reports))
     if html is not None:
         from clearprop.check.reports.html import to_html
 
-        _write(html, to_html(reports, grades))
+        write_whole(html, to_html(reports, grades))
     if csv is not None:
         from clearprop.check.reports.grading import to_csv
 
-        _write(csv, to_csv(grades))
-
-
-def _must_be_writable(path: Path) -> None:
-    """Refuse before the work what would fail after it."""
-    folder = path.absolute().parent
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        reason = "it is a folder" if path.is_dir() else f"{folder} is no folder to write to"
-        raise _unwritable(path, reason)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file in whole or not at all."""
-    passing = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        try:
-            passing.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-            passing.replace(path)
-        finally:
-            passing.unlink(missing_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
-
-
-def _unwritable(path: Path, reason: str) -> OptionError:
-    return OptionError(
-        f"{path}: the report cannot be written: {reason}.",
-        why="it is written there when all is checked.",
-        write="a path in a folder that exists and where you may write",
-    )
+        write_whole(csv, to_csv(grades))

@@ -79,7 +79,7 @@ def to_html(report: FileReport | Sequence[FileReport], grades: Sequence[Any] = (
             '<p class="kind">Hand-written backward passes</p>',
             f"<h1>{_text(name)}</h1>",
             f'<p class="summary">{_text(words.summary(reports))}</p>',
-            _index(entries),
+            _index(entries, len(reports) > 1),
             "</header>",
             '<main id="report">',
             *filter(None, sections),
@@ -117,18 +117,19 @@ def _class(verdict: str) -> str:
     return verdict.replace(" ", "-")
 
 
-def _index(entries: Sequence[tuple[str, FileReport, Judgement]]) -> str:
+def _index(entries: Sequence[tuple[str, FileReport, Judgement]], several: bool) -> str:
     """Link to every judgement, by verdict."""
     if not entries:
         return ""
     groups = []
     for verdict in words.VERDICTS:
-        chosen = [(key, j) for key, _, j in entries if j.verdict == verdict]
+        chosen = [entry for entry in entries if entry[2].verdict == verdict]
         if not chosen:
             continue
         links = " ".join(
-            f'<li><a href="#{key}">{_text(words.one_line(j.name) or "(no name)")}</a></li>'
-            for key, j in chosen
+            f'<li><a href="#{key}">{_text(words.one_line(j.name) or "(no name)")}</a>'
+            + (f' <span class="soft">{_text(report.file)}</span></li>' if several else "</li>")
+            for key, report, j in chosen
         )
         groups.append(
             f'<div class="group {_class(verdict)}"><h2>{_mark(verdict)} '
@@ -237,8 +238,9 @@ def _values(values: dict[str, Any]) -> str:
     for name, value in values.items():
         with np.printoptions(precision=4, threshold=200, edgeitems=3, suppress=True):
             array = isinstance(value, np.ndarray)
-            text = np.array2string(value, separator=", ") if array else repr(value)
-        lines.append(f"{_text(name)} = {_text(text[:2000])}")
+            start = f"{words.one_line(str(name))} = "
+            text = np.array2string(value, separator=", ", prefix=start) if array else repr(value)
+        lines.append(_text(start + text[:2000]))
     return f"<pre><code>{chr(10).join(lines)}</code></pre>" if lines else ""
 
 

@@ -111,9 +111,10 @@ td.wrong{font-weight:700}
 footer{margin-top:2rem;font-size:.85rem}
 @media(max-width:30rem){body{padding:.75rem}article{padding:.75rem}}
 @media print{body{max-width:none;padding:0;font-size:11pt}
+details::details-content{content-visibility:visible;block-size:auto}
 nav .group ul{max-height:none}.copy,.skip{display:none}
 article{break-inside:auto}h2,h3,h4{break-after:avoid}
-.finding,.quiet li,figure,pre{break-inside:avoid}
+.quiet li,figure,pre{break-inside:avoid}
 .scroll,pre,.group ul{overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """

@@ -21,10 +21,12 @@ from clearprop.check.handwritten.model import (
     Judgement,
 )
 from clearprop.check.reports import words
+from clearprop.check.reports.grading import Grade, as_lines, unused_patterns
 from clearprop.check.reports.matrices import draw_evidence, draw_values
 
 _STYLES = {FAULT: "bold red", NOT_JUDGED: "yellow", CONVENTION: "cyan", CORRECT: "green"}
 _STEP = "  "
+_FOLDS = 5  # rows of one line of code
 
 
 def print_report(
@@ -59,6 +61,20 @@ def print_report(
         printer.line(words.summary(reports), style=_worst(reports))
 
 
+def print_points(grades: Sequence[Grade], console: Console) -> None:
+    """Print what a rubric made of the submissions, and which of its patterns fit nothing."""
+    printer = _Printer(console, verbose=False)
+    for grade in grades:
+        printer.line()
+        printer.line(words.one_line(grade.file), style="bold")
+        for line in as_lines(grade):
+            printer.line(line, 1)
+    for pattern in unused_patterns(grades):
+        printer.line()
+        name = words.one_line(pattern)
+        printer.line(f"The rubric's {name!r} fits nothing in any file: is the name right?")
+
+
 def as_text(report: FileReport | Sequence[FileReport], width: int = 100) -> str:
     """Write what `print_report` prints as plain text.
 
@@ -90,7 +106,7 @@ class _Printer:
         self.console = console
         self.verbose = verbose
         self.width = max(20, console.width)
-        self.blank = True  # the last line was
+        self.blank = False  # the last line was
 
     def line(self, text: str | Text = "", indent: int = 0, style: str = "") -> None:
         """Print a paragraph, folded behind its indent."""
@@ -216,10 +232,34 @@ class _Printer:
         digits = len(str(lines[-1][0]))
         for number, text in lines:
             here = number == place.line
-            row = Text(f"{_STEP * 3}{'>' if here else ' '} ")
-            row.append(f"{number:>{digits}} │ ", "dim")
-            row.append(text, "bold" if here else "dim")
-            self.raw(row)
+            start = Text(f"{_STEP * 3}{'>' if here else ' '} ")
+            start.append(f"{number:>{digits}} │ ", "dim")
+            if not here:
+                self.raw(start + Text(text, "dim"))
+                continue
+            # the fault may be at the end of a long line, so this one is folded and not cut
+            room = max(10, self.width - cell_len(start.plain))
+            rows = _folded(text, room)
+            for number_of_row, row in enumerate(rows[:_FOLDS]):
+                self.raw((start if number_of_row == 0 else _below(start)) + Text(row, "bold"))
+            if len(rows) > _FOLDS:
+                self.raw(_below(start) + Text("...", "dim"))
+
+
+def _folded(text: str, room: int) -> list[str]:
+    """Cut a line of code into rows, wherever that is."""
+    rows, width = [""], 0
+    for c in text:
+        width += cell_len(c)
+        if width > room:
+            rows.append("")
+            width = cell_len(c)
+        rows[-1] += c
+    return rows
+
+
+def _below(start: Text) -> Text:
+    return Text(" " * (cell_len(start.plain) - 2) + "│ ", "dim")
 
 
 def _briefly(finding: Finding) -> str:

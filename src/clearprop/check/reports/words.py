@@ -26,7 +26,17 @@ VERDICTS = {
     CORRECT: "correct",
 }
 MARKS = {FAULT: "✗", NOT_JUDGED: "?", CONVENTION: "≈", CORRECT: "✓"}
-ASCII = {"✗": "x", "≈": "~", "✓": "v", "│": "|", "×": "x", "–": "-", "…": "...", "→": "->"}
+ASCII = {
+    "✗": "x",
+    "≈": "~",
+    "✓": "v",
+    "│": "|",
+    "×": "x",
+    "–": "-",
+    "…": "...",
+    "→": "->",
+    "−": "-",
+}
 
 #: The style of a judgement that stands for a whole file that could not be loaded.
 FILE_STYLE = "file"
@@ -44,7 +54,8 @@ def title(finding: Finding) -> str:
 def why_not(judgement: Judgement) -> str:
     """Say why something was not judged."""
     sentences = [f.sentence for f in judgement.findings if f.verdict == NOT_JUDGED]
-    return judgement.reason or " ".join(sentences) or "no reason was given"
+    reason = judgement.reason or " ".join(sentences) or "no reason was given"
+    return reason.removeprefix("because ")
 
 
 def is_broken(judgement: Judgement) -> bool:

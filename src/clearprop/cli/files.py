@@ -1,0 +1,106 @@
+"""The files that a command is given, and those that it writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from clearprop.errors import OptionError
+
+#: What is checked of a folder.
+_ENDINGS = (".py", ".ipynb", ".md", ".txt")
+_SKIPPED = ("__pycache__", "node_modules", "site-packages")
+
+
+def requested_files(texts: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Split FILE and NAME, open folders, and join the names of one file."""
+    asked: dict[str, list[str]] = {}
+    whole: set[str] = set()
+    for text in texts:
+        path, name = split_name(text)
+        if not Path(path).is_dir():
+            found = [path]
+        elif name:
+            raise OptionError(
+                f"{text}: {path} is a folder.",
+                why="a name belongs to one file.",
+                write=f"{path}/FILE.py:{name}",
+            )
+        else:
+            found = list(_in_folder(Path(path)))
+            if not found:
+                raise OptionError(
+                    f"{path}: there is nothing to check in this folder.",
+                    why=f"files that end in {', '.join(_ENDINGS)} are checked.",
+                    write="clearprop check FILE",
+                )
+        for one in found:
+            asked.setdefault(one, []).extend([name] if name else [])
+            if not name:
+                whole.add(one)
+    for path, names in asked.items():
+        yield path, () if path in whole else tuple(dict.fromkeys(names))
+
+
+def split_name(text: str) -> tuple[str, str]:
+    r"""Split ``FILE:NAME``; a drive letter, and a colon in a path that exists, are not a name.
+
+    Returns
+    -------
+    tuple of str
+        The path, and the name or "".
+
+    Raises
+    ------
+    OptionError
+        There is no such file.
+    """
+    parts = text.split(":")
+    for number in range(len(parts), 0, -1):
+        path, name = ":".join(parts[:number]), ":".join(parts[number:])
+        if path and Path(path).exists():
+            return path, name
+    shown = text if len(parts) == 1 or not parts[-1].isidentifier() else text.rpartition(":")[0]
+    raise OptionError(
+        f"{shown}: there is no such file.",
+        why=f"it is looked for from {Path.cwd()}.",
+        write="clearprop check FILE, or FILE:NAME for one layer or function of it",
+    )
+
+
+def _in_folder(folder: Path) -> Iterator[str]:
+    for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder).parts
+        hidden = any(part.startswith(".") or part in _SKIPPED for part in inner)
+        if path.suffix.lower() in _ENDINGS and not hidden and path.is_file():
+            yield str(path)
+
+
+def must_be_writable(path: Path) -> None:
+    """Refuse before the work what would fail after it."""
+    folder = path.absolute().parent
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        reason = "it is a folder" if path.is_dir() else f"{folder} is no folder to write to"
+        raise _unwritable(path, reason)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in whole or not at all."""
+    passing = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        try:
+            passing.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+            passing.replace(path)
+        finally:
+            passing.unlink(missing_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+
+
+def _unwritable(path: Path, reason: str) -> OptionError:
+    return OptionError(
+        f"{path}: the report cannot be written: {reason}.",
+        why="it is written there when all is checked.",
+        write="a path in a folder that exists and where you may write",
+    )

@@ -1,0 +1,101 @@
+"""The pytest plugin: the marker ``gradients``, and ``--clearprop-check FILE``.
+
+It stands beside the package, not in it: pytest imports it at every start, and importing anything of
+clearprop imports NumPy. Nothing is imported from there before it is used.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_MARKER = (
+    "gradients(*inputs, **options): the test returns a layer, its class, a pair (forward, "
+    "backward) or a function, and passes if its gradients are right (clearprop)"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know ``--clearprop-check``."""
+    parser.getgroup("clearprop").addoption(
+        "--clearprop-check",
+        action="append",
+        default=[],
+        metavar="FILE[:NAME]",
+        help="Also check the hand-written backward passes of FILE, which is executed in a process "
+        "of its own; what cannot be judged fails.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marker, also with --strict-markers."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Take what a marked test returns, and check it; pytest calls the test as ever."""
+    marker = pyfuncitem.get_closest_marker("gradients")
+    if marker is None:
+        return
+    test = pyfuncitem.obj
+
+    @functools.wraps(test)
+    def checked(*args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        subject = test(*args, **kwargs)
+        if subject is None:
+            pytest.fail(
+                f"{pyfuncitem.name} is marked with gradients and returns nothing. "
+                "Write instead: return the layer, the pair of functions or the function",
+                pytrace=False,
+            )
+        from clearprop.testing import assert_gradients
+
+        try:
+            assert_gradients(subject, *marker.args, **marker.kwargs)
+        except AssertionError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    pyfuncitem.obj = checked
+
+
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Add the files that were named."""
+    files = config.getoption("--clearprop-check")
+    items.extend(CheckedFile.from_parent(session, name=text) for text in files)
+
+
+class CheckedFile(pytest.Item):
+    """A file whose hand-written backward passes are checked."""
+
+    def runtest(self) -> None:
+        """Check it in a process of its own."""
+        from clearprop.check.isolation import check_file_isolated
+        from clearprop.check.reports.terminal import as_text
+        from clearprop.cli.files import split_name
+        from clearprop.errors import OptionError
+
+        try:
+            path, name = split_name(self.name)
+            report = check_file_isolated(path, names=(name,) if name else ())
+        except OptionError as error:
+            pytest.fail(str(error), pytrace=False)
+        if not report.ok:
+            pytest.fail(as_text(report), pytrace=False)
+
+    def reportinfo(self) -> tuple[str, int | None, str]:
+        """Where it is, for the list of tests."""
+        return self.name, None, f"clearprop check {self.name}"
+
+
+def pytest_report_header(config: pytest.Config) -> Iterator[str]:
+    """Say that files are executed, where some were named."""
+    files = config.getoption("--clearprop-check")
+    if files:
+        yield f"clearprop: checks {', '.join(files)}, which are executed"
