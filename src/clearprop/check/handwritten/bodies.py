@@ -74,8 +74,9 @@ def gives_loss_and_gradient(found: Any) -> bool:
         return False
     known = assigned_names(found)
     derived = [is_gradient(name, known) for name in returned[-1]]
+    first = returned[-1][0]
     if not derived[0] and all(derived[1:]):
-        return "cache" not in returned[-1][0]
+        return "cache" not in first and not re.match(r"d_?[A-Za-z]\d?$", first)
     return all(derived[:-1]) and not derived[-1] and bool(_LOSS.search(returned[-1][-1]))
 
 
@@ -148,7 +149,7 @@ def _assigns(statement: ast.AST, name: ast.Name) -> bool:
 
 
 def _leading_name(node: ast.expr) -> str:
-    """Give the name in ``loss``, ``float(loss)``, ``loss / N``, ``grads['W']``; "" for none."""
+    """Give the name in ``loss``, ``float(loss)``, ``loss / N``, ``{"dW": dW}``; "" for none."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -161,6 +162,10 @@ def _leading_name(node: ast.expr) -> str:
         return _leading_name(node.func.value) if not node.args else _leading_name(node.args[0])
     if isinstance(node, ast.Call) and node.args:
         return _leading_name(node.args[0])
+    if isinstance(node, ast.Dict):
+        keys = [getattr(key, "value", "") for key in node.keys]
+        derived = [str(key).startswith(("d", "grad")) for key in keys]
+        return "grads" if keys and all(derived) else ""
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -47,11 +46,11 @@ def candidates_of_functions(
     """Give the candidates among some functions, and the ids of all that take part in one."""
     found: list[Candidate] = []
     used: set[int] = set()
-    for definition in functions:
+    for index, definition in enumerate(functions):
         name = definition.name
         if any(word in snake(name).split("_") for word in _TOOLS):
             continue
-        others = [each for each in functions if each is not definition]
+        others = [*reversed(functions[:index]), *functions[index + 1 :]]  # the nearest first
         made = (
             _with_forward(definition, others)
             or _with_flag(definition)
@@ -96,14 +95,12 @@ def _with_forward(definition: Definition, others: list[Definition]) -> _Made:
     if stem is None:
         return None
     function = definition.object
-    exact = _nearest(definition, (o for o in others if forward_stem(o.name) == stem))
-    forward = exact or _nearest(
-        definition, (o for o in others if forward_stem(o.name) == (stem[0], ""))
-    )
+    exact = next((o for o in others if forward_stem(o.name) == stem), None)
+    forward = exact or next((o for o in others if forward_stem(o.name) == (stem[0], "")), None)
     if forward is not None:
         return "pair", forward, function, ""
     plain = {"_".join(filter(None, stem)), stem[0]}
-    forward = _nearest(definition, (o for o in others if snake(o.name) in plain))
+    forward = next((o for o in others if snake(o.name) in plain), None)
     if forward is not None:
         return pair_or_derivative(definition, forward), forward, function, ""
     reference = reference_for(stem[0]) or reference_for(*definition.headings[:2])
@@ -120,8 +117,8 @@ def _with_value(definition: Definition, others: list[Definition]) -> _Made:
     stems = derivative_stems(definition.name)
     for stem in stems:
         names = {pattern.format(stem) for pattern in (*_AROUND, *_AROUND_TOO)}
-        exact = _nearest(definition, (o for o in others if snake(o.name) == stem))
-        forward = exact or _nearest(definition, (o for o in others if snake(o.name) in names))
+        exact = next((o for o in others if snake(o.name) == stem), None)
+        forward = exact or next((o for o in others if snake(o.name) in names), None)
         if forward is not None and not derivative_stems(forward.name):
             return pair_or_derivative(definition, forward), forward, function, ""
     text = snake(definition.name)
@@ -129,7 +126,7 @@ def _with_value(definition: Definition, others: list[Definition]) -> _Made:
         if word in text.split("_"):
             names = {text.replace(word, each) for each in ("cost", "loss", "objective", "error")}
             names |= {f"{each}_function" for each in ("cost", "loss")} if text == word else set()
-            forward = _nearest(definition, (o for o in others if snake(o.name) in names))
+            forward = next((o for o in others if snake(o.name) in names), None)
             if forward and set(required(forward.object)) == set(required(function)):
                 return "derivative", forward, function, ""
     for stem in stems:
@@ -157,17 +154,3 @@ def pair_or_derivative(backward: Definition, forward: Definition) -> str:
 def _has_upstream(function: Any) -> bool:
     taken = required(function)
     return bool(taken) and is_upstream(taken[0])
-
-
-def _nearest(definition: Definition, found: Iterable[Definition]) -> Definition | None:
-    """Give the last of some definitions above this one; else the first below."""
-    every = list(found)
-    first = (
-        definition.object.__code__.co_firstlineno if hasattr(definition.object, "__code__") else 0
-    )
-    above = [
-        each
-        for each in every
-        if each.place.file != definition.place.file or each.place.line < max(first, 1)
-    ]
-    return above[-1] if above else next(iter(every), None)

@@ -7,6 +7,7 @@ NumPy, and run with the globals of the user's module, where arrays that they fil
 from __future__ import annotations
 
 import abc
+import builtins
 import collections
 import copy
 import dataclasses
@@ -158,6 +159,7 @@ def provide(names: set[str], namespace: dict[str, Any]) -> dict[str, Any]:
     """
     given = {name: _OBJECTS[name] for name in sorted(names & set(_OBJECTS))}
     namespace.update(given)
+    namespace.setdefault("__builtins__", builtins)  # a function looks for them when it is made
     for function in _FUNCTIONS:
         if function.__name__ in names:
             namespace.setdefault("np", np)

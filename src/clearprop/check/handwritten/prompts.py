@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-_IN = re.compile(r"\s{0,3}In\s*\[\s*(?:\d+|\*|None)?\s*\]\s*:?[ ]?(?P<code>.*)$")
+_IN = re.compile(r"\s{0,3}In\s*\[\s*(?:\d+|\*|None)?\s*\]\s*:?\s*(?P<code>.*)$")
 _OUT = re.compile(r"\s{0,3}Out\s*\[\s*\d*\s*\]\s*:?")
 _MORE = re.compile(r"\s*\.{3,}:\s?(?P<code>.*)$")
 

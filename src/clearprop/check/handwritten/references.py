@@ -87,8 +87,9 @@ def log_softmax(x: Any) -> Any:
 
 def rows(t: Any, x: Any) -> Any:
     """Give a target of the shape of x: labels become rows with a single 1."""
-    t = np.asarray(t)
-    return np.eye(x.shape[-1])[t.reshape(-1).astype(int)] if t.ndim < x.ndim else t
+    if np.ndim(t) < np.ndim(x):
+        return np.eye(x.shape[-1])[np.asarray(t, dtype=int).reshape(-1)]
+    return t
 
 
 def cross_entropy(x: Any, t: Any) -> Any:
@@ -103,13 +104,13 @@ def softmax_cross_entropy(x: Any, t: Any) -> Any:
 
 def binary_cross_entropy(x: Any, t: Any) -> Any:
     """-sum (t log x + (1 - t) log(1 - x)) / N, of probabilities."""
-    t = np.asarray(t).reshape(x.shape)
+    t = np.reshape(t, x.shape)
     return -np.sum(t * np.log(x) + (1 - t) * np.log(1 - x)) / x.shape[0]
 
 
 def sigmoid_binary_cross_entropy(x: Any, t: Any) -> Any:
     """`binary_cross_entropy` of sigmoid(x), of scores."""
-    t = np.asarray(t).reshape(x.shape)
+    t = np.reshape(t, x.shape)
     return np.sum(np.logaddexp(0, x) - t * x) / x.shape[0]
 
 
