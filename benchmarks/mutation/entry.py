@@ -16,9 +16,9 @@ CORPUS = Path(__file__).parent / "corpus"
 
 #: Sizes of the inputs. No two sizes that meet in one layer are equal in every case.
 CASES = (
-    SimpleNamespace(N=4, T=3, D=6, M=5, H=4, C=4, K=3, S=6),
-    SimpleNamespace(N=3, T=5, D=4, M=7, H=3, C=2, K=5, S=5),
-    SimpleNamespace(N=5, T=4, D=8, M=2, H=6, C=6, K=4, S=7),
+    SimpleNamespace(case=0, N=4, T=3, D=6, M=5, H=4, C=4, K=3, S=6),
+    SimpleNamespace(case=1, N=3, T=5, D=4, M=7, H=3, C=2, K=5, S=5),
+    SimpleNamespace(case=2, N=5, T=4, D=8, M=2, H=6, C=6, K=4, S=7),
 )
 
 

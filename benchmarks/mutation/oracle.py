@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import signal
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from types import CodeType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.mutation.entries import BY_NAME
 from benchmarks.mutation.entries.lazily import torch
 from benchmarks.mutation.entry import CASES, Draw, Entry
+from benchmarks.mutation.limits import TooSlow, limited
 
 SEEDS = range(6)
 SECONDS = 5
@@ -43,10 +44,6 @@ class Decision:
 
     behaviour: str = ""
     gradients: tuple[str, ...] = ()
-
-
-class TooSlow(BaseException):
-    """Not an Exception: the code under test must not be able to catch it."""
 
 
 def truth(entry: Entry, values: Values, upstream: tuple[Any, ...] | None, seed: int) -> Probe:
@@ -82,7 +79,9 @@ def probes(name: str) -> tuple[Probe, ...]:
         sizes = CASES[seed % len(CASES)]
         values = entry.values(sizes, Draw(seed))
         first = truth(entry, {**values, "drawn": drawn(values)}, None, seed)
-        fresh = entry.values(sizes, Draw(seed + 500))
+        # the next batch has another size, in every second probe
+        larger = SimpleNamespace(**{**vars(sizes), "N": sizes.N + 2 * (seed % 2)})
+        fresh = entry.values(larger, Draw(seed + 500))
         kept = set(values) - set(entry.inputs)
         shared = {n: fresh[n] if n in entry.inputs or n == "seed" else values[n] for n in values}
         assert kept <= set(shared)
@@ -94,9 +93,8 @@ def probes(name: str) -> tuple[Probe, ...]:
     if scalar and entry.style == "layer":
         # a loss: first as the last layer, with an upstream derivative of one
         ones = [truth(entry, p.values, (np.asarray(1.0),), 0) for p in result[: len(CASES)]]
-        result = [
-            *(Probe(p.values, p.upstream, p.outputs, p.expected, unit=True) for p in ones)
-        ] + result
+        last = (Probe(p.values, p.upstream, p.outputs, p.expected, unit=True) for p in ones)
+        result = [*last, *result]
     return tuple(result)
 
 
@@ -203,9 +201,9 @@ def examine(entry: Entry, namespace: dict[str, Any], probe: Probe) -> tuple[str,
     for kind in ("missing", "shape", "value"):
         if kind in wrong.values():
             return kind, set(wrong)
-    if entry.updates:
-        return "", set()
     given = {**arrays(values), **{f"upstream {i}": u for i, u in enumerate(upstream)}}
+    if entry.updates:
+        return in_use(entry, namespace, session, probe)
     before = {**probe.values, **{f"upstream {i}": u for i, u in enumerate(probe.upstream)}}
     if any(not np.array_equal(a, before[n]) for n, a in given.items()):
         return "writes", set()
@@ -224,7 +222,7 @@ def in_use(entry: Entry, namespace: Any, session: Session, probe: Probe) -> tupl
             return set(entry.gives.values())
 
     wrong = tried(lambda: session.backward(copy.deepcopy(probe.upstream)), probe.expected)
-    if wrong:
+    if wrong and not entry.updates:
         return "second", wrong
     if probe.later is None:
         return "", set()
@@ -241,25 +239,31 @@ def in_use(entry: Entry, namespace: Any, session: Session, probe: Probe) -> tupl
         other.forward(later.values)
         return other.backward(copy.deepcopy(later.upstream))
 
-    for steps in (next_batch, two_forwards):
+    for steps in (two_forwards,) if entry.updates else (next_batch, two_forwards):
         wrong = tried(steps, later.expected)
         if wrong:
             return "next", wrong
     return "", set()
 
 
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    def stop(*_: Any) -> None:
-        raise TooSlow
+def _not_a_number(make: Callable[..., Any]) -> Callable[..., Any]:
+    def made(*args: Any, **options: Any) -> Any:
+        array = make(*args, **options)
+        if array.dtype.kind == "f":
+            array.fill(np.nan)
+        return array
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
+    return made
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Let `np.empty` give NaN, so that what was never written is seen every time."""
+    with (
+        patch.object(np, "empty", _not_a_number(np.empty)),
+        patch.object(np, "empty_like", _not_a_number(np.empty_like)),
+    ):
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def decide(entry: Entry, code: str | CodeType) -> Decision:
@@ -269,7 +273,12 @@ def decide(entry: Entry, code: str | CodeType) -> Decision:
     seen: list[str] = []
     gradients: set[str] = set()
     try:
-        with limited(SECONDS), warnings.catch_warnings(), np.errstate(all="ignore"):
+        with (
+            limited(SECONDS),
+            unfilled(),
+            warnings.catch_warnings(),
+            np.errstate(all="ignore"),
+        ):
             warnings.simplefilter("ignore")
             exec(code, namespace)
             for number, probe in enumerate(expected):

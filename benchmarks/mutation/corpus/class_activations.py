@@ -99,6 +99,21 @@ class Softplus:
         return dout / (1 + np.exp(-self.beta * self.x))
 
 
+class Sine:
+    """sin(w x), w fixed."""
+
+    def __init__(self, w=2.0):
+        self.w = w
+
+    def forward(self, x):
+        self.x = x
+        return np.sin(self.w * x)
+
+    def backward(self, dout):
+        dx = self.w * np.cos(self.w * self.x) * dout
+        return dx
+
+
 class Swish:
     """x * sigmoid(beta x), with beta learned."""
 

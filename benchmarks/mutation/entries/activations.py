@@ -24,6 +24,7 @@ ENTRIES = (
     _one("Tanh", lambda v: torch.tanh(v.x)),
     _one("Gelu", lambda v: F.gelu(v.x, approximate="tanh")),
     _one("Softplus", lambda v: F.softplus(v.x, beta=1.5)),
+    _one("Sine", lambda v: torch.sin(2.0 * v.x)),
     _one(
         "Swish",
         lambda v: v.x * torch.sigmoid(v.beta * v.x),

@@ -42,7 +42,7 @@ def _loss(name, values, truth, **more):
 
 
 def labelled(d, r: Draw):
-    draw = r.one_hot if d.N == 3 else r.labels
+    draw = r.one_hot if d.case == 1 else r.labels
     return {"y_pred": r.probabilities(d.N, d.C), "y_true": draw(d.N, d.C)}
 
 

@@ -8,13 +8,14 @@ from benchmarks.mutation.entry import Draw, Entry
 FILE = "functions"
 
 
-def _derivative(forward, name, truth):
+def _derivative(forward, name, truth, alpha=None):
+    more = {} if alpha is None else {"alpha": alpha}
     return Entry(
         name,
         FILE,
         "derivative",
-        lambda d, r: {"x": r(d.N, d.D)},
-        ("x",),
+        lambda d, r: {"x": r(d.N, d.D), **more},
+        ("x", *more),
         {"r": "x"},
         truth,
         forward=forward,
@@ -57,7 +58,7 @@ def trained(v):
 ENTRIES = (
     _derivative("sigmoid", "sigmoid_prime", lambda v: torch.sigmoid(v.x)),
     _derivative("tanh", "tanh_derivative", lambda v: torch.tanh(v.x)),
-    _derivative("elu", "elu_derivative", lambda v: F.elu(v.x)),
+    _derivative("elu", "elu_derivative", lambda v: F.elu(v.x, 1.4), alpha=1.4),
     _derivative("softsign", "softsign_derivative", lambda v: F.softsign(v.x)),
     _derivative("mish", "mish_grad", lambda v: F.mish(v.x)),
     _loss(

@@ -10,14 +10,14 @@ FILE = "class_conv"
 
 def stepped(d) -> tuple[int, int]:
     """Stride and padding of a case."""
-    return {4: (1, 1), 3: (2, 0), 5: (2, 2)}[d.N]
+    return {0: (1, 1), 1: (2, 0), 2: (2, 2)}[d.case]
 
 
 def convolution(d, r: Draw):
     stride, pad = stepped(d)
     return {
         "x": r(d.N, 2, d.S, d.S + 1),
-        "W": r(d.K, 2, 3, 2),
+        "W": r(d.K, 2, 3, 4),
         "b": r(d.K),
         "stride": stride,
         "pad": pad,
@@ -26,8 +26,8 @@ def convolution(d, r: Draw):
 
 def pooling(d, r: Draw):
     # windows that meet, that overlap, and that leave a rest
-    size, stride = {4: (2, 2), 3: (3, 1), 5: (2, 3)}[d.N]
-    return {"x": r(d.N, 2, d.S, d.S + 1), "size": size, "stride": stride}
+    height, width, stride = {0: (2, 2, 2), 1: (3, 2, 1), 2: (2, 3, 3)}[d.case]
+    return {"x": r(d.N, 2, d.S, d.S + 1), "height": height, "width": width, "stride": stride}
 
 
 def depthwise(v):
@@ -84,8 +84,8 @@ ENTRIES = (
         pooling,
         ("x",),
         {"r": "x"},
-        lambda v: F.max_pool2d(v.x, v.size, v.stride),
-        lambda cls, v: cls(v.size, v.size, v.stride),
+        lambda v: F.max_pool2d(v.x, (v.height, v.width), v.stride),
+        lambda cls, v: cls(v.height, v.width, v.stride),
     ),
     Entry(
         "AvgPool",
@@ -94,8 +94,8 @@ ENTRIES = (
         pooling,
         ("x",),
         {"r": "x"},
-        lambda v: F.avg_pool2d(v.x, v.size, v.stride),
-        lambda cls, v: cls(v.size, v.stride),
+        lambda v: F.avg_pool2d(v.x, v.height, v.stride),
+        lambda cls, v: cls(v.height, v.stride),
     ),
     Entry(
         "GlobalAvgPool",

@@ -12,6 +12,8 @@ FILE = "class_linear"
 
 def dropped(v, kept: float):
     """The mask that the layer draws from NumPy's global generator."""
+    if not v.train_flg:
+        return v.x
     np.random.seed(v.seed)  # noqa: NPY002
     mask = np.random.rand(*v.x.shape) < kept  # noqa: NPY002
     return v.x * torch.tensor(mask / kept)
@@ -33,7 +35,7 @@ ENTRIES = (
         FILE,
         "layer",
         lambda d, r: {
-            "x": r(d.N, 2, d.T, d.S) if d.N == 4 else r(d.N, 2 * d.T * d.S),
+            "x": r(d.N, 2, d.T, d.S) if d.case == 0 else r(d.N, 2 * d.T * d.S),
             "W": r(2 * d.T * d.S, d.M),
             "b": r(d.M),
         },
@@ -104,8 +106,12 @@ ENTRIES = (
         "Dropout",
         FILE,
         "layer",
-        lambda d, r: {"x": r(d.N, d.D), "seed": int(r.rng.integers(1000))},
-        ("x",),
+        lambda d, r: {
+            "x": r(d.N, d.D),
+            "train_flg": d.case != 1,
+            "seed": int(r.rng.integers(1000)),
+        },
+        ("x", "train_flg"),
         {"r": "x"},
         lambda v: dropped(v, 0.6),
     ),

@@ -121,7 +121,7 @@ ENTRIES = (
     _layer("SquareSum", rows, lambda v: v.x.square().sum(1)),
     _layer(
         "Bias",
-        lambda d, r: {"x": r(d.N, d.T, d.D) if d.N == 4 else r(d.N, d.D), "b": r(d.D)},
+        lambda d, r: {"x": r(d.N, d.T, d.D) if d.case == 0 else r(d.N, d.D), "b": r(d.D)},
         lambda v: v.x + v.b,
         params="b",
     ),

@@ -13,7 +13,7 @@ def scores(d, r: Draw):
 
 
 def labelled(d, r: Draw):
-    draw = r.one_hot if d.N == 3 else r.labels
+    draw = r.one_hot if d.case == 1 else r.labels
     return {"x": r(d.N, d.C), "t": draw(d.N, d.C)}
 
 

@@ -14,7 +14,7 @@ def rows(d, r: Draw):
 
 
 def rows_or_sequences(d, r: Draw):
-    return {**rows(d, r), "x": r(d.N, d.T, d.D) if d.N > 3 else r(d.N, d.D)}
+    return {**rows(d, r), "x": r(d.N, d.T, d.D) if d.case != 1 else r(d.N, d.D)}
 
 
 def images(d, r: Draw):

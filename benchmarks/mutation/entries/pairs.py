@@ -27,7 +27,7 @@ def _pair(name, file, values, inputs, gives, truth, **more):
 
 
 def affine(d, r: Draw):
-    x = r(d.N, 2, d.T) if d.N == 4 else r(d.N, 2 * d.T)
+    x = r(d.N, 2, d.T) if d.case == 0 else r(d.N, 2 * d.T)
     return {"x": x, "w": r(2 * d.T, d.M), "b": r(d.M)}
 
 
@@ -41,6 +41,8 @@ def normed(d, r: Draw):
 
 
 def dropped(v):
+    if v.param["mode"] == "test":
+        return v.x
     np.random.seed(v.param["seed"])  # noqa: NPY002
     kept = torch.tensor(np.random.rand(*v.x.shape) < 0.7)  # noqa: NPY002
     return torch.where(kept, v.x / 0.7, 0.0)
@@ -50,14 +52,14 @@ def convolution(d, r: Draw):
     stride, pad = stepped(d)
     return {
         "x": r(d.N, 2, d.S, d.S - 1),
-        "w": r(3, 2, 3, 2),
-        "b": r(3),
+        "w": r(5, 2, 3, 4),
+        "b": r(5),
         "param": {"stride": stride, "pad": pad},
     }
 
 
 def pooling(d, r: Draw):
-    size, stride = {4: (2, 2), 3: (3, 1), 5: (2, 3)}[d.N]
+    size, stride = {0: (2, 2), 1: (3, 1), 2: (2, 3)}[d.case]
     param = {"pool_height": size, "pool_width": 2, "stride": stride}
     return {"x": r(d.N, 2, d.S, d.S + 1), "param": param}
 
@@ -111,7 +113,10 @@ ENTRIES = (
     _pair(
         "dropout",
         "layers",
-        lambda d, r: {"x": r(d.N, d.D), "param": {"p": 0.7, "mode": "train", "seed": d.N}},
+        lambda d, r: {
+            "x": r(d.N, d.D),
+            "param": {"p": 0.7, "mode": "test" if d.case == 1 else "train", "seed": d.N},
+        },
         "x param",
         "x",
         dropped,
@@ -129,7 +134,7 @@ ENTRIES = (
     _pair(
         "upsample",
         "conv",
-        lambda d, r: {"x": r(d.N, 2, d.T, d.K), "param": {"factor": 3 if d.N == 4 else 2}},
+        lambda d, r: {"x": r(d.N, 2, d.T, d.K), "param": {"factor": 3 if d.case == 0 else 2}},
         "x param",
         "x",
         lambda v: F.interpolate(v.x, scale_factor=v.param["factor"], mode="nearest"),
