@@ -1,0 +1,1 @@
+"""How well `clearprop check` finds mistakes in hand-written backward passes; see README.md."""
