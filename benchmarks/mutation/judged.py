@@ -104,7 +104,9 @@ def _flat(judgement: Any) -> Judged:
 
 def judge(mutant: Decided, folder: Path, seed: int) -> Outcome:
     """Write the mutated file, check its one candidate, and take the wall-clock time."""
-    path = folder / f"{mutant.file}.py"
+    # a path of its own: nothing that was remembered of another mutant can be taken for this one
+    path = folder / mutant.id / f"{mutant.file}.py"
+    path.parent.mkdir(parents=True)
     path.write_text(mutant.source((CORPUS / path.name).read_text()))
     begun = time.perf_counter()
     all_judged = check(path, [mutant.entry], seed)

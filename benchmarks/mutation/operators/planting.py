@@ -9,6 +9,7 @@ from dataclasses import replace as replace_fields
 
 from benchmarks.mutation.entry import Entry
 from benchmarks.mutation.operators.scope import Scope, Spot, last_line, scopes, spots
+from benchmarks.mutation.store import joined
 
 #: An operator on expressions yields a kind and what to put in place of the expression.
 Expressions = Callable[[Spot, Scope], Iterator[tuple[str, ast.AST]]]
@@ -118,9 +119,8 @@ def _mutant(entry: Entry, original: str, edit: Edit) -> Mutant:
     new = [indent + line if line else "" for line in edit.text.splitlines()]
     # the lines that follow keep their numbers
     new += [""] * (len(old) - len(new))
-    before = " ⏎ ".join(line.strip() for line in old if line.strip())
     right = tuple(edit.first + r for r in edit.right)
-    return Mutant(entry.name, edit.kind, edit.first, edit.last, tuple(new), right, before)
+    return Mutant(entry.name, edit.kind, edit.first, edit.last, tuple(new), right, joined(old))
 
 
 def whole(stmt: ast.stmt) -> str:
