@@ -43,13 +43,20 @@ class Decided:
 
     @property
     def after(self) -> str:
-        return " ⏎ ".join(line.strip() for line in self.lines if line.strip())
+        return joined(self.lines)
 
     def source(self, original: str) -> str:
         """The file with this mistake in it."""
         lines = original.splitlines()
+        if joined(lines[self.first - 1 : self.last]) != self.before:
+            raise ValueError(f"{self.file}.py is no longer what {self.id} was made from")
         lines[self.first - 1 : self.last] = self.lines
         return "\n".join(lines) + "\n"
+
+
+def joined(lines: Iterable[str]) -> str:
+    """Lines as one, for a table."""
+    return " ⏎ ".join(line.strip() for line in lines if line.strip())
 
 
 def write(rows: Iterable[Decided], path: Path = STORE) -> None:

@@ -14,6 +14,7 @@ from benchmarks.mutation.entries import (
     losses,
     norms,
     pairs,
+    plumbing,
     sequences,
 )
 
@@ -26,6 +27,7 @@ ENTRIES = (
     *sequences.ENTRIES,
     *attributes.ENTRIES,
     *pairs.ENTRIES,
+    *plumbing.ENTRIES,
     *functions.ENTRIES,
     *lookalikes.ENTRIES,
 )

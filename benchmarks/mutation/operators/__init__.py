@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.mutation.operators import (  # noqa: F401
     arithmetic,
     caches,
+    harmless,
     indexing,
     reductions,
     statements,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 
 from benchmarks.mutation.entry import Entry
-from benchmarks.mutation.operators.scope import Scope, Spot, header, last_line, scopes, spots
+from benchmarks.mutation.operators.scope import Scope, Spot, last_line, scopes, spots
+from benchmarks.mutation.store import joined
 
 #: An operator on expressions yields a kind and what to put in place of the expression.
 Expressions = Callable[[Spot, Scope], Iterator[tuple[str, ast.AST]]]
@@ -44,10 +46,6 @@ class Mutant:
     lines: tuple[str, ...]
     right: tuple[int, ...]
     before: str
-
-    @property
-    def after(self) -> str:
-        return " ⏎ ".join(line.strip() for line in self.lines if line.strip())
 
     def source(self, original: str) -> str:
         """The mutated file."""
@@ -91,10 +89,10 @@ def mutants(entry: Entry) -> Iterator[Mutant]:
 def _edits(scope: Scope) -> Iterator[Edit]:
     if scope.is_forward:
         for operator in ON_FORWARD:
-            yield from operator(scope)
+            yield from (_also_of(edit, scope) for edit in operator(scope))
         return
     for operator in ON_STATEMENTS:
-        yield from operator(scope)
+        yield from (_also_of(edit, scope) for edit in operator(scope))
     for stmt in scope.statements:
         for spot in list(spots(stmt)):
             for change in ON_EXPRESSIONS:
@@ -107,6 +105,13 @@ def _edits(scope: Scope) -> Iterator[Edit]:
                     yield Edit(kind, stmt.lineno, last_line(stmt), text)
 
 
+def _also_of(edit: Edit, scope: Scope) -> Edit:
+    """What is not there has no line: the first line of its function will do as well."""
+    if edit.kind not in ("forgotten", "returns-nothing", "not-cached"):
+        return edit
+    return replace_fields(edit, right=(scope.fn.lineno - edit.first, *edit.right))
+
+
 def _mutant(entry: Entry, original: str, edit: Edit) -> Mutant:
     lines = original.splitlines()
     old = lines[edit.first - 1 : edit.last]
@@ -114,9 +119,8 @@ def _mutant(entry: Entry, original: str, edit: Edit) -> Mutant:
     new = [indent + line if line else "" for line in edit.text.splitlines()]
     # the lines that follow keep their numbers
     new += [""] * (len(old) - len(new))
-    before = " ⏎ ".join(line.strip() for line in old if line.strip())
     right = tuple(edit.first + r for r in edit.right)
-    return Mutant(entry.name, edit.kind, edit.first, edit.last, tuple(new), right, before)
+    return Mutant(entry.name, edit.kind, edit.first, edit.last, tuple(new), right, joined(old))
 
 
 def whole(stmt: ast.stmt) -> str:
@@ -132,6 +136,3 @@ def replace(kind: str, stmt: ast.stmt, text: str, *right: int) -> Edit:
 def delete(kind: str, stmt: ast.stmt) -> Edit:
     """Leave a statement out; a finding may point to the lines around it."""
     return Edit(kind, stmt.lineno, stmt.end_lineno or stmt.lineno, "pass", (-1, 0, 1))
-
-
-__all__ = ["Edit", "Mutant", "delete", "header", "mutants", "replace", "whole"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from benchmarks.mutation.operators.planting import Edit, delete, on_statements, replace, whole
-from benchmarks.mutation.operators.scope import Scope, is_gradient, loads, spots, stores
+from benchmarks.mutation.operators.scope import Scope, is_gradient, loads, stores
 
 Edits = Iterator[Edit]
 
@@ -235,15 +235,3 @@ def repeated_indices(scope: Scope) -> Edits:
                 a, at, value = (ast.unparse(x) for x in call.args)
                 yield replace("repeated-index", stmt, f"{a}[{at}] += {value}")
                 yield replace("repeated-index", stmt, f"{a}[{at}] = {value}")
-
-
-@on_statements
-def copies(scope: Scope) -> Edits:
-    """Copies that nobody needs: mistakes of taste only, so that false alarms are seen."""
-    for stmt in scope.statements:
-        if isinstance(stmt, ast.Assign) and isinstance(stmt.value, ast.BinOp):
-            for spot in spots(stmt):
-                if isinstance(spot.node, ast.Name) and spot.node.id in scope.upstream:
-                    copy = ast.parse(f"np.array({spot.node.id})", mode="eval").body
-                    yield replace("extra-copy", stmt, spot.replaced(copy))
-                    break

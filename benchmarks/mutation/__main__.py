@@ -1,0 +1,7 @@
+"""What `python -m benchmarks.mutation` runs."""
+
+import sys
+
+from benchmarks.mutation.run import main
+
+sys.exit(main())
