@@ -20,6 +20,8 @@ from clearprop.check.handwritten.truth import live
 #: For finding inputs, in seconds of processor time; and so many that forward accepts.
 _SECONDS = 2.0
 _MOST = 40
+#: Says that a file keeps a bias as a row.
+_ROW = re.compile(r"zeros\(\(1, |zeros\(\[1, |shape\[0\] == 1|\(1, -1\)")
 #: Nobody can know from outside whether a slope is one number or one for each feature.
 _LONE = {"float", "array"}
 
@@ -48,10 +50,11 @@ def choose(
     """
     first: Setup | None = None
     attempts = _Attempts(driver, seed)
+    loose = getattr(driver, "loose", []) if _ROW.search(texts.forward) is None else ["b", "bias"]
     for count, proposal in enumerate(proposals(driver, texts, given, attempts, _SECONDS)):
         if count > _MOST:
             break
-        if first is not None and not _alternative(first, proposal):
+        if first is not None and not _alternative(first, proposal, loose):
             continue
         for way in driver.ways():
             setup = _tried(driver, proposal, way, seed, tolerance)
@@ -134,7 +137,7 @@ def _better(one: Shot, other: Shot) -> bool:
     )
 
 
-def _alternative(first: Setup, proposal: Proposal) -> bool:
+def _alternative(first: Setup, proposal: Proposal, loose: list[str]) -> bool:
     """Whether inputs differ from the first ones only in what cannot be known from outside."""
     if proposal.world != first.proposal.world:
         misfit = first.shot.error is not None or not first.shot.comparisons
@@ -148,9 +151,10 @@ def _alternative(first: Setup, proposal: Proposal) -> bool:
             continue
         if spec.kind == before.kind == "value":
             continue
-        if re.match(r"^(b|bias)", name) and 1 in spec.shape:
+        if name in loose and 1 in spec.shape:
             continue
-        if re.match(r"^(alpha|beta|slope|scale)", name) and {spec.kind, before.kind} == _LONE:
+        lone = "gamma" not in proposal.specs and {spec.kind, before.kind} == _LONE
+        if re.match(r"^(alpha|beta|slope|scale)", name) and lone:
             continue
         if (
             first.proposal.world == proposal.world

@@ -40,6 +40,7 @@ from clearprop.check.handwritten.state import (
 
 Given = dict[str, Any]
 
+_PARAMETER = re.compile(r"^(w\w?\d?|weights?|b\d?|bias(es)?|gamma|beta|kernels?|filters?)$", re.I)
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 _OUTPUTS = (
     "output",
@@ -147,6 +148,19 @@ class Driver:
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
         """Read the gradients that backward returned or left."""
         raise NotImplementedError
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """Name the leaves that backward should give a gradient of, and does not.
+
+        The first input, unless it starts the chain; and a parameter, where others have theirs or
+        its name says that it is one. Of a second input nobody can know.
+        """
+        leaves = [leaf for leaf in leaves if leaf not in given]
+        inputs = [p.name for p in self.inputs]
+        owed = [x for x in leaves if x not in inputs and (_PARAMETER.match(last_of(x)) or given)]
+        if self.candidate.style in ("layer", "pair", "derivative"):
+            owed += [x for x in leaves if x in inputs and (x == inputs[0] or _PARAMETER.match(x))]
+        return [x for x in owed if x not in inputs or not is_target(x)]
 
     @property
     def file(self) -> str:
@@ -283,7 +297,7 @@ class LayerDriver(Driver):
             found += [
                 Gradient(f"d{leaf}", leaf, (run.parameters[leaf] - held[leaf]) / LEARNING_RATE)
                 for leaf in leaves
-                if leaf not in done and leaf in run.parameters and is_array(held.get(leaf))
+                if leaf not in done and _same_shape(run.parameters.get(leaf), held.get(leaf))
             ]
             return found
         aliases = _aliases(held, arrays_in(run.layer))
@@ -545,6 +559,10 @@ def is_number(value: Any) -> bool:
     return (is_array(value) and value.dtype.kind in "fiuc") or isinstance(
         value, float | np.floating
     )
+
+
+def _same_shape(one: Any, other: Any) -> bool:
+    return is_array(one) and is_array(other) and one.shape == other.shape
 
 
 def _aliases(held: dict[str, Any], arrays: dict[str, Any]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import DerivativeDriver, Driver, Given, Gradient, Run
+from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.specs import Proposal
@@ -198,6 +199,12 @@ def shoot(driver: Driver, shot: Shot, tolerance: float) -> Shot:
         shot.error = error
         return shot
     found = driver.gradients(shot.run, shot.leaves)
+    done = {g.leaf for g in found}
+    found += [
+        Gradient(f"d{last_of(leaf)}", leaf, None)
+        for leaf in driver.owed(shot.leaves, done)
+        if np.any(shot.truth.expected.get(leaf, 0.0))
+    ]
     shot.comparisons = [
         compare(g, shot.truth.expected[g.leaf], tolerance)
         for g in found
@@ -256,7 +263,7 @@ def compare(gradient: Gradient, expected: Array, tolerance: float) -> Comparison
 def _is_numeric(value: Any) -> bool:
     try:
         return np.asarray(value).dtype.kind in "fiub"
-    except (ValueError, TypeError):
+    except (ValueError, TypeError):  # a list of arrays of several shapes
         return False
 
 
