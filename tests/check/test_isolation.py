@@ -96,6 +96,25 @@ def test_memory(check) -> None:
     assert ends(report) == around("it needs more than 1024 MB of memory")
 
 
+@linux_only
+def test_a_file_without_end(check, tmp_path: Path) -> None:
+    path = str(tmp_path / "large")
+    body = f"""
+    import os
+    file = open({path!r}, "wb")
+    file.truncate(1 << 30)
+    file.seek(0, os.SEEK_END)
+    try:
+        file.write(b"more")
+        file.flush()
+    except OSError:
+        os.close(file.fileno())
+        raise SystemExit("too large") from None
+    """
+    report = check(AROUND.format(f"def bad(): {body}"), seconds=20)
+    assert ends(report) == around("SystemExit ended it: too large")
+
+
 def test_gigabytes_on_stdout_are_read_and_left(check) -> None:
     body = "\n    import os\n    for _ in range(2000): os.write(1, b'x' * 65536)"
     report = check(AROUND.format(f"def bad(): {body}"), seconds=30)
