@@ -124,8 +124,8 @@ def set_limits(megabytes: int, seconds: int) -> None:
         resource.RLIMIT_AS: megabytes << 20,  # macOS knows the name and refuses it
     }
     with contextlib.suppress(OSError, ValueError, IndexError):
-        with open("/proc/loadavg", encoding="ascii") as file:  # noqa: PTH123
-            tasks = int(file.read().split()[3].split("/")[1])
+        with open("/proc/loadavg", "rb") as file:  # noqa: PTH123
+            tasks = int(file.read().split()[3].split(b"/")[1])
         limits[resource.RLIMIT_NPROC] = tasks + _MORE_PROCESSES
     for kind, limit in limits.items():
         with contextlib.suppress(OSError, ValueError):
