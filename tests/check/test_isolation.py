@@ -249,9 +249,11 @@ def test_names_and_options_arrive(check) -> None:
     assert ends(report) == {"bad": "correct"}
 
 
-def test_a_name_that_is_not_there(check) -> None:
-    with pytest.raises(OptionError, match=r"theirs\.py:nobody: it is not there"):
-        check(AROUND.format(""), names=("nobody",))
+@pytest.mark.parametrize("name", ["nobody", "unknown"])
+def test_a_name_that_is_not_there(check, name: str) -> None:
+    with pytest.raises(OptionError, match=rf"theirs\.py:{name}: it is not there") as error:
+        check(AROUND.format(""), names=(name,))
+    assert error.value.write == "another name"
 
 
 def test_several_files_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

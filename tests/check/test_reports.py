@@ -224,6 +224,14 @@ def test_the_mark_is_at_the_wrong_entry() -> None:
     assert lines[2].split() == ["3", "4", "3", "5*"]
 
 
+def test_a_matrix_that_fits_only_alone_is_not_cut() -> None:
+    right = np.arange(15.0).reshape(3, 5) / 7
+    lines = [line.plain for line in draw_evidence(evidence("dW", right, right * 2), 60)]
+    assert lines[0] == "expected dW (3, 5)"
+    assert [len(line.split()) for line in lines[1:4]] == [5, 5, 5]
+    assert lines[4] == "found dW (3, 5), 14 of 15 wrong (*)"
+
+
 def test_given_marks_are_kept() -> None:
     given = np.array([True, False])
     shown = Evidence("dx", np.array([1.0, 2.0]), np.array([1.0, 3.0]), given)

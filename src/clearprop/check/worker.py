@@ -25,7 +25,7 @@ from typing import Any
 
 from clearprop.check import wire
 from clearprop.check.handwritten.model import FileReport, Judgement
-from clearprop.errors import OptionError
+from clearprop.errors import DataError, OptionError, UnknownNameError
 
 #: What is called, unless the request says otherwise.
 JUDGE = "clearprop.check.handwritten.judging:judge_candidates"
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
                 answer.send("report", report=wire.encode_report(item))
             elif isinstance(item, Judgement):
                 answer.send("judgement", judgement=wire.encode_judgement(item))
-    except OptionError as error:
+    except (OptionError, UnknownNameError, DataError) as error:  # those of a request
         parts = {key: getattr(error, key) for key in ("what", "where", "why", "write")}
         if not begun:
             answer.send("refused", **parts)
