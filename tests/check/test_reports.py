@@ -382,6 +382,28 @@ def test_the_page(layers: str) -> None:
     assert "[0, 0] 0.62, wrong" in [cell.get("title") for cell in page.all("td")]
 
 
+def test_a_page_of_several_files_says_which() -> None:
+    page = Page(to_html([small_report("home/ann/layers.py"), small_report("home/bob/layers.py")]))
+    assert "12 backward passes in 2 files: 4 faults" in page.text
+    assert page.text.count("Affine ann/layers.py") == 2  # in the index, and above its faults
+    assert page.text.count("Affine bob/layers.py") == 2
+    targets = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(targets) == len(set(targets))
+
+
+@pytest.mark.parametrize(
+    ("files", "short"),
+    [
+        (["/a/b/c.py", "/a/d.py"], ["b/c.py", "d.py"]),
+        (["a.py", "b.py"], ["a.py", "b.py"]),
+        (["/a/b.py", "b.py"], ["/a/b.py", "b.py"]),
+        (["/ab/c.py", "/ad/c.py"], ["ab/c.py", "ad/c.py"]),
+    ],
+)
+def test_short_names(files: list[str], short: list[str]) -> None:
+    assert list(words.short_names(files).values()) == short
+
+
 def test_the_page_needs_nothing_from_anywhere(layers: str) -> None:
     page = Page(to_html(large_report(layers)))
     for _, attributes in page.tags:
