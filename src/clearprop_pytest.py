@@ -45,7 +45,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
 
     @functools.wraps(test)
     def checked(*args: Any, **kwargs: Any) -> None:
-        __tracebackhide__ = True
         subject = test(*args, **kwargs)
         if subject is None:
             pytest.fail(

@@ -19,7 +19,7 @@ from clearprop.check.handwritten.model import (
     Place,
 )
 from clearprop.check.handwritten.options import Options
-from clearprop.errors import OptionError
+from clearprop.errors import OptionError, UnknownNameError
 
 
 def judge_candidates(
@@ -34,7 +34,8 @@ def judge_candidates(
     }
     for name in names:
         if name not in found:
-            raise OptionError(f"{path}:{name}: it is not there.", why="why", write="another name")
+            error = UnknownNameError if name == "unknown" else OptionError
+            raise error(f"{path}:{name}: it is not there.", why="why", write="another name")
     chosen = {name: p for name, p in found.items() if not names or name in names}
     plan = tuple(Judgement(name, "layer", p, NOT_JUDGED) for name, p in chosen.items())
     yield FileReport(path, plan, {"helper": Place(path, 1)}, ("a note",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import Any
 
 from clearprop.check.handwritten.model import FileReport, Judgement
@@ -31,7 +32,7 @@ def assert_gradients(subject: Any, *inputs: Any, **options: Any) -> None:
     >>> import numpy as np
     >>> assert_gradients(lambda x: np.sum(np.tanh(x)), np.array([0.1, 0.2]))
     """
-    __tracebackhide__ = True
+    __tracebackhide__ = methodcaller("errisinstance", AssertionError)  # of pytest
     if _is_handwritten(subject):
         from clearprop.check import check_layer
 

@@ -96,6 +96,25 @@ def test_memory(check) -> None:
     assert ends(report) == around("it needs more than 1024 MB of memory")
 
 
+@linux_only
+def test_a_file_without_end(check, tmp_path: Path) -> None:
+    path = str(tmp_path / "large")
+    body = f"""
+    import os
+    file = open({path!r}, "wb")
+    file.truncate(1 << 30)
+    file.seek(0, os.SEEK_END)
+    try:
+        file.write(b"more")
+        file.flush()
+    except OSError:
+        os.close(file.fileno())
+        raise SystemExit("too large") from None
+    """
+    report = check(AROUND.format(f"def bad(): {body}"), seconds=20)
+    assert ends(report) == around("SystemExit ended it: too large")
+
+
 def test_gigabytes_on_stdout_are_read_and_left(check) -> None:
     body = "\n    import os\n    for _ in range(2000): os.write(1, b'x' * 65536)"
     report = check(AROUND.format(f"def bad(): {body}"), seconds=30)
@@ -230,9 +249,11 @@ def test_names_and_options_arrive(check) -> None:
     assert ends(report) == {"bad": "correct"}
 
 
-def test_a_name_that_is_not_there(check) -> None:
-    with pytest.raises(OptionError, match=r"theirs\.py:nobody: it is not there"):
-        check(AROUND.format(""), names=("nobody",))
+@pytest.mark.parametrize("name", ["nobody", "unknown"])
+def test_a_name_that_is_not_there(check, name: str) -> None:
+    with pytest.raises(OptionError, match=rf"theirs\.py:{name}: it is not there") as error:
+        check(AROUND.format(""), names=(name,))
+    assert error.value.write == "another name"
 
 
 def test_several_files_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,6 +224,14 @@ def test_the_mark_is_at_the_wrong_entry() -> None:
     assert lines[2].split() == ["3", "4", "3", "5*"]
 
 
+def test_a_matrix_that_fits_only_alone_is_not_cut() -> None:
+    right = np.arange(15.0).reshape(3, 5) / 7
+    lines = [line.plain for line in draw_evidence(evidence("dW", right, right * 2), 60)]
+    assert lines[0] == "expected dW (3, 5)"
+    assert [len(line.split()) for line in lines[1:4]] == [5, 5, 5]
+    assert lines[4] == "found dW (3, 5), 14 of 15 wrong (*)"
+
+
 def test_given_marks_are_kept() -> None:
     given = np.array([True, False])
     shown = Evidence("dx", np.array([1.0, 2.0]), np.array([1.0, 3.0]), given)
@@ -372,6 +380,28 @@ def test_the_page(layers: str) -> None:
     assert len(links) == 7  # one for each judgement, and one over the index
     assert {str(link)[1:] for link in links} <= targets
     assert "[0, 0] 0.62, wrong" in [cell.get("title") for cell in page.all("td")]
+
+
+def test_a_page_of_several_files_says_which() -> None:
+    page = Page(to_html([small_report("home/ann/layers.py"), small_report("home/bob/layers.py")]))
+    assert "12 backward passes in 2 files: 4 faults" in page.text
+    assert page.text.count("Affine ann/layers.py") == 2  # in the index, and above its faults
+    assert page.text.count("Affine bob/layers.py") == 2
+    targets = [a["id"] for _, a in page.tags if "id" in a]
+    assert len(targets) == len(set(targets))
+
+
+@pytest.mark.parametrize(
+    ("files", "short"),
+    [
+        (["/a/b/c.py", "/a/d.py"], ["b/c.py", "d.py"]),
+        (["a.py", "b.py"], ["a.py", "b.py"]),
+        (["/a/b.py", "b.py"], ["/a/b.py", "b.py"]),
+        (["/ab/c.py", "/ad/c.py"], ["ab/c.py", "ad/c.py"]),
+    ],
+)
+def test_short_names(files: list[str], short: list[str]) -> None:
+    assert list(words.short_names(files).values()) == short
 
 
 def test_the_page_needs_nothing_from_anywhere(layers: str) -> None:

@@ -25,12 +25,14 @@ from typing import Any
 
 from clearprop.check import wire
 from clearprop.check.handwritten.model import FileReport, Judgement
-from clearprop.errors import OptionError
+from clearprop.errors import DataError, OptionError, UnknownNameError
 
 #: What is called, unless the request says otherwise.
 JUDGE = "clearprop.check.handwritten.judging:judge_candidates"
 
 _LARGEST = 1 << 26  # bytes of a message
+_LARGEST_FILE = 1 << 30  # bytes
+_MORE_PROCESSES = 512  # than run on the machine already
 _FLAGS = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)  # Windows would change newlines
 
 
@@ -78,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
                 answer.send("report", report=wire.encode_report(item))
             elif isinstance(item, Judgement):
                 answer.send("judgement", judgement=wire.encode_judgement(item))
-    except OptionError as error:
+    except (OptionError, UnknownNameError, DataError) as error:  # those of a request
         parts = {key: getattr(error, key) for key in ("what", "where", "why", "write")}
         if not begun:
             answer.send("refused", **parts)
@@ -106,9 +108,10 @@ def _find(dotted: str) -> Callable[..., Any]:
 
 
 def set_limits(megabytes: int, seconds: int) -> None:
-    """Limit memory and processor time of this process, where that is possible; leave no dump.
+    """Limit what this process can take from the machine, where that is possible; leave no dump.
 
-    The processor time is for the case that whoever started this process is gone.
+    The processor time is for the case that whoever started this process is gone. The number of
+    processes is one of the user, all others included; the superuser has no such limit.
     """
     try:
         import resource
@@ -117,8 +120,13 @@ def set_limits(megabytes: int, seconds: int) -> None:
     limits = {
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: _LARGEST_FILE,
         resource.RLIMIT_AS: megabytes << 20,  # macOS knows the name and refuses it
     }
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open("/proc/loadavg", "rb") as file:  # noqa: PTH123
+            tasks = int(file.read().split()[3].split(b"/")[1])
+        limits[resource.RLIMIT_NPROC] = tasks + _MORE_PROCESSES
     for kind, limit in limits.items():
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(kind, (limit, limit))

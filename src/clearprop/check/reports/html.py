@@ -59,8 +59,9 @@ def to_html(report: FileReport | Sequence[FileReport], grades: Sequence[Any] = (
         for i, one in enumerate(reports)
         for k, judgement in enumerate(one.judgements)
     ]
+    files = words.short_names([one.file for one in reports]) if len(reports) > 1 else {}
     name = reports[0].file if len(reports) == 1 else f"{len(reports)} files"
-    sections = [_section(verdict, entries, len(reports) > 1) for verdict in words.VERDICTS]
+    sections = [_section(verdict, entries, files) for verdict in words.VERDICTS]
     return "\n".join(
         [
             "<!doctype html>",
@@ -79,7 +80,7 @@ def to_html(report: FileReport | Sequence[FileReport], grades: Sequence[Any] = (
             '<p class="kind">Hand-written backward passes</p>',
             f"<h1>{_text(name)}</h1>",
             f'<p class="summary">{_text(words.summary(reports))}</p>',
-            _index(entries, len(reports) > 1),
+            _index(entries, files),
             "</header>",
             '<main id="report">',
             *filter(None, sections),
@@ -117,7 +118,7 @@ def _class(verdict: str) -> str:
     return verdict.replace(" ", "-")
 
 
-def _index(entries: Sequence[tuple[str, FileReport, Judgement]], several: bool) -> str:
+def _index(entries: Sequence[tuple[str, FileReport, Judgement]], files: dict[str, str]) -> str:
     """Link to every judgement, by verdict."""
     if not entries:
         return ""
@@ -128,7 +129,7 @@ def _index(entries: Sequence[tuple[str, FileReport, Judgement]], several: bool) 
             continue
         links = " ".join(
             f'<li><a href="#{key}">{_text(words.one_line(j.name) or "(no name)")}</a>'
-            + (f' <span class="soft">{_text(report.file)}</span></li>' if several else "</li>")
+            + (f' <span class="soft">{_text(files[report.file])}</span></li>' if files else "</li>")
             for key, report, j in chosen
         )
         groups.append(
@@ -139,13 +140,13 @@ def _index(entries: Sequence[tuple[str, FileReport, Judgement]], several: bool) 
 
 
 def _section(
-    verdict: str, entries: Sequence[tuple[str, FileReport, Judgement]], several: bool
+    verdict: str, entries: Sequence[tuple[str, FileReport, Judgement]], files: dict[str, str]
 ) -> str:
     chosen = [entry for entry in entries if entry[2].verdict == verdict]
     if not chosen:
         return ""
     write = _fault if verdict == FAULT else _quiet
-    body = "\n".join(write(key, j, r.file if several else "") for key, r, j in chosen)
+    body = "\n".join(write(key, j, files.get(r.file, "")) for key, r, j in chosen)
     if verdict != FAULT:
         body = f'<ul class="quiet">\n{body}\n</ul>'
     return f'<section class="{_class(verdict)}"><h2>{_HEADINGS[verdict]}</h2>\n{body}\n</section>'

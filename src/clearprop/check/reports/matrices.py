@@ -16,7 +16,7 @@ from clearprop.check.reports.windows import Window, windows
 Array = np.ndarray[Any, Any]
 
 _MARK = "*"  # seen without colour, and by who cannot tell red from black
-_ROWS = 8
+_ROWS, _COLUMNS = 8, 12
 _GAP = 4
 
 
@@ -102,13 +102,15 @@ def _value(value: Any) -> str | None:
 
 
 def _columns_that_fit(evidence: Evidence, width: int) -> int:
-    """As many columns as there is room for side by side, or above each other if that is few."""
-    for columns in range(12, 0, -1):
+    """All columns, above each other if need be; or else as many as fit side by side."""
+    arrays = [np.asarray(a) for a in (evidence.expected, evidence.found) if a is not None]
+    axes = [n for array in arrays for n in array.shape[-1:]]
+    for columns in range(_COLUMNS, 0, -1):
         parts = windows(evidence, _ROWS, columns)
         sheets = [sheet for part in parts for sheet in _sheets(evidence, part)]
         widths = [max(cell_len(line.plain) for line in sheet[1:] or sheet) for sheet in sheets]
-        room = sum(widths) + _GAP * (len(widths) - 1) if columns > 3 else max(widths)
-        if room <= width:
+        stacked = columns >= max(axes, default=1) or columns <= 3
+        if (max(widths) if stacked else sum(widths) + _GAP * (len(widths) - 1)) <= width:
             return columns
     return 1
 

@@ -60,7 +60,7 @@ a{color:var(--link)}
 .skip:focus{position:static}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
 white-space:nowrap}
-nav{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(14rem,100%),1fr));gap:1rem;
+nav{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(11rem,100%),1fr));gap:1rem;
 margin-top:1rem}
 .group{border:1px solid var(--line);border-top:4px solid var(--tone);border-radius:6px;
 padding:.5rem 1rem 1rem}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -94,6 +95,21 @@ def summary(reports: Sequence[FileReport]) -> str:
     passes = "1 backward pass" if number["total"] == 1 else f"{number['total']} backward passes"
     where = f" in {len(reports)} files" if len(reports) > 1 else ""
     return f"{passes}{where}: {', '.join(parts)}."
+
+
+def short_names(files: Sequence[str]) -> dict[str, str]:
+    """Name files without the folder that they have in common.
+
+    Examples
+    --------
+    >>> short_names(["home/ann/layers.py", "home/bob/layers.py"])["home/bob/layers.py"]
+    'bob/layers.py'
+    """
+    try:
+        common = os.path.commonpath([os.path.dirname(file) for file in files])  # noqa: PTH120
+    except ValueError:  # some absolute and some not, or on two drives
+        common = ""
+    return {file: file[len(common) :].lstrip("/\\") if common else file for file in files}
 
 
 def legible(text: str) -> str:
