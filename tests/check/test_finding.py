@@ -61,6 +61,14 @@ def test_layers_and_losses(tmp_path):
         def forward(self, predict, target):
             '''To do.'''
         def backward(self, dvalues, target): self.dinputs = dvalues - target
+    class Loss:
+        def calculate(self, output, y): return np.mean(self.forward(output, y))
+    class MSELoss(Loss):
+        def forward(self, p, y): pass
+        def backward(self, p, y): self.dinputs = 2 * (p - y)
+    class Calculated:
+        def calculate(self, p, y): return p - y
+        def backward(self, p, y): return p
     class OnlyBackward:
         def backward(self, dy): return dy
     class Todo:
@@ -75,13 +83,14 @@ def test_layers_and_losses(tmp_path):
     """
     found, bystanders = find_text(tmp_path, text)
     assert set(styles(found).values()) == {"layer"}
-    assert bystanders == {"Base", "Plain", "Optimizer"}
+    assert bystanders == {"Base", "Plain", "Optimizer", "Loss"}
     expected = (
-        "Affine Scaled Inherits Nnfs Names Called Both Softmax_Loss OnlyBackward Todo Composite"
+        "Affine Scaled Inherits Nnfs Names Called Both Softmax_Loss MSELoss Calculated "
+        "OnlyBackward Todo Composite"
     )
     assert list(found) == expected.split()
     without = {name for name, each in found.items() if each.forward is None}
-    assert without == {"Softmax_Loss", "OnlyBackward"}
+    assert without == {"Softmax_Loss", "MSELoss", "OnlyBackward"}
     assert found["Softmax_Loss"].reference == "softmax with cross-entropy"
     assert found["OnlyBackward"].reference == ""
     assert found["Affine"].reference == ""
@@ -89,6 +98,8 @@ def test_layers_and_losses(tmp_path):
     assert found["Todo"].problem == "backward is a stub"
     assert methods_of(found["Names"].backward) == ("fprop", "bprop")
     assert methods_of(found["Called"].backward) == ("__call__", "backward")
+    assert methods_of(found["MSELoss"].backward) == ("forward", "backward")
+    assert methods_of(found["Calculated"].backward) == ("calculate", "backward")
     assert methods_of(found["Both"].backward) == ("forward", "backward")
     assert found["Affine"].place == Place(str(tmp_path / "layers.py"), 10, "class Affine(Base):")
     assert found["Affine"].namespace["Affine"] is found["Affine"].forward

@@ -59,9 +59,10 @@ def find(blocks: list[Block], loaded: Loaded) -> tuple[list[Candidate], dict[str
     """
     order = {file: number for number, file in enumerate(dict.fromkeys(b.file for b in blocks))}
     found, bystanders = candidates_of(list(loaded.definitions), loaded.namespace)
-    found += _registered(loaded)
-    for candidate in found:
+    registered = _registered(loaded)
+    for candidate in registered:
         bystanders.pop(candidate.name, None)
+    found += registered
     found += [made for failure in loaded.failures if (made := _of_failure(failure))]
     found.sort(key=lambda each: (order.get(each.place.file, len(order)), each.place.line))
     return _told_apart(found), bystanders

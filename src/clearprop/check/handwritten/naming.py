@@ -22,6 +22,9 @@ FORWARD_METHODS = (
     "fwd",
     "__call__",
     "call",
+    "calculate",
+    "compute",
+    "loss",
 )
 BACKWARD_METHODS = (
     "backward",
