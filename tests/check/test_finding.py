@@ -127,6 +127,24 @@ def test_a_base_whose_work_its_subclasses_hand_in(tmp_path):
     assert bystanders == {"Activation"}
 
 
+def test_classes_that_answer_no_question_about_subclasses(tmp_path):
+    text = """
+    from typing import Protocol, TypedDict
+    rate: float
+    class Layer(Protocol):
+        def forward(self, x): ...
+        def backward(self, dy): ...
+    class Cache(TypedDict):
+        x: int
+    class A:
+        def forward(self, x): return x
+        def backward(self, dy): return dy
+    """
+    found, bystanders = find_text(tmp_path, text)
+    assert list(found) == ["A"]
+    assert bystanders == {"Layer", "Cache"}
+
+
 def test_methods_outside_a_class_belong_to_their_heading(tmp_path):
     page = """
     ## 1. Dense layer
@@ -477,7 +495,7 @@ def test_what_returns_loss_and_gradient(tmp_path, returned, expected):
 
 
 def test_names_of_the_upstream_gradient():
-    for name in ("dout", "dA", "dy", "grad_output", "upstream", "dvalues", "d_out", "delta"):
+    for name in ("dout", "dA", "dy", "grad_output", "upstream", "dvalues", "d_out", "delta", "dh1"):
         assert is_upstream(name), name
-    for name in ("x", "data", "cache", "dim", "Z", "y_true", "self"):
+    for name in ("x", "data", "domain", "dims", "cache", "dim", "Z", "y_true", "self"):
         assert not is_upstream(name), name

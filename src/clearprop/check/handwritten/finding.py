@@ -80,7 +80,7 @@ def candidates_of(
     others: list[Definition] = []
     for each in classes:
         kinds = [c.object for c in classes if c.object is not each.object]
-        below = tuple(kind for kind in kinds if issubclass(kind, each.object))
+        below = tuple(kind for kind in kinds if each.object in kind.__mro__)
         made = candidate_of_class(
             each.object, each.name, each.place, each.headings, namespace, below
         )

@@ -332,7 +332,7 @@ class _Loading:
             return
         if not isinstance(targets[0], ast.Name):
             return
-        value = self.namespace[targets[0].id]
+        value = self.namespace.get(targets[0].id)  # none for a mere annotation
         if isinstance(value, types.FunctionType) and id(value) not in self.bodies:
             lambda_ = node.value if isinstance(node.value, ast.Lambda) else None
             self._keep(targets[0].id, value, lambda_, block, node.lineno)
