@@ -1,5 +1,6 @@
 """What has a backward pass, in every style of books and courses, and what has none."""
 
+import sys
 from functools import partial
 
 import pytest
@@ -267,6 +268,8 @@ def numerical_gradient(f, x): return x
 def check_gradient(f, x): return x
 def display_sigmoid(x): return x
 def data(x): return x
+def gettext(x): return x
+def dgettext(domain, x): return x
 def depth(x): return x
 """
 
@@ -288,7 +291,7 @@ def test_functions_beside_their_derivative(tmp_path):
     assert isinstance(flag.forward, partial)
     assert (flag.forward(4), flag.backward(4)) == (0.25, -12)
     tools = {"gradient_descent", "numerical_gradient", "check_gradient", "display_sigmoid"}
-    assert bystanders == {*tools, "depth", "data"}
+    assert bystanders == {*tools, "depth", "data", "gettext", "dgettext"}
 
 
 def test_classes_with_a_function_and_its_derivative(tmp_path):
@@ -393,6 +396,37 @@ def test_rules_of_libraries_that_are_missing(tmp_path):
     for each, package in (("Square", "no_such_torch"), ("logsum", "no_such_autograd")):
         assert f"No module named '{package}'" in found[each].problem
     assert bystanders == set()
+
+
+def test_functions_of_torch_where_it_is_there(tmp_path, monkeypatch):
+    """A class stands for `torch.autograd.Function`: what counts is that it is the base."""
+    write(tmp_path, "torch/__init__.py", "from . import autograd\n")
+    write(tmp_path, "torch/autograd.py", "class Function: pass\n")
+    text = """
+    import torch
+    from torch.autograd import Function
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x): return x * x
+        @staticmethod
+        def backward(ctx, grad): return grad
+    class Cube(Function):
+        @staticmethod
+        def forward(ctx, x): return x ** 3
+        @staticmethod
+        def backward(ctx, grad): return grad
+    class Layer:
+        def forward(self, x): return x
+        def backward(self, dy): return dy
+    """
+    with monkeypatch.context() as patch:
+        for name in [each for each in sys.modules if each.partition(".")[0] == "torch"]:
+            patch.delitem(sys.modules, name)
+        found, _ = find_text(tmp_path, text)
+        for name in ("torch", "torch.autograd"):
+            sys.modules.pop(name)  # others must not meet it
+    assert styles(found) == {"Square": "torch", "Cube": "torch", "Layer": "layer"}
+    assert names(found["Cube"]) == ("Cube", "Cube")
 
 
 def test_rules_of_autograd_where_it_is_there(tmp_path):
