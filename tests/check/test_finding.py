@@ -1,5 +1,6 @@
 """What has a backward pass, in every style of books and courses, and what has none."""
 
+import sys
 from functools import partial
 
 import pytest
@@ -61,6 +62,14 @@ def test_layers_and_losses(tmp_path):
         def forward(self, predict, target):
             '''To do.'''
         def backward(self, dvalues, target): self.dinputs = dvalues - target
+    class Loss:
+        def calculate(self, output, y): return np.mean(self.forward(output, y))
+    class MSELoss(Loss):
+        def forward(self, p, y): pass
+        def backward(self, p, y): self.dinputs = 2 * (p - y)
+    class Calculated:
+        def calculate(self, p, y): return p - y
+        def backward(self, p, y): return p
     class OnlyBackward:
         def backward(self, dy): return dy
     class Todo:
@@ -75,13 +84,14 @@ def test_layers_and_losses(tmp_path):
     """
     found, bystanders = find_text(tmp_path, text)
     assert set(styles(found).values()) == {"layer"}
-    assert bystanders == {"Base", "Plain", "Optimizer"}
+    assert bystanders == {"Base", "Plain", "Optimizer", "Loss"}
     expected = (
-        "Affine Scaled Inherits Nnfs Names Called Both Softmax_Loss OnlyBackward Todo Composite"
+        "Affine Scaled Inherits Nnfs Names Called Both Softmax_Loss MSELoss Calculated "
+        "OnlyBackward Todo Composite"
     )
     assert list(found) == expected.split()
     without = {name for name, each in found.items() if each.forward is None}
-    assert without == {"Softmax_Loss", "OnlyBackward"}
+    assert without == {"Softmax_Loss", "MSELoss", "OnlyBackward"}
     assert found["Softmax_Loss"].reference == "softmax with cross-entropy"
     assert found["OnlyBackward"].reference == ""
     assert found["Affine"].reference == ""
@@ -89,6 +99,8 @@ def test_layers_and_losses(tmp_path):
     assert found["Todo"].problem == "backward is a stub"
     assert methods_of(found["Names"].backward) == ("fprop", "bprop")
     assert methods_of(found["Called"].backward) == ("__call__", "backward")
+    assert methods_of(found["MSELoss"].backward) == ("forward", "backward")
+    assert methods_of(found["Calculated"].backward) == ("calculate", "backward")
     assert methods_of(found["Both"].backward) == ("forward", "backward")
     assert found["Affine"].place == Place(str(tmp_path / "layers.py"), 10, "class Affine(Base):")
     assert found["Affine"].namespace["Affine"] is found["Affine"].forward
@@ -114,6 +126,24 @@ def test_a_base_whose_work_its_subclasses_hand_in(tmp_path):
     found, bystanders = find_text(tmp_path, text)
     assert list(found) == ["Tanh", "Alone"]
     assert bystanders == {"Activation"}
+
+
+def test_classes_that_answer_no_question_about_subclasses(tmp_path):
+    text = """
+    from typing import Protocol, TypedDict
+    rate: float
+    class Layer(Protocol):
+        def forward(self, x): ...
+        def backward(self, dy): ...
+    class Cache(TypedDict):
+        x: int
+    class A:
+        def forward(self, x): return x
+        def backward(self, dy): return dy
+    """
+    found, bystanders = find_text(tmp_path, text)
+    assert list(found) == ["A"]
+    assert bystanders == {"Layer", "Cache"}
 
 
 def test_methods_outside_a_class_belong_to_their_heading(tmp_path):
@@ -238,6 +268,8 @@ def numerical_gradient(f, x): return x
 def check_gradient(f, x): return x
 def display_sigmoid(x): return x
 def data(x): return x
+def gettext(x): return x
+def dgettext(domain, x): return x
 def depth(x): return x
 """
 
@@ -259,7 +291,7 @@ def test_functions_beside_their_derivative(tmp_path):
     assert isinstance(flag.forward, partial)
     assert (flag.forward(4), flag.backward(4)) == (0.25, -12)
     tools = {"gradient_descent", "numerical_gradient", "check_gradient", "display_sigmoid"}
-    assert bystanders == {*tools, "depth", "data"}
+    assert bystanders == {*tools, "depth", "data", "gettext", "dgettext"}
 
 
 def test_classes_with_a_function_and_its_derivative(tmp_path):
@@ -366,6 +398,37 @@ def test_rules_of_libraries_that_are_missing(tmp_path):
     assert bystanders == set()
 
 
+def test_functions_of_torch_where_it_is_there(tmp_path, monkeypatch):
+    """A class stands for `torch.autograd.Function`: what counts is that it is the base."""
+    write(tmp_path, "torch/__init__.py", "from . import autograd\n")
+    write(tmp_path, "torch/autograd.py", "class Function: pass\n")
+    text = """
+    import torch
+    from torch.autograd import Function
+    class Square(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x): return x * x
+        @staticmethod
+        def backward(ctx, grad): return grad
+    class Cube(Function):
+        @staticmethod
+        def forward(ctx, x): return x ** 3
+        @staticmethod
+        def backward(ctx, grad): return grad
+    class Layer:
+        def forward(self, x): return x
+        def backward(self, dy): return dy
+    """
+    with monkeypatch.context() as patch:
+        for name in [each for each in sys.modules if each.partition(".")[0] == "torch"]:
+            patch.delitem(sys.modules, name)
+        found, _ = find_text(tmp_path, text)
+        for name in ("torch", "torch.autograd"):
+            sys.modules.pop(name)  # others must not meet it
+    assert styles(found) == {"Square": "torch", "Cube": "torch", "Layer": "layer"}
+    assert names(found["Cube"]) == ("Cube", "Cube")
+
+
 def test_rules_of_autograd_where_it_is_there(tmp_path):
     """A module of the user's stands for the library: what counts is that `defvjp` is called."""
     write(tmp_path, "rules.py", "def defvjp(f, rule):\n    f.rule = rule\n")
@@ -466,7 +529,7 @@ def test_what_returns_loss_and_gradient(tmp_path, returned, expected):
 
 
 def test_names_of_the_upstream_gradient():
-    for name in ("dout", "dA", "dy", "grad_output", "upstream", "dvalues", "d_out", "delta"):
+    for name in ("dout", "dA", "dy", "grad_output", "upstream", "dvalues", "d_out", "delta", "dh1"):
         assert is_upstream(name), name
-    for name in ("x", "data", "cache", "dim", "Z", "y_true", "self"):
+    for name in ("x", "data", "domain", "dims", "cache", "dim", "Z", "y_true", "self"):
         assert not is_upstream(name), name

@@ -1,9 +1,11 @@
 """Definitions are executed; what could train, print or read is not, and says so when it is used."""
 
+import ast
 import inspect
 import linecache
 import sys
 import traceback
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from check.writing import load_text, notebook, write
 import clearprop as cp
 from clearprop.check.handwritten.loading import load
 from clearprop.check.handwritten.placeholders import Placeholder
-from clearprop.check.handwritten.reading import read
+from clearprop.check.handwritten.reading import Block, read
 from clearprop.errors import NotRunError
 from clearprop.places import line_of
 
@@ -58,6 +60,8 @@ def note(loaded, text):
         "if train(): x = 1",
         "try:\n    train()\nexcept SystemExit:\n    pass",
         "assert train()",
+        "try:\n    def f(x=train()): return x\nexcept SystemExit:\n    pass",
+        "if True:\n    class C:\n        w = train()",
         "del train()[0]",
         "if __name__ == '__main__':\n    train()",
         "def f(x=train()): return x",
@@ -254,6 +258,36 @@ def test_modules_beside_the_file_are_read_for_their_definitions(tmp_path):
     again = load(read(other / "layers.py"))
     assert again.namespace["functions"].tripled(2) == -6  # not the module of the other folder
     assert not [finder for finder in sys.meta_path if "handwritten" in type(finder).__module__]
+
+
+def test_relative_imports_of_a_package(tmp_path):
+    write(tmp_path, "net/__init__.py", "while True: pass\n")
+    write(tmp_path, "net/utils/__init__.py", "from .arrays import twice\n")
+    write(
+        tmp_path,
+        "net/utils/arrays.py",
+        "from ..base import one\ndef twice(x): return 2 * x + one\n",
+    )
+    write(tmp_path, "net/base.py", "one = 1\n")
+    write(tmp_path, "net/layers/helpers.py", "def tripled(x): return 3 * x\n")
+    text = "from ..utils import twice\nfrom . import helpers\nfrom .helpers import tripled, none\n"
+    loaded = load_text(tmp_path / "net" / "layers", text)
+    assert loaded.namespace["twice"](2) == 5
+    assert loaded.namespace["tripled"] is loaded.namespace["helpers"].tripled
+    [missing] = loaded.notes
+    assert "line 3 of" in missing
+    assert "could not be imported (none): ImportError: cannot import name 'none'" in missing
+
+
+def test_an_installed_package_is_imported_as_it_is(tmp_path):
+    """Beside an installed module, others are not taken for the user's."""
+    import matplotlib
+
+    beside = load(
+        [Block("a.py", 1, "import executing\n", tree=ast.parse("import executing\n"))],
+        Path(matplotlib.__file__).parent,
+    )
+    assert "handwritten" not in type(beside.namespace["executing"].__loader__).__module__
 
 
 def test_what_raises_when_it_is_defined_does_not_stop_the_rest(tmp_path):

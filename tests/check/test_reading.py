@@ -163,6 +163,28 @@ def test_code_in_a_text_without_marks(tmp_path):
     assert read(write(tmp_path, "prose.txt", "Only words, no code at all.\n")) == []
 
 
+def test_code_that_is_only_indented(tmp_path):
+    text = """
+    # Layers
+    Some prose:
+
+        import numpy as np
+
+        def f(x):
+            return x
+
+    ## More
+    Prose that goes on
+        with a line that is indented.
+
+        class A:
+            pass
+    """
+    blocks = read(write(tmp_path, "page.md", text))
+    assert {name: line for name, (_, line) in definitions(blocks).items()} == {"f": 6, "A": 13}
+    assert [block.headings[0] for block in blocks] == ["Layers", "More"]
+
+
 def test_a_console_session(tmp_path):
     text = "```python\n>>> def f(x):\n...     return x\n>>> f(1)\n1\n```\n"
     assert definitions(read(write(tmp_path, "page.md", text))) == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import sys
 from typing import Any
 
@@ -25,6 +26,10 @@ from clearprop.check.handwritten.naming import (
 from clearprop.check.handwritten.references import reference_for
 from clearprop.check.handwritten.sources import function_of, node_of
 from clearprop.places import installed_folders
+
+_KEPT = re.compile(
+    r"params?|parameters|layers?\w*|[WwBb]_?\d*|weights?\w*|bias\w*|theta\w*|model|net"
+)
 
 
 def methods_of(found: Any) -> tuple[str, str]:
@@ -132,16 +137,25 @@ def _leaves_work(kind: type) -> bool:
 
 
 def _keeps_something(kind: type) -> bool:
-    """Whether its ``__init__`` sets attributes, as a network does and a loss does not."""
+    """Whether its ``__init__`` sets parameters or layers, as a network does and a loss does not."""
     node = node_of(getattr(kind, "__init__", None))
     stores = (n for n in ast.walk(node) if isinstance(n, ast.Attribute)) if node else ()
-    return any(isinstance(each.ctx, ast.Store) for each in stores)
+    return any(isinstance(n.ctx, ast.Store) and _KEPT.fullmatch(n.attr) for n in stores)
 
 
 def _first(kind: type, names: tuple[str, ...]) -> str:
-    """Give the first of some names that is a method of the user's; a stub only if all are."""
-    found = [name for name in names if _method(kind, name) is not None]
-    return next((name for name in found if not is_stub(_method(kind, name))), (*found, "")[0])
+    """Give the first of some names that is a method of the user's; a stub only if all are.
+
+    ``__call__`` that calls a ``forward`` that is a stub does nothing more.
+    """
+    found = {name: _method(kind, name) for name in names}
+    found = {name: method for name, method in found.items() if method is not None}
+    stubs = {name for name, method in found.items() if is_stub(method)}
+    for name, method in found.items():
+        code = getattr(function_of(method), "__code__", None)
+        if name not in stubs and not stubs & set(getattr(code, "co_names", ())):
+            return name
+    return next(iter(found), "")
 
 
 def _method(kind: type, name: str) -> Any:

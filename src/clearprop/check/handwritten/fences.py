@@ -58,6 +58,25 @@ def headings_of(lines: list[str], last: bool = False) -> list[str]:
     return found
 
 
+def indented(lines: list[str]) -> list[Fence]:
+    """Give the blocks that a page marks by four spaces and an empty line above."""
+    found: list[Fence] = []
+    inside = False
+    for index, text in enumerate(lines):
+        if not text.strip():
+            if inside:
+                found[-1].lines.append("")
+            continue
+        opens = not index or not lines[index - 1].strip()
+        if text.startswith("    ") and opens and not inside:
+            above = tuple(reversed(headings_of(lines[:index])))
+            found.append(Fence("", index + 1, [], above))
+        inside = text.startswith("    ") and (inside or opens)
+        if inside:
+            found[-1].lines.append(text[4:])
+    return found
+
+
 def _closing(lines: list[str], start: int, mark: str) -> int:
     for index in range(start, len(lines)):
         text = lines[index].strip().lstrip("> ")

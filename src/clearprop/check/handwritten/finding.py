@@ -59,9 +59,10 @@ def find(blocks: list[Block], loaded: Loaded) -> tuple[list[Candidate], dict[str
     """
     order = {file: number for number, file in enumerate(dict.fromkeys(b.file for b in blocks))}
     found, bystanders = candidates_of(list(loaded.definitions), loaded.namespace)
-    found += _registered(loaded)
-    for candidate in found:
+    registered = _registered(loaded)
+    for candidate in registered:
         bystanders.pop(candidate.name, None)
+    found += registered
     found += [made for failure in loaded.failures if (made := _of_failure(failure))]
     found.sort(key=lambda each: (order.get(each.place.file, len(order)), each.place.line))
     return _told_apart(found), bystanders
@@ -79,7 +80,7 @@ def candidates_of(
     others: list[Definition] = []
     for each in classes:
         kinds = [c.object for c in classes if c.object is not each.object]
-        below = tuple(kind for kind in kinds if issubclass(kind, each.object))
+        below = tuple(kind for kind in kinds if each.object in kind.__mro__)
         made = candidate_of_class(
             each.object, each.name, each.place, each.headings, namespace, below
         )

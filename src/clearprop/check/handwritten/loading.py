@@ -19,21 +19,21 @@ import numpy as np
 
 from clearprop.check.handwritten import prelude
 from clearprop.check.handwritten.harmless import Harmless
-from clearprop.check.handwritten.local import importing_from
+from clearprop.check.handwritten.local import importing_from, package_above
 from clearprop.check.handwritten.model import Place
 from clearprop.check.handwritten.modules import module_of, name_in, register_lines
 from clearprop.check.handwritten.names import Names, names_of
-from clearprop.check.handwritten.placeholders import Placeholder
+from clearprop.check.handwritten.placeholders import Placeholder, why_not
 from clearprop.check.handwritten.reading import Block
 from clearprop.check.handwritten.statements import (
     bound_by,
     is_idle,
     is_main,
+    levels_of,
     registers,
     single_imports,
     what_runs_in,
 )
-from clearprop.errors import NotRunError
 
 _DEFINES = ast.FunctionDef | ast.AsyncFunctionDef | ast.Pass | ast.Import | ast.ImportFrom
 
@@ -118,7 +118,13 @@ def load(blocks: list[Block], folder: str | Path | None = None) -> Loaded:
     module = module_of(file, blocks)
     path = Path(folder) if folder is not None else Path(file).resolve().parent
     loading = _Loading(vars(module), blocks)
-    with importing_from(path, lambda each, found: _fill(each, found, loading.notes)):
+
+    def fill(each: types.ModuleType, found: list[Block]) -> None:
+        _fill(each, found, loading.notes)
+
+    with importing_from(path, fill):
+        levels = levels_of([block.tree for block in blocks if block.tree])
+        module.__package__ = package_above(path, levels, fill) if levels else ""
         loading.run(blocks)
     return loading.done()
 
@@ -233,31 +239,32 @@ class _Loading:
             for alias in node.names:
                 self.flags |= getattr(__future__, alias.name).compiler_flag
             return
+        missing: dict[str, str] = {}
         for single in single_imports(node):
-            self._import_one(single, block)
+            try:
+                self._execute(single, block)
+            except (Exception, SystemExit) as error:
+                missing[single.names[0].name] = why_not(error)
+                self._do_without(single, why_not(error))
+        if missing:
+            reason = next(iter(missing.values()))
+            what = f" ({', '.join(missing)})" if isinstance(node, ast.ImportFrom) else ""
+            where = f"line {node.lineno} of {block.file}"
+            self.notes.append(f"{where} could not be imported{what}: {reason}")
 
-    def _import_one(self, node: ast.Import | ast.ImportFrom, block: Block) -> None:
-        try:
-            self._execute(node, block)
-            return
-        except (Exception, SystemExit) as error:
-            reason = _why(error)
+    def _do_without(self, node: ast.Import | ast.ImportFrom, reason: str) -> None:
+        """Let the prelude stand in for an import, or a name that says why it has no value."""
         alias = node.names[0]
         origin = (node.module if isinstance(node, ast.ImportFrom) else None) or alias.name
         bound = alias.asname or alias.name.partition(".")[0]
         if bound == "*":
-            assumed = (
-                (set(self.names.read) | self.names.read_outside)
-                - self.names.bound
-                - set(self.namespace)
-            )
-            self.given |= prelude.provide(assumed, self.namespace)
+            assumed = (set(self.names.read) | self.names.read_outside) - self.names.bound
+            self.given |= prelude.provide(assumed - set(self.namespace), self.namespace)
         elif given := prelude.provide({bound}, self.namespace):
             self.given |= given
         else:
             why = f"{origin} could not be imported in line {node.lineno} ({reason})"
             self.namespace[bound] = Placeholder(bound, why)
-        self.notes.append(f"line {node.lineno} of {block.file} could not be run: {reason}")
 
     def _define(self, node: Any, block: Block) -> None:
         reason = self.harmless.reason_of_definition(node)
@@ -267,7 +274,7 @@ class _Loading:
         try:
             self._execute(self._kept(node), block)
         except (Exception, SystemExit) as error:
-            self._failed(node, block, _why(error))
+            self._failed(node, block, why_not(error))
             return
         self._keep(node.name, self.namespace[node.name], node, block)
 
@@ -321,11 +328,11 @@ class _Loading:
         try:
             self._execute(node, block)
         except (Exception, SystemExit) as error:
-            self._leave_out(node, f"it raises {_why(error)}")
+            self._leave_out(node, f"it raises {why_not(error)}")
             return
         if not isinstance(targets[0], ast.Name):
             return
-        value = self.namespace[targets[0].id]
+        value = self.namespace.get(targets[0].id)  # none for a mere annotation
         if isinstance(value, types.FunctionType) and id(value) not in self.bodies:
             lambda_ = node.value if isinstance(node.value, ast.Lambda) else None
             self._keep(targets[0].id, value, lambda_, block, node.lineno)
@@ -353,20 +360,20 @@ class _Loading:
         try:
             self._execute(node, block)
         except (Exception, SystemExit) as error:
-            self.notes.append(f"line {node.lineno} could not be run: {_why(error)}")
+            self.notes.append(f"line {node.lineno} could not be run: {why_not(error)}")
 
     def _branches(self, node: ast.Try | ast.If, block: Block) -> None:
         """Run a whole ``try`` or ``if`` where all that stands in it may run."""
         inner = [item for item in ast.walk(node) if isinstance(item, ast.stmt) and item is not node]
-        reason = what_runs_in(node, self.harmless.reason)
+        reason = what_runs_in(node, self.harmless)
         if reason:
             self._leave_out(node, reason)
             return
         try:
             self._execute(node, block)
         except (Exception, SystemExit) as error:
-            self._leave_out(node, f"it raises {_why(error)}")
-            self.notes.append(f"line {node.lineno} raises {_why(error)}")
+            self._leave_out(node, f"it raises {why_not(error)}")
+            self.notes.append(f"line {node.lineno} raises {why_not(error)}")
             return
         for item in inner:
             if isinstance(item, ast.FunctionDef | ast.ClassDef):
@@ -379,13 +386,6 @@ class _Loading:
         lines = block.text.splitlines()
         text = lines[line - 1].strip() if line <= len(lines) else ""
         return Place(block.file, line, text)
-
-
-def _why(error: BaseException) -> str:
-    """Say what was raised; of a name without a value, why it has none."""
-    if isinstance(error, NotRunError) and error.why:
-        return error.why.removesuffix(".")
-    return f"{type(error).__name__}: {error}"
 
 
 def _texts(blocks: list[Block]) -> list[str]:

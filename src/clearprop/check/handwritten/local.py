@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from clearprop.check.handwritten.reading import Block, read
+from clearprop.places import installed_folders
 
 Fill = Callable[[types.ModuleType, list[Block]], None]
 
@@ -20,7 +22,9 @@ def importing_from(folder: Path, fill: Fill) -> Iterator[None]:
     """Let imports find the modules of a folder and of the one above, executed by ``fill``."""
     for name in [name for name, module in sys.modules.items() if _is_ours(module)]:
         del sys.modules[name]  # another file's module of the same name
-    finder = _Finder([folder, folder.parent], fill)
+    installed = installed_folders()
+    folders = [each for each in (folder, folder.parent) if not str(each).startswith(installed)]
+    finder = _Finder(folders, fill)
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -54,18 +58,29 @@ class _Finder(importlib.abc.MetaPathFinder):
         last = name.rpartition(".")[2]
         if path is None and (last in sys.stdlib_module_names or last in {"numpy", "clearprop"}):
             return None
-        if path is not None and not any(
-            _is_ours(sys.modules.get(name.rpartition(".")[0])) for _ in path
-        ):
+        if path is not None and not _is_ours(sys.modules.get(name.rpartition(".")[0])):
             return None
         for folder in self.folders if path is None else map(Path, path):
             file, package = folder / f"{last}.py", folder / last
+            init = package / "__init__.py"
+            if init.is_file() or (not file.is_file() and any(package.glob("*.py"))):
+                return _package(name, package, _Loader(init if init.is_file() else None, self.fill))
             if file.is_file():
                 return importlib.machinery.ModuleSpec(name, _Loader(file, self.fill))
-            if package.is_dir() and any(package.glob("*.py")):
-                init = package / "__init__.py"
-                loader = _Loader(init if init.is_file() else None, self.fill)
-                spec = importlib.machinery.ModuleSpec(name, loader, is_package=True)
-                spec.submodule_search_locations = [str(package)]
-                return spec
         return None
+
+
+def _package(name: str, folder: Path, loader: _Loader) -> importlib.machinery.ModuleSpec:
+    spec = importlib.machinery.ModuleSpec(name, loader, is_package=True)
+    spec.submodule_search_locations = [str(folder)]
+    return spec
+
+
+def package_above(folder: Path, levels: int, fill: Fill) -> str:
+    """Make empty packages of a folder and those above it, for ``from ..functions import f``."""
+    names: list[str] = []
+    for each in reversed([folder, *folder.parents][:levels]):
+        names.append(f"checked_{each.name}".replace(".", "_"))
+        spec = _package(".".join(names), each, _Loader(None, fill))
+        sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    return ".".join(names)

@@ -22,6 +22,9 @@ FORWARD_METHODS = (
     "fwd",
     "__call__",
     "call",
+    "calculate",
+    "compute",
+    "loss",
 )
 BACKWARD_METHODS = (
     "backward",
@@ -48,6 +51,13 @@ VALUE_METHODS = (
 
 #: Parameters of a function that make it give its derivative.
 FLAGS = {"deriv", "derivative", "derivate", "derv", "prime", "grad", "gradient", "d", "backward"}
+
+#: ``d``, ``dy``, ``dh1``, ``dZ``, ``dLdy``, ``d_anything``, ``dout``, ``dvalues``, ``grad_output``
+_UPSTREAM = re.compile(
+    r"d|d[a-z]\d?|d[A-Z]\w*|d_\w+|d\d"
+    r"|d(out|val|loss|score|logit|prob|pred|next|prev|hid|act|top|err|res|feat)\w*"
+    r"|delta\w*|\w*grad\w*|up(stream)?\w*|g|g_?out\w*|error|err"
+)
 
 
 def backward_stem(name: str) -> tuple[str, str] | None:
@@ -93,11 +103,7 @@ def derivative_stems(name: str) -> list[str]:
 
 def is_upstream(name: str) -> bool:
     """Whether a parameter holds the gradient from above: ``dout``, ``dA``, ``grad_output``."""
-    text = name.lower().lstrip("_")
-    return bool(
-        re.fullmatch(r"d_?[a-z]\w{0,14}|d[0-9a-z]?|delta\w*|.*grad\w*|up.*|g_?out\w*|error", text)
-        and text not in {"data", "dim", "dims", "dropout", "depth", "dtype", "device", "degree"}
-    )
+    return bool(_UPSTREAM.fullmatch(name.lstrip("_")))
 
 
 def snake(name: str) -> str:

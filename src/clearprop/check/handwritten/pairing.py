@@ -120,7 +120,11 @@ def _with_value(definition: Definition, others: list[Definition]) -> _Made:
         exact = next((o for o in others if snake(o.name) == stem), None)
         forward = exact or next((o for o in others if snake(o.name) in names), None)
         if forward is not None and not derivative_stems(forward.name):
-            return pair_or_derivative(definition, forward), forward, function, ""
+            same = len(required(function)) == len(required(forward.object))
+            if same or _has_upstream(function):
+                return pair_or_derivative(definition, forward), forward, function, ""
+            if snake(definition.name) != f"d{stem}":  # dgettext is no derivative of gettext
+                return "derivative", forward, function, ""
     text = snake(definition.name)
     for word in ("gradients", "gradient", "grad"):
         if word in text.split("_"):

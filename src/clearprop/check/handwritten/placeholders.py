@@ -39,3 +39,11 @@ class Placeholder:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __matmul__ = __rmatmul__ = _fail
     __truediv__ = __rtruediv__ = __pow__ = __rpow__ = __neg__ = __mod__ = __floordiv__ = _fail
     __lt__ = __le__ = __gt__ = __ge__ = __mro_entries__ = _fail
+
+
+def why_not(error: BaseException) -> str:
+    """Say in a line what was raised; of a name without a value, why it has none."""
+    if isinstance(error, NotRunError) and error.why:
+        return error.why.removesuffix(".")
+    text = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {text}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from clearprop.check.handwritten.fences import headings_of, unfenced
+from clearprop.check.handwritten.fences import headings_of, indented, unfenced
 from clearprop.check.handwritten.prompts import console_text, pasted_cells
 from clearprop.errors import DataError
 
@@ -203,6 +203,8 @@ def _page(file: str, lines: list[str]) -> list[Block]:
         headings += headings_of(cell.lines[len(_code(cell.lines)) :])
     if not fenced and not cells:
         found = _blocks(file, lines, 1, whole=True) or _mixed(file, lines, 1)
+        for block in indented(lines) if not found else ():
+            found += _blocks(file, block.lines, block.line, block.headings, whole=True)
     if unclosed and found:
         found.append(Block(file, unclosed, "", problem="the fence that opens here is never closed"))
     return sorted(found, key=lambda block: block.line)

@@ -3,34 +3,55 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
+
+from clearprop.check.handwritten.harmless import Harmless
 
 #: Statements that are calls, and register a derivative.
 _REGISTERS = {"defvjp", "defjvp", "defgrad", "defgrads", "defvjp_argnum", "defvjp_argnums"}
 
 
 def single_imports(node: ast.Import | ast.ImportFrom) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Give an import of several names as several; what is relative, from the folder itself."""
+    """Give an import of several names as several."""
     for alias in node.names:
-        found: ast.Import | ast.ImportFrom
-        if isinstance(node, ast.Import) or (node.level and not node.module):
-            found = ast.Import([alias])
-        else:
-            found = ast.ImportFrom(node.module, [alias], 0)
+        found: ast.Import | ast.ImportFrom = ast.Import([alias])
+        if isinstance(node, ast.ImportFrom):
+            found = ast.ImportFrom(node.module, [alias], node.level)
         yield ast.copy_location(found, node)
 
 
-def what_runs_in(node: ast.Try | ast.If, reason: Callable[[ast.AST | None], str]) -> str:
+def levels_of(trees: list[ast.Module]) -> int:
+    """Give how many folders up the relative imports go; 0 where there are none."""
+    every = (node for tree in trees for node in ast.walk(tree))
+    return max((node.level for node in every if isinstance(node, ast.ImportFrom)), default=0)
+
+
+def what_runs_in(node: ast.Try | ast.If, harmless: Harmless) -> str:
     """Why a ``try`` or ``if`` may not run; "" where all that stands in it may."""
-    plain = ast.Import | ast.ImportFrom | ast.Pass | ast.FunctionDef | ast.ClassDef | ast.Raise
     for item in _branches(node):
-        value = getattr(item, "value", None)
-        if isinstance(item, plain) or (isinstance(item, ast.Expr) and prints(value)):
-            continue
-        if not isinstance(item, ast.Assign | ast.AnnAssign) or reason(value):
-            return f"line {item.lineno} in it runs code"
-    return reason(node.test) if isinstance(node, ast.If) else ""
+        reason = _what_runs(item, harmless)
+        if reason:
+            return reason
+    return harmless.reason(node.test) if isinstance(node, ast.If) else ""
+
+
+def _what_runs(item: ast.stmt, harmless: Harmless) -> str:
+    value = getattr(item, "value", None)
+    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef):
+        return harmless.reason_of_definition(item)
+    if isinstance(item, ast.ClassDef):
+        inner = (_what_runs(each, harmless) for each in item.body)
+        return harmless.reason_of_definition(item) or next(filter(None, inner), "")
+    if isinstance(item, ast.Import | ast.ImportFrom | ast.Pass | ast.Raise):
+        return ""
+    if isinstance(item, ast.Expr) and (prints(value) or isinstance(value, ast.Constant)):
+        return ""
+    if isinstance(item, ast.Assign | ast.AnnAssign):
+        targets = item.targets if isinstance(item, ast.Assign) else [item.target]
+        reasons = (harmless.reason_of_target(each) for each in targets)
+        return harmless.reason(value) or next(filter(None, reasons), "")
+    return f"line {item.lineno} in it runs code"
 
 
 def _branches(node: ast.Try | ast.If) -> Iterator[ast.stmt]:
