@@ -228,6 +228,16 @@ class World:
         return ast.unparse(self.function)
 
     @cached_property
+    def parts(self) -> list[str]:
+        """The parts of arrays that the function reads: ``w[f]``, ``dout[n, f, i, j]``."""
+        found: dict[str, None] = {}
+        for node in ast.walk(self.function):
+            read = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+            if read and not dotted(node.value).endswith("shape"):  # type: ignore[attr-defined]
+                found[ast.unparse(node)] = None
+        return sorted(found, key=len)[:8]
+
+    @cached_property
     def updated(self) -> set[str]:
         """The names that are set anew from what they were: ``self.W -= …``."""
         found: set[str] = set()
