@@ -8,6 +8,7 @@ import pytest
 from handwritten import LAYERS
 from handwritten.faults import CASES
 from handwritten.faulty import Faulty, close
+from handwritten.more_faults import MORE
 
 from clearprop.check.handwritten.catalogue import FAULTS
 from clearprop.check.handwritten.edits import compile_function, edits, scope_of
@@ -50,8 +51,8 @@ OTHERWISE = {"jacobian": ("softmax",), "wrong-value": ("batch norm",)}
 @pytest.mark.parametrize(
     ("name", "right", "wrong", "cause"),
     [
-        pytest.param(*case[:4], marks=pytest.mark.slow if number % 5 else ())
-        for number, case in enumerate(CASES)
+        pytest.param(*case[:4], marks=pytest.mark.slow if number % 8 else ())
+        for number, case in enumerate([*CASES, *MORE])
     ],
 )
 def test_the_first_edit_that_makes_the_gradients_right_names_the_cause(name, right, wrong, cause):

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
-from clearprop.check.handwritten.edits.trees import Path, dotted, put, text
+from clearprop.check.handwritten.edits.trees import Path, dotted, put, text, twin
 
 
 class Change(NamedTuple):
@@ -216,7 +216,14 @@ class World:
     def used(self) -> dict[str, int]:
         """How often each name is read."""
         counts: dict[str, int] = {}
+        written = {
+            id(node.value)
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+        }
         for node in ast.walk(self.function):
+            if id(node) in written:
+                continue
             if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
                 name = dotted(node)
                 counts[name] = counts.get(name, 0) + 1
@@ -235,6 +242,10 @@ class World:
             read = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
             if read and not dotted(node.value).endswith("shape"):  # type: ignore[attr-defined]
                 found[ast.unparse(node)] = None
+            elif isinstance(node, ast.Subscript) and is_gradient(dotted(node.value)):
+                of = dotted(node.value).removeprefix("d")  # w[f] where dw[f] is written
+                if of in self.scope.locals:
+                    found[ast.unparse(twin(node, value=ast.Name(of)))] = None
         return sorted(found, key=len)[:8]
 
     @cached_property

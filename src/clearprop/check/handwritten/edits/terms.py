@@ -46,14 +46,16 @@ def added(site: Site) -> Iterator[Change]:
     line = site.statement.lineno
     mentioned = {dotted(node) for node in ast.walk(site.statement)}
     for name in site.scope.reads(line):
-        if name in mentioned or not (is_gradient(name) or name in site.scope.upstream):
+        unused = site.world.used.get(name, 0) == 0
+        forgotten = unused and name in site.world.set_at and site.scope.value(name).shape is None
+        incoming = name in site.scope.upstream
+        if name in mentioned or not (is_gradient(name) or forgotten or incoming):
             continue
         if "." in name and site.world.set_at.get(name, line) >= line:
             continue
         term = site.read(name)
         if term is None:
             continue
-        unused = site.world.used.get(name, 0) == 0
         if inside and not unused:
             continue
         carried = site.world.set_at.get(name, line) < line < site.world.set_last.get(name, 0)
@@ -136,9 +138,9 @@ def jacobians(site: Site) -> Iterator[Change]:
             continue
         for y in site.scope.reads(site.statement.lineno):
             known = site.scope.value(y)
-            if y not in mentioned or known.mask or known.kind == PARAMETER or y == dy:
+            if y not in mentioned or known.mask or y == dy:
                 continue
-            if (known.kind != CACHED and "." in y) or is_gradient(y):
+            if (known.kind != CACHED and "." in y) or is_gradient(y) or y == site.scope.owner:
                 continue
             for axis in ("-1", "0"):
                 source = f"{y} * ({dy} - np.sum({dy} * {y}, axis={axis}, keepdims=True))"
