@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -115,7 +116,9 @@ class Edit:
             written = form.format(ast.unparse(new)).encode()
             try:
                 line = (whole[:begin] + written + whole[end:]).decode()
-                read = ast.parse(line).body
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", SyntaxWarning)  # "1if" where "1 if" is meant
+                    read = ast.parse(line).body
             except (SyntaxError, ValueError):
                 continue
             if len(read) == 1 and ast.dump(read[0]) == meant:

@@ -197,6 +197,8 @@ def nested(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
     if not isinstance(statement, ast.For | ast.While | ast.If):
         return
     body = statement.body
+    if any(isinstance(node, ast.Break | ast.Continue) for one in body for node in ast.walk(one)):
+        return  # means nothing outside
     if len(body) > 1:
         shorter = twin(statement, body=body[:-1])
         early = isinstance(body[-1], ast.Return)

@@ -188,7 +188,12 @@ def functions(site: Site) -> Iterator[Change]:
                     shaped = name.startswith(("diag", "hstack", "vstack", "conc", "flip", "eye"))
                     cause = "wrong-value" if filled else "operator" if shaped else "local-factor"
                     yield Change(new, cause, 1.6, f"{other} in the place of {name}")
-    single = len(node.args) == 1 and not node.keywords and not method
+    single = (
+        len(node.args) == 1
+        and not isinstance(node.args[0], ast.Starred)
+        and not node.keywords
+        and not method
+    )
     if single and site.role in (VALUE, OPERAND) and name not in _KEPT:
         yield Change(node.args[0], "local-factor", 1.8, f"without {name}")
     if name in ("sigmoid", "tanh", "exp", "softmax") and site.role in (VALUE, OPERAND):
