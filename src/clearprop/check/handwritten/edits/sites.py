@@ -83,6 +83,8 @@ def _children(node: ast.expr, role: str) -> Iterator[tuple[ast.expr, Path, str]]
             yield one, (("elts", i),), role
     elif isinstance(node, ast.Lambda):
         yield node.body, (("body", None),), OPERAND
+    elif isinstance(node, ast.NamedExpr):
+        yield node.value, (("value", None),), inside
     elif isinstance(node, ast.JoinedStr):
         return
     else:
