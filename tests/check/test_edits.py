@@ -8,6 +8,7 @@ import pytest
 from handwritten import LAYERS
 from handwritten.faults import CASES
 from handwritten.faulty import Faulty, close
+from handwritten.more_faults import MORE
 
 from clearprop.check.handwritten.catalogue import FAULTS
 from clearprop.check.handwritten.edits import compile_function, edits, scope_of
@@ -50,8 +51,8 @@ OTHERWISE = {"jacobian": ("softmax",), "wrong-value": ("batch norm",)}
 @pytest.mark.parametrize(
     ("name", "right", "wrong", "cause"),
     [
-        pytest.param(*case[:4], marks=pytest.mark.slow if number % 5 else ())
-        for number, case in enumerate(CASES)
+        pytest.param(*case[:4], marks=pytest.mark.slow if number % 8 else ())
+        for number, case in enumerate([*CASES, *MORE])
     ],
 )
 def test_the_first_edit_that_makes_the_gradients_right_names_the_cause(name, right, wrong, cause):
@@ -278,3 +279,41 @@ def test_forms_are_the_same_but_for_the_order(a, b, same):
     forms = Forms()
     left, right = (forms.of(ast.parse(source, mode="eval").body) for source in (a, b))
     assert (left == right) is same
+
+
+def test_every_kind_of_statement_can_be_edited():
+    source = '''
+def backward(self, dout, *rest, scale: float = 1.0, **options):
+    """Go back."""
+    import math
+    total: float = 0.0
+    del rest
+    with np.errstate(all="ignore") as state:
+        dx = dout if scale else -dout
+    try:
+        dx *= (lambda a: a + self.x[::2, None])(1.0)
+    except ValueError as error:
+        raise TypeError(f"{dx!r}") from error
+    finally:
+        pass
+    while (n := len(dout)) > 3:
+        dout = dout[1:]
+        if n == 4:
+            break
+    match scale:
+        case 1.0:
+            dx += sum(w * 2 for w in self.W)
+        case _:
+            return
+    def inner(z):
+        z += total
+        return [*options, {k: v for k, v in options.items()}]
+    self.a = self.b = inner(math.pi)
+    return np.array([*dx], dtype=float), not dx, dx[..., 0] @ self.W, f(*dx), "W1"
+'''
+    namespace, _ = again(source, "backward", {"np": np})
+    every = edited(source.strip(), {"x": X, "W": W, "dW": None, "stride": 2, "pad": 1})
+    assert len(every) > 300
+    for edit in every:
+        compile_function(edit.build(), "f.py", namespace, namespace["backward"])
+        assert edit.before != edit.after

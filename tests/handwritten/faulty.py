@@ -108,7 +108,7 @@ def close(found, expected):
     if len(found) != len(expected):
         return False
     for a, b in zip(found, expected, strict=True):
-        if a is None or b is None:
+        if a is None or b is None or isinstance(a, tuple | dict):
             if a is not b:
                 return False
         elif np.shape(a) != np.shape(b) or not np.allclose(a, b, rtol=1e-7, atol=1e-9):

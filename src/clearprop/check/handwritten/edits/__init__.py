@@ -11,7 +11,8 @@ cause and what to write there::
     naming      another name
     values      numbers, comparisons, masks, functions, powers
     windows     indices, slices, ranges, the order of axes
-    statements  ``=`` and ``+=``, order, lines too many or too few, copies
+    statements  ``=`` and ``+=``, order, lines too many, copies
+    missing     lines too few
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from clearprop.check.handwritten.edits import (
 )
 from clearprop.check.handwritten.edits import (
     factors,
+    missing,
     naming,
     products,
     reductions,
@@ -44,7 +46,7 @@ __all__ = ["Edit", "Scope", "Value", "compile_function", "edits", "scope_of"]
 
 #: Families, each with the most edits that it may give for one function.
 _IN_EXPRESSIONS: tuple[tuple[Any, int], ...] = (
-    *((family, 400) for family in factors.FAMILIES),
+    *((family, 600) for family in factors.FAMILIES),
     *((family, 250) for family in terms.FAMILIES),
     *((family, 250) for family in products.FAMILIES),
     *((family, 250) for family in reductions.FAMILIES),
@@ -52,7 +54,11 @@ _IN_EXPRESSIONS: tuple[tuple[Any, int], ...] = (
     *((family, 200) for family in values.FAMILIES),
     *((family, 200) for family in windows.FAMILIES),
 )
-_IN_BLOCKS: tuple[tuple[Any, int], ...] = tuple((family, 120) for family in statements.FAMILIES)
+_IN_BLOCKS: tuple[tuple[Any, int], ...] = (
+    *((family, 120) for family in statements.FAMILIES),
+    *((family, 120) for family in missing.FAMILIES),
+    (naming.everywhere, 120),
+)
 #: All families together.
 _MOST = 2500
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import types
+import warnings
 from typing import Any
 
 from clearprop.check.handwritten.edits.trees import make, number, twin
@@ -66,7 +67,9 @@ def compile_function(
     if around:
         statement = _within(statement, around)
         depth += 1
-    code = compile(ast.Module([statement], []), filename, "exec", dont_inherit=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # of an edit that makes little sense
+        code = compile(ast.Module([statement], []), filename, "exec", dont_inherit=True)
     for _ in range(depth):
         code = next(part for part in code.co_consts if isinstance(part, types.CodeType))
     cells = dict(zip(old.__code__.co_freevars, old.__closure__ or (), strict=True))

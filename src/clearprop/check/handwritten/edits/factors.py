@@ -217,8 +217,12 @@ def _chain(node: ast.expr) -> list[ast.expr]:
 
 
 def operators(site: Site) -> Iterator[Change]:
-    """``a / b`` for ``a * b``, and back."""
+    """``a / b`` for ``a * b``, and back; ``b / a``; ``a * b`` for ``a + b``."""
     node = site.node
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        if site.role in (VALUE, OPERAND):
+            yield Change(twin(node, op=ast.Mult()), "operator", 1.9, "times, not plus")
+        return
     if isinstance(node, ast.BinOp) and is_product(node) and site.role in (VALUE, OPERAND):
         times = isinstance(node.op, ast.Div)
         source = ast.unparse(node.right)
@@ -226,7 +230,10 @@ def operators(site: Site) -> Iterator[Change]:
         what = f"{'multiply' if times else 'divide'} by `{source}`"
         op = ast.Mult() if times else ast.Div()
         yield Change(twin(node, op=op), cause, 1.45, what)
-        if not times:
+        if times:
+            swapped = twin(node, left=node.right, right=node.left)
+            yield Change(swapped, cause, 1.7, "the other way round")
+        else:
             swapped = twin(node, left=node.right, op=op, right=node.left)
             yield Change(swapped, cause, 2.1, f"divide by `{ast.unparse(node.left)}`")
 

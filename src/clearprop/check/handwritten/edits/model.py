@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
-from clearprop.check.handwritten.edits.trees import Path, dotted, put, text
+from clearprop.check.handwritten.edits.trees import Path, dotted, put, text, twin
 
 
 class Change(NamedTuple):
@@ -115,7 +116,9 @@ class Edit:
             written = form.format(ast.unparse(new)).encode()
             try:
                 line = (whole[:begin] + written + whole[end:]).decode()
-                read = ast.parse(line).body
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", SyntaxWarning)  # "1if" where "1 if" is meant
+                    read = ast.parse(line).body
             except (SyntaxError, ValueError):
                 continue
             if len(read) == 1 and ast.dump(read[0]) == meant:
@@ -216,7 +219,14 @@ class World:
     def used(self) -> dict[str, int]:
         """How often each name is read."""
         counts: dict[str, int] = {}
+        written = {
+            id(node.value)
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+        }
         for node in ast.walk(self.function):
+            if id(node) in written:
+                continue
             if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
                 name = dotted(node)
                 counts[name] = counts.get(name, 0) + 1
@@ -226,6 +236,20 @@ class World:
     def text(self) -> str:
         """The source of the function, as Python writes it."""
         return ast.unparse(self.function)
+
+    @cached_property
+    def parts(self) -> list[str]:
+        """The parts of arrays that the function reads: ``w[f]``, ``dout[n, f, i, j]``."""
+        found: dict[str, None] = {}
+        for node in ast.walk(self.function):
+            read = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+            if read and not dotted(node.value).endswith("shape"):  # type: ignore[attr-defined]
+                found[ast.unparse(node)] = None
+            elif isinstance(node, ast.Subscript) and is_gradient(dotted(node.value)):
+                of = dotted(node.value).removeprefix("d")  # w[f] where dw[f] is written
+                if of in self.scope.locals:
+                    found[ast.unparse(twin(node, value=ast.Name(of)))] = None
+        return sorted(found, key=len)[:8]
 
     @cached_property
     def updated(self) -> set[str]:

@@ -9,16 +9,20 @@ from functools import lru_cache
 
 from clearprop.check.handwritten.edits.model import (
     INDEX,
+    OPERAND,
     OPTION,
     OVER,
     TARGET,
     TEST,
     VALUE,
     Change,
+    Lines,
     Site,
+    World,
 )
 from clearprop.check.handwritten.edits.scope import GRADIENT, OTHER, PARAMETER, SETTING, Value
-from clearprop.check.handwritten.edits.trees import dotted, stores, twin
+from clearprop.check.handwritten.edits.sites import sites
+from clearprop.check.handwritten.edits.trees import dotted, put, stores, twin
 
 _FUNCTIONS = {"np", "numpy", "math", "len", "range", "enumerate", "zip", "int", "float", "reversed"}
 
@@ -57,6 +61,48 @@ def names(site: Site) -> Iterator[Change]:
             other = stores(other)  # type: ignore[assignment]  # an expression remains one
         what = f"`{there}` in the place of `{here}`"
         yield Change(other, _cause(site, here, value), rank, what)
+
+
+def everywhere(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
+    """Another name wherever one stands in a statement, where that is more than once."""
+    del rest
+    if not isinstance(statement, ast.Assign | ast.AugAssign | ast.Return):
+        return
+    several: dict[str, list[Site]] = {}
+    for site in sites(statement, world):
+        if dotted(site.node) and site.role in (VALUE, OPERAND):
+            several.setdefault(dotted(site.node), []).append(site)
+    for of_name in several.values():
+        if len(of_name) < 2:
+            continue
+        for change in names(of_name[0]):
+            new = statement
+            for site in of_name:
+                new = put(new, site.path, change.new)
+            yield Lines((new,), 1, change.cause, change.rank + 0.1, f"{change.what}, everywhere")
+
+
+def pieces(site: Site) -> Iterator[Change]:
+    """``window`` for ``w[f]``, ``hs[t]`` for ``h``: parts of arrays that the function reads."""
+    node = site.node
+    part = isinstance(node, ast.Subscript)
+    if site.role not in (VALUE, OPERAND) or not (part or isinstance(node, ast.Name)):
+        return
+    if isinstance(site.parent, ast.Subscript | ast.Attribute):
+        return
+    here = ast.unparse(node)
+    for there in site.world.parts:
+        other = site.read(there) if there != here else None
+        if other is not None:
+            what = f"`{there}` in the place of `{here}`"
+            yield Change(other, "wrong-value", 2.2 if part else 2.4, what)
+    if part:
+        for there in site.scope.reads(site.statement.lineno):
+            other = site.read(there)
+            if other is not None and site.scope.value(there).shape != ():
+                unused = 0.0 if site.world.used.get(there) else 0.7
+                what = f"`{there}` in the place of `{here}`"
+                yield Change(other, "wrong-value", 2.3 - unused, what)
 
 
 def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float | None:
@@ -136,4 +182,4 @@ def _strings(site: Site) -> list[str]:
     return list(found)[:12]
 
 
-FAMILIES = (names, keys)
+FAMILIES = (names, keys, pieces)

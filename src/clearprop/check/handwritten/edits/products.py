@@ -167,6 +167,11 @@ def _lettered(written: str) -> Iterator[tuple[float, str]]:
             for other in sorted(set(inputs) - {",", letter}):
                 parts[position] = part[:i] + other + part[i + 1 :]
                 yield 1.9, joined()
+        if position == len(parts) - 1:
+            for letter in sorted(set(inputs) - {",", *part}):
+                for i in range(len(part) + 1):
+                    parts[position] = part[:i] + letter + part[i:]
+                    yield 1.8, joined()
         parts[position] = part
 
 

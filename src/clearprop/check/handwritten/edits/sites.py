@@ -32,10 +32,14 @@ _MODULES = {"np", "numpy", "math", "cp", "xp"}
 
 def sites(statement: ast.stmt, world: World) -> Iterator[Site]:
     """Find every expression of a statement itself, outer before inner."""
+    if isinstance(statement, ast.Delete | ast.FunctionDef | ast.ClassDef):
+        return
     for field in type(statement)._fields:
         if field in BLOCKS or field in ("cases", "decorator_list", "args", "returns", "annotation"):
             continue
         part = getattr(statement, field, None)
+        if isinstance(statement, ast.AnnAssign) and field == "target":
+            continue
         role = {"targets": TARGET, "target": TARGET, "test": TEST, "iter": OVER}.get(field, VALUE)
         if isinstance(statement, ast.Expr):
             role = OPERAND
@@ -79,6 +83,8 @@ def _children(node: ast.expr, role: str) -> Iterator[tuple[ast.expr, Path, str]]
             yield one, (("elts", i),), role
     elif isinstance(node, ast.Lambda):
         yield node.body, (("body", None),), OPERAND
+    elif isinstance(node, ast.NamedExpr):
+        yield node.value, (("value", None),), inside
     elif isinstance(node, ast.JoinedStr):
         return
     else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
-from clearprop.check.handwritten.edits.sites import is_sum, multiplied
+from clearprop.check.handwritten.edits.sites import called, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import binary, dotted, negative
 
 _PENALTY = re.compile(r"(reg|lam|lambda_?|l2|weight_decay|decay|alpha)\w*$", re.I)
@@ -38,28 +38,33 @@ def dropped(site: Site) -> Iterator[Change]:
 
 def added(site: Site) -> Iterator[Change]:
     """``e + dh_next``: a gradient that is known at this line; ``e + self.reg * self.W``."""
-    if not multiplied(site) or site.role != VALUE or not site.gradient:
+    inside = is_sum(site.node) and not is_sum(site.parent) and site.role == OPERAND
+    if not (inside or (multiplied(site) and site.role == VALUE)) or not site.gradient:
         return
     if isinstance(site.statement, ast.AugAssign):
         return
     line = site.statement.lineno
     mentioned = {dotted(node) for node in ast.walk(site.statement)}
     for name in site.scope.reads(line):
-        if name in mentioned or not (is_gradient(name) or name in site.scope.upstream):
+        unused = site.world.used.get(name, 0) == 0
+        forgotten = unused and name in site.world.set_at and site.scope.value(name).shape is None
+        incoming = name in site.scope.upstream
+        if name in mentioned or not (is_gradient(name) or forgotten or incoming):
             continue
         if "." in name and site.world.set_at.get(name, line) >= line:
             continue
         term = site.read(name)
         if term is None:
             continue
-        unused = site.world.used.get(name, 0) == 0
+        if inside and not unused:
+            continue
         carried = site.world.set_at.get(name, line) < line < site.world.set_last.get(name, 0)
         yield from _both(site, term, name, 1.2 if unused else 1.4 if carried else 2.3)
         for count in site.scope.batch[:2] if unused else ():
             n = site.read(count)
             if n is not None:
                 yield from _both(site, binary(term, ast.Div(), n), f"{name} / {count}", 1.7)
-    for name, one in _penalties(site):
+    for name, one in () if inside else _penalties(site):
         yield from _both(site, one, name, 1.9)
 
 
@@ -85,6 +90,24 @@ def _penalties(site: Site) -> Iterator[tuple[str, ast.expr]]:
                     yield source, term
 
 
+def differences(site: Site) -> Iterator[Change]:
+    """``self.y - self.t`` for ``self.y``: another value of forward with the same shape."""
+    source = dotted(site.node)
+    if not source or site.role not in (VALUE, OPERAND) or not site.gradient:
+        return
+    mine = site.scope.value(source)
+    if mine.kind != CACHED or not mine.shape or isinstance(site.parent, ast.Attribute):
+        return
+    for name in site.scope.reads(site.statement.lineno):
+        value = site.scope.value(name)
+        if name != source and value.kind == CACHED and value.shape == mine.shape:
+            other = site.read(name)
+            if other is not None:
+                unused = 0.3 if site.world.used.get(name, 0) == 0 else 0.0
+                new = binary(site.node, ast.Sub(), other)
+                yield Change(new, "missing-term", 2.1 - unused, f"subtract `{name}`")
+
+
 def epsilons(site: Site) -> Iterator[Change]:
     """``e + eps`` where something is divided by, or a root or logarithm taken."""
     parent = site.parent
@@ -107,15 +130,17 @@ def jacobians(site: Site) -> Iterator[Change]:
     """``y * (dy - np.sum(dy * y))``: a softmax's Jacobian in the place of its diagonal."""
     if not multiplied(site) or site.role != VALUE or not site.gradient:
         return
-    mentioned = {dotted(node) for node in ast.walk(site.node)}
-    for dy in site.scope.upstream:
-        if dy not in mentioned:
+    if any(called(node)[0] == "sum" for node in ast.walk(site.node)):
+        return
+    mentioned = {dotted(node) for node in ast.walk(site.node)} - {""}
+    for dy in sorted(mentioned):
+        if dy not in site.scope.upstream and not is_gradient(dy):
             continue
         for y in site.scope.reads(site.statement.lineno):
             known = site.scope.value(y)
-            if y not in mentioned or known.mask or known.kind == PARAMETER or y == dy:
+            if y not in mentioned or known.mask or y == dy:
                 continue
-            if known.kind != CACHED and "." in y:
+            if (known.kind != CACHED and "." in y) or is_gradient(y) or y == site.scope.owner:
                 continue
             for axis in ("-1", "0"):
                 source = f"{y} * ({dy} - np.sum({dy} * {y}, axis={axis}, keepdims=True))"
@@ -125,4 +150,4 @@ def jacobians(site: Site) -> Iterator[Change]:
                     yield Change(new, "jacobian", rank, "the whole Jacobian, not its diagonal")
 
 
-FAMILIES = (dropped, added, epsilons, jacobians)
+FAMILIES = (dropped, added, differences, epsilons, jacobians)

@@ -156,6 +156,8 @@ def _number_cause(site: Site) -> tuple[str, float]:
     parent = site.parent
     if isinstance(parent, ast.Compare):
         return "mask", 1.7
+    if isinstance(parent, ast.Subscript) and dotted(parent.value).endswith(".shape"):
+        return "batch-factor", 1.3
     if site.role in (INDEX, OVER):
         return "window", 1.7
     if site.role == OPTION:
@@ -183,9 +185,15 @@ def functions(site: Site) -> Iterator[Change]:
                 if other != name:
                     new = twin(node, func=twin(node.func, attr=other))
                     filled = name.startswith(("zeros", "ones", "empty"))
-                    cause = "wrong-value" if filled else "local-factor"
+                    shaped = name.startswith(("diag", "hstack", "vstack", "conc", "flip", "eye"))
+                    cause = "wrong-value" if filled else "operator" if shaped else "local-factor"
                     yield Change(new, cause, 1.6, f"{other} in the place of {name}")
-    single = len(node.args) == 1 and not node.keywords and not method
+    single = (
+        len(node.args) == 1
+        and not isinstance(node.args[0], ast.Starred)
+        and not node.keywords
+        and not method
+    )
     if single and site.role in (VALUE, OPERAND) and name not in _KEPT:
         yield Change(node.args[0], "local-factor", 1.8, f"without {name}")
     if name in ("sigmoid", "tanh", "exp", "softmax") and site.role in (VALUE, OPERAND):

@@ -43,6 +43,9 @@ def indices(site: Site) -> Iterator[Change]:
             several = list(node.elts)
             several[i], several[j] = several[j], several[i]
             yield Change(twin(node, elts=several), "window", 1.6, "the indices exchanged")
+        if any(isinstance(one, ast.Name) for one in node.elts):
+            kept = [_kept_axis(one) for one in node.elts]
+            yield Change(twin(node, elts=kept), "window", 2.0, "the axes kept")
     if isinstance(node, ast.Slice):
         yield from _slices(site, node)
     if isinstance(node, ast.Name | ast.Attribute | ast.BinOp) and not _masklike(site):
@@ -66,6 +69,13 @@ def indices(site: Site) -> Iterator[Change]:
         if isinstance(node.op, ast.Add | ast.Sub):
             other = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
             yield Change(twin(node, op=other), "window", 1.7, "the other sign")
+
+
+def _kept_axis(node: ast.expr) -> ast.expr:
+    if not isinstance(node, ast.Name):
+        return node
+    end = binary(node, ast.Add(), number(1, node))
+    return make(ast.Slice, node, lower=node, upper=end, step=None)
 
 
 def _masklike(site: Site) -> bool:
@@ -122,7 +132,15 @@ def ranges(site: Site) -> Iterator[Change]:
 def orders(site: Site) -> Iterator[Change]:
     """Another order of the axes, or of the lengths of a shape; no transpose, no reshape."""
     node = site.node
-    if not isinstance(node, ast.Call) or site.role not in (VALUE, OPERAND):
+    if site.role not in (VALUE, OPERAND):
+        return
+    shape = site.scope.value(dotted(node)).shape if dotted(node) else None
+    if shape is not None and len(shape) == 4:
+        for axes in ((0, 2, 3, 1), (0, 3, 1, 2)):
+            order = [number(axis, node) for axis in axes]
+            new: ast.expr = call(attribute(node, "transpose"), *order, like=node)
+            yield Change(new, "transposed", 2.0, f"the axes in the order {axes}")
+    if not isinstance(node, ast.Call):
         return
     name, method = called(node)
     if name not in ("transpose", "reshape", "swapaxes"):
