@@ -43,7 +43,7 @@ from clearprop.check.handwritten.references import reference
 from clearprop.check.handwritten.referring import ReferenceDriver, broken_constructor
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
-from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, value
+from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
 from clearprop.check.handwritten.texts import read_texts
 from clearprop.check.handwritten.writing import find_writes
 
@@ -215,17 +215,42 @@ def _judged(
 def _other_probes(
     driver: Driver, setup: Setup, base: Shot, seed: int, tolerance: float
 ) -> Iterator[Shot]:
-    """Probe with other sizes, and in other orders; what the code does not accept is left out."""
+    """Probe with other sizes, and in other orders; what forward does not accept is left out."""
     leaves = list(base.leaves)
-    resized = setup.proposal.resized(_other_dims(setup.proposal))
+    other = setup.proposal.resized(_other_dims(setup.proposal))
     plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
-    for proposal, plan in [(resized, "fb"), *((setup.proposal, plan) for plan in plans)]:
+    probes = [
+        (other, "fb"),
+        *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal)),
+        *((setup.proposal, plan) for plan in plans),
+    ]
+    for proposal, plan in probes:
         try:
             with quiet():
                 shot = prepare(driver, proposal, seed + 1, plan, leaves)
         except Exception:
             continue
         yield shoot(driver, replace(shot), tolerance)
+
+
+def _other_settings(driver: Driver, proposal: Proposal) -> Iterator[Proposal]:
+    """Vary what has a default or a guessed number: stride, padding, a flag, the form of labels."""
+    changes: dict[str, Spec] = {}
+    for p in [*driver.inputs, *driver.constructor]:
+        if re.match(r"^(stride|step)s?$", p.name, re.I) and p.default in (1, 2):
+            changes[p.name] = value(3 - p.default)
+        elif re.match(r"^pad(ding)?$", p.name, re.I) and p.default in (0, 1):
+            changes[p.name] = value(1 - p.default)
+        elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
+            yield proposal.with_specs({p.name: value(not p.default)})
+    for name, spec in changes.items():
+        yield proposal.with_specs({name: spec})
+    if len(changes) > 1:
+        yield proposal.with_specs(changes)
+    for name, spec in proposal.specs.items():
+        other = other_form(spec)
+        if other is not None:
+            yield proposal.with_specs({name: other})
 
 
 def _other_dims(proposal: Proposal) -> Dims:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.driving import Driver, LayerDriver, Run
+from clearprop.check.handwritten.driving import Driver, LayerDriver, Run, is_number
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet
 from clearprop.check.handwritten.sources import function_of
@@ -290,7 +290,7 @@ def _unwritten(shot: Shot, run: Run) -> bool:
 
 def _same_outputs(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
     return len(before) == len(after) and all(
-        np.shape(a) == np.shape(b) and np.allclose(a, b, equal_nan=True)
+        is_number(b) and np.shape(a) == np.shape(b) and np.allclose(a, b, equal_nan=True)
         for a, b in zip(before, after, strict=True)
     )
 

@@ -73,6 +73,15 @@ def value(thing: Any) -> Spec:
     return Spec("value", value=thing)
 
 
+def other_form(spec: Spec) -> Spec | None:
+    """Give labels as rows with a single 1, and such rows as labels; None for anything else."""
+    if spec.kind == "labels" and len(spec.shape) == 1:
+        return Spec("one-hot", (*spec.shape, spec.of))
+    if spec.kind == "one-hot" and isinstance(spec.shape[-1], str):
+        return Spec("labels", spec.shape[:-1], of=spec.shape[-1])
+    return None
+
+
 @dataclass(frozen=True)
 class Proposal:
     """Specs of all arguments, and numbers for the letters."""
