@@ -465,6 +465,12 @@ class NetworkDriver(LayerDriver):
         self.returned = source.returned(self.backward_function)
         self.upstream = "none"
 
+    def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
+        """See `Driver.gradients`."""
+        if isinstance(run.result, dict):
+            return returned_gradients(run.result, [], [], list(leaves))
+        return super().gradients(run, leaves)
+
     def ways(self) -> list[str]:
         """See `Driver.ways`."""
         return ["none"]

@@ -16,7 +16,9 @@ from clearprop.check.handwritten.conventions import conventional, conventions_of
 from clearprop.check.handwritten.diagnosing import Diagnosis, shown
 from clearprop.check.handwritten.driving import Driver, driver_for
 from clearprop.check.handwritten.finding import find, select
+from clearprop.check.handwritten.kinks import at_kinks
 from clearprop.check.handwritten.loading import load
+from clearprop.check.handwritten.meaning import is_target
 from clearprop.check.handwritten.model import (
     CONVENTION,
     CORRECT,
@@ -191,9 +193,16 @@ def _judged(
                 continue
             if again.error is not None and diagnosis.findings:
                 continue
+            if again.error is not None and again.given.keys() and _one_form(driver, base, again):
+                quiet_words += (_ONE_FORM,)
+                continue
             others = alike if shot is base else [s for s in shots if s is not shot]
             diagnosis.explain(again, others)
     findings = diagnosis.findings + writes
+    if not findings:
+        kinks = at_kinks(driver, setup.proposal, seed, tolerance, files)
+        findings = [f for f in kinks if f.verdict == FAULT]
+        quiet_words += tuple(f for f in kinks if f.verdict == CONVENTION)
     missing = _doubts(base)
     verdict = (
         FAULT if findings else NOT_JUDGED if missing else CONVENTION if quiet_words else CORRECT
@@ -256,6 +265,20 @@ def _other_settings(driver: Driver, proposal: Proposal) -> Iterator[Proposal]:
 def _other_dims(proposal: Proposal) -> Dims:
     even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
     return numbers_for(proposal.dims | OTHER_DIMS | even)
+
+
+_ONE_FORM = Finding(
+    CONVENTION, "labels", "backward takes labels in one form only, of the two that forward takes."
+)
+
+
+def _one_form(driver: Driver, base: Shot, shot: Shot) -> bool:
+    """Whether a probe differs in the form of its labels, which backward never asks about."""
+    for name, before in base.given.items():
+        if is_target(name) and np.ndim(before) != np.ndim(shot.given.get(name)):
+            text = driver.source.text(driver.backward_function)
+            return not re.search(r"\.ndim|\.size\b|len\(\w+\.shape\)|\.dtype", text)
+    return False
 
 
 def _doubts(base: Shot) -> tuple[Finding, ...]:
