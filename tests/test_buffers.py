@@ -549,3 +549,28 @@ def test_a_stale_view_of_a_buffer_as_an_inner_argument():
         return np.sum(inner * x[:3])
 
     assert cp.check(f, X).ok
+
+
+def test_a_view_of_no_axes_is_a_view():
+    def f(x):
+        B = np.zeros(3)
+        v, w = B[0, ...], B[2:].reshape(())
+        B[1] = x[1]
+        before = v * 1
+        B[0] = x[0] ** 2
+        w += x[2]
+        v *= 3
+        return np.sum(before) + v * x[1] + B[2] * B[0]
+
+    assert cp.check(f, X).ok
+    assert cp.value_and_grad(f)(X)[0] == f(X)
+
+
+def test_the_elements_in_a_line_are_set():
+    def f(x):
+        B = np.zeros((2, 4))
+        B[0] = x
+        B.flat = x * 2
+        return np.sum(B * B)
+
+    assert cp.check(f, X).ok

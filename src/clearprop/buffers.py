@@ -171,7 +171,10 @@ def _answered_by_tensor(name: str) -> Any:
 
         method.__name__ = name
         return method
-    return property(lambda self: getattr(recorded(self), name))
+    return property(
+        lambda self: getattr(recorded(self), name),
+        lambda self, value: setattr(recorded(self), name, value),
+    )
 
 
 for _name in set(dir(np.ndarray)) - _OF_NUMPY:
@@ -348,11 +351,10 @@ def _view_of(root: Buffer, part: Buffer) -> Tensor:
     where = np.unravel_index(shown, memory.shape)
     index = tuple(map(Slot, range(len(where))))
     made: Tensor = getitem(root._tensor, *where, index=index)
-    if shown.ndim:
-        layout = (view.shape, offset, view.strides, memory.strides)
-        shows = _SameLayout(root._tensor, getitem, where, {"index": index}, layout)
-        made._view = shows
-        made._value = shows.laid_out(made._value)
+    layout = (view.shape, offset, view.strides, memory.strides)
+    shows = _SameLayout(root._tensor, getitem, where, {"index": index}, layout)
+    made._view = shows
+    made._value = shows.laid_out(np.asarray(made._value))  # of no axes, it is an array too
     return made
 
 

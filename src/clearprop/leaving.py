@@ -93,3 +93,30 @@ class Leaving:
             why="It would give the memory or the plain numbers, which remember nothing.",
             write=f"x.value.{name}, where the plain numbers are really wanted.",
         )
+
+
+#: What may be set on an array and not on a recorded value, and what to write instead.
+_NEVER_SET = {
+    "shape": "y = x.reshape(shape)",
+    "dtype": "y = x.astype(dtype)",
+    "strides": "a view, such as x[::2] or x.T",
+    "real": "x[...] = value",
+}
+
+
+def refuse_setting(kind: Any) -> None:
+    """Let a class say of what cannot be set on its values what to write instead."""
+    for name, instead in _NEVER_SET.items():
+        setattr(kind, name, getattr(kind, name).setter(_refusing(name, instead)))
+
+
+def _refusing(name: str, instead: str) -> Any:
+    def refuse(self: Any, value: Any) -> None:
+        raise MissingMethodError(
+            f"The .{name} of a recorded value cannot be set.",
+            where=current_line(2),
+            why="What was computed from it would not know.",
+            write=instead,
+        )
+
+    return refuse
