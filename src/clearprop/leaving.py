@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.errors import LostGradientError, MissingMethodError
 from clearprop.graph import TracedLeaf
-from clearprop.operands import instead_of_plain, writes_by_index
+from clearprop.operands import converts, instead_of_plain, writes_by_index
 from clearprop.places import current_line, current_package
 
 
@@ -37,7 +37,7 @@ class Leaving:
         node = self.node
         if node is not None and node.active:
             where = current_line(2)
-            if how == "float()" and writes_by_index(where):
+            if how == "float()" and writes_by_index(where) and not converts(where):
                 how = "Writing into a plain array"
             raise LostGradientError(
                 f"{how} of a recorded value of shape {self.shape} would cut its gradient.",

@@ -54,11 +54,16 @@ def writes_by_index(line: str | None) -> bool:
     return re.search(r"\]\s*(\*\*|//|[-+*/@%|&^])?=(?!=)", line or "") is not None
 
 
+def converts(line: str | None) -> bool:
+    """Whether a line of code asks for a Python number itself."""
+    return re.search(r"\b(int|float)\d*\(|\.(item|tolist)\(", line or "") is not None
+
+
 def instead_of_plain(line: str | None, package: str | None = None) -> str:
     """Guess from the user's line why a recorded value was to become plain, and say what helps."""
     text = line or ""
     by_numpy = any(word in text for word in ("array(", "asanyarray", "np.asarray", "np.array"))
-    writes = writes_by_index(line)
+    writes = writes_by_index(line) and not converts(line)
     if package is not None and (by_numpy or writes):
         return f'cp.guard("{package}") before: the arrays that {package} makes are then recorded.'
     if "vectorize(" in text:
