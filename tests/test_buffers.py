@@ -574,3 +574,17 @@ def test_the_elements_in_a_line_are_set():
         return np.sum(B * B)
 
     assert cp.check(f, X).ok
+
+
+@pytest.mark.parametrize("name", ["asarray", "asanyarray", "ascontiguousarray"])
+def test_views_of_an_array_that_was_converted_show_its_writes(name):
+    def f(x):
+        B = np.zeros((2, 4))
+        same = getattr(np, name)(B)
+        part, row = same[:, :2], B[1]
+        part[0, 0] = x[0]  # the first recorded value arrives through a view of a view
+        B[1] = x * x
+        return np.sum(same) + np.sum(part**2) + np.sum(row)
+
+    assert cp.check(f, X).ok
+    assert cp.value_and_grad(f)(X)[0] == f(X)

@@ -193,7 +193,7 @@ def root_of(buffer: Any) -> Buffer:
         if isinstance(at, Buffer):
             root = at
     # A plain array that was made of a buffer refers to the memory, and no longer to the buffer.
-    known = _of_memory.get(id(at)) if root is buffer else None
+    known = _of_memory.get(id(at))
     return root if known is None or np.ndarray.base.__get__(known) is not at else known
 
 

@@ -50,9 +50,12 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
             y = maker(*args, **options)
             if not thread.depth or not args or y is args[0]:
                 return y
-            if isinstance(args[0], Buffer) and np.ndarray.base.__get__(y) is args[0]:
-                return args[0]  # as NumPy gives an array back
-            return _buffer(y) if y.base is None else as_view(y)
+            if y.base is None:
+                return _buffer(y)
+            given = args[0]
+            if isinstance(given, Buffer) and (y.shape, y.strides) == (given.shape, given.strides):
+                return given  # as NumPy gives an array back
+            return as_view(y)
         y = stacked(unwrapped(args[0]))
         dtype = args[1] if len(args) > 1 else options.get("dtype")
         if dtype is not None and y.dtype != dtype:
