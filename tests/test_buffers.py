@@ -588,3 +588,36 @@ def test_views_of_an_array_that_was_converted_show_its_writes(name):
 
     assert cp.check(f, X).ok
     assert cp.value_and_grad(f)(X)[0] == f(X)
+
+
+def test_broadcast_arrays_gives_views_that_show_writes():
+    def f(x):
+        B = np.eye(4)
+        same = np.broadcast_arrays(B, 1.0)[0]
+        B += x[0]  # the name is bound to what is recorded; the views go on
+        same[0, 0] *= x[1]
+        return np.sum(same**2) + np.sum(B)
+
+    assert cp.value_and_grad(f)(X)[0] == f(X)
+    assert cp.check(f, X).ok
+
+
+READ_ONLY = {
+    "diagonal": lambda A: A.diagonal(),
+    "broadcast_to": lambda A: np.broadcast_to(A, (2, 4, 4)),
+    "sliding windows": lambda A: np.lib.stride_tricks.sliding_window_view(A, 2, axis=0),
+}
+
+
+@pytest.mark.parametrize("view", READ_ONLY.values(), ids=READ_ONLY)
+def test_a_read_only_view_is_kept_as_it_was(view):
+    def f(x):
+        A = np.ones((4, 4))
+        before = view(A) * x[0]
+        A[...] = 7.0 * x[1]
+        after = np.full((4, 4), 2.0)
+        kept = view(after) * x[2]
+        after[...] = 9.0
+        return np.sum(before) + np.sum(view(A) * x[3]) + np.sum(kept)
+
+    assert cp.check(f, X).ok

@@ -321,10 +321,16 @@ def _set_dtype(array: Any, dtype: Any) -> None:
 
 def as_view(y: Any) -> Any:
     """Give a plain view of a buffer's memory the way to become recorded; anything else stays."""
+    if type(y) in (tuple, list):  # np.broadcast_arrays
+        return type(y)(map(as_view, y))
     if type(y) is not np.ndarray or y.base is None:
         return y
     made = y.view(Buffer)
-    return y if root_of(made) is made else made
+    root = root_of(made)
+    if root is made:
+        return y
+    made.__dict__["_root"] = root  # the memory alone does not keep it alive
+    return made
 
 
 def _view_of(root: Buffer, part: Buffer) -> Tensor:

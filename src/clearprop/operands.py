@@ -86,7 +86,12 @@ def instead_of_plain(line: str | None, package: str | None = None) -> str:
 
 def frozen(value: Any) -> Any:
     """Give an array that nobody else writes to: what is kept must stay as it was."""
-    return value.copy() if isinstance(value, np.ndarray) and value.flags.writeable else value
+    at = value if isinstance(value, np.ndarray) else None
+    while at is not None:  # a read-only view may show what can be written to
+        if isinstance(at, np.ndarray) and at.flags.writeable:
+            return value.copy()
+        at = getattr(at, "base", None)  # sliding windows have a step of their own between
+    return value
 
 
 def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:
