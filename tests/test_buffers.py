@@ -621,3 +621,19 @@ def test_a_read_only_view_is_kept_as_it_was(view):
         return np.sum(before) + np.sum(view(A) * x[3]) + np.sum(kept)
 
     assert cp.check(f, X).ok
+
+
+@pytest.mark.parametrize("name", ["empty", "empty_like"])
+def test_a_program_is_made_of_an_empty_array_that_is_filled(name):
+    def f(x):
+        np.full((4, 4), x.size + np.random.default_rng().normal())  # memory that is used again
+        B = np.empty((4, 4)) if name == "empty" else np.empty_like(np.eye(4))
+        for i in range(4):
+            for j in range(4):
+                B[i, j] = x[i] if i == j else 0.5 * x[j]
+        return np.sum(B**2)
+
+    module = {}
+    exec(cp.source(f, X), module)
+    np.testing.assert_allclose(module["gradients"](X)[1], cp.grad(f)(X))
+    assert cp.check(f, X).ok

@@ -275,9 +275,11 @@ def test_what_it_was_called_with_goes_with_the_last_node():
     class Big(np.ndarray):
         pass
 
+    ones = np.ones(3)
+    ones.flags.writeable = False  # so that it is not copied
+
     def constant():
-        c = np.ones(3).view(Big)
-        c.flags.writeable = False  # so that it is not copied
+        c = ones.view(Big)
         kept.append(weakref.ref(c))
         return c
 
