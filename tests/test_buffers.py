@@ -637,3 +637,17 @@ def test_a_program_is_made_of_an_empty_array_that_is_filled(name):
     exec(cp.source(f, X), module)
     np.testing.assert_allclose(module["gradients"](X)[1], cp.grad(f)(X))
     assert cp.check(f, X).ok
+
+
+def test_asfortranarray_lies_as_numpys():
+    def f(x):
+        B = np.zeros((2, 4))
+        B[0] = x
+        lying = np.asfortranarray(B)
+        flat = lying.reshape(-1)  # a copy, in NumPy too
+        flat[0] = 7.0 * x[1]
+        lying.T.reshape(-1)[1] = x[2]  # a view
+        return np.sum(lying**2) + flat[0] + np.sum(B)
+
+    assert cp.value_and_grad(f)(X)[0] == pytest.approx(f(X))
+    assert cp.check(f, X).ok

@@ -66,6 +66,8 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
         dtype = args[1] if len(args) > 1 else options.get("dtype")
         if dtype is not None and y.dtype != dtype:
             y = y.astype(dtype)
+        elif maker is np.asfortranarray and not _lies(y, maker):
+            y = np.copy(y.T).T  # what is a view of it depends on how it lies
         elif (copies and options.get("copy", True) is True) or not _lies(y, maker):
             y = np.copy(y)
         while y.ndim < options.get("ndmin", 0):
