@@ -549,3 +549,105 @@ def test_a_stale_view_of_a_buffer_as_an_inner_argument():
         return np.sum(inner * x[:3])
 
     assert cp.check(f, X).ok
+
+
+def test_a_view_of_no_axes_is_a_view():
+    def f(x):
+        B = np.zeros(3)
+        v, w = B[0, ...], B[2:].reshape(())
+        B[1] = x[1]
+        before = v * 1
+        B[0] = x[0] ** 2
+        w += x[2]
+        v *= 3
+        return np.sum(before) + v * x[1] + B[2] * B[0]
+
+    assert cp.check(f, X).ok
+    assert cp.value_and_grad(f)(X)[0] == f(X)
+
+
+def test_the_elements_in_a_line_are_set():
+    def f(x):
+        B = np.zeros((2, 4))
+        B[0] = x
+        B.flat = x * 2
+        return np.sum(B * B)
+
+    assert cp.check(f, X).ok
+
+
+@pytest.mark.parametrize("name", ["asarray", "asanyarray", "ascontiguousarray"])
+def test_views_of_an_array_that_was_converted_show_its_writes(name):
+    def f(x):
+        B = np.zeros((2, 4))
+        same = getattr(np, name)(B)
+        part, row = same[:, :2], B[1]
+        part[0, 0] = x[0]  # the first recorded value arrives through a view of a view
+        B[1] = x * x
+        return np.sum(same) + np.sum(part**2) + np.sum(row)
+
+    assert cp.check(f, X).ok
+    assert cp.value_and_grad(f)(X)[0] == f(X)
+
+
+def test_broadcast_arrays_gives_views_that_show_writes():
+    def f(x):
+        B = np.eye(4)
+        same = np.broadcast_arrays(B, 1.0)[0]
+        B += x[0]  # the name is bound to what is recorded; the views go on
+        same[0, 0] *= x[1]
+        return np.sum(same**2) + np.sum(B)
+
+    assert cp.value_and_grad(f)(X)[0] == f(X)
+    assert cp.check(f, X).ok
+
+
+READ_ONLY = {
+    "diagonal": lambda A: A.diagonal(),
+    "broadcast_to": lambda A: np.broadcast_to(A, (2, 4, 4)),
+    "sliding windows": lambda A: np.lib.stride_tricks.sliding_window_view(A, 2, axis=0),
+}
+
+
+@pytest.mark.parametrize("view", READ_ONLY.values(), ids=READ_ONLY)
+def test_a_read_only_view_is_kept_as_it_was(view):
+    def f(x):
+        A = np.ones((4, 4))
+        before = view(A) * x[0]
+        A[...] = 7.0 * x[1]
+        after = np.full((4, 4), 2.0)
+        kept = view(after) * x[2]
+        after[...] = 9.0
+        return np.sum(before) + np.sum(view(A) * x[3]) + np.sum(kept)
+
+    assert cp.check(f, X).ok
+
+
+@pytest.mark.parametrize("name", ["empty", "empty_like"])
+def test_a_program_is_made_of_an_empty_array_that_is_filled(name):
+    def f(x):
+        np.full((4, 4), x.size + np.random.default_rng().normal())  # memory that is used again
+        B = np.empty((4, 4)) if name == "empty" else np.empty_like(np.eye(4))
+        for i in range(4):
+            for j in range(4):
+                B[i, j] = x[i] if i == j else 0.5 * x[j]
+        return np.sum(B**2)
+
+    module = {}
+    exec(cp.source(f, X), module)
+    np.testing.assert_allclose(module["gradients"](X)[1], cp.grad(f)(X))
+    assert cp.check(f, X).ok
+
+
+def test_asfortranarray_lies_as_numpys():
+    def f(x):
+        B = np.zeros((2, 4))
+        B[0] = x
+        lying = np.asfortranarray(B)
+        flat = lying.reshape(-1)  # a copy, in NumPy too
+        flat[0] = 7.0 * x[1]
+        lying.T.reshape(-1)[1] = x[2]  # a view
+        return np.sum(lying**2) + flat[0] + np.sum(B)
+
+    assert cp.value_and_grad(f)(X)[0] == pytest.approx(f(X))
+    assert cp.check(f, X).ok

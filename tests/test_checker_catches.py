@@ -209,3 +209,9 @@ def test_the_forms_in_place_are_checked_too(name, operand, form, monkeypatch):
     assert cp.check(f, x).ok
     monkeypatch.setattr(rule, form, wrong)
     assert not cp.check(f, x).ok
+
+
+def test_a_prompt_shows_the_report_as_it_is_printed():
+    report = cp.check(np.sin, 1.0)
+    assert repr(report) == str(report)
+    assert "the gradient is correct" in repr(report)

@@ -275,9 +275,11 @@ def test_what_it_was_called_with_goes_with_the_last_node():
     class Big(np.ndarray):
         pass
 
+    ones = np.ones(3)
+    ones.flags.writeable = False  # so that it is not copied
+
     def constant():
-        c = np.ones(3).view(Big)
-        c.flags.writeable = False  # so that it is not copied
+        c = ones.view(Big)
         kept.append(weakref.ref(c))
         return c
 
@@ -513,3 +515,35 @@ def test_threads_share_a_pullback():
     for k, (dx, dy) in enumerate(results):
         np.testing.assert_allclose(dx, k * np.cos(X) * (X + 1))
         np.testing.assert_allclose(dy, k * np.sin(X))
+
+
+def test_forward_mode_goes_through():
+    def layer(tree, b, scale=1.0):
+        h = np.tanh(tree["W"] @ tree["x"] + b)
+        return {"h": h * scale, "norm": np.sum(h**2)}
+
+    def of(run):
+        def f(x, b, scale):
+            out = run({"W": np.outer(x, x), "x": x * 1.0}, b, scale=scale)
+            return np.append(run({"W": np.eye(3), "x": out["h"]}, b)["h"], out["norm"])
+
+        return f
+
+    args = np.array([0.3, -0.2, 0.9]), np.array([0.1, 0.2, -0.3]), np.float64(1.5)
+    v = np.array([1.0, -2.0, 0.5]), np.array([0.4, 0.0, 1.0]), np.float64(-1.0)
+    plain, again = of(layer), of(cp.checkpoint(layer))
+    np.testing.assert_allclose(cp.jvp(again, args, v)[1], cp.jvp(plain, args, v)[1], rtol=1e-12)
+    for i in range(3):
+        found, expected = cp.jacobian(again, i)(*args), cp.jacobian(plain, i)(*args)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+    def total(f):
+        return lambda *args: np.sum(np.sin(f(*args)))
+
+    for derivative in (cp.hvp, lambda f: lambda x, b, s, v: cp.jvp(cp.grad(f), (x, b, s), v)[1]):
+        direction = v[0] if derivative is cp.hvp else v
+        found = derivative(total(again))(*args, direction)
+        np.testing.assert_allclose(found, derivative(total(plain))(*args, direction), rtol=1e-10)
+    np.testing.assert_allclose(
+        cp.hessian(total(again))(*args), cp.hessian(total(plain))(*args), rtol=1e-10
+    )

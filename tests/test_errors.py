@@ -1,7 +1,9 @@
 """The text of every error that a person meets: what, where, why, and what to write instead."""
 
+import linecache
 import math
 import re
+import sys
 import types
 
 import numpy as np
@@ -159,6 +161,41 @@ def test_writing_an_element_into_a_plain_array():
     assert "B[0] = x[0, 0]" in text
     assert "y = np.array(y), or np.zeros(…), inside the function" in text
     assert "np.stack([…]) of the parts" in text
+
+
+def by_float(B, x):
+    B[0] = float(x[0, 0]) ** 2
+
+
+def by_item(B, x):
+    B[0] = x[0, 0].item()
+
+
+@pytest.mark.parametrize(("write", "what"), [(by_float, "float()"), (by_item, ".item()")])
+def test_a_conversion_in_a_line_that_writes_is_what_is_named(write, what):
+    def f(x):
+        B = np.zeros(3)
+        write(B, x)
+        return np.sum(B)
+
+    text = text_of(errors.LostGradientError, lambda: cp.grad(f)(X))
+    assert text.startswith(f"{what} of a recorded value of shape () would cut its gradient.")
+    assert f"Write instead: the expression without {what}; or .value" in text
+
+
+def test_a_cell_of_a_notebook_is_named_as_in_its_tracebacks(monkeypatch):
+    file = "/tmp/ipykernel_7/2749832574.py"
+    text = "def f(x):\n    return float(x) * 2\n"
+    monkeypatch.setitem(linecache.cache, file, (len(text), None, text.splitlines(True), file))
+    cells = {file: ("Cell", "In[3]")}
+    shell = types.SimpleNamespace(compile=types.SimpleNamespace(format_code_name=cells.get))
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    names = {}
+    exec(compile(text, file, "exec"), names)
+    text = text_of(errors.LostGradientError, lambda: cp.grad(names["f"])(3.0))
+    assert "Where: Cell In[3], line 2: return float(x) * 2." in text
+    text = text_of(errors.LostGradientError, lambda: cp.grad(lambda x: float(x))(3.0))
+    assert "Where: test_errors.py:" in text
 
 
 def test_a_list_of_traced_values_made_an_array():

@@ -52,6 +52,10 @@ READS = {
     "part": lambda v, i, s, kept: kept.append(v[i]),
     "as it is": lambda v, i, s, kept: kept.append(np.asarray(v) * 1.5),
     "copy": lambda v, i, s, kept: kept.append(v.copy()),
+    "repeated": lambda v, i, s, kept: kept.append(np.broadcast_to(v, (2, *v.shape)) * s),
+    "run again": lambda v, i, s, kept: kept.append(
+        cp.checkpoint(lambda a, b: np.sum(np.sin(a) * b))(v * 1.0, s)
+    ),
 }
 VIEWS = {
     "head": lambda v, i: v[: max(1, i)],
@@ -61,6 +65,8 @@ VIEWS = {
     "ravelled": lambda v, i: np.ravel(v),
     "row": lambda v, i: v[i] if v.ndim > 1 else v,
     "same": lambda v, i: v,
+    "converted": lambda v, i: np.asarray(v),
+    "broadcast": lambda v, i: np.broadcast_arrays(v, 1.0)[0],
 }
 STEPS = st.lists(
     st.tuples(

@@ -301,6 +301,10 @@ class ArrayFace:
         """As `numpy.compress`."""
         return np.compress(condition, self, axis=axis, out=out)
 
+    def choose(self: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
+        """As `numpy.choose`."""
+        return np.choose(self, choices, out=out, mode=mode)
+
     def nonzero(self: Any) -> Any:
         """As `numpy.nonzero`."""
         return np.nonzero(self)

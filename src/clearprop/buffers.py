@@ -171,7 +171,10 @@ def _answered_by_tensor(name: str) -> Any:
 
         method.__name__ = name
         return method
-    return property(lambda self: getattr(recorded(self), name))
+    return property(
+        lambda self: getattr(recorded(self), name),
+        lambda self, value: setattr(recorded(self), name, value),
+    )
 
 
 for _name in set(dir(np.ndarray)) - _OF_NUMPY:
@@ -190,7 +193,7 @@ def root_of(buffer: Any) -> Buffer:
         if isinstance(at, Buffer):
             root = at
     # A plain array that was made of a buffer refers to the memory, and no longer to the buffer.
-    known = _of_memory.get(id(at)) if root is buffer else None
+    known = _of_memory.get(id(at))
     return root if known is None or np.ndarray.base.__get__(known) is not at else known
 
 
@@ -318,10 +321,16 @@ def _set_dtype(array: Any, dtype: Any) -> None:
 
 def as_view(y: Any) -> Any:
     """Give a plain view of a buffer's memory the way to become recorded; anything else stays."""
+    if type(y) in (tuple, list):  # np.broadcast_arrays
+        return type(y)(map(as_view, y))
     if type(y) is not np.ndarray or y.base is None:
         return y
     made = y.view(Buffer)
-    return y if root_of(made) is made else made
+    root = root_of(made)
+    if root is made:
+        return y
+    made.__dict__["_root"] = root  # the memory alone does not keep it alive
+    return made
 
 
 def _view_of(root: Buffer, part: Buffer) -> Tensor:
@@ -348,11 +357,10 @@ def _view_of(root: Buffer, part: Buffer) -> Tensor:
     where = np.unravel_index(shown, memory.shape)
     index = tuple(map(Slot, range(len(where))))
     made: Tensor = getitem(root._tensor, *where, index=index)
-    if shown.ndim:
-        layout = (view.shape, offset, view.strides, memory.strides)
-        shows = _SameLayout(root._tensor, getitem, where, {"index": index}, layout)
-        made._view = shows
-        made._value = shows.laid_out(made._value)
+    layout = (view.shape, offset, view.strides, memory.strides)
+    shows = _SameLayout(root._tensor, getitem, where, {"index": index}, layout)
+    made._view = shows
+    made._value = shows.laid_out(np.asarray(made._value))  # of no axes, it is an array too
     return made
 
 

@@ -166,11 +166,15 @@ def _transposed(node: Node, position: int, tangent: Any, recorded: bool) -> Any:
         arguments, attributes = needs_of(node, position, rule, recorded)
         dy = tuple(cotangents) if several else cotangents[0]
         dx = rule.function(dy, *arguments, **attributes)
-    found: dict[Node, Any] = {}
-    if isinstance(dx, Tensor) and dx.node is not None and dx.node.index >= start:
-        if dx.shape != source.shape:  # too wide: the sweep of the rule would have summed it
-            tangent = np.broadcast_to(tangent, dx.shape)
-        found = sweep([(dx.node, tangent)], start=start, recorded=recorded)
+    # The arguments of a checkpoint are one operand of several parts.
+    parts = [(part, tangent[i]) for i, part in dx.items()] if isinstance(dx, dict) else None
+    seeds = []
+    for part, moved in parts or [(dx, tangent)]:
+        if isinstance(part, Tensor) and part.node is not None and part.node.index >= start:
+            # Too wide a gradient would be summed by the sweep.
+            is_wide = part.shape != np.shape(moved)
+            seeds.append((part.node, np.broadcast_to(moved, part.shape) if is_wide else moved))
+    found = sweep(seeds, start=start, recorded=recorded)
     pushed = [
         found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in nodes if n is not None
     ]

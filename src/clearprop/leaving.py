@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.errors import LostGradientError, MissingMethodError
 from clearprop.graph import TracedLeaf
-from clearprop.operands import instead_of_plain, writes_by_index
+from clearprop.operands import converts, instead_of_plain, writes_by_index
 from clearprop.places import current_line, current_package
 
 
@@ -37,7 +37,7 @@ class Leaving:
         node = self.node
         if node is not None and node.active:
             where = current_line(2)
-            if how == "float()" and writes_by_index(where):
+            if how == "float()" and writes_by_index(where) and not converts(where):
                 how = "Writing into a plain array"
             raise LostGradientError(
                 f"{how} of a recorded value of shape {self.shape} would cut its gradient.",
@@ -93,3 +93,30 @@ class Leaving:
             why="It would give the memory or the plain numbers, which remember nothing.",
             write=f"x.value.{name}, where the plain numbers are really wanted.",
         )
+
+
+#: What may be set on an array and not on a recorded value, and what to write instead.
+_NEVER_SET = {
+    "shape": "y = x.reshape(shape)",
+    "dtype": "y = x.astype(dtype)",
+    "strides": "a view, such as x[::2] or x.T",
+    "real": "x[...] = value",
+}
+
+
+def refuse_setting(kind: Any) -> None:
+    """Let a class say of what cannot be set on its values what to write instead."""
+    for name, instead in _NEVER_SET.items():
+        setattr(kind, name, getattr(kind, name).setter(_refusing(name, instead)))
+
+
+def _refusing(name: str, instead: str) -> Any:
+    def refuse(self: Any, value: Any) -> None:
+        raise MissingMethodError(
+            f"The .{name} of a recorded value cannot be set.",
+            where=current_line(2),
+            why="What was computed from it would not know.",
+            write=instead,
+        )
+
+    return refuse

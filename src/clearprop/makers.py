@@ -32,10 +32,16 @@ def _buffer(y: Any) -> Any:
 
 
 def _guarded(maker: Callable[..., Any]) -> Callable[..., Any]:
+    is_empty = maker in (np.empty, np.empty_like)
+
     @functools.wraps(maker)
     def make(*args: Any, **kwargs: Any) -> Any:
         y = maker(*args, **kwargs)
-        return _buffer(y) if thread.depth else y
+        if not thread.depth:
+            return y
+        if is_empty and type(y) in (np.ndarray, Buffer) and y.dtype.kind in "fiub":
+            y.fill(0)  # what it happens to hold differs from run to run, and programs keep it
+        return _buffer(y)
 
     return make
 
@@ -50,13 +56,18 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
             y = maker(*args, **options)
             if not thread.depth or not args or y is args[0]:
                 return y
-            if isinstance(args[0], Buffer) and np.ndarray.base.__get__(y) is args[0]:
-                return args[0]  # as NumPy gives an array back
-            return _buffer(y) if y.base is None else as_view(y)
+            if y.base is None:
+                return _buffer(y)
+            given = args[0]
+            if isinstance(given, Buffer) and (y.shape, y.strides) == (given.shape, given.strides):
+                return given  # as NumPy gives an array back
+            return as_view(y)
         y = stacked(unwrapped(args[0]))
         dtype = args[1] if len(args) > 1 else options.get("dtype")
         if dtype is not None and y.dtype != dtype:
             y = y.astype(dtype)
+        elif maker is np.asfortranarray and not _lies(y, maker):
+            y = np.copy(y.T).T  # what is a view of it depends on how it lies
         elif (copies and options.get("copy", True) is True) or not _lies(y, maker):
             y = np.copy(y)
         while y.ndim < options.get("ndmin", 0):

@@ -54,11 +54,16 @@ def writes_by_index(line: str | None) -> bool:
     return re.search(r"\]\s*(\*\*|//|[-+*/@%|&^])?=(?!=)", line or "") is not None
 
 
+def converts(line: str | None) -> bool:
+    """Whether a line of code asks for a Python number itself."""
+    return re.search(r"\b(int|float)\d*\(|\.(item|tolist)\(", line or "") is not None
+
+
 def instead_of_plain(line: str | None, package: str | None = None) -> str:
     """Guess from the user's line why a recorded value was to become plain, and say what helps."""
     text = line or ""
     by_numpy = any(word in text for word in ("array(", "asanyarray", "np.asarray", "np.array"))
-    writes = writes_by_index(line)
+    writes = writes_by_index(line) and not converts(line)
     if package is not None and (by_numpy or writes):
         return f'cp.guard("{package}") before: the arrays that {package} makes are then recorded.'
     if "vectorize(" in text:
@@ -81,7 +86,12 @@ def instead_of_plain(line: str | None, package: str | None = None) -> str:
 
 def frozen(value: Any) -> Any:
     """Give an array that nobody else writes to: what is kept must stay as it was."""
-    return value.copy() if isinstance(value, np.ndarray) and value.flags.writeable else value
+    at = value if isinstance(value, np.ndarray) else None
+    while at is not None:  # a read-only view may show what can be written to
+        if isinstance(at, np.ndarray) and at.flags.writeable:
+            return value.copy()
+        at = getattr(at, "base", None)  # sliding windows have a step of their own between
+    return value
 
 
 def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:

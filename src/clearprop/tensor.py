@@ -16,7 +16,7 @@ from clearprop.array_face import ArrayFace
 from clearprop.elements import Elements
 from clearprop.errors import OrderError
 from clearprop.graph import ABSENT, NO_ATTRIBUTES, Node, ShortNode, Tape, TracedNode, WideNode
-from clearprop.leaving import Leaving
+from clearprop.leaving import Leaving, refuse_setting
 from clearprop.operands import (
     PLAIN,
     differentiable,
@@ -402,6 +402,8 @@ class Tensor(Elements, ArrayFace, Leaving):
             )
         _accumulate(self, dy)
 
+
+refuse_setting(Tensor)
 
 _accumulate: Any = None
 

@@ -130,7 +130,10 @@ def reduceat(ufunc: np.ufunc, a: Any, indices: Any, *, axis: int = 0, dtype: Any
     parts = []
     for start, stop in zip(starts, [*starts[1:], np.shape(a)[axis]], strict=True):
         end = int(stop) if stop > start else int(start) + 1
-        parts.append(reduce(ufunc, a[(*before, slice(int(start), end))], axis=axis, keepdims=True))
+        part = a[(*before, slice(int(start), end))]
+        # One element stays as it is: NumPy begins with it, and with no identity.
+        one = end - start == 1
+        parts.append(part if one else reduce(ufunc, part, axis=axis, keepdims=True))
     if not parts:
         return a[(*before, slice(0, 0))]
     return np.concatenate(parts, axis=axis)

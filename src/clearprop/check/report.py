@@ -57,7 +57,7 @@ class Finding:
         return f"{line}. {self.reason}" if self.reason else line
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The result of a check.
 
@@ -97,6 +97,8 @@ class Report:
         else:
             head += f"{wrong} of {len(self.findings)} gradients wrong, {missed} not judged."
         return "\n".join([head, *(f"  {finding}" for finding in self.findings)])
+
+    __repr__ = __str__  # what a notebook shows of ``cp.check(f, x)``
 
     def to_json(self) -> str:
         """Give the report as JSON; NaN and infinity are written as strings."""

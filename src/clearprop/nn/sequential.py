@@ -258,7 +258,7 @@ class Sequential(Layer):
         last = self._last_layer("gradient")
         parameters, buffers = self.arrays(self.parameters), self.arrays(self.buffers)
         (x,) = real_inputs((x,), parameters, type(self).__name__)
-        x = _read_only(x)
+        x = _constant(x)
         seen: tuple[Any, ...] = ()
 
         def loss(*arrays: Any) -> Any:
@@ -323,12 +323,9 @@ class Sequential(Layer):
         return "\n".join([f"{type(self).__name__}(", *lines, f") with {count:,} parameters"])
 
 
-def _read_only(x: Any) -> Any:
-    """Give a view that nobody writes to, which the record keeps without a copy."""
-    if isinstance(x, np.ndarray):
-        x = x.view()
-        x.flags.writeable = False
-    return x
+def _constant(x: Any) -> Any:
+    """Give an array as a constant of the record, which keeps it without a copy."""
+    return Tensor(x) if isinstance(x, np.ndarray) else x
 
 
 def _taken_apart(layers: tuple[Layer, ...]) -> list[Layer]:
