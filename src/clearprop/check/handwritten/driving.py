@@ -302,7 +302,12 @@ class LayerDriver(Driver):
             return found
         aliases = _aliases(held, arrays_in(run.layer))
         for p in self.constructor:
-            aliases[p.name] = [path for path in held if last_of(path) == p.name]
+            passed = run.given.get(p.name)
+            aliases[p.name] = [
+                path
+                for path, value in held.items()
+                if last_of(path) == p.name or (is_array(value) and value is passed)
+            ]
         for leaf in leaves:
             if leaf in done:
                 continue

@@ -62,8 +62,12 @@ def at_kinks(
         with quiet():
             fits = c.kind == "value" and _is_subgradient(driver, shot, c)
         label = c.gradient.label
+        if fits and not _lets_through(shot, c):
+            continue
         if fits:
-            sentence = f"where its input is 0, or two are equal, {label} is another subgradient than usual."
+            sentence = (
+                f"where its input is exactly 0, {label} lets the gradient through; 0 is more usual."
+            )
             findings.append(Finding(CONVENTION, "kink", sentence, label))
         elif c.kind == "value":
             sentence = (
@@ -74,6 +78,14 @@ def at_kinks(
             place = driver.source.place(driver.backward_function, tree.lineno) if tree else None
             findings.append(Finding(FAULT, "mask", sentence, label, place=place))
     return findings
+
+
+def _lets_through(shot: Shot, c: Comparison) -> bool:
+    """Whether a gradient passes where the input is 0, although none need."""
+    assert c.found is not None and c.wrong is not None
+    x = np.asarray(shot.leaves[c.gradient.leaf])
+    at = c.wrong & (x == 0)
+    return bool(np.any(c.found[at] != 0))
 
 
 def prepared_again(driver: Driver, shot: Shot) -> Shot:
