@@ -13,6 +13,13 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
+from clearprop.check.handwritten.order import (
+    line_that_changes,
+    line_that_sets,
+    of_order,
+    overwritten_cache,
+    stale_attribute,
+)
 from clearprop.check.handwritten.probing import (
     Comparison,
     Shot,
@@ -21,11 +28,14 @@ from clearprop.check.handwritten.probing import (
     quiet,
     shoot,
 )
-from clearprop.check.handwritten.repair import Repair, parts_of, repair, replaced
+from clearprop.check.handwritten.repair import Part, Repair, forward_of, parts_of, repair, replaced
+from clearprop.check.handwritten.stages import Blame, first_wrong, stages_of
 from clearprop.check.handwritten.state import arrays_in, is_real
-from clearprop.check.handwritten.symptoms import Case, Symptom, close, symptom_of
+from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
 from clearprop.check.handwritten.truth import Cotangents, cotangents_of
 
+#: Causes that numbers alone make sure of, whichever edit mends it.
+_CERTAIN = ("upstream-ignored", "upstream-twice", "accumulated", "stale-cache")
 #: At most so many faults are mended one after another in one candidate.
 _MOST = 6
 
@@ -41,6 +51,8 @@ class Diagnosis:
     findings: list[Finding] = field(default_factory=list)
     mended: ExitStack = field(default_factory=ExitStack)
     unmended: set[str] = field(default_factory=set)
+    blame: Blame | None = None
+    base: Shot | None = None
 
     def explain(self, shot: Shot, others: list[Shot]) -> None:
         """Add findings for a probe that failed; ``others`` are like it, at other inputs.
@@ -70,29 +82,63 @@ class Diagnosis:
                 self._found(shot, [c], None, truths)
                 self.unmended.add(c.gradient.leaf)
 
+    def _watch(self, shot: Shot, parts: list[Part], truths: Cotangents) -> None:
+        """Find the first named value of backward that is wrong."""
+        codes = [part.function.__code__ for part in parts if not part.caching]
+        self.blame = first_wrong(stages_of(self.driver, shot, codes), truths)
+
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error
         assert error is not None
         line = line_of_error(error, self.files)
-        place = self._place(fixed.edit.line if fixed else line)
         text = str(error).split("\n")[0]
         said = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        cause = "raises"
         sentence = f"backward raises {said}"
         if shot.title:
-            sentence = f"{shot.title}: {sentence}"
-        unset = _unset(error, text)
-        if unset:
+            sentence = f"After {shot.title}: {sentence}"
+        place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
+        remedy = fixed.edit.after if fixed else ""
+        cause = fixed.cause if fixed else "raises"
+        name, line = self._unset(error, text, line)
+        if name and line:
+            cause, place = "unset", self._place(line, forward_of(self.driver))
+            sentence += f". forward never keeps self.{name}, which backward reads"
+            if not fixed:
+                remedy = f"self.{name} = …  # in forward"
+        elif name:
             cause = "unset"
-            sentence += f". {unset}"
+            sentence += f". self.{name} is read before it is set"
         elif fixed is not None:
-            cause = fixed.cause
-            sentence += f". {fixed.edit.what[:1].upper()}{fixed.edit.what[1:]}"
-        self.findings.append(
-            Finding(
-                FAULT, cause, sentence + ".", remedy=fixed.edit.after if fixed else "", place=place
+            sentence += f". What mends it: {fixed.edit.what}"
+        self.findings.append(Finding(FAULT, cause, sentence + ".", "", remedy, place))
+
+    def _unset(self, error: BaseException, text: str, line: int) -> tuple[str, int]:
+        """Name the attribute that is not there, and the line of a forward that never sets it."""
+        backward = self.driver.source.tree(self.driver.backward_function)
+        forward = self.driver.source.tree(forward_of(self.driver))
+        name = ""
+        match = re.search(r"object has no attribute '(\w+)'", text)
+        if isinstance(error, AttributeError) and match and "NoneType" not in text:
+            owner = re.match(r"'(\w+)' object", text)
+            name = (
+                match[1] if owner and owner[1] == getattr(self.driver, "cls", int).__name__ else ""
             )
-        )
+        elif isinstance(error, AttributeError | TypeError) and "None" in text and backward:
+            held = self.driver.source.attributes_on_line(backward, line)
+            name = next((n for n in held if self._is_none(n)), "")
+        if not name:
+            return "", 0
+        is_set = line_that_sets(backward, name) or line_that_sets(forward, name)
+        return name, 0 if is_set or forward is None else forward.lineno
+
+    def _is_none(self, name: str) -> bool:
+        shot = self.base
+        try:
+            with quiet():
+                layer = play(self.driver, replace(shot, plan="f")).layer if shot else None
+        except Exception:
+            return False
+        return layer is not None and getattr(layer, name, 0) is None
 
     def _found(
         self, shot: Shot, wrong: list[Comparison], fixed: Repair | None, truths: Cotangents
@@ -103,16 +149,69 @@ class Diagnosis:
         if fixed is not None:
             cause, place = fixed.cause, self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
+            if symptom is not None and symptom.cause in _CERTAIN:
+                cause = symptom.cause
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
-            cause = symptom.cause if symptom else "unknown"
-            place = self._place(self._line_of(c.gradient.label), None)
-            remedy = ""
-            sentence = symptom.sentence if symptom else _unknown(c)
+            cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths)
+            in_forward = cause == "stale-cache"
+            place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
             sentence = f"After {shot.title}: {sentence}"
         self.findings.append(
             Finding(FAULT, cause, sentence, labels, remedy, place, evidence_of(shot, c))
+        )
+
+    def _unmended(
+        self, shot: Shot, c: Comparison, symptom: Symptom | None, truths: Cotangents
+    ) -> tuple[str, str, int, str]:
+        """Say what can be said of a gradient that no single edit mends."""
+        tree = self.driver.source.tree(self.driver.backward_function)
+        label = shown(c.gradient.label)
+        if symptom is not None and symptom.cause == "stale-cache":
+            name = stale_attribute(self.driver, shot)
+            line = line_that_sets(self.driver.source.tree(forward_of(self.driver)), name)
+            return symptom.cause, symptom.sentence, line, f"self.{name} = …  # in every forward"
+        if symptom is None or symptom.cause not in ("accumulated", "none"):
+            name = overwritten_cache(self.driver, shot)
+            if name:
+                sentence = (
+                    f"backward writes into self.{name}, which forward kept: {label} is wrong."
+                )
+                if name.startswith("cache["):
+                    sentence = f"backward writes into what forward kept ({name}): {label} is wrong."
+                line = line_that_changes(tree, name) or self._line_of(c)
+                return "overwritten", sentence, line, f"a copy, in the place of self.{name}"
+        if self.blame is not None:
+            local = self._local(shot, self.blame, truths)
+            stage = self.blame.stage
+            about = f"{stage.name} is the first wrong value: it is not the gradient that it says."
+            if local is not None:
+                return local.cause, f"{local.sentence} ({label} follows from it.)", stage.line, ""
+            if symptom is None:
+                return "unknown", f"{about} {_unknown(c)}", stage.line, ""
+            return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""
+        if symptom is not None:
+            return symptom.cause, symptom.sentence, self._line_of(c), ""
+        return "unknown", _unknown(c), self._line_of(c), ""
+
+    def _local(self, shot: Shot, blame: Blame, truths: Cotangents) -> Symptom | None:
+        """Look for a symptom of one value inside of backward."""
+        stage = blame.stage
+        if stage.value.shape != blame.expected.shape:
+            return None
+        values = [(s.name, s.value) for s in blame.before] + truths.forwards
+        upstream = np.asarray(shot.upstream[0]) if shot.upstream else np.ones(())
+        return symptom_of(
+            Case(
+                stage.name,
+                "",
+                blame.expected,
+                stage.value,
+                upstream,
+                values=values,
+                batch=_batch(shot),
+            )
         )
 
     def _sentence(self, c: Comparison, symptom: Symptom | None, fixed: Repair, labels: str) -> str:
@@ -148,7 +247,7 @@ class Diagnosis:
             values,
             _batch(shot),
         )
-        found = _of_order(shot, c) or symptom_of(case)
+        found = of_order(self.driver, shot, c, label) or symptom_of(case)
         if found is None and c.kind == "shape":
             return Symptom(
                 "shape",
@@ -173,10 +272,14 @@ class Diagnosis:
         function = function or self.driver.backward_function
         return self.driver.source.place(function, line) if line else None
 
-    def _line_of(self, label: str) -> int:
-        """Give the line that last assigns a gradient; else the last return."""
+    def _line_of(self, c: Comparison) -> int:
+        """Give the line that last assigns a gradient; else the last return, or the first line."""
         tree = self.driver.source.tree(self.driver.backward_function)
-        return line_that_gives(tree, label) if tree is not None else 0
+        if tree is None:
+            return 0
+        if c.kind == "none":
+            return line_that_gives(tree, "") or tree.lineno
+        return line_that_gives(tree, c.gradient.label) or tree.lineno
 
 
 def line_that_gives(tree: ast.FunctionDef, label: str) -> int:
@@ -212,17 +315,6 @@ def evidence_of(shot: Shot, c: Comparison) -> Evidence:
     return Evidence(shown(c.gradient.label), c.expected, c.found, c.wrong, values, shot.title)
 
 
-def _unset(error: BaseException, text: str) -> str:
-    match = re.search(r"object has no attribute '(\w+)'", text)
-    if not isinstance(error, AttributeError) or not match:
-        if isinstance(error, TypeError) and "NoneType" in text:
-            return "An attribute that is still None is computed with"
-        return ""
-    if "NoneType" in text:
-        return f"An attribute whose .{match[1]} is taken is still None: it is read before it is set"
-    return f"self.{match[1]} is read before it is set"
-
-
 def _unknown(c: Comparison) -> str:
     if c.kind == "shape":
         assert c.found is not None
@@ -239,16 +331,6 @@ def _batch(shot: Shot) -> int:
         if isinstance(value, np.ndarray) and value.ndim > 1:
             return int(value.shape[0])
     return 0
-
-
-def _of_order(shot: Shot, c: Comparison) -> Symptom | None:
-    """Tell what only shows when something is called twice."""
-    if shot.plan == "fb" or c.found is None or c.found.shape != c.expected.shape:
-        return None
-    label = shown(c.gradient.label)
-    if shot.plan == "fbb" and close(c.found, 2 * c.expected):
-        return Symptom("accumulated", f"{label} is added to what the first call left there.")
-    return None
 
 
 def _double(w: Any) -> Any:

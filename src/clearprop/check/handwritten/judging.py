@@ -102,6 +102,8 @@ def judge_candidates(
 def judge(candidate: Candidate, options: Options | None = None) -> Judgement:
     """Judge one candidate; whatever its code does to an exception, it gets a judgement."""
     start, options = time.monotonic(), options or Options()
+    if candidate.problem.endswith("is a stub") and candidate.forward is not None:
+        return _empty(candidate, start)
     if candidate.problem:
         return _not_judged(candidate, candidate.problem, start)
     with frozen(options.seed):
@@ -143,6 +145,21 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
     return _with_constructor(judged, driver) if isinstance(driver, ReferenceDriver) else judged
 
 
+def _empty(candidate: Candidate, start: float) -> Judgement:
+    """Judge a backward that does nothing though forward does something."""
+    sentence = "backward is empty: no gradient is given."
+    finding = Finding(FAULT, "none", sentence, place=candidate.place)
+    seconds = time.monotonic() - start
+    return Judgement(
+        candidate.name,
+        candidate.style,
+        candidate.place,
+        FAULT,
+        (finding,),
+        seconds=seconds,
+    )
+
+
 def _with_constructor(judgement: Judgement, driver: ReferenceDriver) -> Judgement:
     """Add what is wrong with a constructor that a judgement by reference could do without."""
     error = broken_constructor(driver.candidate)
@@ -180,7 +197,7 @@ def _judged(
         reason = doubts or "backward gives no gradient of any of its inputs or parameters"
         return _not_judged(candidate, reason, start)
     files = {driver.backward_function.__code__.co_filename}
-    diagnosis = Diagnosis(driver, files, tolerance, SECONDS)
+    diagnosis = Diagnosis(driver, files, tolerance, SECONDS, base=base)
     shots = [base, *_other_probes(driver, setup, base, seed, tolerance)]
     writes = find_writes(driver, shots, files)
     alike = [shot for shot in shots[1:] if shot.plan == "fb"]

@@ -88,7 +88,7 @@ def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
     in_forward = _functions_run(driver, replace(shot, plan="f"), files)
     in_all = _functions_run(driver, shot, files)
     source = driver.source
-    forward = _forward_of(driver)
+    forward = forward_of(driver)
     forward_tree = source.tree(forward) if forward is not None else None
     backward = function_of(driver.backward_function)
     own = [f for f in in_all if f not in in_forward and f is not backward]
@@ -102,7 +102,8 @@ def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
     return found
 
 
-def _forward_of(driver: Driver) -> Any:
+def forward_of(driver: Driver) -> Any:
+    """Give the function that is forward; None where a reference is."""
     if isinstance(driver, LayerDriver):
         if not driver.forward_name:
             return None
@@ -154,6 +155,7 @@ def repair(
     truths: Cotangents,
     tolerance: float,
     seconds: float,
+    suspect: int = 0,
 ) -> Repair | None:
     """Search for the edit that mends most of a probe, and spoils nothing in it.
 
@@ -163,6 +165,8 @@ def repair(
         Probes at other inputs: what is mended in the one must be right in these.
     seconds : float
         Not longer than this.
+    suspect : int
+        The line that is tried first.
     """
     wrong = {c.gradient.leaf for c in shot.wrong} or set(shot.truth.expected)
     right = {c.gradient.leaf for c in shot.comparisons if not c.kind}
@@ -171,7 +175,7 @@ def repair(
     whole: list[tuple[float, Repair]] = []
     partial: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
-    for part, edit in _all_edits(driver, shot, parts, end):
+    for part, edit in _all_edits(driver, shot, parts, end, suspect):
         try:
             made = compile_function(
                 edit.build(),
@@ -183,9 +187,9 @@ def repair(
             continue
         with replaced(part.function, made.__code__) if _fits(part, made) else _nothing():
             mended = _mended(driver, shot, outputs, tolerance)
-            if not mended & wrong or not right <= mended:
-                continue
             full = wrong <= mended
+            if not mended & wrong or not right <= mended or (shot.error and not full):
+                continue
             if not all(_holds(driver, other, mended & wrong, tolerance) for other in others):
                 continue
             fit = _likeness(driver, shot, part, truths)
@@ -213,7 +217,7 @@ def _fits(part: Part, made: Any) -> bool:
 
 
 def _all_edits(
-    driver: Driver, shot: Shot, parts: list[Part], end: float
+    driver: Driver, shot: Shot, parts: list[Part], end: float, suspect: int
 ) -> Iterator[tuple[Part, Edit]]:
     run = shot.run
     layer = {} if run is None or run.layer is None else dict(vars(run.layer))
@@ -223,20 +227,23 @@ def _all_edits(
     for part in parts:
         upstream = _upstream_names(driver, part)
         scope = scope_of(part.tree, layer, part.forward, upstream, functions=functions)
-        for edit in _in_order(edits(part.tree, scope, caching=part.caching), shot):
+        for edit in _in_order(edits(part.tree, scope, caching=part.caching), shot, suspect):
             if time.process_time() > end:
                 return
             yield part, edit
 
 
-def _in_order(found: Iterator[Edit], shot: Shot) -> Iterator[Edit]:
-    """Give the edits; where only a second call fails, those first that such a failure comes from."""
-    if shot.plan == "fb":
+def _in_order(found: Iterator[Edit], shot: Shot, suspect: int) -> Iterator[Edit]:
+    """Give the edits: those of the suspected line first; after a second call, those it shows."""
+    if shot.plan == "fb" and not suspect:
         yield from found
         return
     listed = list(found)
-    yield from (edit for edit in listed if edit.cause in _OF_ORDER)
-    yield from (edit for edit in listed if edit.cause not in _OF_ORDER)
+    if shot.plan != "fb":
+        listed.sort(key=lambda edit: edit.cause not in _OF_ORDER)
+    if suspect:
+        listed.sort(key=lambda edit: edit.line != suspect)
+    yield from listed
 
 
 def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]:
@@ -324,4 +331,4 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
         return 0.0
     finally:
         sys.settrace(before)
-    return float(sum(truths.knows(value) for value in named.values()))
+    return float(sum(map(truths.likeness, named.values())))

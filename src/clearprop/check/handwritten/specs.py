@@ -34,7 +34,10 @@ class Spec:
         if self.kind == "size":
             return dims[self.value]
         if self.kind == "labels":
-            return rng.permutation(np.arange(int(np.prod(shape))) % dims[self.of]).reshape(shape)
+            count = int(np.prod(shape))  # at least one label comes twice
+            return rng.permutation(
+                np.arange(count) % min(dims[self.of], max(1, count - 1))
+            ).reshape(shape)
         if self.kind == "lengths":
             return rng.integers(1, dims[self.of] + 1, shape)
         if self.kind == "one-hot":

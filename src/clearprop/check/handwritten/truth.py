@@ -229,6 +229,14 @@ class Cotangents:
             return False
         return any(_same(value, g) for _, g in self.values)
 
+    def likeness(self, value: Any) -> float:
+        """1 for a true gradient of something, 1/2 for one in another shape, else 0."""
+        if not self.knows(value):
+            return 0.0
+        return (
+            1.0 if any(g.shape == value.shape and _same(value, g) for _, g in self.values) else 0.5
+        )
+
 
 def _same(a: Array, b: Array) -> bool:
     if a.size != b.size:

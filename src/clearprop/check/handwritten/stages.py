@@ -1,0 +1,120 @@
+"""Backward as it runs, statement by statement: which of the values that it names is the first wrong.
+
+A name such as ``dvar`` says what it ought to be: the gradient of ``var``, which forward computes and
+whose gradient is known exactly.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.meaning import last_of, stems
+from clearprop.check.handwritten.model import Array
+from clearprop.check.handwritten.probing import Shot, play, quiet
+from clearprop.check.handwritten.state import arrays_in, is_array
+from clearprop.check.handwritten.truth import Cotangents
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A value that a statement gave to a name."""
+
+    line: int
+    name: str
+    value: Array
+
+
+@dataclass(frozen=True)
+class Blame:
+    """The first named value of backward that is not the gradient which its name says."""
+
+    stage: Stage
+    expected: Array
+    before: tuple[Stage, ...]
+
+
+def stages_of(driver: Driver, shot: Shot, codes: Iterable[CodeType]) -> list[Stage]:
+    """Run once, and give every value that the functions named, in order."""
+    watched = set(codes)
+    stages: list[Stage] = []
+    known: dict[int, dict[str, Array]] = {}
+    lines: dict[int, int] = {}
+
+    def look(frame: Any) -> None:
+        before = known.setdefault(id(frame), {})
+        for name, value in _values(frame.f_locals):
+            old = before.get(name)
+            if old is None or not _same(old, value):
+                before[name] = np.array(value)
+                if id(frame) in lines:
+                    stages.append(Stage(lines[id(frame)], name, before[name]))
+
+    def trace(frame: Any, event: str, arg: Any) -> Any:
+        if frame.f_code not in watched:
+            return None
+        if event == "call":
+            known[id(frame)] = {name: np.array(v) for name, v in _values(frame.f_locals)}
+            lines.pop(id(frame), None)
+        elif event in ("line", "return"):
+            look(frame)
+            lines[id(frame)] = frame.f_lineno
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with quiet():
+            play(driver, shot)
+    except Exception:
+        pass
+    finally:
+        sys.settrace(before)
+    return stages
+
+
+def first_wrong(stages: list[Stage], truths: Cotangents) -> Blame | None:
+    """Give the earliest name whose last value is not the gradient that it says it is."""
+    last = {stage.name: i for i, stage in enumerate(stages)}
+    for name, i in sorted(last.items(), key=lambda item: item[1]):
+        stage = stages[i]
+        expected = _expected(name, stage.value, truths)
+        if expected and not any(_close(stage.value, g) for g in expected):
+            alike = [g for g in expected if g.shape == stage.value.shape]
+            return Blame(stage, (alike or expected)[-1], tuple(stages[:i]))
+    return None
+
+
+def _expected(name: str, value: Array, truths: Cotangents) -> list[Array]:
+    named = [stem for stem in stems(last_of(name))]
+    return [
+        g
+        for label, g in truths.values
+        if label and last_of(label) in named and g.size == value.size and g.size > 0
+    ]
+
+
+def _values(names: dict[str, Any]) -> list[tuple[str, Array]]:
+    found = [(k, v) for k, v in names.items() if is_array(v) and v.dtype.kind == "f"]
+    owner = names.get("self")
+    if owner is not None:
+        held = arrays_in(owner).items()
+        found += [(f"self.{k}", v) for k, v in held if v.dtype.kind == "f"]
+    return found
+
+
+def _same(old: Array, new: Any) -> bool:
+    return old.shape == new.shape and bool(np.array_equal(old, new, equal_nan=True))
+
+
+def _close(a: Array, b: Array) -> bool:
+    if a.shape != b.shape:
+        a, b = np.sort(a, axis=None), np.sort(b, axis=None)
+    scale = float(np.max(np.abs(b), initial=0.0))
+    return bool(np.max(np.abs(a - b), initial=0.0) <= 1e-6 * scale + 1e-13)
