@@ -65,8 +65,16 @@ class Diagnosis:
             truths = cotangents_of(self.driver, shot.given, shot.leaves, shot.upstream, shot.seed)
             while not shot.right and len(self.findings) - first < _MOST:
                 parts = parts_of(self.driver, shot, self.files)
+                self._watch(shot, parts, truths)
                 fixed = repair(
-                    self.driver, shot, others, parts, truths, self.tolerance, self.seconds
+                    self.driver,
+                    shot,
+                    others,
+                    parts,
+                    truths,
+                    self.tolerance,
+                    self.seconds,
+                    self.blame.stage.line if self.blame else 0,
                 )
                 if shot.error is not None:
                     self._raised(shot, fixed)
@@ -78,14 +86,24 @@ class Diagnosis:
                 self.driver.source.learn(fixed.code, fixed.edit.build())
                 self.mended.enter_context(replaced(fixed.function, fixed.code))
                 shot = shoot(self.driver, replace(shot), self.tolerance)
-            for c in shot.wrong if shot.error is None else []:
+            wrong = shot.wrong if shot.error is None else []
+            self.unmended |= {c.gradient.leaf for c in wrong}
+            if wrong and self.blame is not None and self._local(shot, self.blame, truths):
+                self._found(shot, wrong, None, truths)  # they all follow from one
+                return
+            for c in wrong:
                 self._found(shot, [c], None, truths)
-                self.unmended.add(c.gradient.leaf)
 
     def _watch(self, shot: Shot, parts: list[Part], truths: Cotangents) -> None:
         """Find the first named value of backward that is wrong."""
         codes = [part.function.__code__ for part in parts if not part.caching]
-        self.blame = first_wrong(stages_of(self.driver, shot, codes), truths)
+        adding = {
+            node.lineno
+            for part in parts
+            for node in ast.walk(part.tree)
+            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub)
+        }
+        self.blame = first_wrong(stages_of(self.driver, shot, codes), truths, adding)
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error
@@ -153,7 +171,7 @@ class Diagnosis:
                 cause = symptom.cause
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
-            cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths)
+            cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths, labels)
             in_forward = cause == "stale-cache"
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
@@ -163,11 +181,15 @@ class Diagnosis:
         )
 
     def _unmended(
-        self, shot: Shot, c: Comparison, symptom: Symptom | None, truths: Cotangents
+        self,
+        shot: Shot,
+        c: Comparison,
+        symptom: Symptom | None,
+        truths: Cotangents,
+        label: str,
     ) -> tuple[str, str, int, str]:
         """Say what can be said of a gradient that no single edit mends."""
         tree = self.driver.source.tree(self.driver.backward_function)
-        label = shown(c.gradient.label)
         if symptom is not None and symptom.cause == "stale-cache":
             name = stale_attribute(self.driver, shot)
             line = line_that_sets(self.driver.source.tree(forward_of(self.driver)), name)
@@ -187,7 +209,8 @@ class Diagnosis:
             stage = self.blame.stage
             about = f"{stage.name} is the first wrong value: it is not the gradient that it says."
             if local is not None:
-                return local.cause, f"{local.sentence} ({label} follows from it.)", stage.line, ""
+                follows = "follow" if "," in label else "follows"
+                return local.cause, f"{local.sentence} {label} {follows} from it.", stage.line, ""
             if symptom is None:
                 return "unknown", f"{about} {_unknown(c)}", stage.line, ""
             return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""

@@ -250,10 +250,12 @@ def _other_probes(
         *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal)),
         *((setup.proposal, plan) for plan in plans),
     ]
+    smaller = numbers_for(setup.proposal.dims | {"N": setup.proposal.dims["N"] - 2})
+    earlier = setup.proposal.resized(smaller)
     for proposal, plan in probes:
         try:
             with quiet():
-                shot = prepare(driver, proposal, seed + 1, plan, leaves)
+                shot = prepare(driver, proposal, seed + 1, plan, leaves, earlier)
         except Exception:
             continue
         yield shoot(driver, replace(shot), tolerance)

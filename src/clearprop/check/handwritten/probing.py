@@ -17,7 +17,7 @@ from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.specs import Proposal
-from clearprop.check.handwritten.state import copied, is_array
+from clearprop.check.handwritten.state import arrays_in, copied, is_array
 from clearprop.check.handwritten.truth import AGREEMENT, Leaves, Truth, find_truth, leaves_of
 
 #: Relative to the largest entry: what counts as wrong, by the size of the dtype that the code keeps.
@@ -107,13 +107,18 @@ def _ones(shape: tuple[int, ...], averages: bool) -> Any:
 
 
 def prepare(
-    driver: Driver, proposal: Proposal, seed: int, plan: str = "fb", leaves: list[str] | None = None
+    driver: Driver,
+    proposal: Proposal,
+    seed: int,
+    plan: str = "fb",
+    leaves: list[str] | None = None,
+    earlier: Proposal | None = None,
 ) -> Shot:
     """Draw inputs, find out what may have a gradient, and the truth; nothing is compared yet."""
     given = proposal.draw(seed)
     before: tuple[Given, ...] = ()
     if "F" in plan:
-        other = proposal.draw(seed + 1000)
+        other = (earlier if earlier and plan == "FBfb" else proposal).draw(seed + 1000)
         names = {p.name for p in driver.inputs}
         before = ({k: v for k, v in other.items() if k in names},)
     return prepared(driver, given, seed, plan, before, leaves)
@@ -169,7 +174,7 @@ def play(driver: Driver, shot: Shot, started: Callable[[Run], None] | None = Non
                 reseed(shot.seed)
             elif step == "B":
                 other = np.random.default_rng(7)
-                driver.backward(run, tuple(_like(other, w) for w in shot.upstream))
+                driver.backward(run, tuple(_like(other, y) for y in run.outputs))
                 reseed(shot.seed)
             elif step == "f":
                 run.given = given
@@ -180,8 +185,8 @@ def play(driver: Driver, shot: Shot, started: Callable[[Run], None] | None = Non
     return run
 
 
-def _like(rng: np.random.Generator, w: Any) -> Any:
-    return rng.normal(size=np.shape(w)) if np.shape(w) else float(w)
+def _like(rng: np.random.Generator, y: Any) -> Any:
+    return rng.normal(size=np.shape(y)) if np.shape(y) else 1.0
 
 
 def copied_parts(parts: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -222,6 +227,13 @@ def written(shot: Shot) -> list[str]:
         for name, value in shot.given.items()
         if is_array(value) and _changed(value, shot.run.given.get(name))
     ]
+    if shot.run.layer is not None:
+        held = arrays_in(shot.run.layer)
+        names += [
+            name
+            for name, value in shot.leaves.items()
+            if name not in shot.given and name in held and _changed(value, held[name])
+        ]
     changed = any(_changed(a, b) for a, b in zip(shot.upstream, shot.run.upstream, strict=True))
     return [*names, *(["upstream"] if changed else [])]
 

@@ -79,16 +79,26 @@ def stages_of(driver: Driver, shot: Shot, codes: Iterable[CodeType]) -> list[Sta
     return stages
 
 
-def first_wrong(stages: list[Stage], truths: Cotangents) -> Blame | None:
-    """Give the earliest name whose last value is not the gradient that it says it is."""
-    last = {stage.name: i for i, stage in enumerate(stages)}
-    for name, i in sorted(last.items(), key=lambda item: item[1]):
-        stage = stages[i]
-        expected = _expected(name, stage.value, truths)
-        if expected and not any(_close(stage.value, g) for g in expected):
-            alike = [g for g in expected if g.shape == stage.value.shape]
-            return Blame(stage, (alike or expected)[-1], tuple(stages[:i]))
-    return None
+def first_wrong(stages: list[Stage], truths: Cotangents, adding: set[int]) -> Blame | None:
+    """Give the earliest name none of whose values is the gradient that it says it is.
+
+    ``adding`` are the lines that add to a value: of a sum the last value counts.
+    """
+    places: dict[str, list[int]] = {}
+    for i, stage in enumerate(stages):
+        places.setdefault(stage.name, []).append(i)
+    wrong: list[tuple[int, Array]] = []
+    for name, at in places.items():
+        expected = _expected(name, stages[at[-1]].value, truths)
+        if not expected or any(_close(stages[i].value, g) for i in at for g in expected):
+            continue
+        chosen = at[-1] if any(stages[i].line in adding for i in at[1:]) else at[0]
+        alike = [g for g in expected if g.shape == stages[chosen].value.shape]
+        wrong.append((chosen, (alike or expected)[-1]))
+    if not wrong:
+        return None
+    chosen, expected_there = min(wrong, key=lambda each: each[0])
+    return Blame(stages[chosen], expected_there, tuple(stages[:chosen]))
 
 
 def _expected(name: str, value: Array, truths: Cotangents) -> list[Array]:

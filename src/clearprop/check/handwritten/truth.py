@@ -276,6 +276,8 @@ def cotangents_of(
         return found
     for node in graph:
         name = graph.name_of(node) or ""
+        if name.startswith("values["):
+            name = names[int(name[7:-1])]
         shape = np.shape(node.value)
         if is_real(np.asarray(node.value)):
             found.forwards.append((name, np.asarray(node.value)))

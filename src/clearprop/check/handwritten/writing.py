@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver, Run
 from clearprop.check.handwritten.model import FAULT, Finding
 from clearprop.check.handwritten.probing import Shot, play, quiet
-from clearprop.check.handwritten.state import is_array
+from clearprop.check.handwritten.state import arrays_in, is_array
 
 
 def find_writes(driver: Driver, shots: list[Shot], files: set[str]) -> list[Finding]:
@@ -23,16 +24,55 @@ def find_writes(driver: Driver, shots: list[Shot], files: set[str]) -> list[Find
                 continue
             done.add(name)
             line = _line_that_writes(driver, shot, name, files)
-            shown = _upstream_name(driver) if name == "upstream" else name
-            place = driver.source.place(driver.backward_function, line) if line else None
-            who = "backward" if name == "upstream" or _in_backward(driver, line) else "forward"
-            sentence = (
-                f"{who} writes into {shown}, an array of its caller: whoever uses it afterwards, "
-                "another branch of the graph or a second call, finds other numbers."
-            )
-            remedy = f"{shown} = {shown}.copy()  # before it is written to"
-            findings.append(Finding(FAULT, "overwritten", sentence, shown, remedy, place))
+            findings.append(_finding(driver, name, line))
     return findings
+
+
+def _finding(driver: Driver, name: str, line: int) -> Finding:
+    shown = _upstream_name(driver) if name == "upstream" else name
+    backward = name == "upstream" or _in_backward(driver, line)
+    who = "backward" if backward else "forward"
+    remedy = f"{shown} = {shown}.copy()  # before it is written to"
+    if name not in {p.name for p in [*driver.inputs, *driver.constructor]} | {"upstream"}:
+        sentence = f"{who} changes the parameter {shown}: that is for the optimiser to do."
+        place = driver.source.place(driver.backward_function, line) if line else None
+        return Finding(FAULT, "updated-parameter", sentence, shown, "", place)
+    if backward:
+        alias = _alias(driver, line, shown)
+        if alias is not None:
+            line, remedy = alias
+    place = driver.source.place(driver.backward_function, line) if line else None
+    sentence = (
+        f"{who} writes into {shown}, an array of its caller: whoever uses it afterwards, "
+        "another branch of the graph or a second call, finds other numbers."
+    )
+    return Finding(FAULT, "overwritten", sentence, shown, remedy, place)
+
+
+def _alias(driver: Driver, line: int, upstream: str) -> tuple[int, str] | None:
+    """Give the line where another name was given to an array, if the write goes through it."""
+    tree = driver.source.tree(driver.backward_function)
+    if tree is None:
+        return None
+    written = next(
+        (ast.unparse(_root(t)) for n in ast.walk(tree) for t in _targets(n) if n.lineno == line), ""
+    )
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value) == upstream:
+            for target in node.targets:
+                if ast.unparse(target) == written != upstream:
+                    return node.lineno, f"{written} = {upstream}.copy()"
+    return None
+
+
+def _targets(node: Any) -> list[ast.expr]:
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AugAssign) else []
+
+
+def _root(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Subscript) else node
 
 
 def _updates(driver: Driver, name: str) -> bool:
@@ -64,6 +104,8 @@ def _line_that_writes(driver: Driver, shot: Shot, name: str, files: set[str]) ->
         if name == "upstream":
             pairs = zip(shot.upstream, runs[0].upstream, strict=False)
             return any(is_array(a) and not np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        if name not in shot.given:
+            return not _equal(shot.leaves[name], arrays_in(runs[0].layer).get(name))
         return not _equal(shot.given[name], runs[0].given.get(name))
 
     def trace(frame: Any, event: str, arg: Any) -> Any:
