@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ShapeError
-from clearprop.graph import ABSENT, Node, ShortNode
+from clearprop.graph import ABSENT, Node, short_node
 from clearprop.places import current_line
 from clearprop.rules import indexing
 from clearprop.views import View
@@ -37,7 +37,7 @@ class Elements:
         y = self._value[index]
         attributes = {"index": (index,)}
         form = (attributes, None, y.shape, y.dtype)
-        step = ShortNode(indexing.getitem, node, None, None, ABSENT, *form)
+        step = short_node(indexing.getitem, node, None, None, ABSENT, *form)
         result = type(self)(y, step)
         if y.shape:
             result._view = View(self, indexing.getitem, (), attributes)
@@ -95,7 +95,7 @@ class Elements:
             return False
         self._value[index] = value
         form = ({"index": (index,)}, None, self.shape, self.dtype)
-        self._node = ShortNode(indexing.setitem, node, source, None, None, *form)
+        self._node = short_node(indexing.setitem, node, source, None, None, *form)
         self._writes += 1
         return True
 
