@@ -15,21 +15,14 @@ from clearprop import protocols
 from clearprop.array_face import ArrayFace
 from clearprop.elements import Elements
 from clearprop.errors import OrderError
-from clearprop.graph import (
-    ABSENT,
-    NO_ATTRIBUTES,
-    Node,
-    ShortNode,
-    Tape,
-    TracedNode,
-    WideNode,
-    next_index,
-)
+from clearprop.graph import ABSENT, NO_ATTRIBUTES, Node, ShortNode, Tape, TracedNode, next_index
 from clearprop.leaving import Leaving, Missing
 from clearprop.operands import (
     PLAIN,
     differentiable,
+    form_of,
     frozen,
+    lean_node,
     plain_operand,
     refuse_objects,
 )
@@ -91,10 +84,10 @@ def record(
     if tape is None and not active:
         node = None
     elif tape is None:
-        node = _lean_node(primitive, active, plain, inputs, values, attributes, y)
+        node = lean_node(primitive, active, plain, inputs, values, attributes, y)
     else:
         kept = tuple(frozen(v) if plain >> i & 1 else v for i, v in enumerate(values))
-        shape, dtype = _form(primitive, y)
+        shape, dtype = form_of(primitive, y)
         form = (primitive, tuple(inputs), kept, attributes, y, shape, dtype)
         node = TracedNode(*form, active=bool(active), tape=tape, place=here(2))
     if primitive.outputs > 1:
@@ -200,38 +193,6 @@ def _record_call(primitive: Primitive, operands: Any, attributes: dict[str, Any]
     if len(operands) == 2 and not attributes:
         return record_short(operands[0], primitive, operands[1])
     return record(primitive, operands, attributes)
-
-
-def _form(primitive: Primitive, y: Any) -> tuple[Any, Any]:
-    """Give shape and dtype of a result; tuples of them where there are several outputs."""
-    if primitive.outputs > 1:
-        return tuple(part.shape for part in y), tuple(part.dtype for part in y)
-    return y.shape, y.dtype
-
-
-def _lean_node(
-    primitive: Primitive,
-    active: int,
-    plain: int,
-    inputs: list[Node | None],
-    values: list[Any],
-    attributes: dict[str, Any],
-    y: Any,
-) -> Node:
-    """Make a node that keeps only what the rules of its active operands ask for."""
-    positions, output, shapes = primitive.kept(active, len(values))
-    kept = tuple(
-        (frozen(v) if plain >> i & 1 else v)
-        if i in positions
-        # of which only the shape is needed, and no node on the record knows it
-        else v
-        if i in shapes and inputs[i] is None
-        else None
-        for i, v in enumerate(values)
-    )
-    sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))
-    shape, dtype = _form(primitive, y)
-    return WideNode(primitive, sources, kept, attributes, y if output else None, shape, dtype)
 
 
 def _project(node: Node | None, y: Any, i: int) -> Tensor:

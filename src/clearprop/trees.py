@@ -78,7 +78,7 @@ def _opened(tree: Any) -> _Opened:
 
 
 class _IsLeaf(dict[type, bool]):
-    """Whether the values of a type are leaves, for each that was met: they are asked at each call."""
+    """Whether the values of a type are leaves, for each that was met: asked at every call."""
 
     def __missing__(self, kind: type) -> bool:
         container = issubclass(kind, dict | tuple | list) or hasattr(kind, "__dataclass_fields__")
