@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.flat import Flat
+from clearprop.graph import ABSENT, NO_ATTRIBUTES
 from clearprop.rules import arithmetic, comparison, linear
 
 
@@ -18,147 +19,152 @@ class ArrayFace:
 
     __slots__ = ()
 
-    def _record(self, primitive: Any, *operands: Any) -> Any:
+    def _record(
+        self,
+        primitive: Any,
+        b: Any = ABSENT,
+        attributes: dict[str, Any] = NO_ATTRIBUTES,
+    ) -> Any:
         raise TypeError(f"{type(self).__name__} does not say how to record {primitive}")
 
-    def _record_pair(self, primitive: Any, a: Any, b: Any) -> Any:
-        return self._record(primitive, a, b)
+    def _record_after(self, primitive: Any, other: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} does not say how to record {primitive}")
 
     def _update(self, y: Any) -> Any:
         raise TypeError(f"{type(self).__name__} cannot be changed in place")
 
     def __add__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.add, self, other)
+        return self._record(arithmetic.add, other)
 
     def __radd__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.add, other, self)
+        return self._record_after(arithmetic.add, other)
 
     def __iadd__(self, other: Any) -> Any:
-        return self._update(self._record_pair(arithmetic.add, self, other))
+        return self._update(self._record(arithmetic.add, other))
 
     def __sub__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.subtract, self, other)
+        return self._record(arithmetic.subtract, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.subtract, other, self)
+        return self._record_after(arithmetic.subtract, other)
 
     def __isub__(self, other: Any) -> Any:
-        return self._update(self._record_pair(arithmetic.subtract, self, other))
+        return self._update(self._record(arithmetic.subtract, other))
 
     def __mul__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.multiply, self, other)
+        return self._record(arithmetic.multiply, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.multiply, other, self)
+        return self._record_after(arithmetic.multiply, other)
 
     def __imul__(self, other: Any) -> Any:
-        return self._update(self._record_pair(arithmetic.multiply, self, other))
+        return self._update(self._record(arithmetic.multiply, other))
 
     def __truediv__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.divide, self, other)
+        return self._record(arithmetic.divide, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.divide, other, self)
+        return self._record_after(arithmetic.divide, other)
 
     def __itruediv__(self, other: Any) -> Any:
-        return self._update(self._record_pair(arithmetic.divide, self, other))
+        return self._update(self._record(arithmetic.divide, other))
 
     def __floordiv__(self, other: Any) -> Any:
-        return self._record_pair(comparison.floor_divide, self, other)
+        return self._record(comparison.floor_divide, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return self._record_pair(comparison.floor_divide, other, self)
+        return self._record_after(comparison.floor_divide, other)
 
     def __ifloordiv__(self, other: Any) -> Any:
-        return self._update(self._record_pair(comparison.floor_divide, self, other))
+        return self._update(self._record(comparison.floor_divide, other))
 
     def __mod__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.remainder, self, other)
+        return self._record(arithmetic.remainder, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.remainder, other, self)
+        return self._record_after(arithmetic.remainder, other)
 
     def __imod__(self, other: Any) -> Any:
-        return self._update(self._record_pair(arithmetic.remainder, self, other))
+        return self._update(self._record(arithmetic.remainder, other))
 
     def __pow__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.power, self, other)
+        return self._record(arithmetic.power, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return self._record_pair(arithmetic.power, other, self)
+        return self._record_after(arithmetic.power, other)
 
     def __ipow__(self, other: Any) -> Any:
-        return self._update(self._record_pair(arithmetic.power, self, other))
+        return self._update(self._record(arithmetic.power, other))
 
     def __matmul__(self, other: Any) -> Any:
-        return self._record_pair(linear.matmul, self, other)
+        return self._record(linear.matmul, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return self._record_pair(linear.matmul, other, self)
+        return self._record_after(linear.matmul, other)
 
     def __imatmul__(self, other: Any) -> Any:
-        return self._update(self._record_pair(linear.matmul, self, other))
+        return self._update(self._record(linear.matmul, other))
 
     def __and__(self, other: Any) -> Any:
-        return self._record_pair(comparison.bitwise_and, self, other)
+        return self._record(comparison.bitwise_and, other)
 
     def __rand__(self, other: Any) -> Any:
-        return self._record_pair(comparison.bitwise_and, other, self)
+        return self._record_after(comparison.bitwise_and, other)
 
     def __iand__(self, other: Any) -> Any:
-        return self._update(self._record_pair(comparison.bitwise_and, self, other))
+        return self._update(self._record(comparison.bitwise_and, other))
 
     def __or__(self, other: Any) -> Any:
-        return self._record_pair(comparison.bitwise_or, self, other)
+        return self._record(comparison.bitwise_or, other)
 
     def __ror__(self, other: Any) -> Any:
-        return self._record_pair(comparison.bitwise_or, other, self)
+        return self._record_after(comparison.bitwise_or, other)
 
     def __ior__(self, other: Any) -> Any:
-        return self._update(self._record_pair(comparison.bitwise_or, self, other))
+        return self._update(self._record(comparison.bitwise_or, other))
 
     def __xor__(self, other: Any) -> Any:
-        return self._record_pair(comparison.bitwise_xor, self, other)
+        return self._record(comparison.bitwise_xor, other)
 
     def __rxor__(self, other: Any) -> Any:
-        return self._record_pair(comparison.bitwise_xor, other, self)
+        return self._record_after(comparison.bitwise_xor, other)
 
     def __ixor__(self, other: Any) -> Any:
-        return self._update(self._record_pair(comparison.bitwise_xor, self, other))
+        return self._update(self._record(comparison.bitwise_xor, other))
 
     def __lt__(self, other: Any) -> Any:
-        return self._record_pair(comparison.less, self, other)
+        return self._record(comparison.less, other)
 
     def __le__(self, other: Any) -> Any:
-        return self._record_pair(comparison.less_equal, self, other)
+        return self._record(comparison.less_equal, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self._record_pair(comparison.greater, self, other)
+        return self._record(comparison.greater, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self._record_pair(comparison.greater_equal, self, other)
+        return self._record(comparison.greater_equal, other)
 
     def __eq__(self, other: Any) -> Any:
         if other is None or isinstance(other, str):
             return NotImplemented  # never equal; Python then says so
-        return self._record_pair(comparison.equal, self, other)
+        return self._record(comparison.equal, other)
 
     def __ne__(self, other: Any) -> Any:
         if other is None or isinstance(other, str):
             return NotImplemented  # never equal; Python then says so
-        return self._record_pair(comparison.not_equal, self, other)
+        return self._record(comparison.not_equal, other)
 
     def __neg__(self) -> Any:
-        return self._record(arithmetic.negative, self)
+        return self._record(arithmetic.negative)
 
     def __pos__(self) -> Any:
-        return self._record(arithmetic.positive, self)
+        return self._record(arithmetic.positive)
 
     def __abs__(self) -> Any:
-        return self._record(arithmetic.absolute, self)
+        return self._record(arithmetic.absolute)
 
     def __invert__(self) -> Any:
-        return self._record(comparison.invert, self)
+        return self._record(comparison.invert)
 
     __hash__ = object.__hash__  # by identity, since == is elementwise
 

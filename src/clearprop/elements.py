@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ShapeError
-from clearprop.graph import ABSENT, Node, ShortNode
+from clearprop.graph import ABSENT, ElementNode, Node
 from clearprop.places import current_line
 from clearprop.rules import indexing
 from clearprop.views import View
@@ -35,12 +35,11 @@ class Elements:
     def _element(self: Any, index: int, node: Node) -> Any:
         """Record ``x[3]``: what `record` does, by the shortest way."""
         y = self._value[index]
-        attributes = {"index": (index,)}
-        form = (attributes, None, y.shape, y.dtype)
-        step = ShortNode(indexing.getitem, node, None, None, ABSENT, *form)
+        shape = y.shape
+        step = ElementNode(indexing.getitem, node, None, ABSENT, index, shape, y.dtype)
         result = type(self)(y, step)
-        if y.shape:
-            result._view = View(self, indexing.getitem, (), attributes)
+        if shape:
+            result._view = View(self, indexing.getitem, (), step.attributes)
         return result
 
     def __setitem__(self: Any, index: Any, value: Any) -> None:
@@ -83,7 +82,7 @@ class Elements:
     def _assign_element(self: Any, value: Any, index: int) -> bool:
         """Record ``x[3] = y`` of numbers: what `_assign` does, by the shortest way."""
         node = self._node
-        if node is None or self._view is not None or self.ndim != 1:
+        if node is None or len(node.shape) != 1:
             return False
         if sys.getrefcount(self._value) != _HELD_ONCE or not self._is_ours():
             return False
@@ -91,11 +90,11 @@ class Elements:
         if type(value) is type(self):
             source = value.node
             value = value._value
-        if type(value) is not self.dtype.type or (source is not None and source.tape is not None):
+        if type(value) is not node.dtype.type or (source is not None and source.tape is not None):
             return False
         self._value[index] = value
-        form = ({"index": (index,)}, None, self.shape, self.dtype)
-        self._node = ShortNode(indexing.setitem, node, source, None, None, *form)
+        form = (index, node.shape, node.dtype)
+        self._node = ElementNode(indexing.setitem, node, source, None, *form)
         self._writes += 1
         return True
 

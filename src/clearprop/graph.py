@@ -192,34 +192,10 @@ class ShortNode(Node):
 
     __slots__ = ("first", "left", "right", "second")
 
-    def __init__(
-        self,
-        primitive: Primitive,
-        left: Node | None,
-        right: Node | None,
-        first: Any,
-        second: Any,
-        attributes: dict[str, Any],
-        value: Any,
-        shape: Any,
-        dtype: Any,
-    ) -> None:
-        self.primitive = primitive
-        self.left = left
-        self.right = right
-        self.first = first
-        self.second = second  # ABSENT where there is one operand
-        self.attributes = attributes
-        self.value = value
-        self.shape = shape
-        self.dtype = dtype
-        self.index = next_index()
-        if right is None:
-            self.root = self.index if left is None else left.root
-        elif left is None or right.root < left.root:
-            self.root = right.root
-        else:
-            self.root = left.root
+    left: Node | None
+    right: Node | None
+    first: Any
+    second: Any
 
     @property
     def inputs(self) -> tuple[Node | None, ...]:  # type: ignore[override]
@@ -237,6 +213,41 @@ class ShortNode(Node):
         """Keep no operand and no value any longer."""
         self.first = GONE
         self.value = None
+
+
+class ElementNode(ShortNode):
+    """A node of ``x[3]`` or ``x[3] = y``: it keeps the 3, and no dict with a tuple in it.
+
+    Arrays that are filled in a loop make so many that the garbage collector would feel it.
+    """
+
+    __slots__ = ("at",)
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        left: Node,
+        right: Node | None,
+        second: Any,
+        at: int,
+        shape: Any,
+        dtype: Any,
+    ) -> None:
+        self.primitive = primitive
+        self.left = left
+        self.right = right
+        self.first = self.value = None
+        self.second = second
+        self.at = at
+        self.shape = shape
+        self.dtype = dtype
+        self.index = next_index()
+        self.root = left.root if right is None or left.root < right.root else right.root
+
+    @property
+    def attributes(self) -> dict[str, Any]:  # type: ignore[override]
+        """The index, as every node of ``x[…]`` has it."""
+        return {"index": (self.at,)}
 
 
 class TracedNode(WideNode):

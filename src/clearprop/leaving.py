@@ -83,15 +83,24 @@ class Leaving:
         """How the array lies in memory, as `numpy.ndarray.flags`."""
         return self.value.flags
 
-    def __getattr__(self, name: str) -> Any:
-        """Answer for what arrays have and recorded values do not."""
-        if name.startswith("__") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+class Missing:
+    """An attribute that arrays have and recorded values do not: it says what to write instead.
+
+    One for each name, because a ``__getattr__`` would make every other attribute slow.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
         raise MissingMethodError(
-            f"A recorded value has no .{name}.",
+            f"A recorded value has no .{self.name}.",
             where=current_line(2),
             why="It would give the memory or the plain numbers, which remember nothing.",
-            write=f"x.value.{name}, where the plain numbers are really wanted.",
+            write=f"x.value.{self.name}, where the plain numbers are really wanted.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What may stand beside a Tensor in an operation, and what is refused, with the reason."""
+"""What may stand beside a Tensor in an operation, what is refused, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, LostGradientError, MissingRuleError
+from clearprop.graph import Node, WideNode
 from clearprop.places import current_line
 from clearprop.primitive import Primitive
 
@@ -154,3 +155,35 @@ def differentiable(primitive: Primitive, active: int, y: Any) -> int:
             write="an array of floats, such as np.zeros(n) or x.astype(float).",
         )
     return active
+
+
+def form_of(primitive: Primitive, y: Any) -> tuple[Any, Any]:
+    """Give shape and dtype of a result; tuples of them where there are several outputs."""
+    if primitive.outputs > 1:
+        return tuple(part.shape for part in y), tuple(part.dtype for part in y)
+    return y.shape, y.dtype
+
+
+def lean_node(
+    primitive: Primitive,
+    active: int,
+    plain: int,
+    inputs: list[Node | None],
+    values: list[Any],
+    attributes: dict[str, Any],
+    y: Any,
+) -> Node:
+    """Make a node that keeps only what the rules of its active operands ask for."""
+    positions, output, shapes = primitive.kept(active, len(values))
+    kept = tuple(
+        (frozen(v) if plain >> i & 1 else v)
+        if i in positions
+        # of which only the shape is needed, and no node on the record knows it
+        else v
+        if i in shapes and inputs[i] is None
+        else None
+        for i, v in enumerate(values)
+    )
+    sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))
+    shape, dtype = form_of(primitive, y)
+    return WideNode(primitive, sources, kept, attributes, y if output else None, shape, dtype)

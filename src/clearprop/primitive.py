@@ -34,7 +34,7 @@ import operator
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -85,13 +85,9 @@ class Case:
         self.attributes = attributes
 
 
-class Plan(NamedTuple):
-    """What is kept of an operation of one or two operands, for the rules of those that move."""
-
-    first: bool
-    second: bool
-    output: bool
-    is_constant: bool = False
+#: What is kept of an operation of one or two operands for the rules of those that move: whether the
+#: first, the second, the output; and whether there is no derivative, so that nothing is kept.
+Plan = tuple[bool, bool, bool, bool]
 
 
 class Primitive:
@@ -277,9 +273,10 @@ class Primitive:
             needed = {i for i in range(count) if active >> i & 1}
             positions, output, shapes = self.kept(active, count)
             if self.no_derivative:
-                plans[active] = Plan(False, False, False, is_constant=True)
+                plans[active] = (False, False, False, True)
             elif needed <= self.rules.keys() and shapes <= needed:
-                plans[active] = Plan(0 in positions, 1 in positions, output)
+                # Where there is no second operand, it is said in its place.
+                plans[active] = (0 in positions, count == 1 or 1 in positions, output, False)
         return plans
 
     def span(self, operand: int, count: int) -> range:

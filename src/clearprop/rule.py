@@ -78,11 +78,17 @@ class Rule:
 
     def kept_in(self, node: Any, position: int = 0) -> tuple[list[Any], dict[str, Any]]:
         """Read from a node what the rule takes besides dy, as plain values."""
-        given = node.attributes
-        attributes = {name: given.get(name, default) for name, default in self._defaults.items()}
-        if "position" in self.attributes:
-            attributes["position"] = position
-        return [get(node) for get in self._getters], attributes
+        attributes = {}
+        if self.attributes:
+            given = node.attributes
+            for name, default in self._defaults.items():  # cheaper than a comprehension
+                attributes[name] = given.get(name, default)
+            if "position" in self.attributes:
+                attributes["position"] = position
+        arguments = []
+        for get in self._getters:
+            arguments.append(get(node))  # noqa: PERF401
+        return arguments, attributes
 
     @staticmethod
     def _need(name: str, owner: Primitive) -> tuple[str, int]:
@@ -113,7 +119,7 @@ def _getter(need: str, place: int, owner: Primitive) -> Callable[[Any], Any]:
 
     def shape(node: Any, place: int = place) -> Any:
         source = node.inputs[place]
-        return np.shape(node.operands[place]) if source is None else source.shape
+        return source.shape if source is not None else np.shape(node.operands[place])
 
     if is_rest:
         return lambda node: tuple(shape(node, i) for i in range(place, len(node.operands)))

@@ -70,7 +70,7 @@ def sweep(
             if source.index >= start:
                 add(source, {node.attributes["i"]: dy})
             continue
-        if type(node) is ShortNode and not slow and not primitive.overwrites:
+        if isinstance(node, ShortNode) and not slow and not primitive.overwrites:
             if node.first is GONE:
                 raise _let_go()
             source = node.left
@@ -115,10 +115,22 @@ def _share_out(pending: _Pending, node: Node, dy: Any, keep_all: bool) -> None:
             arguments, attributes = rule.kept_in(node)
             g = rule.over(dy, *arguments, **attributes)
         else:
-            g = pull(node, position, rule, dy, recorded=False)
+            g = _pulled(node, primitive, position, source, rule, dy)
             if is_ours and (g is dy or getattr(g, "base", None) is not None):
                 g = g.copy()
         pending.add(source, g, is_ours=rule.over is not None)
+
+
+def _pulled(
+    node: Node, primitive: Primitive, position: int, source: Node, rule: Rule, dy: Any
+) -> Any:
+    """Apply one rule to plain arrays, by the short way where there is one."""
+    if rule.quick is None:
+        return pull(node, position, rule, dy, recorded=False)
+    g = rule.quick(dy, node)
+    if g.shape != source.shape or g.dtype != source.dtype:
+        g = fit(g, source.shape, source.dtype, primitive, position)
+    return g
 
 
 class _Pending:
@@ -135,19 +147,13 @@ class _Pending:
 
     def pull(self, node: Node, primitive: Primitive, position: int, source: Node, dy: Any) -> None:
         """Apply one rule to plain arrays, and add what it gives."""
-        rule = primitive.rule(position)
+        rule = primitive.rules.get(position) or primitive.rule(position)
         if rule is None:
             return
         if rule.into is not None and source.shape:
             self.add_into(source, rule, dy, *rule.kept_in(node))
-            return
-        if rule.quick is not None:
-            g = rule.quick(dy, node)
-            if g.shape != source.shape or g.dtype != source.dtype:
-                g = fit(g, source.shape, source.dtype, primitive, position)
         else:
-            g = pull(node, position, rule, dy, recorded=False)
-        self.add(source, g)
+            self.add(source, _pulled(node, primitive, position, source, rule, dy))
 
     def add(self, node: Node, g: Any, is_ours: bool = False) -> None:
         total = self.cotangents.get(node)
@@ -268,9 +274,12 @@ def _cast(g: Any, dtype: Any) -> Any:
 
 
 def _broadcasts(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:
-    if len(found) < len(shape):
+    extra = len(found) - len(shape)
+    if extra < 0:
         return False
-    return all(n in (1, m) for n, m in zip(reversed(shape), reversed(found), strict=False))
+    return found[extra:] == shape or all(
+        n in (1, m) for n, m in zip(reversed(shape), reversed(found), strict=False)
+    )
 
 
 def _plus(a: Any, b: Any) -> Any:
@@ -314,7 +323,7 @@ def _fetch(node: Node, need: str, operand: int) -> Any:
 
 def operand_of(node: Node, position: int, recorded: bool) -> Any:
     """Give an operand that a node kept: on its record, where the sweep is recorded."""
-    if type(node) is ShortNode:
+    if isinstance(node, ShortNode):
         source, value = (node.right, node.second) if position else (node.left, node.first)
     else:
         source, value = node.inputs[position], node.operands[position]

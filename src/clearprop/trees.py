@@ -16,8 +16,6 @@ from typing import Any
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.places import current_line
 
-#: Whether the values of a type are leaves, for each that was met: a tree is walked at every call.
-_IS_LEAF: dict[type, bool] = {}
 _DEEPEST = 200  # levels; Python recurses to 1,000 frames
 _STATIC = (str, bool, type(None), ModuleType)
 
@@ -79,13 +77,16 @@ def _opened(tree: Any) -> _Opened:
     return _Opened("field", names, [getattr(tree, name) for name in names])
 
 
-def _is_leaf(tree: Any) -> bool:
-    kind = type(tree)
-    known = _IS_LEAF.get(kind)
-    if known is None:
-        container = issubclass(kind, dict | tuple | list) or _is_dataclass(tree)
-        known = _IS_LEAF[kind] = not container
-    return known
+class _IsLeaf(dict[type, bool]):
+    """Whether the values of a type are leaves, for each that was met: asked at every call."""
+
+    def __missing__(self, kind: type) -> bool:
+        container = issubclass(kind, dict | tuple | list) or hasattr(kind, "__dataclass_fields__")
+        self[kind] = not container
+        return not container
+
+
+_IS_LEAF = _IsLeaf()
 
 
 def _is_dataclass(tree: Any) -> bool:
@@ -96,7 +97,7 @@ def _is_static(field: dataclasses.Field[Any], tree: Any) -> bool:
     if field.metadata.get("static"):
         return True
     value = getattr(tree, field.name)
-    return isinstance(value, _STATIC) or (callable(value) and _is_leaf(value))
+    return isinstance(value, _STATIC) or (callable(value) and _IS_LEAF[type(value)])
 
 
 def static_fields(tree: Any) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def fields_of(tree: Any) -> Any:
 
 
 def _map(f: Callable[..., Any], tree: Any, others: tuple[Any, ...], above: tuple[Any, ...]) -> Any:
-    if _is_leaf(tree):
+    if _IS_LEAF[type(tree)]:
         return None if tree is None and above else f(tree, *others)
     kind = type(tree)
     if others or kind not in _PLAIN:
@@ -141,7 +142,7 @@ _PLAIN = (dict, list, tuple)
 
 
 def _collect(tree: Any, found: list[Any], above: tuple[Any, ...]) -> None:
-    if _is_leaf(tree):
+    if _IS_LEAF[type(tree)]:
         if tree is not None or not above:
             found.append(tree)
         return
@@ -153,7 +154,7 @@ def _collect(tree: Any, found: list[Any], above: tuple[Any, ...]) -> None:
 
 
 def _walk(tree: Any, name: str, above: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-    if _is_leaf(tree):
+    if _IS_LEAF[type(tree)]:
         if tree is not None or not above:
             yield name, tree
         return
@@ -164,7 +165,7 @@ def _walk(tree: Any, name: str, above: tuple[Any, ...]) -> Iterator[tuple[str, A
 
 
 def _structure(tree: Any, above: tuple[Any, ...]) -> Any:
-    if _is_leaf(tree):
+    if _IS_LEAF[type(tree)]:
         return None if tree is None and above else "leaf"
     opened = _opened(tree)
     above = _deeper(tree, above)
@@ -194,7 +195,7 @@ def _deeper(tree: Any, above: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _parts_like(tree: Any, opened: _Opened, other: Any) -> list[Any]:
     """Give the parts of another tree at the places of this one's."""
-    if _is_leaf(other) or (isinstance(tree, dict) != isinstance(other, dict)):
+    if _IS_LEAF[type(other)] or (isinstance(tree, dict) != isinstance(other, dict)):
         raise _otherwise(opened, f"a {type(other).__name__}")
     theirs = _opened(other)
     # By the fields of the first: what is static there is so by its values, which may differ here.

@@ -61,7 +61,14 @@ def _bound(value):
 
 def fill(index, arrays):
     """Put the arrays back into a skeleton."""
+    if not arrays:
+        return index
     return tuple(arrays[part.number] if isinstance(part, Slot) else part for part in index)
+
+
+def meets_once(arrays):
+    """Whether no element is met twice by an index with these arrays in it."""
+    return not arrays or all(array.dtype == bool for array in arrays)
 
 
 _ROWS, _MASK = np.array([0, 2, 2]), np.array([True, False, True])
@@ -89,7 +96,7 @@ def _(dy, arrays, x_shape, *, index):
 
 @getitem.into("x")
 def _(total, dy, arrays, x_shape, *, index):
-    if all(array.dtype == bool for array in arrays):
+    if meets_once(arrays):
         total[fill(index, arrays)] += dy
     else:
         np.add.at(total, fill(index, arrays), dy)
@@ -112,8 +119,8 @@ def _(base, y, *arrays, index):
 )
 def unindex(x, *arrays, shape, index):
     y = np.zeros(shape, x.dtype)
-    if all(array.dtype == bool for array in arrays):
-        y[fill(index, arrays)] = x  # no element is met twice
+    if meets_once(arrays):
+        y[fill(index, arrays)] = x
     else:
         np.add.at(y, fill(index, arrays), x)
     return y
@@ -164,7 +171,7 @@ def _(dy, arrays, *, index):
 @setitem.vjp("value", latex=r"\bar y[i]")
 def _(dy, arrays, x_shape, value_shape, *, index):
     taken = getitem(dy, *arrays, index=index)
-    if not all(array.dtype == bool for array in arrays):
+    if not meets_once(arrays):
         taken = np.where(survives(*arrays, shape=x_shape, index=index), taken, 0.0)
     extra = len(value_shape) - len(np.shape(taken))  # y[0] = v may have v with a leading axis of 1
     return np.reshape(taken, (1,) * extra + np.shape(taken)) if extra > 0 else taken
