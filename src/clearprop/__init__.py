@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from clearprop.check import check as check
+from clearprop.check import check_layer as check_layer
 from clearprop.checkpointing import checkpoint as checkpoint
 from clearprop.compile import compile as compile
 from clearprop.explain.watching import debug_nans as debug_nans

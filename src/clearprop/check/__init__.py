@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clearprop.check.handwritten.model import Judgement as Judgement
     from clearprop.check.numerical import numerical_gradient as numerical_gradient
     from clearprop.check.primitives import check_primitive as check_primitive
     from clearprop.check.report import Finding as Finding
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 #: Imported when they are first used: those who only differentiate need not wait for them.
 _LAZY = {
     "Finding": "report",
+    "Judgement": "handwritten.model",
     "Report": "report",
     "check_primitive": "primitives",
     "numerical_gradient": "numerical",
@@ -68,6 +70,58 @@ def check(
     from clearprop.check.functions import check_function
 
     return check_function(f, args, samples, seed, name)
+
+
+def check_layer(layer: Any, *inputs: Any, **options: Any) -> Judgement:
+    """Judge a hand-written backward pass, and name the cause of what is wrong.
+
+    Parameters
+    ----------
+    layer : class, object, function, tuple of functions, or module
+        A class with forward and backward, or an object of one, which is checked as it is;
+        ``(affine_forward, affine_backward)``, or one of the two; a function beside its
+        derivative; a function that returns its value and the gradients; a class with ``loss``
+        and ``gradient``. The styles of courses and books need no adapter.
+    *inputs
+        Arguments of forward, in order; what is not given is proposed from the code.
+    **options
+        ``values``, ``shapes``: dicts by the name of an argument of forward or of the
+        constructor; ``reference``: the name of a forward to judge by where there is none, such as
+        ``"softmax"``; ``seed``.
+
+    Returns
+    -------
+    Judgement
+        ``ok``, ``verdict`` (``fault``, ``convention``, ``correct``, ``not judged``), ``findings``
+        with cause, line, sentence and remedy; printed, the report.
+
+    Raises
+    ------
+    OptionError
+        If ``layer`` has no backward.
+
+    Notes
+    -----
+    The truth has two sides, which must agree: the exact derivative of the hand-written forward,
+    and a numerical one. A class, not an object, can be made anew for each probe, with several
+    shapes.
+
+    Examples
+    --------
+    >>> import numpy as np, clearprop as cp
+    >>> class Sigmoid:
+    ...     def forward(self, x):
+    ...         self.y = 1 / (1 + np.exp(-x))
+    ...         return self.y
+    ...     def backward(self, dy):
+    ...         return dy * (1 - self.y)
+    >>> judgement = cp.check_layer(Sigmoid)
+    >>> judgement.verdict, judgement.findings[0].cause
+    ('fault', 'local-factor')
+    """
+    from clearprop.check.handwritten.api import check_object
+
+    return check_object(layer, inputs, options)
 
 
 def __getattr__(name: str) -> Any:

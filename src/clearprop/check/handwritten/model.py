@@ -133,6 +133,17 @@ class Judgement:
         """Whether its gradients are right (conventions are)."""
         return self.verdict in (CORRECT, CONVENTION)
 
+    def __str__(self) -> str:
+        from clearprop.check.reports.terminal import as_text
+
+        return as_text(FileReport("", (self,)))
+
+    def to_json(self) -> str:
+        """Give the judgement as JSON, in the form of the command's ``--json``."""
+        from clearprop.check.reports.json import to_json
+
+        return to_json(FileReport("", (self,)))
+
 
 @dataclass(frozen=True)
 class FileReport:
