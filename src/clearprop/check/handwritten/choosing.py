@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.meaning import is_prediction, is_target
+from clearprop.check.handwritten.meaning import is_parameter, is_prediction, is_target
 from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
 from clearprop.check.handwritten.proposing import proposals
 from clearprop.check.handwritten.specs import Proposal, Spec
@@ -54,7 +54,7 @@ def choose(
     for count, proposal in enumerate(proposals(driver, texts, given, attempts, _SECONDS)):
         if count > _MOST:
             break
-        if first is not None and not _alternative(first, proposal, loose):
+        if first is not None and not _alternative(first, proposal, loose, bool(texts.ranks)):
             continue
         for way in driver.ways():
             setup = _tried(driver, proposal, way, seed, tolerance)
@@ -137,9 +137,11 @@ def _better(one: Shot, other: Shot) -> bool:
     )
 
 
-def _alternative(first: Setup, proposal: Proposal, loose: list[str]) -> bool:
+def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool) -> bool:
     """Whether inputs differ from the first ones only in what cannot be known from outside."""
     if proposal.world != first.proposal.world:
+        if fixed or _rank(proposal) == _rank(first.proposal):
+            return False
         misfit = first.shot.error is not None or not first.shot.comparisons
         shapes = any(c.kind == "shape" for c in first.shot.comparisons)
         return misfit or (shapes and _rank(proposal) > _rank(first.proposal))
@@ -168,7 +170,8 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str]) -> bool:
             and spec.shape == before.shape
         ):
             continue
-        return first.shot.error is not None
+        if is_parameter(name) or first.shot.error is None:
+            return False
     return True
 
 

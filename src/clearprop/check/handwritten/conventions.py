@@ -16,6 +16,8 @@ from clearprop.check.handwritten.probing import Comparison, Shot, prepared, quie
 
 #: Relative to the largest entry: what rounding may do.
 _EXACT = 1e-7
+#: An epsilon above this changes a gradient by too much to be left out.
+LARGEST_EPSILON = 1.5e-6
 _TINY = re.compile(r"(?<![\w.])(\d*\.?\d+e-0*(?:[4-9]|1\d|2\d|30)|0?\.0000*\d+)\b", re.I)
 
 
@@ -45,8 +47,8 @@ def conventions_of(
 
 def tiny_literal(text: str) -> str:
     """Give the first number of a text that is small enough to be an epsilon; "" without one."""
-    found = _TINY.search(text)
-    return found[0] if found else ""
+    found = [m[0] for m in _TINY.finditer(text) if 0 < float(m[0]) <= LARGEST_EPSILON]
+    return max(found, key=float) if found else ""
 
 
 def conventional(shot: Shot) -> Shot:

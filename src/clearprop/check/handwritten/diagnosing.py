@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import traceback
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +30,7 @@ from clearprop.check.handwritten.probing import (
     shoot,
 )
 from clearprop.check.handwritten.repair import Part, Repair, forward_of, parts_of, repair, replaced
+from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.stages import Blame, first_wrong, stages_of
 from clearprop.check.handwritten.state import arrays_in, is_real
 from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
@@ -101,14 +103,14 @@ class Diagnosis:
             node.lineno
             for part in parts
             for node in ast.walk(part.tree)
-            if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub)
+            if isinstance(node, ast.stmt) and adds(node)
         }
         self.blame = first_wrong(stages_of(self.driver, shot, codes), truths, adding)
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error
         assert error is not None
-        line = line_of_error(error, self.files)
+        line = self._line_in_backward(error) or line_of_error(error, self.files)
         text = str(error).split("\n")[0]
         said = f"{type(error).__name__}: {text}" if text else type(error).__name__
         sentence = f"backward raises {said}"
@@ -117,6 +119,15 @@ class Diagnosis:
         place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
         remedy = fixed.edit.after if fixed else ""
         cause = fixed.cause if fixed else "raises"
+        stale = stale_attribute(self.driver, shot) if shot.before else ""
+        if stale:
+            forward = forward_of(self.driver)
+            where = line_that_sets(self.driver.source.tree(forward), stale)
+            sentence += f". self.{stale} is of an earlier forward pass."
+            remedy = f"self.{stale} = …  # in every forward"
+            place = self._place(where, forward)
+            self.findings.append(Finding(FAULT, "stale-cache", sentence, "", remedy, place))
+            return
         name, line = self._unset(error, text, line)
         if name and line:
             cause, place = "unset", self._place(line, forward_of(self.driver))
@@ -129,6 +140,12 @@ class Diagnosis:
         elif fixed is not None:
             sentence += f". What mends it: {fixed.edit.what}"
         self.findings.append(Finding(FAULT, cause, sentence + ".", "", remedy, place))
+
+    def _line_in_backward(self, error: BaseException) -> int:
+        """Give the line of backward itself that an error passed; 0 for none."""
+        code = function_of(self.driver.backward_function).__code__
+        frames = traceback.walk_tb(error.__traceback__)
+        return next((line for frame, line in frames if frame.f_code is code), 0)
 
     def _unset(self, error: BaseException, text: str, line: int) -> tuple[str, int]:
         """Name the attribute that is not there, and the line of a forward that never sets it."""
@@ -210,12 +227,19 @@ class Diagnosis:
             about = f"{stage.name} is the first wrong value: it is not the gradient that it says."
             if local is not None:
                 follows = "follow" if "," in label else "follows"
-                return local.cause, f"{local.sentence} {label} {follows} from it.", stage.line, ""
+                remedy = multiplied(tree, stage.line, local.factor)
+                return (
+                    local.cause,
+                    f"{local.sentence} {label} {follows} from it.",
+                    stage.line,
+                    remedy,
+                )
             if symptom is None:
                 return "unknown", f"{about} {_unknown(c)}", stage.line, ""
             return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""
         if symptom is not None:
-            return symptom.cause, symptom.sentence, self._line_of(c), ""
+            line = self._line_of(c)
+            return symptom.cause, symptom.sentence, line, multiplied(tree, line, symptom.factor)
         return "unknown", _unknown(c), self._line_of(c), ""
 
     def _local(self, shot: Shot, blame: Blame, truths: Cotangents) -> Symptom | None:
@@ -305,6 +329,19 @@ class Diagnosis:
         return line_that_gives(tree, c.gradient.label) or tree.lineno
 
 
+def adds(statement: ast.stmt) -> bool:
+    """Whether a statement makes more of a value that is there: adds to it, or fills a part."""
+    if isinstance(statement, ast.AugAssign):
+        return isinstance(statement.op, ast.Add | ast.Sub)
+    if not isinstance(statement, ast.Assign):
+        return False
+    read = {ast.unparse(n) for n in ast.walk(statement.value) if isinstance(n, ast.expr)}
+    return any(
+        isinstance(target, ast.Subscript) or ast.unparse(target) in read
+        for target in statement.targets
+    )
+
+
 def line_that_gives(tree: ast.FunctionDef, label: str) -> int:
     """Give the line of a function that last assigns a gradient; else that of its last return."""
     name = last_of(label)
@@ -324,6 +361,19 @@ def line_that_gives(tree: ast.FunctionDef, label: str) -> int:
                 if own == name:
                     best = max(best, node.lineno)
     return best or returned
+
+
+def multiplied(tree: ast.FunctionDef | None, line: int, factor: str) -> str:
+    """Give the statement on a line with one more factor; "" without a factor."""
+    for node in ast.walk(tree) if tree is not None and factor else ():
+        if isinstance(node, ast.Assign | ast.Return) and node.lineno == line and node.value:
+            value = ast.unparse(node.value)
+            bare = isinstance(node.value, ast.BinOp) and not isinstance(node.value.op, ast.Mult)
+            product = f"({value}) * {factor}" if bare else f"{value} * {factor}"
+            if isinstance(node, ast.Return):
+                return "" if isinstance(node.value, ast.Tuple) else f"return {product}"
+            return f"{' = '.join(map(ast.unparse, node.targets))} = {product}"
+    return ""
 
 
 def shown(label: str) -> str:

@@ -19,6 +19,7 @@ from clearprop.check.handwritten.classes import methods_of, network_methods_of
 from clearprop.check.handwritten.meaning import (
     is_cache,
     is_gradient_of,
+    is_parameter,
     is_prediction,
     is_target,
     is_upstream,
@@ -40,7 +41,6 @@ from clearprop.check.handwritten.state import (
 
 Given = dict[str, Any]
 
-_PARAMETER = re.compile(r"^(w\w?\d?|weights?|b\d?|bias(es)?|gamma|beta|kernels?|filters?)$", re.I)
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 _OUTPUTS = (
     "output",
@@ -157,9 +157,9 @@ class Driver:
         """
         leaves = [leaf for leaf in leaves if leaf not in given]
         inputs = [p.name for p in self.inputs]
-        owed = [x for x in leaves if x not in inputs and (_PARAMETER.match(last_of(x)) or given)]
+        owed = [x for x in leaves if x not in inputs and (is_parameter(last_of(x)) or given)]
         if self.candidate.style in ("layer", "pair", "derivative"):
-            owed += [x for x in leaves if x in inputs and (x == inputs[0] or _PARAMETER.match(x))]
+            owed += [x for x in leaves if x in inputs and (x == inputs[0] or is_parameter(x))]
         return [x for x in owed if x not in inputs or not is_target(x)]
 
     @property

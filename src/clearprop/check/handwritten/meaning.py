@@ -22,6 +22,7 @@ _PREDICTIONS = re.compile(
     r"^(y_?preds?|predict|predictions?|preds?|y_?hat|outputs?|probs?|probabilities|p|scores|logits)$",
     re.I,
 )
+_PARAMETER = re.compile(r"^(w\w?\d?|weights?|b\d?|bias(es)?|gamma|beta|kernels?|filters?)$", re.I)
 _UPSTREAM = re.compile(
     r"^(d[A-Za-z_0-9]*|grad\w*|g[A-Z]?\w{0,3}|delta\w*|upstream\w*|error\w*|err|back\w*|\w+_grad|\w*gradient\w*)$",
     re.I,
@@ -39,6 +40,11 @@ def is_target(name: str) -> bool:
 def is_prediction(name: str) -> bool:
     """Whether an argument is by its name what a network predicts."""
     return bool(_PREDICTIONS.match(name))
+
+
+def is_parameter(name: str) -> bool:
+    """Whether a name is one that people give to weights, biases and scales."""
+    return bool(_PARAMETER.match(name))
 
 
 def is_upstream(name: str) -> bool:

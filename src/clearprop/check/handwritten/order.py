@@ -92,14 +92,14 @@ def overwritten_cache(driver: Driver, shot: Shot) -> str:
         return ""
     if after.layer is None:
         return _overwritten_in_cache(kept.cache, after.cache)
-    gradients = {id(g.value) for g in driver.gradients(after, shot.leaves)}
+    gradients = {g.label for g in driver.gradients(after, shot.leaves)}
     now = arrays_in(after.layer)
     for name, value in before.items():
         new = now.get(name)
         if new is None or new.shape != value.shape or name in shot.leaves:
             continue
         if not np.array_equal(new, value, equal_nan=value.dtype.kind == "f"):
-            if id(new) not in gradients or shot.plan != "fb":
+            if name not in gradients:
                 return name
     return ""
 

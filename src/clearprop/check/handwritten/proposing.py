@@ -73,7 +73,8 @@ def worlds_for(texts: Texts) -> list[str]:
     if re.search(r"embed|lookup|gather", low):
         first.append("indices")
     if re.search(r"rnn|lstm|gru|atten|sequence|time|transformer", low):
-        first.append("sequences")
+        steps = any(re.search(r"prev|^h$|state", name) for name in texts.arguments)
+        first += ["rows", "sequences"] if steps else ["sequences"]  # one step, or all
     if re.search(r"np\.dot\(\s*(self\.)?[wW]\w*,|@\s*(a_prev|A_prev)|[wW]\d?\s*@", texts.forward):
         first.append("columns")
     ranks = [

@@ -61,7 +61,13 @@ class Source:
         """Name the attributes of ``self`` that the statement on a line reads."""
         statement = [n for n in ast.walk(tree) if isinstance(n, ast.stmt) and n.lineno == line]
         found = [n for s in statement for n in ast.walk(s) if isinstance(n, ast.Attribute)]
-        return [n.attr for n in found if isinstance(n.value, ast.Name) and n.value.id == "self"]
+        return [
+            n.attr
+            for n in found
+            if isinstance(n.ctx, ast.Load)
+            and isinstance(n.value, ast.Name)
+            and n.value.id == "self"
+        ]
 
     def set_of_self(self, function: Any) -> set[str]:
         """Name the attributes of ``self`` that a function sets."""

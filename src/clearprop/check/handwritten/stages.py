@@ -124,6 +124,8 @@ def _same(old: Array, new: Any) -> bool:
 
 
 def _close(a: Array, b: Array) -> bool:
+    if a.size != b.size:
+        return False
     if a.shape != b.shape:
         a, b = np.sort(a, axis=None), np.sort(b, axis=None)
     scale = float(np.max(np.abs(b), initial=0.0))

@@ -52,10 +52,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Symptom:
-    """A cause, and a sentence that says how it shows."""
+    """A cause, a sentence that says how it shows, and the factor that is missing, if one is."""
 
     cause: str
     sentence: str
+    factor: str = ""
 
 
 def symptom_of(case: Case) -> Symptom | None:
@@ -124,6 +125,16 @@ def _constant(c: Case) -> Symptom | None:
     return Symptom("factor", f"{c.label} is {factor:.6g} times what it should be.")
 
 
+def _cut(c: Case) -> Symptom | None:
+    if c.found.shape != c.expected.shape or not c.found.size or not np.any(c.found):
+        return None
+    if c.found.dtype.kind in "iub":
+        return Symptom("dtype", f"{c.label} is of {c.found.dtype}: its decimals are cut off.")
+    if (c.found == np.round(c.found)).all() and (np.abs(c.found - c.expected) < 1).all():
+        return Symptom("dtype", f"{c.label} holds whole numbers: its decimals are cut off.")
+    return None
+
+
 def _exchanged(c: Case) -> Symptom | None:
     for label, other in c.others.items():
         if close(c.found, other) and not close(other, c.expected):
@@ -176,6 +187,46 @@ def _axes(n: int) -> list[tuple[int, ...]]:
     return single + [tuple(range(k)) for k in range(2, n + 1)] + ([(0, 2, 3)] if n == 4 else [])
 
 
+def _shifted(c: Case) -> Symptom | None:
+    """See whether the numbers stand next to where they should be, as a wrong window makes them."""
+    if c.expected.ndim < 3:
+        return None
+    if c.found.ndim == c.expected.ndim and c.found.shape[:2] == c.expected.shape[:2]:
+        if c.found.shape != c.expected.shape:
+            return Symptom(
+                "window",
+                f"{c.label} has shape {c.found.shape} where {c.leaf} has {c.expected.shape}: "
+                "the padding is cut off, or the window counted, in another way.",
+            )
+        for axis in range(2, c.found.ndim):
+            for by in (1, -1, 2, -2):
+                inside = [slice(None)] * c.found.ndim
+                inside[axis] = slice(max(by, 0), c.found.shape[axis] + min(by, 0))
+                there = [*inside]
+                there[axis] = slice(max(-by, 0), c.found.shape[axis] + min(-by, 0))
+                if close(c.found[tuple(inside)], c.expected[tuple(there)]):
+                    return Symptom(
+                        "window", f"{c.label} is shifted by {abs(by)} along axis {axis}."
+                    )
+    return None
+
+
+def _partly(c: Case) -> Symptom | None:
+    """See whether it is right at some places and wrong at others, as indexes make it."""
+    if c.found.shape != c.expected.shape or c.expected.ndim < 3:
+        return None
+    scale = float(np.max(np.abs(c.expected)))
+    wrong = np.abs(c.found - c.expected) > 1e-6 * scale
+    if 0 < np.sum(wrong) < 0.9 * wrong.size:
+        count = int(np.sum(wrong))
+        return Symptom(
+            "window",
+            f"{c.label} is right at some places and wrong at {count} of {wrong.size}: look at the "
+            "bounds of the loops and at the indexes.",
+        )
+    return None
+
+
 def _mask(c: Case) -> Symptom | None:
     if c.found.shape != c.expected.shape or c.found.size < 3:
         return None
@@ -223,7 +274,7 @@ def _factor(c: Case) -> Symptom | None:
                 continue
             shown = text.replace("{}", name)
             if close(c.found * factor, c.expected):
-                return Symptom("local-factor", f"{c.label} lacks the factor {shown}.")
+                return Symptom("local-factor", f"{c.label} lacks the factor {shown}.", shown)
             if close(c.found, c.expected * factor):
                 return Symptom("local-factor", f"{c.label} has the factor {shown} once too often.")
     return None
@@ -260,7 +311,7 @@ def _spread(c: Case) -> Symptom | None:
         return None
     rest = c.expected - c.found
     for name, v in c.values:
-        if v.shape != rest.shape or v.dtype.kind != "f":
+        if not name or v.shape != rest.shape or v.dtype.kind != "f":
             continue
         for axis in range(rest.ndim):
             if rest.shape[axis] < 4:
@@ -303,6 +354,7 @@ def _zero(c: Case) -> Symptom | None:
 
 TESTS: list[Callable[[Case], Symptom | None]] = [
     _not_finite,
+    _cut,
     _zero,
     _constant,
     _ignored,
@@ -311,8 +363,10 @@ TESTS: list[Callable[[Case], Symptom | None]] = [
     _transposed,
     _diagonal,
     _sums,
+    _shifted,
     _mask,
     _factor,
     _mean_path,
     _spread,
+    _partly,
 ]

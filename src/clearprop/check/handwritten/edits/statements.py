@@ -249,4 +249,22 @@ def copies(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
         yield Lines((plain,), 1, "overwritten", 1.6, f"`{text(plain)}`, a new array")
 
 
-FAMILIES = (kinds, scattered, exchanged, deleted, ordered, nested, copies)
+def scaled(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
+    """``dx /= N`` after the last line that makes ``dx``."""
+    del rest
+    if not isinstance(statement, ast.Assign | ast.AugAssign):
+        return
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    for name in {n for target in targets for n in names_in(target)}:
+        if world.scope.value(name).kind != GRADIENT or name in world.scope.upstream:
+            continue
+        for batch in world.scope.batch[:2]:
+            line = ast.parse(f"{name} = {name} / {batch}").body[0]
+            for node in ast.walk(line):
+                if hasattr(node, "lineno"):
+                    ast.copy_location(node, statement)
+            world.kept(line)
+            yield Lines((statement, line), 1, "batch-factor", 1.45, f"divide by {batch} after it")
+
+
+FAMILIES = (scaled, kinds, scattered, exchanged, deleted, ordered, nested, copies)

@@ -150,4 +150,25 @@ def jacobians(site: Site) -> Iterator[Change]:
                     yield Change(new, "jacobian", rank, "the whole Jacobian, not its diagonal")
 
 
-FAMILIES = (dropped, added, differences, epsilons, jacobians)
+def outer_products(site: Site) -> Iterator[Change]:
+    """``np.diag(y) - np.outer(y, y)`` where one of the two parts of a Jacobian is missing."""
+    node = site.node
+    spelled = {"diag": "np.diag", "diagflat": "np.diagflat"}
+    if isinstance(node, ast.Call) and called(node)[0] in spelled and len(node.args) == 1:
+        inner = ast.unparse(node.args[0])
+        parent = site.parent
+        if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub):
+            return
+        new = site.read(f"({ast.unparse(node)} - np.outer({inner}, {inner}))")
+        if new is not None:
+            yield Change(new, "jacobian", 1.3, "the off-diagonal terms: minus the outer product")
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        product = node.operand
+        if isinstance(product, ast.Call) and called(product)[0] in ("outer", "dot", "matmul"):
+            inner = ast.unparse(product.args[0])
+            new = site.read(f"np.diagflat({inner}) - {ast.unparse(product)}")
+            if new is not None:
+                yield Change(new, "jacobian", 1.4, "the diagonal of the Jacobian as well")
+
+
+FAMILIES = (outer_products, dropped, added, differences, epsilons, jacobians)
