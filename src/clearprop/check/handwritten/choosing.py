@@ -142,6 +142,12 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
     if proposal.world != first.proposal.world:
         if fixed or _rank(proposal) == _rank(first.proposal):
             return False
+        if any(
+            is_parameter(name) and spec.kind == "float" and first.proposal.specs[name].shape
+            for name, spec in proposal.specs.items()
+            if name in first.proposal.specs
+        ):
+            return False
         misfit = first.shot.error is not None or not first.shot.comparisons
         shapes = any(c.kind == "shape" for c in first.shot.comparisons)
         return misfit or (shapes and _rank(proposal) > _rank(first.proposal))

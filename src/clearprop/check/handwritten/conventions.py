@@ -18,6 +18,8 @@ from clearprop.check.handwritten.probing import Comparison, Shot, prepared, quie
 _EXACT = 1e-7
 #: An epsilon above this changes a gradient by too much to be left out.
 LARGEST_EPSILON = 1.5e-6
+_DIVIDES = re.compile(r"/=? *(n?_?samples|n_samples|batch\w*|len\(|[Nnm]\b|\w+\.shape\[0\])")
+_TARGET = re.compile(r"def \w+\(self, \w+, (y_true|targets?|labels?|t|y)\b")
 _TINY = re.compile(r"(?<![\w.])(\d*\.?\d+e-0*(?:[4-9]|1\d|2\d|30)|0?\.0000*\d+)\b", re.I)
 
 
@@ -28,6 +30,9 @@ def conventions_of(
     said: list[Finding] = []
     if driver.upstream == "upstream" and not shot.right and _is_loss(driver, shot):
         shot = _starting(driver, shot, tolerance, said)
+    if driver.averages:
+        sentence = "forward gives a loss for each sample; backward is that of their mean."
+        said.append(Finding(CONVENTION, "mean-of-losses", sentence))
     if driver.upstream not in ("upstream", "input") and not shot.right:
         shot = _averaged(driver, shot, tolerance, said)
     if driver.upstream == "output":
@@ -137,8 +142,12 @@ def _kept(driver: Driver, shot: Shot, c: Comparison, said: list[Finding]) -> Com
 
 
 def averages_its_losses(driver: Driver) -> bool:
-    """Whether another method of a loss takes the mean of what forward gives, as ``calculate`` does."""
-    if not isinstance(driver, LayerDriver):
+    """Whether a loss for each sample is followed by their mean.
+
+    Another method of the class says so, as ``calculate`` does, or other losses of the file: their
+    backward divides by the number of samples.
+    """
+    if not isinstance(driver, LayerDriver) or driver.upstream not in ("prediction", "output"):
         return False
     for base in driver.cls.__mro__[:-1]:
         for name, item in vars(base).items():
@@ -147,7 +156,13 @@ def averages_its_losses(driver: Driver) -> bool:
             text = driver.source.text(item) if hasattr(item, "__code__") else ""
             if f".{driver.forward_name}(" in text and "mean(" in text:
                 return True
-    return False
+    others = [c for c in driver.candidate.namespace.values() if isinstance(c, type)]
+    texts = [
+        driver.source.text(vars(c)[driver.backward_name])
+        for c in others
+        if c is not driver.cls and hasattr(vars(c).get(driver.backward_name), "__code__")
+    ]
+    return any(_DIVIDES.search(text) and _TARGET.search(text) for text in texts)
 
 
 def zero_grad_of(layer: Any) -> Any:

@@ -29,9 +29,17 @@ from clearprop.check.handwritten.probing import (
     quiet,
     shoot,
 )
-from clearprop.check.handwritten.repair import Part, Repair, forward_of, parts_of, repair, replaced
+from clearprop.check.handwritten.repair import (
+    Clues,
+    Part,
+    Repair,
+    forward_of,
+    parts_of,
+    repair,
+    replaced,
+)
 from clearprop.check.handwritten.sources import function_of
-from clearprop.check.handwritten.stages import Blame, first_wrong, stages_of
+from clearprop.check.handwritten.stages import Blame, first_wrong, lines_cleared, stages_of
 from clearprop.check.handwritten.state import arrays_in, is_real
 from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
 from clearprop.check.handwritten.truth import Cotangents, cotangents_of
@@ -54,6 +62,7 @@ class Diagnosis:
     mended: ExitStack = field(default_factory=ExitStack)
     unmended: set[str] = field(default_factory=set)
     blame: Blame | None = None
+    clues: Clues = field(default_factory=Clues)
     base: Shot | None = None
 
     def explain(self, shot: Shot, others: list[Shot]) -> None:
@@ -76,7 +85,7 @@ class Diagnosis:
                     truths,
                     self.tolerance,
                     self.seconds,
-                    self.blame.stage.line if self.blame else 0,
+                    self.clues,
                 )
                 if shot.error is not None:
                     self._raised(shot, fixed)
@@ -105,7 +114,13 @@ class Diagnosis:
             for node in ast.walk(part.tree)
             if isinstance(node, ast.stmt) and adds(node)
         }
-        self.blame = first_wrong(stages_of(self.driver, shot, codes), truths, adding)
+        stages = stages_of(self.driver, shot, codes)
+        self.blame = first_wrong(stages, truths, adding)
+        suspect = self.blame.stage.line if self.blame else 0
+        labels = {c.gradient.label for c in shot.comparisons}
+        if self.blame is not None and last_of(self.blame.stage.name) in labels:
+            suspect = 0  # it may follow from a value whose name says nothing
+        self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect})
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error
@@ -281,7 +296,9 @@ class Diagnosis:
         values = list(truths.forwards)
         if shot.run is not None and shot.run.layer is not None:
             held = arrays_in(shot.run.layer)
-            values = [(f"self.{k}", v) for k, v in held.items() if is_real(v)] + values
+            given = {o.gradient.label for o in shot.comparisons}
+            kept = {k: v for k, v in held.items() if is_real(v) and k not in given}
+            values = [(f"self.{k}", v) for k, v in kept.items()] + values
         case = Case(
             label,
             c.gradient.leaf,
@@ -324,8 +341,10 @@ class Diagnosis:
         tree = self.driver.source.tree(self.driver.backward_function)
         if tree is None:
             return 0
-        if c.kind == "none":
+        if c.kind == "none" and c.gradient.leaf in {p.name for p in self.driver.inputs}:
             return line_that_gives(tree, "") or tree.lineno
+        if c.kind == "none":
+            return line_that_gives(tree, c.gradient.label, False) or tree.lineno
         return line_that_gives(tree, c.gradient.label) or tree.lineno
 
 
@@ -342,7 +361,7 @@ def adds(statement: ast.stmt) -> bool:
     )
 
 
-def line_that_gives(tree: ast.FunctionDef, label: str) -> int:
+def line_that_gives(tree: ast.FunctionDef, label: str, or_return: bool = True) -> int:
     """Give the line of a function that last assigns a gradient; else that of its last return."""
     name = last_of(label)
     best = 0
@@ -360,7 +379,7 @@ def line_that_gives(tree: ast.FunctionDef, label: str) -> int:
                 own = getattr(part, "attr", getattr(part, "id", None))
                 if own == name:
                     best = max(best, node.lineno)
-    return best or returned
+    return best or (returned if or_return else 0)
 
 
 def multiplied(tree: ast.FunctionDef | None, line: int, factor: str) -> str:

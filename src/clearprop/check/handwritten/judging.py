@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.choosing import NoSetupError, Setup, choose
-from clearprop.check.handwritten.conventions import conventional, conventions_of, tiny_literal
+from clearprop.check.handwritten.classes import methods_of
+from clearprop.check.handwritten.conventions import (
+    averages_its_losses,
+    conventional,
+    conventions_of,
+    tiny_literal,
+)
 from clearprop.check.handwritten.diagnosing import Diagnosis, shown
 from clearprop.check.handwritten.driving import Driver, driver_for
 from clearprop.check.handwritten.finding import find, select
@@ -44,7 +50,7 @@ from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
 from clearprop.check.handwritten.referring import ReferenceDriver, broken_constructor
 from clearprop.check.handwritten.source import Source
-from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.sources import function_of, place_of
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
 from clearprop.check.handwritten.texts import read_texts
 from clearprop.check.handwritten.writing import find_writes
@@ -134,6 +140,7 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
         tolerance = 2e-4 if driver.single else 1e-7
         if tiny_literal(reach):
             tolerance = max(tolerance, 300 * float(tiny_literal(reach)))
+        driver.averages = averages_its_losses(driver)
         setup = choose(driver, texts, given, options.seed, tolerance)
         if best is None or setup.shot.right:
             best = driver, setup, reach, tolerance
@@ -148,7 +155,9 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
 def _empty(candidate: Candidate, start: float) -> Judgement:
     """Judge a backward that does nothing though forward does something."""
     sentence = "backward is empty: no gradient is given."
-    finding = Finding(FAULT, "none", sentence, place=candidate.place)
+    name = "" if not isinstance(candidate.backward, type) else methods_of(candidate.backward)[1]
+    place = place_of(getattr(candidate.backward, name)) if name else candidate.place
+    finding = Finding(FAULT, "none", sentence, place=place)
     seconds = time.monotonic() - start
     return Judgement(
         candidate.name,
@@ -260,7 +269,14 @@ def _other_probes(
                 shot = prepare(driver, proposal, seed + 1, plan, leaves, earlier)
         except Exception:
             continue
-        yield shoot(driver, replace(shot), tolerance)
+        shot = shoot(driver, replace(shot), tolerance)
+        if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
+            continue  # that forward takes more axes does not say that backward should
+        yield shot
+
+
+def _deep(spec: Spec) -> bool:
+    return spec.shape[:2] == ("N", 2)
 
 
 def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[Proposal]:
@@ -278,6 +294,8 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
     if len(changes) > 1:
         yield proposal.with_specs(changes)
     for name, spec in proposal.specs.items():
+        if spec == array("N", "D") and re.search(r"reshape\(-1, \w+\.shape", text):
+            yield proposal.with_specs({name: array("N", 2, "D")})
         if spec == array("N", "D") and "reshape(" in text:  # more axes, which it may flatten
             deep = proposal.with_specs({name: array("N", 2, 3)})
             yield deep.resized(numbers_for(proposal.dims | {"D": 6, "H": 7}))

@@ -22,7 +22,9 @@ _PREDICTIONS = re.compile(
     r"^(y_?preds?|predict|predictions?|preds?|y_?hat|outputs?|probs?|probabilities|p|scores|logits)$",
     re.I,
 )
-_PARAMETER = re.compile(r"^(w\w?\d?|weights?|b\d?|bias(es)?|gamma|beta|kernels?|filters?)$", re.I)
+_PARAMETER = re.compile(
+    r"^([wu]\w?\d?|weights?|b\d?|bias(es)?|gamma|beta|kernels?|filters?)$", re.I
+)
 _UPSTREAM = re.compile(
     r"^(d[A-Za-z_0-9]*|grad\w*|g[A-Z]?\w{0,3}|delta\w*|upstream\w*|error\w*|err|back\w*|\w+_grad|\w*gradient\w*)$",
     re.I,

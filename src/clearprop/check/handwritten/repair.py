@@ -21,6 +21,7 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, LayerDriver, Run, is_number
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
+from clearprop.check.handwritten.meaning import stems
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
@@ -28,6 +29,18 @@ from clearprop.check.handwritten.truth import Cotangents
 
 #: Among this many edits that mend the gradients, the best is taken.
 ENOUGH = 12
+
+
+def _drops_an_update(edit: Edit) -> bool:
+    """Whether the edit leaves out ``x -= rate * dx``."""
+    if len(edit.old) != 1 or edit.new:
+        return False
+    statement = edit.old[0]
+    if not isinstance(statement, ast.AugAssign) or not isinstance(statement.op, ast.Sub):
+        return False
+    target = ast.unparse(statement.target).rpartition(".")[2]
+    read = (ast.unparse(n).rpartition(".")[2] for n in ast.walk(statement.value))
+    return any(target in stems(name) for name in read if name.isidentifier())
 
 
 #: Causes that show only when something is called twice.
@@ -46,7 +59,8 @@ class Repair:
     @property
     def cause(self) -> str:
         """The cause that the edit stands for."""
-        return "updated-parameter" if _moves_an_update(self.edit) else self.edit.cause
+        moved = _moves_an_update(self.edit) or _drops_an_update(self.edit)
+        return "updated-parameter" if moved else self.edit.cause
 
 
 def _moves_an_update(edit: Edit) -> bool:
@@ -60,6 +74,14 @@ def _moves_an_update(edit: Edit) -> bool:
         and isinstance(s.op, ast.Sub | ast.Add)
         for s in edit.old
     )
+
+
+@dataclass(frozen=True)
+class Clues:
+    """Where a fault is looked for first, and the lines whose values are right."""
+
+    suspect: int = 0
+    cleared: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -155,7 +177,7 @@ def repair(
     truths: Cotangents,
     tolerance: float,
     seconds: float,
-    suspect: int = 0,
+    clues: Clues | None = None,
 ) -> Repair | None:
     """Search for the edit that mends most of a probe, and spoils nothing in it.
 
@@ -165,8 +187,8 @@ def repair(
         Probes at other inputs: what is mended in the one must be right in these.
     seconds : float
         Not longer than this.
-    suspect : int
-        The line that is tried first.
+    clues : Clues, optional
+        Which lines are tried first, and which last.
     """
     wrong = {c.gradient.leaf for c in shot.wrong} or set(shot.truth.expected)
     right = {c.gradient.leaf for c in shot.comparisons if not c.kind}
@@ -175,7 +197,7 @@ def repair(
     whole: list[tuple[float, Repair]] = []
     partial: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
-    for part, edit in _all_edits(driver, shot, parts, end, suspect):
+    for part, edit in _all_edits(driver, shot, parts, end, clues or Clues()):
         try:
             made = compile_function(
                 edit.build(),
@@ -193,7 +215,10 @@ def repair(
             if not all(_holds(driver, other, mended & wrong, tolerance) for other in others):
                 continue
             fit = _likeness(driver, shot, part, truths)
-        found = Repair(edit, part.function, made.__code__, tuple(sorted(mended & wrong)))
+        believed = edit if not part.caching else replace(edit, rank=edit.rank + 1)
+        if edit.line in _repeated(part.tree) and not edit.after:
+            believed = replace(edit, rank=0.0)
+        found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
         (whole if full else partial).append((fit, found))
         if len(whole) >= ENOUGH or (whole and time.process_time() > more):
             break
@@ -217,33 +242,48 @@ def _fits(part: Part, made: Any) -> bool:
 
 
 def _all_edits(
-    driver: Driver, shot: Shot, parts: list[Part], end: float, suspect: int
+    driver: Driver, shot: Shot, parts: list[Part], end: float, clues: Clues
 ) -> Iterator[tuple[Part, Edit]]:
     run = shot.run
     layer = {} if run is None or run.layer is None else dict(vars(run.layer))
     if not layer and isinstance(driver, LayerDriver):
         layer = _attributes_after_forward(driver, shot)
     functions = [k for k, v in driver.candidate.namespace.items() if isinstance(v, FunctionType)]
-    for part in parts:
+    missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
+    found: list[tuple[Any, int, Part, Edit]] = []
+    for place, part in enumerate(parts):
         upstream = _upstream_names(driver, part)
         scope = scope_of(part.tree, layer, part.forward, upstream, functions=functions)
-        for edit in _in_order(edits(part.tree, scope, caching=part.caching), shot, suspect):
-            if time.process_time() > end:
-                return
-            yield part, edit
+        twice = _repeated(part.tree)
+        for edit in edits(part.tree, scope, caching=part.caching):
+            if edit.cause == "none" and not missing:
+                continue
+            key = (
+                not (edit.line in twice and not edit.after),
+                not (part.caching and shot.error is not None),
+                shot.plan != "fb" and edit.cause not in _OF_ORDER,
+                edit.line != clues.suspect or part.caching,
+                not part.caching and edit.line in clues.cleared,
+                place if not part.caching else 0,
+                edit.rank,
+            )
+            found.append((key, len(found), part, edit))
+    found.sort(key=lambda each: each[:2])
+    for _, _, part, edit in found:
+        if time.process_time() > end:
+            return
+        yield part, edit
 
 
-def _in_order(found: Iterator[Edit], shot: Shot, suspect: int) -> Iterator[Edit]:
-    """Give the edits: those of the suspected line first; after a second call, those it shows."""
-    if shot.plan == "fb" and not suspect:
-        yield from found
-        return
-    listed = list(found)
-    if shot.plan != "fb":
-        listed.sort(key=lambda edit: edit.cause not in _OF_ORDER)
-    if suspect:
-        listed.sort(key=lambda edit: edit.line != suspect)
-    yield from listed
+def _repeated(tree: ast.FunctionDef) -> set[int]:
+    """Give the lines of statements that say what the one before them says."""
+    lines = set()
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        for one, other in zip(body, body[1:], strict=False) if isinstance(body, list) else ():
+            if ast.dump(one) == ast.dump(other):
+                lines |= {one.lineno, other.lineno}
+    return lines
 
 
 def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]:

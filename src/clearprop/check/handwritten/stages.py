@@ -101,6 +101,14 @@ def first_wrong(stages: list[Stage], truths: Cotangents, adding: set[int]) -> Bl
     return Blame(stages[chosen], expected_there, tuple(stages[:chosen]))
 
 
+def lines_cleared(stages: list[Stage], truths: Cotangents) -> frozenset[int]:
+    """Give the lines of which every value is a true gradient of something."""
+    right: dict[int, bool] = {}
+    for stage in stages:
+        right[stage.line] = right.get(stage.line, True) and truths.likeness(stage.value) == 1.0
+    return frozenset(line for line, is_right in right.items() if is_right)
+
+
 def _expected(name: str, value: Array, truths: Cotangents) -> list[Array]:
     named = [stem for stem in stems(last_of(name))]
     return [

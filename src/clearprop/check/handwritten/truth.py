@@ -7,6 +7,7 @@ Where the forward cannot be traced, the numerical derivative alone is the truth.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,11 +79,19 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
         for path, value in held.items():
             known = any(_is_passed(path, value, name, passed[name]) for name in made)
             if is_real(value) and path not in leaves and not known and not _is_gradient(path, held):
-                leaves[path] = value.copy()
+                leaves[path] = _telling(path, value)
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
                 leaves[p.name] = given[p.name]
     return leaves
+
+
+def _telling(path: str, value: Any) -> Any:
+    """Give the array, or other numbers where it holds one number: ones and zeros hide faults."""
+    if value.size < 2 or np.ptp(value) > 0 or re.search(r"run|mov|mean|var|avg", path, re.I):
+        return value.copy()
+    rng = np.random.default_rng(len(path))
+    return value + (0.3 * rng.normal(size=value.shape)).astype(value.dtype)
 
 
 def _is_passed(path: str, value: Any, name: str, given: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Run
+from clearprop.check.handwritten.meaning import is_parameter
 from clearprop.check.handwritten.model import FAULT, Finding
 from clearprop.check.handwritten.probing import Shot, play, quiet
 from clearprop.check.handwritten.state import arrays_in, is_array
@@ -33,6 +34,11 @@ def _finding(driver: Driver, name: str, line: int) -> Finding:
     backward = name == "upstream" or _in_backward(driver, line)
     who = "backward" if backward else "forward"
     remedy = f"{shown} = {shown}.copy()  # before it is written to"
+    parameter = is_parameter(name) or name in {p.name for p in driver.constructor}
+    if parameter and _subtracts(driver, line):
+        sentence = f"{who} changes the parameter {shown}: that is for the optimiser to do."
+        place = driver.source.place(driver.backward_function, line)
+        return Finding(FAULT, "updated-parameter", sentence, shown, "", place)
     if name not in {p.name for p in [*driver.inputs, *driver.constructor]} | {"upstream"}:
         sentence = f"{who} changes the parameter {shown}: that is for the optimiser to do."
         place = driver.source.place(driver.backward_function, line) if line else None
@@ -47,6 +53,14 @@ def _finding(driver: Driver, name: str, line: int) -> Finding:
         "another branch of the graph or a second call, finds other numbers."
     )
     return Finding(FAULT, "overwritten", sentence, shown, remedy, place)
+
+
+def _subtracts(driver: Driver, line: int) -> bool:
+    tree = driver.source.tree(driver.backward_function)
+    return any(
+        isinstance(n, ast.AugAssign) and n.lineno == line and isinstance(n.op, ast.Sub | ast.Add)
+        for n in (ast.walk(tree) if tree is not None else ())
+    )
 
 
 def _alias(driver: Driver, line: int, upstream: str) -> tuple[int, str] | None:

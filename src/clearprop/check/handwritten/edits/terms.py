@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
 from clearprop.check.handwritten.edits.sites import called, is_sum, multiplied
-from clearprop.check.handwritten.edits.trees import binary, dotted, negative
+from clearprop.check.handwritten.edits.trees import binary, dotted, negative, twin
 
 _PENALTY = re.compile(r"(reg|lam|lambda_?|l2|weight_decay|decay|alpha)\w*$", re.I)
 _EPSILON = re.compile(r"eps(ilon)?$", re.I)
@@ -171,4 +171,10 @@ def outer_products(site: Site) -> Iterator[Change]:
                 yield Change(new, "jacobian", 1.4, "the diagonal of the Jacobian as well")
 
 
-FAMILIES = (outer_products, dropped, added, differences, epsilons, jacobians)
+def floor_divisions(site: Site) -> Iterator[Change]:
+    """``/`` for ``//``."""
+    if isinstance(site.node, ast.BinOp) and isinstance(site.node.op, ast.FloorDiv):
+        yield Change(twin(site.node, op=ast.Div()), "dtype", 0.8, "the true quotient")
+
+
+FAMILIES = (floor_divisions, outer_products, dropped, added, differences, epsilons, jacobians)
