@@ -241,8 +241,7 @@ class LayerDriver(Driver):
         inner = {key: value for key, value in inner.items() if id(value) != key}
         if inner:
             exchange(layer, inner)
-        parameters = {k: copied(v) for k, v in arrays_in(layer).items()} if self.rate else {}
-        return Run(layer=layer, given=given, parameters=parameters)
+        return Run(layer=layer, given=given)
 
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
@@ -284,6 +283,8 @@ class LayerDriver(Driver):
         ):
             first = self.upstreams[0].name
             args[first] = tuple(upstream)
+        if self.rate:  # what forward has changed by then is no update
+            run.parameters = {k: copied(v) for k, v in arrays_in(run.layer).items()}
         run.result = _call(getattr(run.layer, self.backward_name), self.upstreams, args)
 
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
@@ -293,11 +294,12 @@ class LayerDriver(Driver):
         found = returned_gradients(run.result, self.returned, inputs, leaves)
         done = {g.leaf for g in found}
         held = attributes_of(run.layer)
-        if self.rate:
+        if self.rate and self._updated(run, held):
             found += [
                 Gradient(f"d{leaf}", leaf, (run.parameters[leaf] - held[leaf]) / LEARNING_RATE)
                 for leaf in leaves
                 if leaf not in done and _same_shape(run.parameters.get(leaf), held.get(leaf))
+                and not is_statistic(last_of(leaf))
             ]
             return found
         aliases = _aliases(held, arrays_in(run.layer))
@@ -319,7 +321,31 @@ class LayerDriver(Driver):
                         found.append(Gradient(label, leaf, value))
                         done.add(leaf)
                         break
-        return found
+        return found + self._left(run, held, leaves, found)
+
+    def _updated(self, run: Run, held: dict[str, Any]) -> bool:
+        """Whether backward has changed a parameter: one that ignores its rate keeps gradients."""
+        return any(
+            is_array(held.get(path)) and not np.array_equal(before, held[path])
+            for path, before in run.parameters.items()
+            if is_real(before) and not any(stems(last_of(path)))
+        ) or not any(stems(name) for name in self.source.set_of_self(self.backward_function))
+
+    def _left(
+        self, run: Run, held: dict[str, Any], leaves: list[str], found: list[Gradient]
+    ) -> list[Gradient]:
+        """Give what a backward that returns nothing leaves of its input, whatever its name.
+
+        That is the one array which it alone sets.
+        """
+        first = self.inputs[0].name if self.inputs else ""
+        if run.result is not None or first not in leaves or first in {g.leaf for g in found}:
+            return []
+        taken = {g.label for g in found} | set(leaves)
+        kept = self.source.set_of_self(getattr(self.cls, self.forward_name, None))
+        alone = self.source.set_of_self(self.backward_function) - kept - taken
+        alone = {name for name in alone if is_array(held.get(name))}
+        return [Gradient(name, first, held[name]) for name in alone] if len(alone) == 1 else []
 
 
 class PairDriver(Driver):
@@ -416,6 +442,12 @@ class LossGradientDriver(Driver):
 class DerivativeDriver(Driver):
     """A function beside its derivative; what it gives is multiplied by the upstream gradient."""
 
+    @property
+    def backward_function(self) -> Callable[..., Any]:
+        """The function itself, where it is a method of an object or has arguments bound."""
+        function: Callable[..., Any] = function_of(self.candidate.backward)
+        return getattr(function, "func", function)
+
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
         self.inputs = _parameters(candidate.forward, 0)
@@ -442,10 +474,7 @@ class DerivativeDriver(Driver):
         if self.upstream == "output" and self.takes:
             args[self.takes[0].name] = run.outputs[0]
         result = _call(self.candidate.backward, self.takes, args)
-        if isinstance(result, tuple):
-            run.result = tuple(np.multiply(upstream[0], part) for part in result)
-        else:
-            run.result = None if result is None else np.multiply(upstream[0], result)
+        run.result = chained(upstream[0], result)
 
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
         """See `Driver.gradients`."""
@@ -531,6 +560,14 @@ def returned_gradients(
         ]
     parts = list(result) if isinstance(result, tuple | list) else [result]
     names = names if len(names) == len(parts) else [""] * len(parts)
+    if len(parts) > 1 and any(isinstance(part, dict) for part in parts):  # dx, {"W": dW, "b": db}
+        plain = [i for i, part in enumerate(parts) if not isinstance(part, dict)]
+        held = {k: v for part in parts if isinstance(part, dict) for k, v in part.items()}
+        keyed = returned_gradients(held, [], [], leaves)
+        rest = tuple(parts[i] for i in plain)
+        return returned_gradients(rest, [names[i] for i in plain], inputs, leaves) + keyed
+    if len(parts) < len(inputs):  # the gradient of a loss is that of what is predicted
+        inputs = sorted(inputs, key=is_target)
     labels = [name or f"d{leaf}" for name, leaf in zip(names, [*inputs, *[""] * 9], strict=False)]
     by_name = [_leaf_of(name, inputs + [x for x in leaves if x not in inputs]) for name in names]
     if len(parts) == len(inputs) and not _data_first(by_name, inputs):
@@ -560,9 +597,29 @@ def _leaf_of(name: str, leaves: list[str]) -> str:
     return (exact or alike or [""])[0]
 
 
+def chained(upstream: Any, derivative: Any) -> Any:
+    """Multiply an upstream gradient by a derivative: entry by entry, or by a Jacobian.
+
+    That of a vector is a matrix, that of rows one for each.
+    """
+    if isinstance(derivative, tuple):
+        return tuple(chained(upstream, part) for part in derivative)
+    if derivative is None:
+        return None
+    many = np.ndim(derivative) == np.ndim(upstream) + 1 > 1
+    if many and np.shape(derivative) == (*np.shape(upstream), np.shape(upstream)[-1]):
+        return np.einsum("...i,...ij->...j", upstream, derivative)
+    return np.multiply(upstream, derivative)
+
+
 def same_output(name: str, given_back: list[str]) -> bool:
     """Whether an argument of backward is by its name the output of forward."""
     return name in given_back or name.lower() in {n.lower() for n in _OUTPUTS}
+
+
+def is_statistic(name: str) -> bool:
+    """Whether an array is by its name kept over many batches, not learned."""
+    return bool(re.match(r"^_?(running|moving|pop(ulation)?|ema)_", name, re.I))
 
 
 def is_number(value: Any) -> bool:

@@ -42,7 +42,11 @@ from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.randomness import frozen
 from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
-from clearprop.check.handwritten.referring import ReferenceDriver, broken_constructor
+from clearprop.check.handwritten.referring import (
+    ReferenceDriver,
+    broken_constructor,
+    reference_driver,
+)
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
@@ -122,7 +126,7 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
     best: tuple[Driver, Setup, str, float] | None = None
     for each in names:
         driver = (
-            ReferenceDriver(candidate, source, reference(each))
+            reference_driver(candidate, source, reference(each))
             if each
             else driver_for(candidate, source)
         )
