@@ -107,7 +107,8 @@ class Driver:
         The arguments of ``__init__`` and of forward.
     upstream : str
         How backward is called: ``upstream`` (it gets a cotangent), ``prediction`` (it gets the
-        first input again), ``output`` (it gets what forward gave), ``none`` (it gets nothing).
+        first input again), ``output`` (it gets what forward gave), ``first`` (it gets a cotangent
+        of the first outputs only), ``none`` (it gets nothing).
     averages : bool
         Whether a loss for each sample is followed by their mean.
     single : bool
@@ -157,7 +158,8 @@ class Driver:
         """
         leaves = [leaf for leaf in leaves if leaf not in given]
         inputs = [p.name for p in self.inputs]
-        owed = [x for x in leaves if x not in inputs and (_PARAMETER.match(last_of(x)) or given)]
+        others = given - set(inputs)
+        owed = [x for x in leaves if x not in inputs and (_PARAMETER.match(last_of(x)) or others)]
         if self.candidate.style in ("layer", "pair", "derivative"):
             owed += [x for x in leaves if x in inputs and (x == inputs[0] or _PARAMETER.match(x))]
         return [x for x in owed if x not in inputs or not is_target(x)]
@@ -226,7 +228,8 @@ class LayerDriver(Driver):
             return ["prediction", "output"]
         if names[0] in forward and not is_upstream(names[0]):
             return ["prediction", "upstream"]
-        return ["upstream"]
+        given_back = self.source.returned(getattr(self.cls, self.forward_name, None))
+        return ["upstream", "first"] if len(given_back) > len(names) else ["upstream"]
 
     def start(self, given: Given) -> Run:
         """See `Driver.start`."""
@@ -255,6 +258,8 @@ class LayerDriver(Driver):
                 raise NoOutputError("forward returns nothing and leaves no output")
             result = attributes[name]
         run.outputs = _outputs(result)
+        if self.upstream == "first":
+            run.outputs = run.outputs[: len(self.upstreams)]
         return run.outputs
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
@@ -313,7 +318,8 @@ class LayerDriver(Driver):
         for leaf in leaves:
             if leaf in done:
                 continue
-            first = self.inputs and leaf == self.inputs[0].name
+            data = [p.name for p in self.inputs if not is_target(p.name)]
+            first = leaf in data[:1]
             for label, value in held.items():
                 names = [leaf, *aliases.get(leaf, ()), *(("x",) if first else ())]
                 if label not in leaves and any(is_gradient_of(label, n) for n in names):
@@ -338,7 +344,7 @@ class LayerDriver(Driver):
 
         That is the one array which it alone sets.
         """
-        first = self.inputs[0].name if self.inputs else ""
+        first = next((p.name for p in self.inputs if not is_target(p.name)), "")
         if run.result is not None or first not in leaves or first in {g.leaf for g in found}:
             return []
         taken = {g.label for g in found} | set(leaves)
@@ -363,6 +369,20 @@ class PairDriver(Driver):
             and not any(p.name in {q.name for q in self.inputs} for p in self.upstreams)
         )
 
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        outputs = len(self.given_back) - self.takes_cache
+        return ["upstream", "first"] if outputs > len(self._takers()) > 0 else ["upstream"]
+
+    def _takers(self) -> list[str]:
+        """Name the arguments of backward that take a gradient which comes in."""
+        names = {p.name for p in self.inputs}
+        return [
+            p.name
+            for p in self.upstreams
+            if not is_cache(p.name) and (p.name not in names or p.name == self.upstreams[0].name)
+        ]
+
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
@@ -372,18 +392,15 @@ class PairDriver(Driver):
             run.outputs = tuple(outputs)
         else:
             run.outputs = _outputs(result)
+        if self.upstream == "first":
+            run.outputs = run.outputs[: len(self._takers())]
         return run.outputs
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
         """See `Driver.backward`."""
         rest = list(upstream)
         args: dict[str, Any] = {}
-        names = {p.name for p in self.inputs}
-        takers = [
-            p.name
-            for p in self.upstreams
-            if not is_cache(p.name) and (p.name not in names or p.name == self.upstreams[0].name)
-        ]
+        takers = self._takers()
         for i, p in enumerate(self.upstreams):
             if is_cache(p.name) or (self.takes_cache and i == 1 and len(self.upstreams) == 2):
                 args[p.name] = run.cache

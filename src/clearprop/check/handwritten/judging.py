@@ -309,6 +309,7 @@ def _text_in_reach(driver: Driver) -> str:
     """Give the text of all that forward and backward may run, as far as names lead."""
     queue = [*_functions(driver), driver.backward_function]
     seen: list[Any] = []
+    constants: list[str] = []
     for function in queue:
         code = getattr(function_of(function), "__code__", None)
         if code is None or code in seen:
@@ -316,11 +317,13 @@ def _text_in_reach(driver: Driver) -> str:
         seen.append(code)
         for name in code.co_names:
             found = driver.candidate.namespace.get(name)
-            if isinstance(found, type):
+            if isinstance(found, float) and 0 < found < 1e-3:
+                constants.append(f"{name} = {found!r}")
+            elif isinstance(found, type):
                 queue += [f for f in vars(found).values() if hasattr(f, "__code__")]
             elif hasattr(found, "__code__"):
                 queue.append(found)
-    return "\n".join(driver.source.text(function) for function in queue)
+    return "\n".join([*(driver.source.text(function) for function in queue), *constants])
 
 
 def _not_judged(candidate: Candidate, reason: str, start: float) -> Judgement:

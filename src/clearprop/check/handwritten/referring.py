@@ -72,7 +72,8 @@ class ReferenceDriver(LayerDriver):
         """See `Driver.backward`."""
         args: dict[str, Any] = {}
         for i, p in enumerate(self.upstreams):
-            if self.reference.target and is_target(p.name):
+            last = len(self.upstreams) > 1 == i and not any(is_target(q.name) for q in self.upstreams)
+            if self.reference.target and (is_target(p.name) or last):
                 args[p.name] = run.given[self.reference.target]
             elif i == 0:
                 role = self.reference.given

@@ -34,7 +34,7 @@ class Texts:
 def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     """Read the code for what its arguments must be."""
     trees = [t for t in (driver.source.tree(f) for f in functions) if t is not None]
-    forward = "\n".join(ast.unparse(t) for t in trees)
+    forward = "\n".join(_plain(t) for t in trees)
     keys: dict[str, list[str]] = {}
     ranks: dict[str, int] = {}
     strings: list[str] = []
@@ -57,6 +57,13 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     gates = 4 if _parts(forward, 4) else 3 if _parts(forward, 3) else 0
     is_network = driver.candidate.style == "network"
     return Texts(forward, name, is_loss, is_network, keys, ranks, strings, arguments, gates)
+
+
+def _plain(tree: ast.FunctionDef) -> str:
+    """Give the text of a function without its docstring."""
+    text = ast.unparse(tree)
+    said = ast.get_docstring(tree, clean=False)
+    return text if said is None else text.replace(ast.unparse(tree.body[0]), "", 1)
 
 
 def _parts(text: str, count: int) -> bool:

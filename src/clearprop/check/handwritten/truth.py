@@ -77,7 +77,8 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
         leaves |= {name: given[name] for name in made}
         for path, value in held.items():
             known = any(_is_passed(path, value, name, passed[name]) for name in made)
-            if is_real(value) and path not in leaves and not known and not _is_gradient(path, held):
+            own = not known and not _is_gradient(path, [*held, *made])
+            if is_real(value) and path not in leaves and own:
                 leaves[path] = value.copy()
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
@@ -90,7 +91,7 @@ def _is_passed(path: str, value: Any, name: str, given: Any) -> bool:
     return value is given or (last_of(path) == name and value.size == given.size)
 
 
-def _is_gradient(path: str, held: Leaves) -> bool:
+def _is_gradient(path: str, held: list[str]) -> bool:
     return any(is_gradient_of(path, other) for other in held if other != path)
 
 
