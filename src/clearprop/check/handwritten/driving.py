@@ -10,7 +10,7 @@ import copy
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ from clearprop.check.handwritten.state import (
 Given = dict[str, Any]
 
 _PARAMETER = re.compile(r"^(w\w?\d?|weights?|b\d?|bias(es)?|gamma|beta|kernels?|filters?)$", re.I)
+_ENTRY = re.compile(r"(\w+)\['(\w+)'\]$")
+_COST = re.compile(r"^(compute_|calc_|calculate_|get_)?(cost|loss)(_function|_fn|_func)?$", re.I)
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 _OUTPUTS = (
     "output",
@@ -84,6 +86,10 @@ class Run:
     upstream: tuple[Any, ...] = ()
     parameters: Given = field(default_factory=dict)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep what is set; of what is given, entries of a dictionary go into it."""
+        super().__setattr__(name, _entered(value) if name == "given" else value)
+
 
 @dataclass(frozen=True)
 class Gradient:
@@ -111,6 +117,9 @@ class Driver:
         of the first outputs only), ``none`` (it gets nothing).
     averages : bool
         Whether a loss for each sample is followed by their mean.
+    averages_parameters : bool
+        Whether the gradients of parameters, and only those, are divided by the number of samples,
+        which stand in columns.
     single : bool
         Whether the code computes in single precision.
     rate : str
@@ -125,6 +134,7 @@ class Driver:
         self.inputs: list[Parameter] = []
         self.upstream = "upstream"
         self.averages = False
+        self.averages_parameters = False
         self.single = False
         self.rate = ""
         self.forward_name = ""
@@ -149,6 +159,14 @@ class Driver:
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
         """Read the gradients that backward returned or left."""
         raise NotImplementedError
+
+    def restored(self, run: Run, found: list[Gradient]) -> list[Gradient]:
+        """Undo a division of parameters' gradients by the number of samples."""
+        if not self.averages_parameters:
+            return found
+        count = np.shape(run.outputs[0])[-1]
+        first = self.inputs[0].name
+        return [g if g.leaf == first else replace(g, value=g.value * count) for g in found]
 
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """Name the leaves that backward should give a gradient of, and does not.
@@ -327,7 +345,7 @@ class LayerDriver(Driver):
                         found.append(Gradient(label, leaf, value))
                         done.add(leaf)
                         break
-        return found + self._left(run, held, leaves, found)
+        return self.restored(run, found + self._left(run, held, leaves, found))
 
     def _updated(self, run: Run, held: dict[str, Any]) -> bool:
         """Whether backward has changed a parameter: one that ignores its rate keeps gradients."""
@@ -374,6 +392,13 @@ class PairDriver(Driver):
         outputs = len(self.given_back) - self.takes_cache
         return ["upstream", "first"] if outputs > len(self._takers()) > 0 else ["upstream"]
 
+    @property
+    def filled(self) -> str:
+        """Name the dictionary of gradients that backward is given to add to; "" for none."""
+        text = self.source.text(self.candidate.backward)
+        found = (n for n in self._takers() if re.search(rf"\b{n}\[['\"]\w+['\"]\] \+=", text))
+        return next(found, "")
+
     def _takers(self) -> list[str]:
         """Name the arguments of backward that take a gradient which comes in."""
         names = {p.name for p in self.inputs}
@@ -387,6 +412,8 @@ class PairDriver(Driver):
         """See `Driver.forward`."""
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
         result = _call(self.candidate.forward, self.inputs, given)
+        if self.filled:
+            raise NoOutputError(f"its backward adds to {self.filled}, which nothing here makes")
         if self.takes_cache and isinstance(result, tuple) and len(result) > 1:
             *outputs, run.cache = result
             run.outputs = tuple(outputs)
@@ -416,7 +443,71 @@ class PairDriver(Driver):
         """See `Driver.gradients`."""
         leaves = list(leaves)
         inputs = [p.name for p in self.inputs if p.name in leaves]
-        return returned_gradients(run.result, self.returned, inputs, leaves)
+        return self.restored(run, returned_gradients(run.result, self.returned, inputs, leaves))
+
+
+class CostDriver(PairDriver):
+    """A backward that begins at the targets: the forward and the file's cost are behind it.
+
+    ``A2, cache = forward_propagation(X, parameters)``, ``compute_cost(A2, Y)`` and
+    ``backward_propagation(parameters, cache, X, Y)``.
+    """
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        super().__init__(candidate, source)
+        self.cost, self.target = cost_of(candidate) or (None, "")
+        self.inputs = [*self.inputs, Parameter(self.target)]
+        self.upstream = "none"
+
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        return ["none"]
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """See `Driver.forward`."""
+        if self.cost is None:
+            raise NoOutputError(f"its backward begins at {self.target}, and no cost is known")
+        given = {p.name: run.given[p.name] for p in self.inputs[:-1]}
+        *outputs, run.cache = _call(self.candidate.forward, self.inputs[:-1], given)
+        run.result = outputs[0]
+        known = {self.target: run.given[self.target]} | given
+        args = [known[p.name] if p.name in known else outputs[0] for p in _parameters(self.cost, 0)]
+        run.outputs = (self.cost(*args),)
+        return run.outputs
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """See `Driver.backward`."""
+        args: dict[str, Any] = {}
+        for p in self.upstreams:
+            known = run.given.get(p.name, run.result)
+            args[p.name] = run.cache if is_cache(p.name) else known
+        run.result = _call(self.candidate.backward, self.upstreams, args)
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; the data need no gradient."""
+        return [x for x in super().owed(leaves, given) if x not in {p.name for p in self.inputs}]
+
+
+def begins_at_target(candidate: Candidate) -> str:
+    """Name the target at which a backward begins that takes no gradient; "" for none."""
+    taken = [p.name for p in _parameters(candidate.backward, 0)]
+    known = {p.name for p in _parameters(candidate.forward, 0)}
+    if any(is_upstream(name) and not is_cache(name) for name in taken):
+        return ""
+    targets = (n for n in taken if is_target(n) or n in ("y", "Y"))
+    return next((n for n in targets if n not in known), "")
+
+
+def cost_of(candidate: Candidate) -> tuple[Callable[..., Any] | None, str] | None:
+    """Give the function of the file that compares what forward gives with a target."""
+    target = begins_at_target(candidate)
+    known = {target, *(p.name for p in _parameters(candidate.forward, 0))}
+    for name, found in candidate.namespace.items():
+        if _COST.match(name) and inspect.isfunction(found):
+            names = [p.name for p in _parameters(found, 0)]
+            if target in names and len([n for n in names if n not in known]) == 1:
+                return found, target
+    return None, target
 
 
 class LossGradientDriver(Driver):
@@ -549,6 +640,8 @@ class NoOutputError(Exception):
 
 def driver_for(candidate: Candidate, source: Source) -> Driver:
     """Give the driver of a candidate's style."""
+    if candidate.style == "pair" and begins_at_target(candidate):
+        return CostDriver(candidate, source)
     return {
         "layer": LayerDriver,
         "pair": PairDriver,
@@ -612,6 +705,17 @@ def _leaf_of(name: str, leaves: list[str]) -> str:
     exact = [x for x in leaves if last_of(x) in stems(name)]
     alike = [x for x in leaves if any(same_thing(stem, last_of(x)) for stem in stems(name))]
     return (exact or alike or [""])[0]
+
+
+def _entered(given: Given) -> Given:
+    """Put what is given as ``parameters['W1']`` into ``parameters``."""
+    entries = [path for path in given if _ENTRY.match(path)]
+    made = {name: dict(given[name]) for path in entries if (name := _ENTRY.match(path)[1]) in given}  # type: ignore[index]
+    for path in entries:
+        name, key = _ENTRY.match(path).groups()  # type: ignore[union-attr]
+        if name in made:
+            made[name][key] = given[path]
+    return given | made
 
 
 def chained(upstream: Any, derivative: Any) -> Any:
