@@ -161,6 +161,8 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
             continue
         if name in loose and 1 in spec.shape:
             continue
+        if len(before.shape) == 1 and 1 in spec.shape and _suits(first, name, proposal):
+            continue
         lone = "gamma" not in proposal.specs and {spec.kind, before.kind} == _LONE
         if re.match(r"^(alpha|beta|slope|scale)", name) and lone:
             continue
@@ -179,6 +181,17 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
         if is_parameter(name) or first.shot.error is None:
             return False
     return True
+
+
+def _suits(first: Setup, name: str, proposal: Proposal) -> bool:
+    """Whether a gradient has the shape that another guess gives a vector: ``(1, 1, 1, F)``."""
+    shapes = [
+        np.shape(c.found)
+        for c in first.shot.comparisons
+        if c.kind == "shape" and c.gradient.leaf == name
+    ]
+    shape = tuple(proposal.dims[n] if isinstance(n, str) else n for n in proposal.specs[name].shape)
+    return shape in shapes and sum(n > 1 for n in shape) == 1
 
 
 def _rank(proposal: Proposal) -> int:

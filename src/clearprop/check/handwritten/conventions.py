@@ -37,6 +37,8 @@ def conventions_of(
         shot = _averaged(driver, shot, tolerance, said)
     if driver.upstream == "output":
         said.append(_said_of_output(driver))
+    if setup.proposal.world.startswith("column") and driver.upstream == "upstream":
+        shot = _averages_parameters(driver, shot, tolerance, said)
     shot = replace(shot, comparisons=[_kept(driver, shot, c, said) for c in shot.comparisons])
     literal = tiny_literal(text)
     off = [c for c in shot.comparisons if not c.kind and c.error > _EXACT]
@@ -112,6 +114,30 @@ def _averaged(driver: Driver, shot: Shot, tolerance: float, said: list[Finding])
     return shot
 
 
+def _averages_parameters(driver: Driver, shot: Shot, tolerance: float, said: list[Finding]) -> Shot:
+    """See whether the mean of the loss is taken where the gradients of parameters are.
+
+    Samples stand in columns, and every parameter's gradient is divided by their number, as in
+    ``dW = 1/m * np.dot(dZ, A.T)``; that of the input is not.
+    """
+    wrong = {c.gradient.leaf for c in shot.wrong}
+    own = {c.gradient.leaf for c in shot.comparisons} - {driver.inputs[0].name}
+    if shot.error is not None or len(own) < 2 or wrong != own:
+        return shot
+    driver.averages_parameters = True
+    again = shoot(driver, replace(shot), tolerance)
+    if not again.right:
+        driver.averages_parameters = False
+        return shot
+    names = ", ".join(c.gradient.label for c in shot.comparisons if c.gradient.leaf in own)
+    sentence = (
+        f"{names} are divided by the number of samples, the gradient of the input is not: the 1/m "
+        "of the loss is left to the parameters."
+    )
+    said.append(Finding(CONVENTION, "averages-parameters", sentence, names))
+    return again
+
+
 def _said_of_output(driver: Driver) -> Finding:
     if isinstance(driver, DerivativeDriver):
         name = driver.takes[0].name if driver.takes else "its argument"
@@ -168,6 +194,8 @@ def averages_its_losses(driver: Driver) -> bool:
 def zero_grad_of(layer: Any) -> Any:
     """Give the method that sets gradients to zero, or None."""
     for name in dir(type(layer)):
-        if re.match(r"^(zero|clear|reset|init)_?(all_)?(grad|gradient|param_grad)s?$", name, re.I):
+        if re.match(
+            r"^(zero|clear|reset|init|flush)_?(all_)?(grad|gradient|param_grad)s?$", name, re.I
+        ):
             return getattr(layer, name)
     return None

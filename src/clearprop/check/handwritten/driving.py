@@ -10,7 +10,7 @@ import copy
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ from clearprop.check.handwritten.state import (
 
 Given = dict[str, Any]
 
+_ENTRY = re.compile(r"(\w+)\['(\w+)'\]$")
+_COST = re.compile(r"^(compute_|calc_|calculate_|get_)?(cost|loss)(_function|_fn|_func)?$", re.I)
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 _OUTPUTS = (
     "output",
@@ -84,6 +86,10 @@ class Run:
     upstream: tuple[Any, ...] = ()
     parameters: Given = field(default_factory=dict)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep what is set; of what is given, entries of a dictionary go into it."""
+        super().__setattr__(name, _entered(value) if name == "given" else value)
+
 
 @dataclass(frozen=True)
 class Gradient:
@@ -107,9 +113,13 @@ class Driver:
         The arguments of ``__init__`` and of forward.
     upstream : str
         How backward is called: ``upstream`` (it gets a cotangent), ``prediction`` (it gets the
-        first input again), ``output`` (it gets what forward gave), ``none`` (it gets nothing).
+        first input again), ``output`` (it gets what forward gave), ``first`` (it gets a cotangent
+        of the first outputs only), ``none`` (it gets nothing).
     averages : bool
         Whether a loss for each sample is followed by their mean.
+    averages_parameters : bool
+        Whether the gradients of parameters, and only those, are divided by the number of samples,
+        which stand in columns.
     single : bool
         Whether the code computes in single precision.
     rate : str
@@ -124,6 +134,7 @@ class Driver:
         self.inputs: list[Parameter] = []
         self.upstream = "upstream"
         self.averages = False
+        self.averages_parameters = False
         self.single = False
         self.rate = ""
         self.forward_name = ""
@@ -149,6 +160,14 @@ class Driver:
         """Read the gradients that backward returned or left."""
         raise NotImplementedError
 
+    def restored(self, run: Run, found: list[Gradient]) -> list[Gradient]:
+        """Undo a division of parameters' gradients by the number of samples."""
+        if not self.averages_parameters:
+            return found
+        count = np.shape(run.outputs[0])[-1]
+        first = self.inputs[0].name
+        return [g if g.leaf == first else replace(g, value=g.value * count) for g in found]
+
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """Name the leaves that backward should give a gradient of, and does not.
 
@@ -157,7 +176,8 @@ class Driver:
         """
         leaves = [leaf for leaf in leaves if leaf not in given]
         inputs = [p.name for p in self.inputs]
-        owed = [x for x in leaves if x not in inputs and (is_parameter(last_of(x)) or given)]
+        others = given - set(inputs)
+        owed = [x for x in leaves if x not in inputs and (is_parameter(last_of(x)) or others)]
         if self.candidate.style in ("layer", "pair", "derivative"):
             owed += [x for x in leaves if x in inputs and (x == inputs[0] or is_parameter(x))]
         return [x for x in owed if x not in inputs or not is_target(x)]
@@ -226,7 +246,8 @@ class LayerDriver(Driver):
             return ["prediction", "output"]
         if names[0] in forward and not is_upstream(names[0]):
             return ["prediction", "upstream"]
-        return ["upstream"]
+        given_back = self.source.returned(getattr(self.cls, self.forward_name, None))
+        return ["upstream", "first"] if len(given_back) > len(names) else ["upstream"]
 
     def start(self, given: Given) -> Run:
         """See `Driver.start`."""
@@ -241,8 +262,7 @@ class LayerDriver(Driver):
         inner = {key: value for key, value in inner.items() if id(value) != key}
         if inner:
             exchange(layer, inner)
-        parameters = {k: copied(v) for k, v in arrays_in(layer).items()} if self.rate else {}
-        return Run(layer=layer, given=given, parameters=parameters)
+        return Run(layer=layer, given=given)
 
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
@@ -256,6 +276,8 @@ class LayerDriver(Driver):
                 raise NoOutputError("forward returns nothing and leaves no output")
             result = attributes[name]
         run.outputs = _outputs(result)
+        if self.upstream == "first":
+            run.outputs = run.outputs[: len(self.upstreams)]
         return run.outputs
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
@@ -284,6 +306,8 @@ class LayerDriver(Driver):
         ):
             first = self.upstreams[0].name
             args[first] = tuple(upstream)
+        if self.rate:  # what forward has changed by then is no update
+            run.parameters = {k: copied(v) for k, v in arrays_in(run.layer).items()}
         run.result = _call(getattr(run.layer, self.backward_name), self.upstreams, args)
 
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
@@ -293,11 +317,13 @@ class LayerDriver(Driver):
         found = returned_gradients(run.result, self.returned, inputs, leaves)
         done = {g.leaf for g in found}
         held = attributes_of(run.layer)
-        if self.rate:
+        if self.rate and self._updated(run, held):
             found += [
                 Gradient(f"d{leaf}", leaf, (run.parameters[leaf] - held[leaf]) / LEARNING_RATE)
                 for leaf in leaves
-                if leaf not in done and _same_shape(run.parameters.get(leaf), held.get(leaf))
+                if leaf not in done
+                and _same_shape(run.parameters.get(leaf), held.get(leaf))
+                and not is_statistic(last_of(leaf))
             ]
             return found
         aliases = _aliases(held, arrays_in(run.layer))
@@ -311,7 +337,8 @@ class LayerDriver(Driver):
         for leaf in leaves:
             if leaf in done:
                 continue
-            first = self.inputs and leaf == self.inputs[0].name
+            data = [p.name for p in self.inputs if not is_target(p.name)]
+            first = leaf in data[:1]
             for label, value in held.items():
                 names = [leaf, *aliases.get(leaf, ()), *(("x",) if first else ())]
                 if label not in leaves and any(is_gradient_of(label, n) for n in names):
@@ -319,7 +346,31 @@ class LayerDriver(Driver):
                         found.append(Gradient(label, leaf, value))
                         done.add(leaf)
                         break
-        return found
+        return self.restored(run, found + self._left(run, held, leaves, found))
+
+    def _updated(self, run: Run, held: dict[str, Any]) -> bool:
+        """Whether backward has changed a parameter: one that ignores its rate keeps gradients."""
+        return any(
+            is_array(held.get(path)) and not np.array_equal(before, held[path])
+            for path, before in run.parameters.items()
+            if is_real(before) and not any(stems(last_of(path)))
+        ) or not any(stems(name) for name in self.source.set_of_self(self.backward_function))
+
+    def _left(
+        self, run: Run, held: dict[str, Any], leaves: list[str], found: list[Gradient]
+    ) -> list[Gradient]:
+        """Give what a backward that returns nothing leaves of its input, whatever its name.
+
+        That is the one array which it alone sets.
+        """
+        first = next((p.name for p in self.inputs if not is_target(p.name)), "")
+        if run.result is not None or first not in leaves or first in {g.leaf for g in found}:
+            return []
+        taken = {g.label for g in found} | set(leaves)
+        kept = self.source.set_of_self(getattr(self.cls, self.forward_name, None))
+        alone = self.source.set_of_self(self.backward_function) - kept - taken
+        alone = {name for name in alone if is_array(held.get(name))}
+        return [Gradient(name, first, held[name]) for name in alone] if len(alone) == 1 else []
 
 
 class PairDriver(Driver):
@@ -337,27 +388,47 @@ class PairDriver(Driver):
             and not any(p.name in {q.name for q in self.inputs} for p in self.upstreams)
         )
 
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        outputs = len(self.given_back) - self.takes_cache
+        return ["upstream", "first"] if outputs > len(self._takers()) > 0 else ["upstream"]
+
+    @property
+    def filled(self) -> str:
+        """Name the dictionary of gradients that backward is given to add to; "" for none."""
+        text = self.source.text(self.candidate.backward)
+        found = (n for n in self._takers() if re.search(rf"\b{n}\[['\"]\w+['\"]\] \+=", text))
+        return next(found, "")
+
+    def _takers(self) -> list[str]:
+        """Name the arguments of backward that take a gradient which comes in."""
+        names = {p.name for p in self.inputs}
+        return [
+            p.name
+            for p in self.upstreams
+            if not is_cache(p.name) and (p.name not in names or p.name == self.upstreams[0].name)
+        ]
+
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
         result = _call(self.candidate.forward, self.inputs, given)
+        if self.filled:
+            raise NoOutputError(f"its backward adds to {self.filled}, which nothing here makes")
         if self.takes_cache and isinstance(result, tuple) and len(result) > 1:
             *outputs, run.cache = result
             run.outputs = tuple(outputs)
         else:
             run.outputs = _outputs(result)
+        if self.upstream == "first":
+            run.outputs = run.outputs[: len(self._takers())]
         return run.outputs
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
         """See `Driver.backward`."""
         rest = list(upstream)
         args: dict[str, Any] = {}
-        names = {p.name for p in self.inputs}
-        takers = [
-            p.name
-            for p in self.upstreams
-            if not is_cache(p.name) and (p.name not in names or p.name == self.upstreams[0].name)
-        ]
+        takers = self._takers()
         for i, p in enumerate(self.upstreams):
             if is_cache(p.name) or (self.takes_cache and i == 1 and len(self.upstreams) == 2):
                 args[p.name] = run.cache
@@ -373,7 +444,71 @@ class PairDriver(Driver):
         """See `Driver.gradients`."""
         leaves = list(leaves)
         inputs = [p.name for p in self.inputs if p.name in leaves]
-        return returned_gradients(run.result, self.returned, inputs, leaves)
+        return self.restored(run, returned_gradients(run.result, self.returned, inputs, leaves))
+
+
+class CostDriver(PairDriver):
+    """A backward that begins at the targets: the forward and the file's cost are behind it.
+
+    ``A2, cache = forward_propagation(X, parameters)``, ``compute_cost(A2, Y)`` and
+    ``backward_propagation(parameters, cache, X, Y)``.
+    """
+
+    def __init__(self, candidate: Candidate, source: Source) -> None:
+        super().__init__(candidate, source)
+        self.cost, self.target = cost_of(candidate) or (None, "")
+        self.inputs = [*self.inputs, Parameter(self.target)]
+        self.upstream = "none"
+
+    def ways(self) -> list[str]:
+        """See `Driver.ways`."""
+        return ["none"]
+
+    def forward(self, run: Run) -> tuple[Any, ...]:
+        """See `Driver.forward`."""
+        if self.cost is None:
+            raise NoOutputError(f"its backward begins at {self.target}, and no cost is known")
+        given = {p.name: run.given[p.name] for p in self.inputs[:-1]}
+        *outputs, run.cache = _call(self.candidate.forward, self.inputs[:-1], given)
+        run.result = outputs[0]
+        known = {self.target: run.given[self.target]} | given
+        args = [known[p.name] if p.name in known else outputs[0] for p in _parameters(self.cost, 0)]
+        run.outputs = (self.cost(*args),)
+        return run.outputs
+
+    def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
+        """See `Driver.backward`."""
+        args: dict[str, Any] = {}
+        for p in self.upstreams:
+            known = run.given.get(p.name, run.result)
+            args[p.name] = run.cache if is_cache(p.name) else known
+        run.result = _call(self.candidate.backward, self.upstreams, args)
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; the data need no gradient."""
+        return [x for x in super().owed(leaves, given) if x not in {p.name for p in self.inputs}]
+
+
+def begins_at_target(candidate: Candidate) -> str:
+    """Name the target at which a backward begins that takes no gradient; "" for none."""
+    taken = [p.name for p in _parameters(candidate.backward, 0)]
+    known = {p.name for p in _parameters(candidate.forward, 0)}
+    if any(is_upstream(name) and not is_cache(name) for name in taken):
+        return ""
+    targets = (n for n in taken if is_target(n) or n in ("y", "Y"))
+    return next((n for n in targets if n not in known), "")
+
+
+def cost_of(candidate: Candidate) -> tuple[Callable[..., Any] | None, str] | None:
+    """Give the function of the file that compares what forward gives with a target."""
+    target = begins_at_target(candidate)
+    known = {target, *(p.name for p in _parameters(candidate.forward, 0))}
+    for name, found in candidate.namespace.items():
+        if _COST.match(name) and inspect.isfunction(found):
+            names = [p.name for p in _parameters(found, 0)]
+            if target in names and len([n for n in names if n not in known]) == 1:
+                return found, target
+    return None, target
 
 
 class LossGradientDriver(Driver):
@@ -416,6 +551,12 @@ class LossGradientDriver(Driver):
 class DerivativeDriver(Driver):
     """A function beside its derivative; what it gives is multiplied by the upstream gradient."""
 
+    @property
+    def backward_function(self) -> Callable[..., Any]:
+        """The function itself, where it is a method of an object or has arguments bound."""
+        function: Callable[..., Any] = function_of(self.candidate.backward)
+        return getattr(function, "func", function)
+
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
         self.inputs = _parameters(candidate.forward, 0)
@@ -442,10 +583,7 @@ class DerivativeDriver(Driver):
         if self.upstream == "output" and self.takes:
             args[self.takes[0].name] = run.outputs[0]
         result = _call(self.candidate.backward, self.takes, args)
-        if isinstance(result, tuple):
-            run.result = tuple(np.multiply(upstream[0], part) for part in result)
-        else:
-            run.result = None if result is None else np.multiply(upstream[0], result)
+        run.result = chained(upstream[0], result)
 
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
         """See `Driver.gradients`."""
@@ -503,6 +641,8 @@ class NoOutputError(Exception):
 
 def driver_for(candidate: Candidate, source: Source) -> Driver:
     """Give the driver of a candidate's style."""
+    if candidate.style == "pair" and begins_at_target(candidate):
+        return CostDriver(candidate, source)
     return {
         "layer": LayerDriver,
         "pair": PairDriver,
@@ -531,6 +671,14 @@ def returned_gradients(
         ]
     parts = list(result) if isinstance(result, tuple | list) else [result]
     names = names if len(names) == len(parts) else [""] * len(parts)
+    if len(parts) > 1 and any(isinstance(part, dict) for part in parts):  # dx, {"W": dW, "b": db}
+        plain = [i for i, part in enumerate(parts) if not isinstance(part, dict)]
+        held = {k: v for part in parts if isinstance(part, dict) for k, v in part.items()}
+        keyed = returned_gradients(held, [], [], leaves)
+        rest = tuple(parts[i] for i in plain)
+        return returned_gradients(rest, [names[i] for i in plain], inputs, leaves) + keyed
+    if len(parts) < len(inputs):  # the gradient of a loss is that of what is predicted
+        inputs = sorted(inputs, key=is_target)
     labels = [name or f"d{leaf}" for name, leaf in zip(names, [*inputs, *[""] * 9], strict=False)]
     by_name = [_leaf_of(name, inputs + [x for x in leaves if x not in inputs]) for name in names]
     if len(parts) == len(inputs) and not _data_first(by_name, inputs):
@@ -560,9 +708,40 @@ def _leaf_of(name: str, leaves: list[str]) -> str:
     return (exact or alike or [""])[0]
 
 
+def _entered(given: Given) -> Given:
+    """Put what is given as ``parameters['W1']`` into ``parameters``."""
+    entries = [path for path in given if _ENTRY.match(path)]
+    made = {name: dict(given[name]) for path in entries if (name := _ENTRY.match(path)[1]) in given}  # type: ignore[index]
+    for path in entries:
+        name, key = _ENTRY.match(path).groups()  # type: ignore[union-attr]
+        if name in made:
+            made[name][key] = given[path]
+    return given | made
+
+
+def chained(upstream: Any, derivative: Any) -> Any:
+    """Multiply an upstream gradient by a derivative: entry by entry, or by a Jacobian.
+
+    That of a vector is a matrix, that of rows one for each.
+    """
+    if isinstance(derivative, tuple):
+        return tuple(chained(upstream, part) for part in derivative)
+    if derivative is None:
+        return None
+    many = np.ndim(derivative) == np.ndim(upstream) + 1 > 1
+    if many and np.shape(derivative) == (*np.shape(upstream), np.shape(upstream)[-1]):
+        return np.einsum("...i,...ij->...j", upstream, derivative)
+    return np.multiply(upstream, derivative)
+
+
 def same_output(name: str, given_back: list[str]) -> bool:
     """Whether an argument of backward is by its name the output of forward."""
     return name in given_back or name.lower() in {n.lower() for n in _OUTPUTS}
+
+
+def is_statistic(name: str) -> bool:
+    """Whether an array is by its name kept over many batches, not learned."""
+    return bool(re.match(r"^_?(running|moving|pop(ulation)?|ema)_", name, re.I))
 
 
 def is_number(value: Any) -> bool:

@@ -23,6 +23,7 @@ DATA: dict[str, list[Spec]] = {
     "sequences": [array("N", "T", "D")],
     "signal": [array("N", "C", "T")],
     "columns": [array("D", "N")],
+    "column sequences": [array("D", "N", "T")],
     "vector": [array("D")],
     "number": [Spec("float")],
     "matrix": [array("P", "Q")],
@@ -88,6 +89,8 @@ _SCALES: dict[str, list[Spec]] = {
     "indices": [array("D")],
     "number": [],
 }
+for _lists in (_WEIGHTS, _BIASES, _SCALES):
+    _lists["column sequences"] = _lists["columns"]
 _ANY = Spec("float")
 
 _SIZES = [
@@ -168,6 +171,36 @@ NUMBERS: list[tuple[str, list[Any]]] = [
 ]
 
 
+_TRAINS = re.compile(r"^(is_)?train(ing)?(_?(mode|fla?g|phase))?$", re.I)
+_SHAPE = re.compile(r"^(in|input|x|data|output|out|image|img)?_?(shape|dims?)$", re.I)
+_TUPLE = re.compile(r"^(kernel|filter|pool|window)_?(size|shape|dims?)$", re.I)
+_FUNCTION = re.compile(r"^(act|activation|nonlin\w*|func|fn|f)(_?(func|function|fn))?$", re.I)
+_DERIVATIVE = re.compile(
+    r"^\w*(prime|deriv|derivative)$|^d_?(act|activation|func|fn|f)$|^(activation|act)_(grad|d)$",
+    re.I,
+)
+
+
+def _tanh(x: Any) -> Any:
+    return np.tanh(x)
+
+
+def _slope_of_tanh(x: Any) -> Any:
+    return 1 - np.tanh(x) ** 2
+
+
+def _objects_named(name: str, world: str) -> list[Spec]:
+    """Say what a constructor may be given that is no number and no array."""
+    if _DERIVATIVE.match(name):
+        return [value(_slope_of_tanh)]
+    if _FUNCTION.match(name):
+        return [value("relu"), value("sigmoid"), value(_tanh), value(None)]
+    shape = DATA[world][0].shape
+    if _SHAPE.match(name):
+        return [Spec("shape", shape[1:]), Spec("shape", shape)]
+    return [Spec("shape", ("K", "L")), Spec("shape", ("K", "K"))] if _TUPLE.match(name) else []
+
+
 def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     """Say what an argument may be in a world, the likeliest first.
 
@@ -175,6 +208,10 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     ``argument`` for another of a function, ``constructor``.
     """
     name, low = p.name, p.name.lower()
+    if role != "constructor" and p.default is False and _TRAINS.match(name):
+        return [value(True), value(False)]
+    if role == "data" and p.default is None:
+        p = Parameter(name)
     if not p.required and not _may_be_given(p):
         is_size = role == "constructor" and type(p.default) is int
         return sizes_named(name, world, _LAYER_SIZES) if is_size else []
@@ -196,6 +233,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     arrays = _arrays_named(low, world, role, texts)
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
     numbers += sizes_named(name, world) if role != "input" else []
+    if role == "constructor":
+        numbers = [*numbers, *_objects_named(name, world)]
     lone = not any(re.match(r"^(gamma|weights?|w|g|scale|gain)$", n) for n in texts.arguments)
     if re.match(r"^(alpha|beta|slope|scale|temperature)$", low) and lone:
         arrays = [_ANY, *arrays]
@@ -213,7 +252,7 @@ def _may_be_given(p: Parameter) -> bool:
 
 def is_target_of(name: str, texts: Texts) -> bool:
     """Whether an argument is what a loss compares with."""
-    return is_target(name) or (name == "y" and texts.is_loss)
+    return is_target(name) or (name in ("y", "Y") and texts.is_loss)
 
 
 def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
@@ -224,6 +263,8 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
             return [array("N", "H"), array("H"), array("N", "D")]
         return [Spec("binary", DATA[world][0].shape)] if low in ("mask", "keep") else []
     found: list[Spec] = []
+    if world.startswith("column"):
+        found += _in_columns(low, texts)
     recurrent = texts.gates or re.search(r"prev|rnn|gru|lstm|recurrent", texts.forward.lower())
     if re.match(r"^(wh|whh|u\w{0,2}|w_hh|w_h|wr|w_rec\w*|wh\w)$", low) and recurrent:
         found += [array("H", gates), array("H", "H")]
@@ -233,6 +274,9 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         found += [array(gates), array("H")]
     if re.match(r"^(w1|w_1)$", low):
         found += [array("H", "D")] if world == "columns" else [array("D", "H")]
+    if world == "columns" and re.search(r"shape == \(1,", texts.forward):
+        if low in ("w2", "b2"):
+            found.append(array(1, "H") if low == "w2" else array(1, 1))
     if re.match(r"^(w2|w_2|who|why|w_hy)$", low):
         found += [array("M", "H")] if world == "columns" else [array("H", "M"), array("H", "D")]
     if re.match(r"^(b1|b_1|bh)$", low):
@@ -254,6 +298,45 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
     return found
 
 
+def _in_columns(low: str, texts: Texts) -> list[Spec]:
+    """Say which arrays a name stands for where samples stand in columns, of a cell with a state."""
+    if not re.search(r"prev|a_next|h_next|a0|h0", texts.forward):
+        return []
+    if re.match(r"^(a|h|c)(0|_?prev|_?next|_?t)?$", low):
+        return [array("H", "N")]
+    for pattern, spec in (
+        (r"^w_?([ah]x|x|x[ah])$", array("H", "D")),
+        (r"^w_?(aa|hh|h|a)$", array("H", "H")),
+        (r"^w_?(y|ya|hy|ay)$", array("M", "H")),
+        (r"^w_?[fiuocg]$", array("H", "HD")),
+        (r"^b_?y$", array("M", 1)),
+        (r"^b_?[ahfiuocg]?$", array("H", 1)),
+    ):
+        if re.match(pattern, low):
+            return [spec]
+    return []
+
+
+#: Keys of a dictionary that stand for arrays; others are settings.
+_ARRAY_KEY = re.compile(
+    r"^([wu][a-z]{0,2}\d?|[wu]_\w{1,2}|b[a-z]?\d?|b_\w{1,2}|weights?\d?|bias(es)?\d?|gamma\d?|beta\d?)$",
+    re.I,
+)
+
+
+def entries_of(name: str, world: str, texts: Texts) -> dict[str, list[Spec]]:
+    """Say what the entries of a dictionary may be, by path, if some of them are arrays."""
+    keys = texts.keys.get(name, [])
+    if not any(map(_ARRAY_KEY.match, keys)):
+        return {}
+    return {
+        f"{name}['{key}']": specs_for(Parameter(key), world, "argument", texts)
+        if _ARRAY_KEY.match(key)
+        else [value(_key_value(key, texts))]
+        for key in keys
+    }
+
+
 def _predictions(world: str, name: str, texts: Texts) -> list[Spec]:
     shape = DATA[world][0].shape
     if world == "number":
@@ -262,6 +345,8 @@ def _predictions(world: str, name: str, texts: Texts) -> list[Spec]:
     text = texts.forward + name
     if re.search(r"exp\(|soft|score|logit", text) or not re.search(r"log", texts.forward):
         kinds.insert(0, kinds.pop())
+    if re.search(rf"clip\({re.escape(name)}\b", texts.forward) and "log(" in texts.forward:
+        kinds = ["probabilities", "unit", "array"]
     found = [Spec(k, shape) for k in kinds]
     if world == "rows":
         found += [Spec("unit", ("N", 1)), array("N", 1), Spec("unit", ("N",)), array("N")]
@@ -314,6 +399,8 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
 
 def _key_value(key: str, texts: Texts) -> Any:
     low = key.lower()
+    if low in ("f", "k"):
+        return 2
     if low == "mode":
         return next((s for s in texts.strings if s.startswith("train")), "train")
     for pattern, numbers in NUMBERS:

@@ -48,7 +48,11 @@ from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.randomness import frozen
 from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
-from clearprop.check.handwritten.referring import ReferenceDriver, broken_constructor
+from clearprop.check.handwritten.referring import (
+    ReferenceDriver,
+    broken_constructor,
+    reference_driver,
+)
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of, place_of
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
@@ -130,7 +134,7 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
     best: tuple[Driver, Setup, str, float] | None = None
     for each in names:
         driver = (
-            ReferenceDriver(candidate, source, reference(each))
+            reference_driver(candidate, source, reference(each))
             if each
             else driver_for(candidate, source)
         )
@@ -347,6 +351,7 @@ def _text_in_reach(driver: Driver) -> str:
     """Give the text of all that forward and backward may run, as far as names lead."""
     queue = [*_functions(driver), driver.backward_function]
     seen: list[Any] = []
+    constants: list[str] = []
     for function in queue:
         code = getattr(function_of(function), "__code__", None)
         if code is None or code in seen:
@@ -354,11 +359,13 @@ def _text_in_reach(driver: Driver) -> str:
         seen.append(code)
         for name in code.co_names:
             found = driver.candidate.namespace.get(name)
-            if isinstance(found, type):
+            if isinstance(found, float) and 0 < found < 1e-3:
+                constants.append(f"{name} = {found!r}")
+            elif isinstance(found, type):
                 queue += [f for f in vars(found).values() if hasattr(f, "__code__")]
             elif hasattr(found, "__code__"):
                 queue.append(found)
-    return "\n".join(driver.source.text(function) for function in queue)
+    return "\n".join([*(driver.source.text(function) for function in queue), *constants])
 
 
 def _not_judged(candidate: Candidate, reason: str, start: float) -> Judgement:

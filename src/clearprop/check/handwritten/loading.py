@@ -243,6 +243,9 @@ class _Loading:
         for single in single_imports(node):
             try:
                 self._execute(single, block)
+                bound = single.names[0].asname or single.names[0].name
+                if isinstance(self.namespace.get(bound), Placeholder):
+                    self.given |= prelude.provide({bound}, self.namespace)
             except (Exception, SystemExit) as error:
                 missing[single.names[0].name] = why_not(error)
                 self._do_without(single, why_not(error))

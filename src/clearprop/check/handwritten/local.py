@@ -19,17 +19,28 @@ Fill = Callable[[types.ModuleType, list[Block]], None]
 
 @contextmanager
 def importing_from(folder: Path, fill: Fill) -> Iterator[None]:
-    """Let imports find the modules of a folder and of the one above, executed by ``fill``."""
+    """Let imports find the modules of a folder and of the one above, executed by ``fill``.
+
+    In a package, those of the folder that holds it too: ``from package.functions import f``.
+    """
     for name in [name for name, module in sys.modules.items() if _is_ours(module)]:
         del sys.modules[name]  # another file's module of the same name
     installed = installed_folders()
-    folders = [each for each in (folder, folder.parent) if not str(each).startswith(installed)]
+    looked = dict.fromkeys((folder, folder.parent, _root_of(folder)))
+    folders = [each for each in looked if not str(each).startswith(installed)]
     finder = _Finder(folders, fill)
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+def _root_of(folder: Path) -> Path:
+    """Give the folder that holds the outermost package around a folder."""
+    while (folder / "__init__.py").is_file() and folder != folder.parent:
+        folder = folder.parent
+    return folder
 
 
 def _is_ours(module: object) -> bool:
@@ -82,5 +93,21 @@ def package_above(folder: Path, levels: int, fill: Fill) -> str:
     for each in reversed([folder, *folder.parents][:levels]):
         names.append(f"checked_{each.name}".replace(".", "_"))
         spec = _package(".".join(names), each, _Loader(None, fill))
-        sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+        module = importlib.util.module_from_spec(spec)
+        if (each / "__init__.py").is_file():
+            vars(module)["__getattr__"] = _late(module, each / "__init__.py", fill)
+        sys.modules[spec.name] = module
     return ".".join(names)
+
+
+def _late(module: types.ModuleType, init: Path, fill: Fill) -> Callable[[str], object]:
+    """Give a ``__getattr__`` that executes a package's own file when a name of it is asked for."""
+
+    def attribute(name: str) -> object:
+        if vars(module).pop("__getattr__", None) and not name.startswith("__"):
+            fill(module, read(init))
+            if name in vars(module):
+                return vars(module)[name]
+        raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+    return attribute

@@ -31,6 +31,8 @@ _UPSTREAM = re.compile(
 )
 _CACHE = re.compile(r"^(\w*cache\w*|ctx|context|memory|saved|tape|meta)$", re.I)
 _LAST = re.compile(r"(?:\.|^)(\w+)$|\[['\"]?([^\]'\"]+)['\"]?\]$")
+_VALUE = re.compile(r"^_?(data|value|val|array|tensor|weights?|w|v)$", re.I)
+_BESIDE_IT = re.compile(r"^_?(grads?|gradients?|g|diff|delta)$", re.I)
 _CONTAINERS = re.compile(r"^_?(grads?|gradients?|dparams?|d_?parameters)$", re.I)
 
 
@@ -70,6 +72,7 @@ def last_of(path: str) -> str:
 def stems(label: str) -> tuple[str, ...]:
     """Give what a gradient's name may be the gradient of: ``W``, of ``dW`` or ``grad_W``."""
     found = []
+    label = label.strip("_")
     for pattern in (
         r"^d_?(.+)$",
         r"^[dD]L?_?d_?(.+)$",
@@ -96,6 +99,8 @@ def same_thing(one: str, other: str) -> bool:
 def is_gradient_of(label: str, leaf: str) -> bool:
     """Whether a path such as ``dW`` or ``grads['W1']`` names the gradient of another."""
     own, of = _split(label), _split(leaf)
+    if own[0] == of[0] != "" and _VALUE.match(of[1]) and _BESIDE_IT.match(own[1]):
+        return True  # W.data and W.grad
     if own[0] == of[0]:
         return any(same_thing(stem, of[1]) for stem in stems(own[1]))
     holder, container = _split(own[0].rstrip(".")) if own[0] else ("", "")

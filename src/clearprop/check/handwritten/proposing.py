@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.guesses import is_target_of, specs_for
+from clearprop.check.handwritten.guesses import entries_of, is_target_of, specs_for
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 
@@ -56,6 +56,7 @@ def numbers_for(dims: Dims) -> Dims:
         "3H": 3 * n["H"],
         "4H": 4 * n["H"],
         "3D": 3 * n["D"],
+        "HD": n["H"] + n["D"],
         "CPQ": n["C"] * n["P"] * n["Q"],
     }
 
@@ -63,7 +64,7 @@ def numbers_for(dims: Dims) -> Dims:
 def worlds_for(texts: Texts) -> list[str]:
     """Order the worlds by what the code says: names, and how shapes are unpacked."""
     order = ["rows", "images", "sequences", "columns", "vector", "number", "indices"]
-    order += ["signal", "matrix", "volume", "channels last"]
+    order += ["signal", "matrix", "volume", "channels last", "column sequences"]
     low = (texts.name + " " + texts.forward[:200]).lower()
     first = []
     if re.search(r"conv|pool|image|im2col|instance|group|spatial", low):
@@ -75,12 +76,17 @@ def worlds_for(texts: Texts) -> list[str]:
     if re.search(r"rnn|lstm|gru|atten|sequence|time|transformer", low):
         steps = any(re.search(r"prev|^h$|state", name) for name in texts.arguments)
         first += ["rows", "sequences"] if steps else ["sequences"]  # one step, or all
-    if re.search(r"np\.dot\(\s*(self\.)?[wW]\w*,|@\s*(a_prev|A_prev)|[wW]\d?\s*@", texts.forward):
+    columns = re.search(
+        r"np\.dot\(\s*(self\.)?[wW]\w*(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@", texts.forward
+    )
+    if columns:
         first.append("columns")
+    if columns and texts.keys:  # a parameter in columns: b has shape (M, 1)
+        first.insert(0, "columns")
     ranks = [
         n
         for name, n in texts.ranks.items()
-        if re.match(r"^(x|X|inputs?|input_data|a_prev|dout|dvalues|Q|q|query)$", name)
+        if re.match(r"^(x|X|x_?t|inputs?|input_data|[aA]_prev|dout|dvalues|Q|q|query)$", name)
     ]
     by_rank = {
         4: ["images", "channels last"],
@@ -88,6 +94,10 @@ def worlds_for(texts: Texts) -> list[str]:
         2: ["rows", "columns", "matrix"],
         1: ["vector"],
     }
+    if texts.channels_last:
+        by_rank[4].reverse()
+    if columns and texts.keys:
+        by_rank |= {3: ["column sequences"], 2: ["columns"]}
     for n in ranks:
         first = by_rank.get(n, []) + first
     return list(dict.fromkeys([*first, *order]))
@@ -135,6 +145,10 @@ def _listed(
     listed: dict[str, list[Spec]] = {}
     for p in driver.inputs:
         role = "data" if p.name == data else "input" if method else "argument"
+        entries = {} if p.name in given else entries_of(p.name, world, texts)
+        if entries and p.required:
+            listed |= entries
+            continue
         listed[p.name] = specs_for(p, world, role, texts)
     for p in driver.constructor:
         listed.setdefault(p.name, specs_for(p, world, "constructor", texts))

@@ -197,12 +197,18 @@ _TABLE = (
         values={"p": lambda x, t: sigmoid(x)},
         **_OF_SCORES,
     ),
-    _loss("cross-entropy", cross_entropy, labels=True, positive=True),
+    _loss(
+        "cross-entropy",
+        cross_entropy,
+        labels=True,
+        positive=True,
+        alternatives=("softmax with cross-entropy",),
+    ),
     _loss(
         "binary cross-entropy",
         binary_cross_entropy,
         positive=True,
-        alternatives=("binary cross-entropy (mean of all)",),
+        alternatives=("binary cross-entropy (mean of all)", "sigmoid with binary cross-entropy"),
     ),
     _loss(
         "binary cross-entropy (mean of all)",

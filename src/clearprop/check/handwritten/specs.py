@@ -31,6 +31,8 @@ class Spec:
             return self.value
         if self.kind == "drawn":
             return self.value.draw(rng)
+        if self.kind == "shape":
+            return shape
         if self.kind == "size":
             return dims[self.value]
         if self.kind == "labels":
@@ -98,6 +100,9 @@ class Proposal:
         """Draw all arguments."""
         rng = np.random.default_rng([seed, 271828])
         drawn = {name: spec.draw(self.dims, rng, dtype) for name, spec in self.specs.items()}
+        for path in [path for path in drawn if path.endswith("']")]:
+            name, _, key = path[:-2].partition("['")
+            drawn.setdefault(name, {})[key] = drawn.pop(path)
         return drawn | {k: _copied(v) for k, v in self.fixed.items()}
 
     def with_specs(self, specs: dict[str, Spec]) -> Proposal:

@@ -24,6 +24,7 @@ class Texts:
     strings: list[str] = field(default_factory=list)
     arguments: tuple[str, ...] = ()
     gates: int = 0
+    channels_last: bool = False
 
     @property
     def has_weights(self) -> bool:
@@ -34,29 +35,46 @@ class Texts:
 def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     """Read the code for what its arguments must be."""
     trees = [t for t in (driver.source.tree(f) for f in functions) if t is not None]
-    forward = "\n".join(ast.unparse(t) for t in trees)
+    forward = "\n".join(_plain(t) for t in trees)
     keys: dict[str, list[str]] = {}
     ranks: dict[str, int] = {}
     strings: list[str] = []
+    channels_last = False
     for tree in trees:
         for node in ast.walk(tree):
-            key = _dict_key(node)
-            if key is not None:
-                keys.setdefault(key[0], [])
-                if key[1] and key[1] not in keys[key[0]]:
-                    keys[key[0]].append(key[1])
+            for name, key in _dict_keys(node):
+                keys.setdefault(name, [])
+                if key and key not in keys[name]:
+                    keys[name].append(key)
             rank = _rank(node)
             if rank is not None:
                 ranks.setdefault(*rank)
+                last = getattr(node.targets[0].elts[-1], "id", "")  # type: ignore[attr-defined]
+                if rank[1] == 4 and re.match(
+                    r"^(n_?)?(c|ch|channels?|depth|d)(_?(prev|in))?$", last, re.I
+                ):
+                    channels_last = True
             if isinstance(node, ast.Compare) and isinstance(node.comparators[0], ast.Constant):
                 if isinstance(node.comparators[0].value, str):
                     strings.append(node.comparators[0].value)
     name = driver.candidate.name
-    is_loss = any(is_target(p.name) for p in driver.inputs) or "loss" in name.lower()
+    names = [p.name for p in driver.inputs]
+    is_loss = any(map(is_target, names)) or "loss" in name.lower()
+    if "Y" in names and driver.candidate.style in ("pair", "loss and gradient"):
+        is_loss = is_loss or driver.ways() == ["none"]
     arguments = tuple(p.name for p in [*driver.inputs, *driver.constructor])
     gates = 4 if _parts(forward, 4) else 3 if _parts(forward, 3) else 0
     is_network = driver.candidate.style == "network"
-    return Texts(forward, name, is_loss, is_network, keys, ranks, strings, arguments, gates)
+    return Texts(
+        forward, name, is_loss, is_network, keys, ranks, strings, arguments, gates, channels_last
+    )
+
+
+def _plain(tree: ast.FunctionDef) -> str:
+    """Give the text of a function without its docstring."""
+    text = ast.unparse(tree)
+    said = ast.get_docstring(tree, clean=False)
+    return text if said is None else text.replace(ast.unparse(tree.body[0]), "", 1)
 
 
 def _parts(text: str, count: int) -> bool:
@@ -68,16 +86,21 @@ def _parts(text: str, count: int) -> bool:
     )
 
 
-def _dict_key(node: ast.AST) -> tuple[str, str] | None:
-    """Give (name, key) of ``name['key']`` or ``name.get('key', …)``."""
+def _dict_keys(node: ast.AST) -> list[tuple[str, str]]:
+    """Give (name, key) of ``name['key']`` or ``name.get('key', …)``.
+
+    Of ``name['W' + str(l)]`` the first two.
+    """
     if (
         isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Name)
-        and isinstance(node.slice, ast.Constant)
-        and isinstance(node.slice.value, str)
         and isinstance(node.ctx, ast.Load)
     ):
-        return node.value.id, node.slice.value
+        prefix = _prefix(node.slice)
+        if prefix:
+            return [(node.value.id, f"{prefix}1"), (node.value.id, f"{prefix}2")]
+        if isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            return [(node.value.id, node.slice.value)]
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -86,8 +109,20 @@ def _dict_key(node: ast.AST) -> tuple[str, str] | None:
         and node.args
         and isinstance(node.args[0], ast.Constant)
     ):
-        return node.func.value.id, str(node.args[0].value) if len(node.args) == 1 else ""
-    return None
+        key = str(node.args[0].value) if len(node.args) == 1 else ""
+        return [(node.func.value.id, key)]
+    return []
+
+
+def _prefix(key: ast.expr) -> str:
+    """Give ``W`` of the key ``'W' + str(l)`` or ``f'W{l}'``."""
+    first: ast.expr | None = None
+    if isinstance(key, ast.BinOp) and isinstance(key.op, ast.Add):
+        first = key.left
+    elif isinstance(key, ast.JoinedStr) and len(key.values) == 2:
+        first = key.values[0]
+    value = first.value if isinstance(first, ast.Constant) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _rank(node: ast.AST) -> tuple[str, int] | None:

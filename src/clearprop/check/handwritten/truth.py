@@ -72,13 +72,18 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
     passed = {k: copied(v) for k, v in given.items()}
     with frozen():
         run = driver.start(passed)
+    for name in names:  # parameters["W1"]
+        if isinstance(given.get(name), dict):
+            inside = arrays_in(given[name]).items()
+            leaves |= {name + path: value for path, value in inside if is_real(value)}
     if run.layer is not None:
         held = arrays_in(run.layer)
         made = {p.name for p in driver.constructor if is_real(given.get(p.name))}
         leaves |= {name: given[name] for name in made}
         for path, value in held.items():
             known = any(_is_passed(path, value, name, passed[name]) for name in made)
-            if is_real(value) and path not in leaves and not known and not _is_gradient(path, held):
+            own = not known and not _is_gradient(path, [*held, *made, *names])
+            if is_real(value) and path not in leaves and own:
                 leaves[path] = _telling(path, value)
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
@@ -99,7 +104,7 @@ def _is_passed(path: str, value: Any, name: str, given: Any) -> bool:
     return value is given or (last_of(path) == name and value.size == given.size)
 
 
-def _is_gradient(path: str, held: Leaves) -> bool:
+def _is_gradient(path: str, held: list[str]) -> bool:
     return any(is_gradient_of(path, other) for other in held if other != path)
 
 
