@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.meaning import is_parameter, is_prediction, is_target
-from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
+from clearprop.check.handwritten.meaning import is_parameter, is_prediction, is_target, stems
+from clearprop.check.handwritten.probing import Shot, line_of_error, prepare, quiet, shoot
 from clearprop.check.handwritten.proposing import proposals
 from clearprop.check.handwritten.specs import Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
@@ -36,7 +37,15 @@ class Setup:
 
 
 class NoSetupError(Exception):
-    """No inputs were found that forward accepts."""
+    """No inputs were found that forward accepts.
+
+    Where forward and backward are one function, ``line`` is that of its backward part which raised
+    with the inputs that came furthest; 0 otherwise.
+    """
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.line = line
 
 
 def choose(
@@ -51,10 +60,15 @@ def choose(
     first: Setup | None = None
     attempts = _Attempts(driver, seed)
     loose = getattr(driver, "loose", []) if _ROW.search(texts.forward) is None else ["b", "bias"]
-    for count, proposal in enumerate(proposals(driver, texts, given, attempts, _SECONDS)):
+
+    def wanted(proposal: Proposal) -> bool:
+        return first is None or _alternative(first, proposal, loose, bool(texts.ranks))
+
+    found = proposals(driver, texts, given, attempts, wanted, _SECONDS)
+    for count, proposal in enumerate(found):
         if count > _MOST:
             break
-        if first is not None and not _alternative(first, proposal, loose, bool(texts.ranks)):
+        if not wanted(proposal):
             continue
         for way in driver.ways():
             setup = _tried(driver, proposal, way, seed, tolerance)
@@ -66,7 +80,7 @@ def choose(
             if first is None or _better(setup.shot, first.shot):
                 first = setup
     if first is None:
-        raise NoSetupError(attempts.reason)
+        raise attempts.failure()
     driver.upstream = first.way
     return first
 
@@ -78,6 +92,22 @@ class _Attempts:
         self.driver, self.seed = driver, seed
         self.reason = "no inputs were found that its forward accepts"
         self.first = True
+        self.furthest: tuple[tuple[int, int], BaseException] | None = None
+
+    def failure(self) -> NoSetupError:
+        """Say why there are no inputs."""
+        tree = self.driver.source.tree(self.driver.backward_function)
+        if self.driver.candidate.style != "loss and gradient" or not self.furthest or not tree:
+            return NoSetupError(self.reason)
+        error = self.furthest[1]
+        line = line_of_error(error, {self.driver.file})
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno == line:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names = [ast.unparse(t).split("[")[0] for t in targets]
+                if any(stems(name) for name in names):
+                    return NoSetupError(_said(error), line)
+        return NoSetupError(self.reason)
 
     def __call__(self, proposal: Proposal) -> tuple[int, int] | None:
         error: BaseException
@@ -113,6 +143,8 @@ class _Attempts:
             if at.tb_frame.f_code.co_filename in files:
                 lasti = at.tb_lasti
             at = at.tb_next
+        if self.furthest is None or (count, lasti) > self.furthest[0]:
+            self.furthest = (count, lasti), error
         return count, lasti
 
 

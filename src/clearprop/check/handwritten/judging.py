@@ -120,7 +120,23 @@ def judge(candidate: Candidate, options: Options | None = None) -> Judgement:
         try:
             return _judge(candidate, options, start)
         except NoSetupError as error:
+            if error.line:
+                return _raising(candidate, error, start)
             return _not_judged(candidate, str(error), start)
+
+
+def _raising(candidate: Candidate, error: NoSetupError, start: float) -> Judgement:
+    """Judge a function whose part that computes the gradients raises."""
+    place = Source().place(candidate.backward, error.line)
+    finding = Finding(FAULT, "raises", f"what computes the gradients raises {error}.", place=place)
+    return Judgement(
+        candidate.name,
+        candidate.style,
+        candidate.place,
+        FAULT,
+        (finding,),
+        seconds=time.monotonic() - start,
+    )
 
 
 def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:

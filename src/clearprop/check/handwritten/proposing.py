@@ -104,12 +104,19 @@ def worlds_for(texts: Texts) -> list[str]:
 
 
 def proposals(
-    driver: Driver, texts: Texts, given: dict[str, Spec], attempt: Attempt, seconds: float
+    driver: Driver,
+    texts: Texts,
+    given: dict[str, Spec],
+    attempt: Attempt,
+    wanted: Callable[[Proposal], bool],
+    seconds: float,
 ) -> Iterator[Proposal]:
     """Propose inputs that forward accepts: in each world the likeliest, then what differs by one.
 
     Parameters
     ----------
+    wanted : callable
+        Whether such a proposal would still be looked at.
     given : dict
         What the user has said of arguments.
     attempt : callable
@@ -123,13 +130,16 @@ def proposals(
         images = world in ("images", "channels last", "matrix", "volume", "signal")
         for dims in _IMAGES if images else [{"K": 2}, _EVEN]:
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
+            if not wanted(start):
+                continue
             found = _climb(start, listed, attempt, end)
             if found is not None:
                 yield found
                 for name in listed:
                     for spec in listed[name]:
                         other = found.with_specs({name: spec})
-                        if spec != found.specs[name] and attempt(other) is None:
+                        new = spec != found.specs[name] and wanted(other)
+                        if new and attempt(other) is None:
                             yield other
             if time.process_time() > end:
                 return
