@@ -12,7 +12,9 @@ from clearprop.check.handwritten.choosing import Setup
 from clearprop.check.handwritten.driving import DerivativeDriver, Driver, LayerDriver
 from clearprop.check.handwritten.meaning import is_target
 from clearprop.check.handwritten.model import CONVENTION, Finding
-from clearprop.check.handwritten.probing import Comparison, Shot, prepared, quiet, shoot
+from clearprop.check.handwritten.probing import Comparison, Shot, play, prepared, quiet, shoot
+from clearprop.check.handwritten.specs import Proposal
+from clearprop.check.handwritten.truth import leaves_of
 
 #: Relative to the largest entry: what rounding may do.
 _EXACT = 1e-7
@@ -199,3 +201,29 @@ def zero_grad_of(layer: Any) -> Any:
         ):
             return getattr(layer, name)
     return None
+
+
+def widened(driver: Driver, proposal: Proposal, shot: Shot, seed: int) -> tuple[Finding, ...]:
+    """See whether gradients of single precision come back in double."""
+    given = proposal.draw(seed, np.float32)
+    try:
+        leaves = {k: v for k, v in leaves_of(driver, given).items() if k in shot.leaves}
+        upstream = tuple(np.asarray(w, np.float32)[()] for w in shot.upstream)
+        single = replace(shot, given=given, leaves=leaves, upstream=upstream, plan="fb", before=())
+        with quiet():
+            run = play(driver, single)
+    except Exception:
+        return ()
+    if any(getattr(y, "dtype", None) != np.float32 for y in run.outputs):
+        return ()
+    wide = [
+        g.label
+        for g in driver.gradients(run, leaves)
+        if getattr(leaves.get(g.leaf), "dtype", None) == np.float32
+        and getattr(g.value, "dtype", None) == np.float64
+    ]
+    if not wide:
+        return ()
+    names = ", ".join(wide)
+    sentence = f"{names}: float64, where everything that goes in is float32."
+    return (Finding(CONVENTION, "wider", sentence, names),)

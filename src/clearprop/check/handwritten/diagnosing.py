@@ -38,7 +38,9 @@ from clearprop.check.handwritten.repair import (
     repair,
     replaced,
 )
+from clearprop.check.handwritten.shrinking import smallest
 from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.stages import Blame, first_wrong, lines_cleared, stages_of
 from clearprop.check.handwritten.state import arrays_in, is_real
 from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
@@ -64,6 +66,7 @@ class Diagnosis:
     blame: Blame | None = None
     clues: Clues = field(default_factory=Clues)
     base: Shot | None = None
+    proposal: Proposal | None = None
 
     def explain(self, shot: Shot, others: list[Shot]) -> None:
         """Add findings for a probe that failed; ``others`` are like it, at other inputs.
@@ -208,9 +211,12 @@ class Diagnosis:
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
             sentence = f"After {shot.title}: {sentence}"
-        self.findings.append(
-            Finding(FAULT, cause, sentence, labels, remedy, place, evidence_of(shot, c))
-        )
+        evidence = evidence_of(shot, c)
+        if cause == "unknown" and self.proposal is not None and not shot.title:
+            small = smallest(self.driver, self.proposal, c.gradient.leaf, shot.seed, self.tolerance)
+            if small is not None:
+                evidence = evidence_of(*small)
+        self.findings.append(Finding(FAULT, cause, sentence, labels, remedy, place, evidence))
 
     def _unmended(
         self,

@@ -18,6 +18,7 @@ from clearprop.check.handwritten.conventions import (
     conventional,
     conventions_of,
     tiny_literal,
+    widened,
 )
 from clearprop.check.handwritten.diagnosing import Diagnosis, shown
 from clearprop.check.handwritten.driving import Driver, driver_for
@@ -226,7 +227,7 @@ def _judged(
         reason = doubts or "backward gives no gradient of any of its inputs or parameters"
         return _not_judged(candidate, reason, start)
     files = {driver.backward_function.__code__.co_filename}
-    diagnosis = Diagnosis(driver, files, tolerance, SECONDS, base=base)
+    diagnosis = Diagnosis(driver, files, tolerance, SECONDS, base=base, proposal=setup.proposal)
     shots = [base, *_other_probes(driver, setup, base, text, seed, tolerance)]
     writes = find_writes(driver, shots, files)
     alike = [shot for shot in shots[1:] if shot.plan == "fb"]
@@ -247,6 +248,7 @@ def _judged(
     findings = diagnosis.findings + writes
     if writes and not any(f.remedy for f in diagnosis.findings):
         findings = writes + diagnosis.findings
+    quiet_words += widened(driver, setup.proposal, base, seed)
     if not findings:
         kinks = at_kinks(driver, setup.proposal, seed, tolerance, files)
         findings = [f for f in kinks if f.verdict == FAULT]
