@@ -218,9 +218,9 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
 def _suits(first: Setup, name: str, proposal: Proposal) -> bool:
     """Whether a gradient has the shape that another guess gives a vector: ``(1, 1, 1, F)``."""
     shapes = [
-        np.shape(c.found)
+        c.found.shape
         for c in first.shot.comparisons
-        if c.kind == "shape" and c.gradient.leaf == name
+        if c.kind == "shape" and c.found is not None and c.gradient.leaf == name
     ]
     shape = tuple(proposal.dims[n] if isinstance(n, str) else n for n in proposal.specs[name].shape)
     return shape in shapes and sum(n > 1 for n in shape) == 1

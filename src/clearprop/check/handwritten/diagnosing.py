@@ -65,6 +65,7 @@ class Diagnosis:
     unmended: set[str] = field(default_factory=set)
     blame: Blame | None = None
     clues: Clues = field(default_factory=Clues)
+    stages: list[tuple[str, Array]] = field(default_factory=list)
     base: Shot | None = None
     proposal: Proposal | None = None
 
@@ -118,6 +119,7 @@ class Diagnosis:
             if isinstance(node, ast.stmt) and adds(node)
         }
         stages = stages_of(self.driver, shot, codes)
+        self.stages = list({s.name: (s.name, s.value) for s in stages}.values())
         self.blame = first_wrong(stages, truths, adding)
         suspect = self.blame.stage.line if self.blame else 0
         labels = {c.gradient.label for c in shot.comparisons}
@@ -260,7 +262,8 @@ class Diagnosis:
             return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""
         if symptom is not None:
             line = self._line_of(c)
-            return symptom.cause, symptom.sentence, line, multiplied(tree, line, symptom.factor)
+            remedy = multiplied(tree, line, symptom.factor) or added(tree, line, symptom.term)
+            return symptom.cause, symptom.sentence, line, remedy
         return "unknown", _unknown(c), self._line_of(c), ""
 
     def _local(self, shot: Shot, blame: Blame, truths: Cotangents) -> Symptom | None:
@@ -284,7 +287,8 @@ class Diagnosis:
 
     def _sentence(self, c: Comparison, symptom: Symptom | None, fixed: Repair, labels: str) -> str:
         how = fixed.edit.what
-        if symptom is not None:
+        guesses = ("missing-term", "local-factor", "jacobian", "factor", "mask")
+        if symptom is not None and (symptom.cause == fixed.cause or symptom.cause not in guesses):
             return f"{symptom.sentence} What mends it: {how}."
         several = "is" if "," not in labels else "are"
         return f"{labels} {several} wrong. What mends it: {how}."
@@ -316,6 +320,7 @@ class Diagnosis:
             {shown(o.gradient.label): o.expected for o in shot.comparisons if o is not c},
             values,
             _batch(shot),
+            self.stages,
         )
         found = of_order(self.driver, shot, c, label) or symptom_of(case)
         if found is None and c.kind == "shape":
@@ -384,7 +389,7 @@ def line_that_gives(tree: ast.FunctionDef, label: str, or_return: bool = True) -
             for part in ast.walk(target):
                 own = getattr(part, "attr", getattr(part, "id", None))
                 if own == name:
-                    best = max(best, node.lineno)
+                    best = max(best, target.lineno)
     return best or (returned if or_return else 0)
 
 
@@ -398,6 +403,17 @@ def multiplied(tree: ast.FunctionDef | None, line: int, factor: str) -> str:
             if isinstance(node, ast.Return):
                 return "" if isinstance(node.value, ast.Tuple) else f"return {product}"
             return f"{' = '.join(map(ast.unparse, node.targets))} = {product}"
+    return ""
+
+
+def added(tree: ast.FunctionDef | None, line: int, term: str) -> str:
+    """Give the statement on a line with one more term; "" without a term."""
+    for node in ast.walk(tree) if tree is not None and term else ():
+        if isinstance(node, ast.Assign | ast.Return) and node.lineno == line and node.value:
+            value = f"{ast.unparse(node.value)} + {term}"
+            if isinstance(node, ast.Return):
+                return "" if isinstance(node.value, ast.Tuple) else f"return {value}"
+            return f"{' = '.join(map(ast.unparse, node.targets))} = {value}"
     return ""
 
 
@@ -416,7 +432,8 @@ def evidence_of(shot: Shot, c: Comparison) -> Evidence:
 def _unknown(c: Comparison) -> str:
     if c.kind == "shape":
         assert c.found is not None
-        return f"{shown(c.gradient.label)} has shape {c.found.shape}, {c.gradient.leaf} has {c.expected.shape}."
+        label = shown(c.gradient.label)
+        return f"{label} has shape {c.found.shape}, {c.gradient.leaf} has {c.expected.shape}."
     count = int(np.sum(c.wrong)) if c.wrong is not None else 0
     return (
         f"{shown(c.gradient.label)} is wrong at {count} of {c.expected.size} entries; "

@@ -216,7 +216,8 @@ class LayerDriver(Driver):
         self.cls = found if isinstance(found, type) else type(found)
         self.template = None if isinstance(found, type) else found
         made = self.template is None and _has_init(self.cls)
-        self.constructor = _parameters(self.cls.__init__, 1) if made else []
+        init = inspect.getattr_static(self.cls, "__init__")
+        self.constructor = _parameters(init, 1) if made else []
 
     def _loose(self) -> list[str]:
         """Name what forward reads of the object though nothing in the class has set it."""
@@ -341,11 +342,12 @@ class LayerDriver(Driver):
             first = leaf in data[:1]
             for label, value in held.items():
                 names = [leaf, *aliases.get(leaf, ()), *(("x",) if first else ())]
+                if not is_array(value) and not isinstance(value, float | int | None):
+                    continue
                 if label not in leaves and any(is_gradient_of(label, n) for n in names):
-                    if is_array(value) or value is None or isinstance(value, float | int):
-                        found.append(Gradient(label, leaf, value))
-                        done.add(leaf)
-                        break
+                    found.append(Gradient(label, leaf, value))
+                    done.add(leaf)
+                    break
         return self.restored(run, found + self._left(run, held, leaves, found))
 
     def _updated(self, run: Run, held: dict[str, Any]) -> bool:

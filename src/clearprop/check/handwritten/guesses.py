@@ -133,7 +133,7 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
     images = world in ("images", "channels last", "volume", "signal")
     letters: list[Any] = []
     for what in meaning:
-        letters += {
+        known: dict[str, list[Any]] = {
             "in": ["C"] if images else ["V", "D"] if world == "indices" else ["D"],
             "out": ["F"] if images else ["D", "M"] if world == "indices" else ["M"],
             "hidden": ["H"],
@@ -147,7 +147,8 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
             "groups": ["G", 1],
             "time": ["T"],
             "batch": ["N"],
-        }[what]
+        }
+        letters += known[what]
     return [size(x) if isinstance(x, str) else value(x) for x in letters]
 
 
@@ -218,7 +219,7 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     found: list[Spec] = []
     if name in texts.keys:
         found.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
-    if role != "constructor" and role != "data" and is_target_of(name, texts):
+    if role not in {"constructor", "data"} and is_target_of(name, texts):
         return found + _targets(world, name, texts)
     if role in ("data", "input") and (is_prediction(name) or (texts.is_loss and role == "data")):
         found += _predictions(world, name, texts)
@@ -274,9 +275,9 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         found += [array(gates), array("H")]
     if re.match(r"^(w1|w_1)$", low):
         found += [array("H", "D")] if world == "columns" else [array("D", "H")]
-    if world == "columns" and re.search(r"shape == \(1,", texts.forward):
-        if low in ("w2", "b2"):
-            found.append(array(1, "H") if low == "w2" else array(1, 1))
+    single = world == "columns" and re.search(r"shape == \(1,", texts.forward)
+    if single and low in ("w2", "b2"):
+        found.append(array(1, "H") if low == "w2" else array(1, 1))
     if re.match(r"^(w2|w_2|who|why|w_hy)$", low):
         found += [array("M", "H")] if world == "columns" else [array("H", "M"), array("H", "D")]
     if re.match(r"^(b1|b_1|bh)$", low):

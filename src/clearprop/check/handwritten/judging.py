@@ -339,7 +339,7 @@ _ONE_FORM = Finding(
 def _one_form(driver: Driver, base: Shot, shot: Shot) -> bool:
     """Whether a probe differs in the form of its labels, which backward never asks about."""
     for name, before in base.given.items():
-        if is_target(name) and np.ndim(before) != np.ndim(shot.given.get(name)):
+        if is_target(name) and np.ndim(before) != np.ndim(shot.given.get(name, before)):
             text = driver.source.text(driver.backward_function)
             return not re.search(r"\.ndim|\.size\b|len\(\w+\.shape\)|\.dtype", text)
     return False
@@ -361,7 +361,8 @@ def _functions(driver: Driver) -> list[Any]:
     else:
         found = [candidate.forward or candidate.backward]
     found = [f for f in found if hasattr(f, "__code__")]
-    called = [candidate.namespace.get(n) for f in found[:1] for n in f.__code__.co_names]
+    codes = [function_of(f).__code__ for f in found[:1]]
+    called = [candidate.namespace.get(name) for code in codes for name in code.co_names]
     return found + [f for f in called if hasattr(f, "__code__")]
 
 

@@ -1,7 +1,7 @@
 """At kinks and ties: is what backward gives a subgradient there?
 
-Inputs are rounded, so that zeros and equal values appear. Forward has slopes to all sides there; what
-backward gives must lie between them along every direction that is tried.
+Inputs are rounded, so that zeros and equal values appear. Forward has slopes to all sides there;
+what backward gives must lie between them along every direction that is tried.
 """
 
 from __future__ import annotations

@@ -56,9 +56,9 @@ def stale_attribute(driver: Driver, shot: Shot) -> str:
     except Exception:
         return ""
     for name, value in fresh.items():
-        if name in first and name in second:
-            if not _equal(value, second[name]) and _equal(first[name], second[name]):
-                return name
+        both = name in first and name in second
+        if both and not _equal(value, second[name]) and _equal(first[name], second[name]):
+            return name
     return ""
 
 
@@ -76,14 +76,9 @@ def _equal(a: Any, b: Any) -> bool:
 
 def overwritten_cache(driver: Driver, shot: Shot) -> str:
     """Name an array that forward kept and backward writes into; "" for none."""
-    taken: list[dict[str, Array]] = []
-
-    def started(run: Run) -> None:
-        taken.append({})
-
     try:
         with quiet():
-            kept = play(driver, replace(shot, plan="f"), started)
+            kept = play(driver, replace(shot, plan="f"))
             before = (
                 {k: np.array(v) for k, v in arrays_in(kept.layer).items()} if kept.layer else {}
             )
@@ -98,9 +93,9 @@ def overwritten_cache(driver: Driver, shot: Shot) -> str:
         new = now.get(name)
         if new is None or new.shape != value.shape or name in shot.leaves:
             continue
-        if not np.array_equal(new, value, equal_nan=value.dtype.kind == "f"):
-            if name not in gradients:
-                return name
+        same = np.array_equal(new, value, equal_nan=value.dtype.kind == "f")
+        if not same and name not in gradients:
+            return name
     return ""
 
 
@@ -116,9 +111,9 @@ def _overwritten_in_cache(before: Any, after: Any) -> str:
 def line_that_sets(tree: ast.FunctionDef | None, name: str) -> int:
     """Give the line of a function that sets ``self.name``; 0 for none."""
     for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Attribute) and node.attr == name:
-            if isinstance(node.ctx, ast.Store):
-                return node.lineno
+        named = isinstance(node, ast.Attribute) and node.attr == name
+        if named and isinstance(node.ctx, ast.Store):
+            return int(node.lineno)
     return 0
 
 
@@ -133,5 +128,5 @@ def line_that_changes(tree: ast.FunctionDef | None, name: str) -> int:
         for target in targets:
             inner = target.value if isinstance(target, ast.Subscript) else target
             if isinstance(inner, ast.Attribute) and inner.attr == name:
-                return int(node.lineno)
+                return int(target.lineno)
     return 0

@@ -20,14 +20,14 @@ from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.state import arrays_in, copied, is_array
 from clearprop.check.handwritten.truth import AGREEMENT, Leaves, Truth, find_truth, leaves_of
 
-#: Relative to the largest entry: what counts as wrong, by the size of the dtype that the code keeps.
+#: Relative to the largest entry: what counts as wrong, by the size of the dtype of the code.
 TOLERANCE = {8: 1e-7, 4: 2e-4, 2: 2e-2}
 
 #: How far the two sides of the truth may be apart where the code computes in single precision.
 SINGLE = 5e-2
 
-#: What is done between making the object and reading the gradients: f forward, b backward; a capital
-#: letter stands for other inputs.
+#: What is done between making the object and reading the gradients: f forward, b backward; a
+#: capital letter stands for other inputs.
 PLANS = {
     "fb": "",
     "fbb": "a second call of backward",

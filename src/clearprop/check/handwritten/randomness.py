@@ -36,7 +36,7 @@ def frozen(seed: int = 0) -> Iterator[None]:
         return _MAKE(seed if given is None else given)
 
     reseed(seed)
-    np.random.default_rng = seeded
+    np.random.default_rng = seeded  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import sys
 import time
 from collections.abc import Iterator
@@ -280,7 +281,7 @@ def _repeated(tree: ast.FunctionDef) -> set[int]:
     lines = set()
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        for one, other in zip(body, body[1:], strict=False) if isinstance(body, list) else ():
+        for one, other in itertools.pairwise(body) if isinstance(body, list) else ():
             if ast.dump(one) == ast.dump(other):
                 lines |= {one.lineno, other.lineno}
     return lines

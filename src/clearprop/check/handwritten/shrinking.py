@@ -1,4 +1,4 @@
-"""The smallest failing case: sizes made smaller one by one for as long as the gradient stays wrong."""
+"""The smallest failing case: sizes made smaller while the gradient stays wrong."""
 
 from __future__ import annotations
 

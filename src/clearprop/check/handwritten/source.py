@@ -52,9 +52,8 @@ class Source:
         owner = tree.args.args[0].arg
         first: dict[str, bool] = {}
         for node in _in_order(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id == owner:
-                    first.setdefault(node.attr, isinstance(node.ctx, ast.Load))
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == owner:
+                first.setdefault(node.attr, isinstance(node.ctx, ast.Load))
         return [name for name, read in first.items() if read]
 
     def attributes_on_line(self, tree: ast.FunctionDef, line: int) -> list[str]:

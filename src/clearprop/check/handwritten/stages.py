@@ -1,7 +1,7 @@
-"""Backward as it runs, statement by statement: which of the values that it names is the first wrong.
+"""Backward as it runs: which of the values that it names is the first wrong.
 
-A name such as ``dvar`` says what it ought to be: the gradient of ``var``, which forward computes and
-whose gradient is known exactly.
+A name such as ``dvar`` says what it ought to be: the gradient of ``var``, which forward computes
+and whose gradient is known exactly.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def lines_cleared(stages: list[Stage], truths: Cotangents) -> frozenset[int]:
 
 
 def _expected(name: str, value: Array, truths: Cotangents) -> list[Array]:
-    named = [stem for stem in stems(last_of(name))]
+    named = list(stems(last_of(name)))
     return [
         g
         for label, g in truths.values

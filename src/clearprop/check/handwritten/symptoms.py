@@ -48,6 +48,8 @@ class Case:
     others: dict[str, Array] = field(default_factory=dict)
     values: list[tuple[str, Array]] = field(default_factory=list)
     batch: int = 0
+    stages: list[tuple[str, Array]] = field(default_factory=list)
+    read: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Symptom:
     cause: str
     sentence: str
     factor: str = ""
+    term: str = ""
 
 
 def symptom_of(case: Case) -> Symptom | None:
@@ -114,7 +117,7 @@ def _constant(c: Case) -> Symptom | None:
     if abs(factor + 1) < 1e-6:
         return Symptom("sign", f"{c.label} has the opposite sign.")
     for times, words in ((factor, "too large"), (1 / factor, "too small")):
-        if n > 1 and abs(abs(times) - n) < 1e-6 * n:
+        if n > 1 and abs(abs(times) - n) < 1e-4 * n:
             sign = " and of the opposite sign" if factor < 0 else ""
             why = (
                 "it should be divided by N"
@@ -297,12 +300,43 @@ def _mean_path(c: Case) -> Symptom | None:
         if rest.shape[axis] > 2 and close(rest, mean + 0 * rest) and np.any(rest):
             return Symptom(
                 "missing-term",
-                f"{c.label} lacks a term that is the same all along axis {axis}, as the path through a mean or a sum gives.",
+                f"{c.label} lacks a term that is the same all along axis {axis}, as the path "
+                "through a mean or a sum gives.",
             )
     for label, other in c.others.items():
         if close(rest, other):
             return Symptom("missing-term", f"{c.label} lacks a term equal to {label}.")
     return None
+
+
+def _missing_product(c: Case) -> Symptom | None:
+    """See whether what is missing is a product of something in backward and something it reads."""
+    if c.found.shape != c.expected.shape or c.found.ndim > 2:
+        return None
+    rest = c.expected - c.found
+    known = [(n, v) for n, v in c.values if n.startswith("self.") or n in c.read]
+    for left, a in c.stages[-16:]:
+        for right, b in [*known[:16], *c.stages[-16:]]:
+            for text, product in _products(left, a, right, b):
+                if product.shape == rest.shape and close(product, rest):
+                    return Symptom("missing-term", f"{c.label} lacks the term {text}.", "", text)
+    return None
+
+
+def _products(left: str, a: Array, right: str, b: Array) -> Iterator[tuple[str, Array]]:
+    if a.ndim == b.ndim == 2:
+        if a.shape[1] == b.shape[0]:
+            yield f"{left} @ {right}", a @ b
+        if a.shape[1] == b.shape[1]:
+            yield f"{left} @ {right}.T", a @ b.T
+        if a.shape[0] == b.shape[0]:
+            yield f"{left}.T @ {right}", a.T @ b
+            yield f"{right}.T @ {left}", b.T @ a
+    if a.shape == b.shape:
+        yield f"{left} * {right}", a * b
+        yield left, a
+    elif a.ndim and b.ndim and a.shape[-1:] == b.shape:
+        yield f"{left} * {right}", a * b
 
 
 def _spread(c: Case) -> Symptom | None:
@@ -323,7 +357,8 @@ def _spread(c: Case) -> Symptom | None:
             if close(rest.mean(axis=axis, keepdims=True) + slope * spread, rest):
                 return Symptom(
                     "missing-term",
-                    f"{c.label} lacks the paths through the mean and the variance: what is missing is a + b * {name} along axis {axis}.",
+                    f"{c.label} lacks the paths through the mean and the variance: what is missing "
+                    f"is a + b * {name} along axis {axis}.",
                 )
     return None
 
@@ -332,17 +367,15 @@ def _diagonal(c: Case) -> Symptom | None:
     if c.found.shape != c.expected.shape or c.upstream.shape != c.found.shape:
         return None
     for name, y in c.values:
-        if (
-            y.shape == c.found.shape
-            and y.ndim
-            and np.allclose(y.sum(axis=-1), 1)
-            and (y >= 0).all()
-        ):
-            if close(c.found, c.upstream * y * (1 - y)) or close(c.found, c.upstream * y):
-                return Symptom(
-                    "jacobian",
-                    f"{c.label} has only the diagonal of the Jacobian: each {name or 'output'} depends on every input of its row.",
-                )
+        if y.shape != c.found.shape or not y.ndim or not np.allclose(y.sum(axis=-1), 1):
+            continue
+        diagonal = close(c.found, c.upstream * y * (1 - y)) or close(c.found, c.upstream * y)
+        if diagonal and (y >= 0).all():
+            return Symptom(
+                "jacobian",
+                f"{c.label} has only the diagonal of the Jacobian: each {name or 'output'} "
+                "depends on every input of its row.",
+            )
     return None
 
 
@@ -366,6 +399,7 @@ TESTS: list[Callable[[Case], Symptom | None]] = [
     _shifted,
     _mask,
     _factor,
+    _missing_product,
     _mean_path,
     _spread,
     _partly,

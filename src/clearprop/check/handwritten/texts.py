@@ -54,9 +54,9 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
                     r"^(n_?)?(c|ch|channels?|depth|d)(_?(prev|in))?$", last, re.I
                 ):
                     channels_last = True
-            if isinstance(node, ast.Compare) and isinstance(node.comparators[0], ast.Constant):
-                if isinstance(node.comparators[0].value, str):
-                    strings.append(node.comparators[0].value)
+            compared = node.comparators[0] if isinstance(node, ast.Compare) else None
+            if isinstance(compared, ast.Constant) and isinstance(compared.value, str):
+                strings.append(compared.value)
     name = driver.candidate.name
     names = [p.name for p in driver.inputs]
     is_loss = any(map(is_target, names)) or "loss" in name.lower()

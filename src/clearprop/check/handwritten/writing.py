@@ -10,7 +10,7 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Run
 from clearprop.check.handwritten.meaning import is_parameter
-from clearprop.check.handwritten.model import FAULT, Finding
+from clearprop.check.handwritten.model import FAULT, Finding, Place
 from clearprop.check.handwritten.probing import Shot, play, quiet
 from clearprop.check.handwritten.state import arrays_in, is_array
 
@@ -34,25 +34,24 @@ def _finding(driver: Driver, name: str, line: int) -> Finding:
     backward = name == "upstream" or _in_backward(driver, line)
     who = "backward" if backward else "forward"
     remedy = f"{shown} = {shown}.copy()  # before it is written to"
+    given = {p.name for p in [*driver.inputs, *driver.constructor]} | {"upstream"}
     parameter = is_parameter(name) or name in {p.name for p in driver.constructor}
-    if parameter and _subtracts(driver, line):
+    if (parameter and _subtracts(driver, line)) or name not in given:
         sentence = f"{who} changes the parameter {shown}: that is for the optimiser to do."
-        place = driver.source.place(driver.backward_function, line)
-        return Finding(FAULT, "updated-parameter", sentence, shown, "", place)
-    if name not in {p.name for p in [*driver.inputs, *driver.constructor]} | {"upstream"}:
-        sentence = f"{who} changes the parameter {shown}: that is for the optimiser to do."
-        place = driver.source.place(driver.backward_function, line) if line else None
-        return Finding(FAULT, "updated-parameter", sentence, shown, "", place)
+        return Finding(FAULT, "updated-parameter", sentence, shown, "", _place(driver, line))
     if backward:
         alias = _alias(driver, line, shown)
         if alias is not None:
             line, remedy = alias
-    place = driver.source.place(driver.backward_function, line) if line else None
     sentence = (
         f"{who} writes into {shown}, an array of its caller: whoever uses it afterwards, "
         "another branch of the graph or a second call, finds other numbers."
     )
-    return Finding(FAULT, "overwritten", sentence, shown, remedy, place)
+    return Finding(FAULT, "overwritten", sentence, shown, remedy, _place(driver, line))
+
+
+def _place(driver: Driver, line: int) -> Place | None:
+    return driver.source.place(driver.backward_function, line) if line else None
 
 
 def _subtracts(driver: Driver, line: int) -> bool:
@@ -69,7 +68,7 @@ def _alias(driver: Driver, line: int, upstream: str) -> tuple[int, str] | None:
     if tree is None:
         return None
     written = next(
-        (ast.unparse(_root(t)) for n in ast.walk(tree) for t in _targets(n) if n.lineno == line), ""
+        (ast.unparse(_root(t)) for n in ast.walk(tree) for t in _targets(n) if t.lineno == line), ""
     )
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and ast.unparse(node.value) == upstream:
