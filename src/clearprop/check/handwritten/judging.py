@@ -339,7 +339,8 @@ _ONE_FORM = Finding(
 def _one_form(driver: Driver, base: Shot, shot: Shot) -> bool:
     """Whether a probe differs in the form of its labels, which backward never asks about."""
     for name, before in base.given.items():
-        if is_target(name) and np.ndim(before) != np.ndim(shot.given.get(name, before)):
+        other: Any = shot.given.get(name, before)
+        if is_target(name) and np.ndim(before) != np.ndim(other):
             text = driver.source.text(driver.backward_function)
             return not re.search(r"\.ndim|\.size\b|len\(\w+\.shape\)|\.dtype", text)
     return False

@@ -111,8 +111,7 @@ def _overwritten_in_cache(before: Any, after: Any) -> str:
 def line_that_sets(tree: ast.FunctionDef | None, name: str) -> int:
     """Give the line of a function that sets ``self.name``; 0 for none."""
     for node in ast.walk(tree) if tree is not None else ():
-        named = isinstance(node, ast.Attribute) and node.attr == name
-        if named and isinstance(node.ctx, ast.Store):
+        if isinstance(node, ast.Attribute) and (node.attr, type(node.ctx)) == (name, ast.Store):
             return int(node.lineno)
     return 0
 
