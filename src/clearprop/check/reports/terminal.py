@@ -106,7 +106,7 @@ class _Printer:
         self.console = console
         self.verbose = verbose
         self.width = max(20, console.width)
-        self.blank = False  # the last line was
+        self.blank = True  # the last line was, or there is none yet
 
     def line(self, text: str | Text = "", indent: int = 0, style: str = "") -> None:
         """Print a paragraph, folded behind its indent."""
@@ -130,7 +130,8 @@ class _Printer:
         self.console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
     def file(self, report: FileReport) -> None:
-        self.line(Text(words.one_line(report.file), "bold underline"))
+        if report.file:  # an object of a running program has none
+            self.line(Text(words.one_line(report.file), "bold underline"))
         if not report.judgements:
             self.line(words.summary([report]), 1)
         for judgement in words.ordered(report.judgements):
