@@ -230,6 +230,8 @@ class _Printer:
     def source(self, finding: Finding, judgement: Judgement) -> None:
         place = finding.place or judgement.place
         lines = words.source_lines(place)
+        if not any(text for _, text in lines):  # typed at a prompt: there is none
+            return
         digits = len(str(lines[-1][0]))
         for number, text in lines:
             here = number == place.line
