@@ -36,7 +36,7 @@ def assert_gradients(subject: Any, *inputs: Any, **options: Any) -> None:
     if _is_handwritten(subject):
         from clearprop.check import check_layer
 
-        result = check_layer(subject, *inputs, **options)
+        result: Any = check_layer(subject, *inputs, **options)
     elif callable(subject):
         from clearprop.check import check
 

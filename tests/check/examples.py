@@ -433,7 +433,8 @@ WINDOWS = Example(
                     patch = self.xp[:, :, i * s : i * s + k, j * s : j * s + l]
                     d = dout[:, :, i, j]
                     self.dW += np.tensordot(d, patch, (0, 0))
-                    dxp[:, :, i * s : i * s + k, j * s : j * s + l] += np.tensordot(d, self.W, (1, 0))
+                    dpatch = np.tensordot(d, self.W, (1, 0))
+                    dxp[:, :, i * s : i * s + k, j * s : j * s + l] += dpatch
             return dxp[:, :, p : p + self.shape[2], p : p + self.shape[3]]
     """,
     {"Conv": "correct"},

@@ -1,4 +1,4 @@
-"""The whole judge on files of every style: right, with a mistake planted, by convention, unjudged."""
+"""The whole judge, on files of every style: right, wrong, by convention, and not to be judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checker says of each of the five documents: every verdict; of a fault, cause and line."""
+"""What the checker says of the five documents: every verdict; of a fault its cause and line."""
 
 import pytest
 from documents.document import folder

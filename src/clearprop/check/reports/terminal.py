@@ -184,7 +184,7 @@ class _Printer:
             shapes = ", ".join(f"{name} {shape}" for name, shape in judgement.shapes.items())
             self.line(f"inputs: {words.one_line(shapes)}", 3, "dim")
         if judgement.probes:
-            self.line(f"tried: {words.one_line('; '.join(judgement.probes))}", 3, "dim")
+            self.line(f"tried: {words.one_line('; '.join(words.tried(judgement)))}", 3, "dim")
 
     def fault(self, judgement: Judgement) -> None:
         self.line()
