@@ -15,7 +15,11 @@ extensions = [
     "numpydoc",
 ]
 source_suffix = {".md": "myst-nb"}
-exclude_patterns = ["_build", "jupyter_execute"]
+exclude_patterns = [
+    "_build",
+    "jupyter_execute",
+    "mutation_table.md",
+]  # the last is included in a page
 
 html_theme = "furo"
 html_title = "clearprop"

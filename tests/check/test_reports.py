@@ -443,3 +443,35 @@ def test_a_page_of_many_stays_small(layers: str) -> None:
 
 def test_an_empty_report_is_a_page_too() -> None:
     assert "No backward pass was found in a.py." in Page(to_html(FileReport("a.py"))).text
+
+
+def test_code_in_a_sentence_is_set_as_code_and_escaped() -> None:
+    found = fault("factor", "dW", "without `a<b` & more", "", Place("a.py", 1), None)
+    page = to_html(FileReport("a.py", (judged("A", Place("a.py", 1), found),)))
+    assert "without <code>a&lt;b</code> &amp; more" in page
+
+
+def test_the_key_of_marks_stands_where_something_is_marked() -> None:
+    place = Place("a.py", 1)
+    shape = fault("shape", "db", "", "", place, evidence("db", np.ones(3), np.ones(4)))
+    value = fault("factor", "db", "", "", place, evidence("db", np.ones(3), np.full(3, 2.0)))
+    key = 'class="swatch wrong"'
+    assert key not in to_html(FileReport("a.py", (judged("A", place, shape),)))
+    assert key in to_html(FileReport("a.py", (judged("A", place, value),)))
+
+
+def test_code_that_has_no_text_has_no_lines() -> None:
+    place = Place("<stdin>", 2)
+    report = FileReport("", (judged("A", place, fault("sign", "dx", "It is.", "", place, None)),))
+    assert "│" not in as_text(report)
+    assert as_text(report).startswith("  ✗ A  fault")
+    assert '<pre class="source"' not in to_html(report)
+
+
+def test_what_was_tried_several_times_is_said_once() -> None:
+    probes = ("forward, backward", "forward, backward", "a second call of backward")
+    judgement = judged("A", Place("a.py", 1), probes=probes)
+    assert words.tried(judgement) == [
+        "forward, backward (for 2 inputs)",
+        "a second call of backward",
+    ]

@@ -67,7 +67,8 @@ def heat_maps(evidence: Evidence, text: Callable[[object], str]) -> str:
             figures.append(_table(difference, window, window.wrong, caption, limit, own, text))
     if evidence.found is None:
         figures.append('<p class="none">found: none</p>')
-    legend = _legend(bound) if bound > 0 else ""
+    marked = any(window.wrong is not None and window.wrong.any() for window in shown)
+    legend = _legend(bound, marked) if bound > 0 else ""
     return "".join([*parts, f'<div class="maps">{"".join(figures)}</div>', legend])
 
 
@@ -148,13 +149,13 @@ def _shade(value: Any, bound: float) -> str:
     return "z" if step == 0 else f"{'p' if real > 0 else 'n'}{step}"
 
 
-def _legend(bound: float) -> str:
+def _legend(bound: float, marked: bool) -> str:
     steps = [f"n{k}" for k in range(STEPS, 0, -1)] + ["z"] + [f"p{k}" for k in range(1, STEPS + 1)]
     cells = "".join(f'<span class="{step}"></span>' for step in steps)
     label = f"Colours: blue is negative down to {-bound:.3g}, orange positive up to {bound:.3g}"
+    key = '<span class="key"><span class="swatch wrong"></span> wrong</span>' if marked else ""
     return (
         f'<p class="legend"><span class="hidden">{label}</span><span aria-hidden="true">'
         f'{-bound:.3g}</span><span class="scale" aria-hidden="true">{cells}</span>'
-        f'<span aria-hidden="true">{bound:.3g}</span>'
-        '<span class="key"><span class="swatch wrong"></span> wrong</span></p>'
+        f'<span aria-hidden="true">{bound:.3g}</span>{key}</p>'
     )

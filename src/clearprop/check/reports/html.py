@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -173,7 +174,7 @@ def _place(judgement: Judgement, file: str) -> str:
 def _convention(finding: Finding) -> str:
     title = _text(words.title(finding))
     gradient = f" ({_text(finding.gradient)})" if finding.gradient else ""
-    return f'<p class="convention">{title}{gradient}. {_text(finding.sentence)}</p>'
+    return f'<p class="convention">{title}{gradient}. {_prose(finding.sentence)}</p>'
 
 
 def _fault(key: str, judgement: Judgement, file: str) -> str:
@@ -185,12 +186,12 @@ def _fault(key: str, judgement: Judgement, file: str) -> str:
     for finding in rest:
         if finding.verdict == NOT_JUDGED:
             gradient = _text(finding.gradient) or "the rest"
-            parts.append(f"<p>? {gradient} not judged: {_text(finding.sentence)}</p>")
+            parts.append(f"<p>? {gradient} not judged: {_prose(finding.sentence)}</p>")
         else:
             parts.append(_convention(finding))
     if judgement.shapes or judgement.probes:
         tried = [f"{name} {shape}" for name, shape in judgement.shapes.items()]
-        told = _text("; ".join([*tried, *judgement.probes]))
+        told = _text("; ".join([*tried, *words.tried(judgement)]))
         parts.append(f"<details><summary>What was tried</summary><p>{told}</p></details>")
     return f'<article id="{key}" tabindex="-1">{"".join(parts)}</article>'
 
@@ -199,7 +200,7 @@ def _finding(finding: Finding, judgement: Judgement) -> str:
     gradient = f'<code class="name">{_text(finding.gradient)}</code>: ' if finding.gradient else ""
     parts = [
         f"<h4>{gradient}{_text(words.title(finding))}</h4>",
-        f"<p>{_text(finding.sentence)}</p>",
+        f"<p>{_prose(finding.sentence)}</p>",
         _source(finding, judgement),
     ]
     if finding.remedy:
@@ -218,10 +219,18 @@ def _finding(finding: Finding, judgement: Judgement) -> str:
     return f'<div class="finding">{"".join(parts)}</div>'
 
 
+def _prose(sentence: str) -> str:
+    """Escape a sentence, and set the code in its backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _text(sentence))
+
+
 def _source(finding: Finding, judgement: Judgement) -> str:
     place = finding.place or judgement.place
+    lines = words.source_lines(place)
+    if not any(text for _, text in lines):  # typed at a prompt: there is none
+        return ""
     rows = []
-    for number, text in words.source_lines(place):
+    for number, text in lines:
         line = f"<i>{number:>5} </i>{_text(text)}"
         here = number == place.line
         rows.append(

@@ -106,7 +106,7 @@ class _Printer:
         self.console = console
         self.verbose = verbose
         self.width = max(20, console.width)
-        self.blank = False  # the last line was
+        self.blank = True  # the last line was, or there is none yet
 
     def line(self, text: str | Text = "", indent: int = 0, style: str = "") -> None:
         """Print a paragraph, folded behind its indent."""
@@ -130,7 +130,8 @@ class _Printer:
         self.console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
     def file(self, report: FileReport) -> None:
-        self.line(Text(words.one_line(report.file), "bold underline"))
+        if report.file:  # an object of a running program has none
+            self.line(Text(words.one_line(report.file), "bold underline"))
         if not report.judgements:
             self.line(words.summary([report]), 1)
         for judgement in words.ordered(report.judgements):
@@ -183,7 +184,7 @@ class _Printer:
             shapes = ", ".join(f"{name} {shape}" for name, shape in judgement.shapes.items())
             self.line(f"inputs: {words.one_line(shapes)}", 3, "dim")
         if judgement.probes:
-            self.line(f"tried: {words.one_line('; '.join(judgement.probes))}", 3, "dim")
+            self.line(f"tried: {words.one_line('; '.join(words.tried(judgement)))}", 3, "dim")
 
     def fault(self, judgement: Judgement) -> None:
         self.line()
@@ -229,6 +230,8 @@ class _Printer:
     def source(self, finding: Finding, judgement: Judgement) -> None:
         place = finding.place or judgement.place
         lines = words.source_lines(place)
+        if not any(text for _, text in lines):  # typed at a prompt: there is none
+            return
         digits = len(str(lines[-1][0]))
         for number, text in lines:
             here = number == place.line

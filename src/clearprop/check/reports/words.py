@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def why_not(judgement: Judgement) -> str:
     sentences = [f.sentence for f in judgement.findings if f.verdict == NOT_JUDGED]
     reason = judgement.reason or " ".join(sentences) or "no reason was given"
     return reason.removeprefix("because ")
+
+
+def tried(judgement: Judgement) -> list[str]:
+    """Give what was tried, each once: the same calls are made for several inputs.
+
+    Examples
+    --------
+    >>> place = Place("a.py", 1)
+    >>> tried(Judgement("A", "layer", place, CORRECT, probes=("forward, backward",) * 3))
+    ['forward, backward (for 3 inputs)']
+    """
+    number = Counter(judgement.probes)
+    return [f"{p} (for {n} inputs)" if n > 1 else p for p, n in number.items()]
 
 
 def is_broken(judgement: Judgement) -> bool:

@@ -1,0 +1,124 @@
+"""Each convention once, and what cannot be judged: short files, as people write them."""
+
+CONVENTIONS = {
+    "kink": """
+        import numpy as np
+        class Relu:
+            def forward(self, x):
+                self.x = x
+                return np.maximum(x, 0)
+            def backward(self, dout):
+                return dout * (self.x >= 0)
+        """,
+    "mean-of-losses": """
+        import numpy as np
+        class SquaredError:
+            def forward(self, y, t):
+                self.y, self.t = y, t
+                return np.sum((y - t) ** 2, axis=1)
+            def backward(self):
+                return 2 * (self.y - self.t) / len(self.y)
+        """,
+    "starts-the-chain": """
+        import numpy as np
+        class SquaredError:
+            def forward(self, y, t):
+                self.y, self.t = y, t
+                return np.sum((y - t) ** 2) / len(y)
+            def backward(self, dout=1):
+                return 2 * (self.y - self.t) / len(self.y)
+        """,
+    "small-epsilon": """
+        import numpy as np
+        class CrossEntropy:
+            def forward(self, y, t):
+                self.y, self.t = y, t
+                return -np.sum(t * np.log(y + 1e-7))
+            def backward(self, dout=1):
+                return -dout * self.t / self.y
+        """,
+    "kept-dimension": """
+        import numpy as np
+        class Affine:
+            def __init__(self, n_in, n_out):
+                self.W, self.b = np.random.randn(n_in, n_out), np.zeros((1, n_out))
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def backward(self, dout):
+                self.dW = self.x.T @ dout
+                self.db = dout.sum(axis=0)
+                return dout @ self.W.T
+        """,
+    "takes-output": """
+        import numpy as np
+        def sigmoid(x):
+            return 1 / (1 + np.exp(-x))
+        def sigmoid_derivative(y):
+            return y * (1 - y)
+        """,
+    "of-scores": """
+        import numpy as np
+        class Softmax:
+            def forward(self, inputs):
+                e = np.exp(inputs - np.max(inputs, axis=1, keepdims=True))
+                self.output = e / np.sum(e, axis=1, keepdims=True)
+        class SoftmaxAndCrossEntropy:
+            def __init__(self):
+                self.activation = Softmax()
+            def forward(self, inputs, y_true):
+                self.activation.forward(inputs)
+                self.output = self.activation.output
+                return np.mean(-np.log(self.output[range(len(inputs)), y_true]))
+            def backward(self, dvalues, y_true):
+                n = len(dvalues)
+                self.dinputs = dvalues.copy()
+                self.dinputs[range(n), y_true] -= 1
+                self.dinputs = self.dinputs / n
+        """,
+    "labels": """
+        import numpy as np
+        def softmax(x):
+            e = np.exp(x - x.max(axis=1, keepdims=True))
+            return e / e.sum(axis=1, keepdims=True)
+        class SoftmaxWithLoss:
+            def forward(self, x, t):
+                self.t, self.y = t, softmax(x)
+                if t.ndim == 2:
+                    return -np.sum(t * np.log(self.y)) / len(x)
+                return -np.sum(np.log(self.y[np.arange(len(x)), t])) / len(x)
+            def backward(self, dout=1):
+                return dout * (self.y - self.t) / len(self.y)
+        """,
+}
+
+#: What is not judged, and a part of the reason.
+NOT_JUDGED = {
+    "no reference goes by its name": """
+        class Mystery:
+            def backward(self, dout):
+                return 2 * dout
+        """,
+    "the first gave NameError": """
+        class Broken:
+            def forward(self, x):
+                self.x = x
+                return undefined_function(x)
+            def backward(self, dout):
+                return dout
+        """,
+    "forward gives no finite real numbers": """
+        class Layer:
+            def forward(self, x):
+                return [str(v) for v in x]
+            def backward(self, dout):
+                return dout
+        """,
+    "the first gave FileNotFoundError": """
+        class Reads:
+            def forward(self, x):
+                return x * float(open("no such file").read())
+            def backward(self, dout):
+                return dout
+        """,
+}
