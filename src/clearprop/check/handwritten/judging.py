@@ -198,7 +198,7 @@ def _judged(
                 continue
             others = alike if shot is base else [s for s in shots if s is not shot]
             diagnosis.explain(again, others)
-    findings = diagnosis.findings + writes
+    findings = [driver.completed(f) for f in diagnosis.findings + writes]
     if not findings:
         kinks = at_kinks(driver, setup.proposal, seed, tolerance, files)
         findings = [f for f in kinks if f.verdict == FAULT]
@@ -214,11 +214,19 @@ def _judged(
         verdict,
         (*findings, *missing, *quiet_words),
         tuple(shown(c.gradient.label) for c in base.comparisons),
-        tuple(shot.title or "forward, backward" for shot in shots),
+        (*(shot.title or "forward, backward" for shot in shots), *_numbers_alone(base)),
         {k: np.shape(v) for k, v in base.given.items() if isinstance(v, np.ndarray)},
         "; ".join(f.sentence for f in missing),
         time.monotonic() - start,
     )
+
+
+def _numbers_alone(base: Shot) -> tuple[str, ...]:
+    """Say that one side of the truth is not there, and why."""
+    if base.truth.exact:
+        return ()
+    reason = base.truth.untraced.splitlines()[0].partition(": ")
+    return (f"numerical derivatives alone: {reason[2] or reason[0]}",)
 
 
 def _other_probes(
@@ -256,6 +264,9 @@ def _other_settings(driver: Driver, proposal: Proposal) -> Iterator[Proposal]:
         yield proposal.with_specs({name: spec})
     if len(changes) > 1:
         yield proposal.with_specs(changes)
+    for given in driver.settings(proposal):
+        specs = {k: v if isinstance(v, Spec) else value(v) for k, v in given.items()}
+        yield proposal.with_specs(specs)
     for name, spec in proposal.specs.items():
         other = other_form(spec)
         if other is not None:
