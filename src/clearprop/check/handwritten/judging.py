@@ -183,7 +183,9 @@ def _judged(
     diagnosis = Diagnosis(driver, files, tolerance, SECONDS)
     shots = [base, *_other_probes(driver, setup, base, seed, tolerance)]
     writes = find_writes(driver, shots, files)
-    alike = [shot for shot in shots[1:] if shot.plan == "fb"]
+    alike = [
+        s for s in shots[1:] if s.plan == "fb" and not (driver.chained and _fails_else(base, s))
+    ]
     with diagnosis.mended:
         for shot in shots:
             again = shoot(driver, replace(shot), tolerance) if diagnosis.findings else shot
@@ -227,6 +229,14 @@ def _numbers_alone(base: Shot) -> tuple[str, ...]:
         return ()
     reason = base.truth.untraced.splitlines()[0].partition(": ")
     return (f"numerical derivatives alone: {reason[2] or reason[0]}",)
+
+
+def _fails_else(base: Shot, shot: Shot) -> bool:
+    """Whether a probe fails for a reason of its own, as broadcasting is: its fault is another."""
+    kinds = {c.gradient.leaf: c.kind for c in base.comparisons}
+    shapes = (c for c in shot.comparisons if c.kind == "shape")
+    own = any(kinds.get(c.gradient.leaf) != "shape" for c in shapes)
+    return own or (shot.error is not None and base.error is None)
 
 
 def _other_probes(

@@ -145,9 +145,6 @@ class TorchDriver(Driver):
                 kept if len(self.written) == len(parts) else [],
             )
         for i, (name, value, part) in enumerate(zip(names, values, parts, strict=True)):
-            if part is not None and not is_tensor(part):
-                kind = type(part).__name__
-                self._refuse(f"expected Variable or None (got {kind})", self._with_none(i))
             if part is not None and not is_tensor(value):
                 self._refuse(
                     f"function {owner} returned a gradient different than None at position "
@@ -155,6 +152,9 @@ class TorchDriver(Driver):
                     f"{type(value).__name__}",
                     self._with_none(i),
                 )
+            if part is not None and not is_tensor(part):
+                kind = type(part).__name__
+                self._refuse(f"expected Variable or None (got {kind})", self._with_none(i))
             if (
                 part is not None
                 and needs_gradient(value)
