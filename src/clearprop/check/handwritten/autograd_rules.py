@@ -7,7 +7,6 @@ stands for one argument; all of them are judged together.
 from __future__ import annotations
 
 import ast
-import linecache
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -25,8 +24,8 @@ from clearprop.check.handwritten.driving import (
     arguments_of,
     outputs_of,
 )
+from clearprop.check.handwritten.lambdas import lambda_of
 from clearprop.check.handwritten.model import Candidate, Finding
-from clearprop.check.handwritten.reading import parse
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import is_array
@@ -56,9 +55,8 @@ class RuleDriver(Driver):
         self.inputs = self.every
         self.lambdas: dict[CodeType, ast.Lambda] = {}
         for _, rule in self.rules:
-            if rule.__name__ == "<lambda>" and (node := _lambda_of(rule)) is not None:
+            if (node := lambda_of(rule)) is not None:
                 self.lambdas[rule.__code__] = node
-                source.learn(rule.__code__, _as_function(node))
         self.upstreams = [Parameter(_takes(source.tree(first)))]
         self.returned: list[str] = []
 
@@ -178,44 +176,6 @@ def _is_users(function: Any) -> bool:
 
 def _is_real(value: Any) -> bool:
     return isinstance(value, float) or (is_array(value) and value.dtype.kind == "f")
-
-
-def _lambda_of(function: FunctionType) -> ast.Lambda | None:
-    """Find a lambda among others in one line: its body is the least that holds all its code."""
-    code = function.__code__
-    text = "".join(linecache.getlines(code.co_filename, function.__globals__))
-    spots = [
-        ((line, column), (end, end_column))
-        for line, end, column, end_column in code.co_positions()
-        if None not in (line, end, column, end_column) and end_column
-    ]
-    try:
-        nodes = [n for n in ast.walk(parse(text)) if isinstance(n, ast.Lambda)]
-    except SyntaxError:
-        return None
-    inside = [
-        node
-        for node in nodes
-        if all(
-            (node.body.lineno, node.body.col_offset) <= start
-            and stop <= (node.body.end_lineno, node.body.end_col_offset)
-            for start, stop in spots
-        )
-    ]
-    return min(inside, key=lambda node: len(ast.unparse(node.body)), default=None)
-
-
-def _as_function(node: ast.Lambda) -> ast.FunctionDef:
-    """Write a ``def`` with a ``return`` for a lambda, and for one inside it, at its place."""
-    body: list[ast.stmt] = [ast.copy_location(ast.Return(node.body), node.body)]
-    if isinstance(node.body, ast.Lambda):
-        inner = _as_function(node.body)
-        inner.name = "pull"
-        body = [inner, ast.copy_location(ast.Return(ast.Name("pull", ast.Load())), node.body)]
-    made = ast.FunctionDef("rule", node.args, body, [])
-    if sys.version_info >= (3, 12):
-        made.type_params = []
-    return ast.fix_missing_locations(ast.copy_location(made, node))
 
 
 def _takes(tree: ast.FunctionDef | None) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from clearprop.check.handwritten.choosing import NoSetupError, Setup, choose
 from clearprop.check.handwritten.conventions import conventional, conventions_of, tiny_literal
 from clearprop.check.handwritten.diagnosing import Diagnosis, shown
-from clearprop.check.handwritten.driving import Driver, driver_for
+from clearprop.check.handwritten.driving import Driver, Parameter, arguments_of, driver_for
 from clearprop.check.handwritten.finding import find, select
 from clearprop.check.handwritten.kinks import at_kinks
 from clearprop.check.handwritten.loading import load
@@ -121,11 +121,7 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
     names = [name, *reference(name).alternatives] if name else [""]
     best: tuple[Driver, Setup, str, float] | None = None
     for each in names:
-        driver = (
-            ReferenceDriver(candidate, source, reference(each))
-            if each
-            else driver_for(candidate, source)
-        )
+        driver = _driver(candidate, source, each)
         texts = read_texts(driver, _functions(driver))
         reach = _text_in_reach(driver)
         driver.single = bool(re.search(r"float32|np\.single|float16|'f4'", reach))
@@ -141,6 +137,25 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
     driver, setup, reach, tolerance = best
     judged = _judged(candidate, driver, setup, reach, tolerance, options.seed, start)
     return _with_constructor(judged, driver) if isinstance(driver, ReferenceDriver) else judged
+
+
+def _driver(candidate: Candidate, source: Source, name: str) -> Driver:
+    """Give what drives a candidate, by a reference where one is named."""
+    if not name:
+        return driver_for(candidate, source)
+    if candidate.style in ("layer", "network"):
+        return ReferenceDriver(candidate, source, reference(name))
+    if candidate.style == "derivative":
+        known = reference(name)
+        driver = driver_for(replace(candidate, forward=known.forward), source)
+        driver.inputs = [Parameter(each) for each in known.arguments]
+        taken = [p for p in arguments_of(candidate.backward, 0) if p.required]
+        if len(taken) == len(driver.inputs):
+            return driver
+    reason = (
+        "it has no forward, and what it takes from one beside its input is known only from that"
+    )
+    raise NoSetupError(reason)
 
 
 def _with_constructor(judgement: Judgement, driver: ReferenceDriver) -> Judgement:
