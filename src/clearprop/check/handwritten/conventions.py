@@ -29,8 +29,9 @@ def conventions_of(
     driver: Driver, setup: Setup, shot: Shot, text: str, tolerance: float
 ) -> tuple[tuple[Finding, ...], Shot]:
     """Give the conventions that the code follows, and the probe judged under them."""
-    said: list[Finding] = []
-    if driver.upstream == "upstream" and not shot.right and _is_loss(driver, shot):
+    said = driver.conventions(shot.run) if shot.run is not None else []
+    middle = driver.upstream == "upstream" and not driver.chained
+    if middle and not shot.right and _is_loss(driver, shot):
         shot = _starting(driver, shot, tolerance, said)
     if driver.averages:
         sentence = "forward gives a loss for each sample; backward is that of their mean."

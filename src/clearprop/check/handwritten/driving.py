@@ -27,7 +27,7 @@ from clearprop.check.handwritten.meaning import (
     same_thing,
     stems,
 )
-from clearprop.check.handwritten.model import Candidate
+from clearprop.check.handwritten.model import Array, Candidate, Finding
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import (
@@ -125,7 +125,14 @@ class Driver:
     rate : str
         The argument of backward that is a learning rate: parameters change, and by how much says
         what their gradients are.
+    chained : bool
+        Whether a library calls backward wherever it stands: then it cannot start the chain.
+    own : bool
+        Whether `differentiated` is believed.
     """
+
+    chained = False
+    own = True
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         self.candidate = candidate
@@ -168,6 +175,28 @@ class Driver:
         first = self.inputs[0].name
         return [g if g.leaf == first else replace(g, value=g.value * count) for g in found]
 
+    def moves(self, name: str, value: Any) -> bool:
+        """Say whether an input of forward may have a gradient."""
+        return True
+
+    def conventions(self, run: Run) -> list[Finding]:
+        """Say what whoever calls backward makes good."""
+        return []
+
+    def settings(self, proposal: Any) -> Iterable[Given]:
+        """Give other values, or specs, of arguments to try as well."""
+        return []
+
+    def completed(self, finding: Finding) -> Finding:
+        """Add to a finding what only this style knows."""
+        return finding
+
+    def differentiated(
+        self, given: Given, leaves: Given, upstream: tuple[Any, ...]
+    ) -> dict[str, Array] | None:
+        """Give the derivative of forward by other means than tracing; None without any."""
+        return None
+
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """Name the leaves that backward should give a gradient of, and does not.
 
@@ -202,8 +231,8 @@ class LayerDriver(Driver):
         self._take(candidate)
         self.forward_name, self.backward_name = methods_of(self.cls)
         forward = getattr(self.cls, self.forward_name, None)
-        self.inputs = _parameters(forward, 1) if forward is not None else []
-        self.upstreams = _parameters(getattr(self.cls, self.backward_name), 1)
+        self.inputs = arguments_of(forward, 1) if forward is not None else []
+        self.upstreams = arguments_of(getattr(self.cls, self.backward_name), 1)
         self.returned = source.returned(self.backward_function)
         self.rate = next((p.name for p in self.upstreams if _RATE.match(p.name)), "")
         self.loose = self._loose() if self.forward_name else []
@@ -217,7 +246,7 @@ class LayerDriver(Driver):
         self.template = None if isinstance(found, type) else found
         made = self.template is None and _has_init(self.cls)
         init = inspect.getattr_static(self.cls, "__init__")
-        self.constructor = _parameters(init, 1) if made else []
+        self.constructor = arguments_of(init, 1) if made else []
 
     def _loose(self) -> list[str]:
         """Name what forward reads of the object though nothing in the class has set it."""
@@ -276,7 +305,7 @@ class LayerDriver(Driver):
             if name is None:
                 raise NoOutputError("forward returns nothing and leaves no output")
             result = attributes[name]
-        run.outputs = _outputs(result)
+        run.outputs = outputs_of(result)
         if self.upstream == "first":
             run.outputs = run.outputs[: len(self.upstreams)]
         return run.outputs
@@ -380,8 +409,8 @@ class PairDriver(Driver):
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
-        self.inputs = _parameters(candidate.forward, 0)
-        self.upstreams = _parameters(candidate.backward, 0)
+        self.inputs = arguments_of(candidate.forward, 0)
+        self.upstreams = arguments_of(candidate.backward, 0)
         self.returned = source.returned(candidate.backward)
         self.given_back = source.returned(candidate.forward)
         self.takes_cache = any(is_cache(p.name) for p in self.upstreams) or (
@@ -421,7 +450,7 @@ class PairDriver(Driver):
             *outputs, run.cache = result
             run.outputs = tuple(outputs)
         else:
-            run.outputs = _outputs(result)
+            run.outputs = outputs_of(result)
         if self.upstream == "first":
             run.outputs = run.outputs[: len(self._takers())]
         return run.outputs
@@ -474,7 +503,9 @@ class CostDriver(PairDriver):
         *outputs, run.cache = _call(self.candidate.forward, self.inputs[:-1], given)
         run.result = outputs[0]
         known = {self.target: run.given[self.target]} | given
-        args = [known[p.name] if p.name in known else outputs[0] for p in _parameters(self.cost, 0)]
+        args = [
+            known[p.name] if p.name in known else outputs[0] for p in arguments_of(self.cost, 0)
+        ]
         run.outputs = (self.cost(*args),)
         return run.outputs
 
@@ -493,8 +524,8 @@ class CostDriver(PairDriver):
 
 def begins_at_target(candidate: Candidate) -> str:
     """Name the target at which a backward begins that takes no gradient; "" for none."""
-    taken = [p.name for p in _parameters(candidate.backward, 0)]
-    known = {p.name for p in _parameters(candidate.forward, 0)}
+    taken = [p.name for p in arguments_of(candidate.backward, 0)]
+    known = {p.name for p in arguments_of(candidate.forward, 0)}
     if any(is_upstream(name) and not is_cache(name) for name in taken):
         return ""
     targets = (n for n in taken if is_target(n) or n in ("y", "Y"))
@@ -504,10 +535,10 @@ def begins_at_target(candidate: Candidate) -> str:
 def cost_of(candidate: Candidate) -> tuple[Callable[..., Any] | None, str] | None:
     """Give the function of the file that compares what forward gives with a target."""
     target = begins_at_target(candidate)
-    known = {target, *(p.name for p in _parameters(candidate.forward, 0))}
+    known = {target, *(p.name for p in arguments_of(candidate.forward, 0))}
     for name, found in candidate.namespace.items():
         if _COST.match(name) and inspect.isfunction(found):
-            names = [p.name for p in _parameters(found, 0)]
+            names = [p.name for p in arguments_of(found, 0)]
             if target in names and len([n for n in names if n not in known]) == 1:
                 return found, target
     return None, target
@@ -518,7 +549,7 @@ class LossGradientDriver(Driver):
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
-        self.inputs = _parameters(candidate.backward, 0)
+        self.inputs = arguments_of(candidate.backward, 0)
         self.returned = source.returned(candidate.backward)
         first = self.returned[0] if self.returned else ""
         self.gradient_first = bool(stems(first)) and not any(stems(n) for n in self.returned[1:])
@@ -561,8 +592,8 @@ class DerivativeDriver(Driver):
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
-        self.inputs = _parameters(candidate.forward, 0)
-        self.takes = _parameters(candidate.backward, 0)
+        self.inputs = arguments_of(candidate.forward, 0)
+        self.takes = arguments_of(candidate.backward, 0)
         self.returned = source.returned(candidate.backward)
         self.upstream = "input"
 
@@ -573,7 +604,7 @@ class DerivativeDriver(Driver):
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
-        run.outputs = _outputs(_call(self.candidate.forward, self.inputs, given))
+        run.outputs = outputs_of(_call(self.candidate.forward, self.inputs, given))
         return run.outputs
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
@@ -604,9 +635,9 @@ class NetworkDriver(LayerDriver):
         Driver.__init__(self, candidate, source)
         self._take(candidate)
         self.forward_name, self.backward_name = network_methods_of(self.cls)
-        self.inputs = _parameters(getattr(self.cls, self.forward_name), 1)
+        self.inputs = arguments_of(getattr(self.cls, self.forward_name), 1)
         self.loose = []
-        self.upstreams = _parameters(getattr(self.cls, self.backward_name), 1)
+        self.upstreams = arguments_of(getattr(self.cls, self.backward_name), 1)
         self.returned = source.returned(self.backward_function)
         self.upstream = "none"
 
@@ -642,7 +673,21 @@ class NoOutputError(Exception):
 
 
 def driver_for(candidate: Candidate, source: Source) -> Driver:
-    """Give the driver of a candidate's style."""
+    """Give the driver of a candidate's style.
+
+    Raises
+    ------
+    NoSetupError
+        If its library does not know it.
+    """
+    if candidate.style == "torch":
+        from clearprop.check.handwritten.torch_functions import TorchDriver
+
+        return TorchDriver(candidate, source)
+    if candidate.style == "autograd":
+        from clearprop.check.handwritten.autograd_rules import RuleDriver
+
+        return RuleDriver(candidate, source)
     if candidate.style == "pair" and begins_at_target(candidate):
         return CostDriver(candidate, source)
     return {
@@ -776,7 +821,8 @@ def _made_of(run: Run) -> Any:
     return run.outputs[0]
 
 
-def _outputs(result: Any) -> tuple[Any, ...]:
+def outputs_of(result: Any) -> tuple[Any, ...]:
+    """Give what is a number or an array among what forward returned."""
     if isinstance(result, tuple | list):
         return tuple(part for part in result if is_number(part))
     return (result,)
@@ -791,7 +837,8 @@ def _call(function: Callable[..., Any], parameters: list[Parameter], given: Give
     return function(*args, **{p.name: given[p.name] for p in rest if p.name in given})
 
 
-def _parameters(function: Any, skip: int) -> list[Parameter]:
+def arguments_of(function: Any, skip: int) -> list[Parameter]:
+    """Give the arguments of a function, with their defaults, but for the first ones."""
     try:
         found = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

@@ -62,6 +62,8 @@ def find(blocks: list[Block], loaded: Loaded) -> tuple[list[Candidate], dict[str
     registered = _registered(loaded)
     for candidate in registered:
         bystanders.pop(candidate.name, None)
+    rules = [rule for candidate in registered for rule in _rules_of(candidate)]
+    found = [each for each in found if not any(each.backward is rule for rule in rules)]
     found += registered
     found += [made for failure in loaded.failures if (made := _of_failure(failure))]
     found.sort(key=lambda each: (order.get(each.place.file, len(order)), each.place.line))
@@ -212,6 +214,15 @@ def _registered(loaded: Loaded) -> list[Candidate]:
         held = None if problem else value
         found.append(Candidate(name, "autograd", place, held, held, "", loaded.namespace, problem))
     return found
+
+
+def _rules_of(candidate: Candidate) -> list[Any]:
+    """Give the functions that are rules of a primitive, and so no candidates themselves."""
+    if candidate.problem:
+        return []
+    from clearprop.check.handwritten.autograd_rules import rules_of
+
+    return [rule for _, rule in rules_of(candidate.backward)]
 
 
 def _told_apart(found: list[Candidate]) -> list[Candidate]:

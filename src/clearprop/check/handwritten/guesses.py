@@ -163,6 +163,7 @@ NUMBERS: list[tuple[str, list[Any]]] = [
     (r"^(reg\w*|lam\w*|lambda_|l2\w*|weight_decay\w*|wd)$", [0.3]),
     (r"^(delta|margin|temperature|tau|scale|beta)$", [0.7, 1.0]),
     (r"^(axis|dim)$", [-1, 1]),
+    (r"^(power|exponent|degree)$", [3, 2]),
     (r"^(seed|random_state)$", [0]),
     (r"^(train\w*|is_train\w*|training)$", [True]),
     (r"^(mode)$", ["train"]),

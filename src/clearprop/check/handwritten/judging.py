@@ -230,7 +230,9 @@ def _judged(
     diagnosis = Diagnosis(driver, files, tolerance, SECONDS, base=base, proposal=setup.proposal)
     shots = [base, *_other_probes(driver, setup, base, text, seed, tolerance)]
     writes = find_writes(driver, shots, files)
-    alike = [shot for shot in shots[1:] if shot.plan == "fb"]
+    alike = [
+        s for s in shots[1:] if s.plan == "fb" and not (driver.chained and _fails_else(base, s))
+    ]
     with diagnosis.mended:
         for shot in shots:
             again = shoot(driver, replace(shot), tolerance) if diagnosis.findings else shot
@@ -248,6 +250,7 @@ def _judged(
     findings = diagnosis.findings + writes
     if writes and not any(f.remedy for f in diagnosis.findings):
         findings = writes + diagnosis.findings
+    findings = [driver.completed(f) for f in findings]
     quiet_words += widened(driver, setup.proposal, base, seed)
     if not findings:
         kinks = at_kinks(driver, setup.proposal, seed, tolerance, files)
@@ -264,11 +267,27 @@ def _judged(
         verdict,
         (*findings, *missing, *quiet_words),
         tuple(shown(c.gradient.label) for c in base.comparisons),
-        tuple(shot.title or "forward, backward" for shot in shots),
+        (*(shot.title or "forward, backward" for shot in shots), *_numbers_alone(base)),
         {k: np.shape(v) for k, v in base.given.items() if isinstance(v, np.ndarray)},
         "; ".join(f.sentence for f in missing),
         time.monotonic() - start,
     )
+
+
+def _numbers_alone(base: Shot) -> tuple[str, ...]:
+    """Say that one side of the truth is not there, and why."""
+    if base.truth.exact:
+        return ()
+    reason = base.truth.untraced.splitlines()[0].partition(": ")
+    return (f"numerical derivatives alone: {reason[2] or reason[0]}",)
+
+
+def _fails_else(base: Shot, shot: Shot) -> bool:
+    """Whether a probe fails for a reason of its own, as broadcasting is: its fault is another."""
+    kinds = {c.gradient.leaf: c.kind for c in base.comparisons}
+    shapes = (c for c in shot.comparisons if c.kind == "shape")
+    own = any(kinds.get(c.gradient.leaf) != "shape" for c in shapes)
+    return own or (shot.error is not None and base.error is None)
 
 
 def _other_probes(
@@ -315,6 +334,9 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
         yield proposal.with_specs({name: spec})
     if len(changes) > 1:
         yield proposal.with_specs(changes)
+    for given in driver.settings(proposal):
+        specs = {k: v if isinstance(v, Spec) else value(v) for k, v in given.items()}
+        yield proposal.with_specs(specs)
     for name, spec in proposal.specs.items():
         if spec == array("N", "D") and re.search(r"reshape\(-1, \w+\.shape", text):
             yield proposal.with_specs({name: array("N", 2, "D")})

@@ -7,6 +7,7 @@ import types
 from dataclasses import replace
 from typing import Any
 
+from clearprop.check.handwritten.autograd_rules import rules_of
 from clearprop.check.handwritten.bodies import is_unwritten
 from clearprop.check.handwritten.classes import candidate_of_class
 from clearprop.check.handwritten.finding import candidates_of
@@ -46,6 +47,8 @@ def find_in_object(found: Any) -> Candidate:
         return _of_module(found)
     if isinstance(found, tuple | list):
         return _of_functions(*found)
+    if getattr(found, "__name__", "") == "apply" and isinstance(_owner(found), type):
+        found = _owner(found)  # of a torch Function, as it is called
     made: Candidate | None
     if isinstance(found, type):
         made = _of_class(found)
@@ -98,6 +101,11 @@ def _of_class(kind: type) -> Candidate | None:
 
 def _of_function(function: Any) -> Candidate | None:
     """Find the other function of a pair by its name, in the module of the one that is given."""
+    rules = rules_of(function)
+    if rules:
+        rule = rules[0][1]
+        place, names = place_of(rule), rule.__globals__
+        return Candidate(_name(function), "autograd", place, function, function, "", names)
     namespace = function_of(function).__globals__
     functions = [
         Definition(name, value, node_of(value), place_of(value))
@@ -129,6 +137,10 @@ def _of_functions(*functions: Any) -> Candidate:
         stems = derivative_stems(name)
         held, reference = None, reference_for(_name(forward), *stems)
     return Candidate(name, style, place_of(backward), held, backward, reference, namespace)
+
+
+def _owner(found: Any) -> Any:
+    return getattr(found, "__self__", None)
 
 
 def _name(found: Any) -> str:

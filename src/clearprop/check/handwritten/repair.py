@@ -118,11 +118,16 @@ def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
     found = []
     for function in [backward, *own]:
         tree = source.tree(function)
-        if tree is not None:
+        if tree is not None and not _may_not_end(tree):
             found.append(Part(function, tree, forward_tree))
     if forward_tree is not None and forward is not backward:
         found.append(Part(forward, forward_tree, None, caching=True))
     return found
+
+
+def _may_not_end(tree: ast.FunctionDef) -> bool:
+    """Whether an edit could make a function run for ever."""
+    return any(isinstance(node, ast.While) for node in ast.walk(tree))
 
 
 def forward_of(driver: Driver) -> Any:

@@ -8,6 +8,7 @@ import linecache
 from collections.abc import Iterator
 from typing import Any
 
+from clearprop.check.handwritten.lambdas import as_function, lambda_of
 from clearprop.check.handwritten.model import Place
 from clearprop.check.handwritten.sources import function_of, node_of
 
@@ -25,7 +26,8 @@ class Source:
         if code is None:
             return None
         if code not in self._trees:
-            self._trees[code] = node_of(function)
+            node = lambda_of(function)
+            self._trees[code] = as_function(node) if node is not None else node_of(function)
         return self._trees[code]
 
     def learn(self, code: Any, tree: ast.FunctionDef) -> None:
