@@ -49,11 +49,13 @@ def choose(
     bias, how backward is called) and make it right.
     """
     first: Setup | None = None
+    worlds: dict[str, Proposal] = {}
     attempts = _Attempts(driver, seed)
     loose = getattr(driver, "loose", []) if _ROW.search(texts.forward) is None else ["b", "bias"]
     for count, proposal in enumerate(proposals(driver, texts, given, attempts, _SECONDS)):
         if count > _MOST:
             break
+        worlds.setdefault(proposal.world, proposal)
         if first is not None and not _alternative(first, proposal, loose):
             continue
         for way in driver.ways():
@@ -67,8 +69,24 @@ def choose(
                 first = setup
     if first is None:
         raise NoSetupError(attempts.reason)
+    if driver.rate:
+        first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
     driver.upstream = first.way
     return first
+
+
+def _one_sample(
+    driver: Driver, proposals: list[Proposal], seed: int, tolerance: float
+) -> Setup | None:
+    """Give inputs of a single sample if a layer that updates itself is right with them only.
+
+    ``self.bias -= learning_rate * output_gradient`` is meant for one row or column at a time.
+    """
+    for proposal in proposals:
+        setup = _tried(driver, proposal.resized({"N": 1}), driver.ways()[0], seed, tolerance)
+        if setup is not None and setup.shot.right and setup.shot.comparisons:
+            return setup
+    return None
 
 
 class _Attempts:

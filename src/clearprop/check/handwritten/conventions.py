@@ -30,6 +30,9 @@ def conventions_of(
         shot = _averaged(driver, shot, tolerance, said)
     if driver.upstream == "output":
         said.append(_said_of_output(driver))
+    if setup.proposal.dims["N"] == 1:
+        sentence = "it takes one sample at a time: with more, backward raises or is wrong."
+        said.append(Finding(CONVENTION, "one-sample", sentence))
     if setup.proposal.world.startswith("column") and driver.upstream == "upstream":
         shot = _averages_parameters(driver, shot, tolerance, said)
     shot = replace(shot, comparisons=[_kept(driver, shot, c, said) for c in shot.comparisons])

@@ -85,6 +85,7 @@ class Run:
     result: Any = None
     upstream: tuple[Any, ...] = ()
     parameters: Given = field(default_factory=dict)
+    prediction: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep what is set; of what is given, entries of a dictionary go into it."""
@@ -267,6 +268,8 @@ class LayerDriver(Driver):
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
+        if not self.inputs and not self.upstreams and self.template is None:
+            raise NoOutputError("forward takes nothing, and backward is given no gradient")
         before = None
         result = _call(getattr(run.layer, self.forward_name), self.inputs, given)
         if result is None:
@@ -469,7 +472,7 @@ class CostDriver(PairDriver):
             raise NoOutputError(f"its backward begins at {self.target}, and no cost is known")
         given = {p.name: run.given[p.name] for p in self.inputs[:-1]}
         *outputs, run.cache = _call(self.candidate.forward, self.inputs[:-1], given)
-        run.result = outputs[0]
+        run.prediction = outputs[0]
         known = {self.target: run.given[self.target]} | given
         args = [known[p.name] if p.name in known else outputs[0] for p in _parameters(self.cost, 0)]
         run.outputs = (self.cost(*args),)
@@ -479,7 +482,7 @@ class CostDriver(PairDriver):
         """See `Driver.backward`."""
         args: dict[str, Any] = {}
         for p in self.upstreams:
-            known = run.given.get(p.name, run.result)
+            known = run.given.get(p.name, run.prediction)
             args[p.name] = run.cache if is_cache(p.name) else known
         run.result = _call(self.candidate.backward, self.upstreams, args)
 

@@ -233,7 +233,9 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
     numbers += sizes_named(name, world) if role != "input" else []
     if role == "constructor":
-        numbers = [*numbers, *_objects_named(name, world)]
+        objects = _objects_named(name, world)
+        first = [spec for spec in objects if spec.kind == "shape" and _SHAPE.match(name)]
+        numbers = [*first, *numbers, *objects]
     lone = not any(re.match(r"^(gamma|weights?|w|g|scale|gain)$", n) for n in texts.arguments)
     if re.match(r"^(alpha|beta|slope|scale|temperature)$", low) and lone:
         arrays = [_ANY, *arrays]
@@ -241,6 +243,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if role in ("input", "argument"):
         found += DATA[world]
     general = [array("N", "D"), array("D"), array("D", "M"), array("N", "H"), array("N", "M")]
+    if world == "sequences":
+        general.insert(0, array("N", "T"))
     return list(dict.fromkeys([*found, *general, _ANY]))
 
 
@@ -264,7 +268,9 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
     found: list[Spec] = []
     if world.startswith("column"):
         found += _in_columns(low, texts)
-    recurrent = texts.gates or re.search(r"prev|rnn|gru|lstm|recurrent", texts.forward.lower())
+    recurrent = texts.gates or re.search(
+        r"(?<!a_)(?<!n_h_)(?<!n_w_)(?<!n_c_)prev|rnn|gru|lstm|recurrent", texts.forward.lower()
+    )
     if re.match(r"^(wh|whh|u\w{0,2}|w_hh|w_h|wr|w_rec\w*|wh\w)$", low) and recurrent:
         found += [array("H", gates), array("H", "H")]
     if re.match(r"^(w|wx|wxh|w_xh|w_x|w_ih|w_ix|w[a-z]|wx\w)$", low) and recurrent:
@@ -287,6 +293,9 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         found += lower + _WEIGHTS.get(world, []) + _GENERAL
     if re.match(r"^(b\w{0,2}|bias\w*|b_\w{1,2})$", low):
         first = [_ANY] if lower or (low == "b" and texts.is_loss) else []
+        indexed = re.search(rf"\b{low}\[(\.\.\.|:, :, :|0, 0, 0), ", texts.forward, re.I)
+        if indexed:  # b[0, 0, 0, c]
+            first += [spec for spec in _BIASES[world] if len(spec.shape) == 4]
         found += first + _BIASES[world]
     if re.match(r"^(gamma|beta|g|scale|shift|gain|alpha)$", low):
         found += _SCALES[world]
@@ -371,6 +380,8 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
     labels = [Spec("labels", ("N",), of=str(x)) for x in last]
     if world == "sequences":
         labels = [Spec("labels", ("N", "T"), of=str(x)) for x in last] + labels
+    if world == "vector":
+        labels = [Spec("labels", ("D",), of="two")]
     flat: list[tuple[str | int, ...]] = [("N",), ("N", 1)]
     if not texts.is_network and {"w", "theta"} & set(texts.arguments):
         shapes = [*flat, *shapes]  # one weight a feature: one target a sample

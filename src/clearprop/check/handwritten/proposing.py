@@ -57,6 +57,7 @@ def numbers_for(dims: Dims) -> Dims:
         "4H": 4 * n["H"],
         "3D": 3 * n["D"],
         "HD": n["H"] + n["D"],
+        "two": 2,
         "CPQ": n["C"] * n["P"] * n["Q"],
     }
 
@@ -140,7 +141,8 @@ def _listed(
     names = [p.name for p in driver.inputs]
     data = next((n for n in names if re.match(r"^(x|inputs?|data|features)$", n, re.I)), None)
     method = bool(driver.forward_name)
-    data = names[0] if names and (data is None or method) else data
+    if names and (data is None or method):
+        data = next((n for n in names if not is_target_of(n, texts)), names[0])
     listed: dict[str, list[Spec]] = {}
     for p in driver.inputs:
         role = "data" if p.name == data else "input" if method else "argument"
