@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +18,9 @@ from clearprop.check.handwritten.specs import Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.truth import live
 
-#: For finding inputs, in seconds of processor time; and so many that forward accepts.
+#: For finding inputs, in seconds of processor time; and so many that forward accepts, in each world.
 _SECONDS = 2.0
-_MOST = 40
+_MOST = 25
 #: Says that a file keeps a bias as a row.
 _ROW = re.compile(r"zeros\(\(1, |zeros\(\[1, |shape\[0\] == 1|\(1, -1\)")
 #: Nobody can know from outside whether a slope is one number or one for each feature.
@@ -52,11 +53,13 @@ def choose(
     worlds: dict[str, Proposal] = {}
     attempts = _Attempts(driver, seed)
     loose = getattr(driver, "loose", []) if _ROW.search(texts.forward) is None else ["b", "bias"]
-    for count, proposal in enumerate(proposals(driver, texts, given, attempts, _SECONDS)):
-        if count > _MOST:
-            break
+    tried: Counter[str] = Counter()
+    for proposal in proposals(driver, texts, given, attempts, _SECONDS):
         worlds.setdefault(proposal.world, proposal)
         if first is not None and not _alternative(first, proposal, loose):
+            continue
+        tried[proposal.world] += 1
+        if tried[proposal.world] > _MOST:
             continue
         for way in driver.ways():
             setup = _tried(driver, proposal, way, seed, tolerance)

@@ -317,7 +317,11 @@ class LayerDriver(Driver):
         """See `Driver.gradients`."""
         leaves = list(leaves)
         inputs = [p.name for p in self.inputs if p.name in leaves]
-        found = returned_gradients(run.result, self.returned, inputs, leaves)
+        fixed = [p.name for p in self.inputs if p.name not in leaves]
+        lone = self.returned[0] if len(self.returned) == 1 else ""
+        stray = any(stem in fixed for stem in stems(lone))  # of an input that is no real number
+        result = None if stray else run.result
+        found = returned_gradients(result, self.returned, inputs, leaves)
         done = {g.leaf for g in found}
         held = attributes_of(run.layer)
         if self.rate and self._updated(run, held):

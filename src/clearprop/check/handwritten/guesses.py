@@ -268,8 +268,8 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
     found: list[Spec] = []
     if world.startswith("column"):
         found += _in_columns(low, texts)
-    recurrent = texts.gates or re.search(
-        r"(?<!a_)(?<!n_h_)(?<!n_w_)(?<!n_c_)prev|rnn|gru|lstm|recurrent", texts.forward.lower()
+    recurrent = world not in ("images", "channels last", "volume", "matrix") and (
+        texts.gates or re.search(r"prev|rnn|gru|lstm|recurrent", texts.forward.lower())
     )
     if re.match(r"^(wh|whh|u\w{0,2}|w_hh|w_h|wr|w_rec\w*|wh\w)$", low) and recurrent:
         found += [array("H", gates), array("H", "H")]

@@ -83,6 +83,8 @@ def worlds_for(texts: Texts) -> list[str]:
         first.append("columns")
     if columns and texts.keys:  # a parameter in columns: b has shape (M, 1)
         first.insert(0, "columns")
+    if re.search(r"np\.c_\[|column_stack", texts.forward):  # columns made of vectors
+        first.insert(0, "vector")
     ranks = [
         n
         for name, n in texts.ranks.items()
