@@ -77,7 +77,7 @@ def worlds_for(texts: Texts) -> list[str]:
     if re.search(r"rnn|lstm|gru|atten|sequence|time|transformer", low):
         first.append("sequences")
     columns = re.search(
-        r"np\.dot\(\s*(self\.)?[wW]\w*(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@", texts.forward
+        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@", texts.forward
     )
     if columns:
         first.append("columns")
