@@ -18,7 +18,7 @@ from clearprop.check.handwritten.specs import Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.truth import live
 
-#: For finding inputs, in seconds of processor time; and so many that forward accepts, in each world.
+#: For finding inputs, in seconds of processor time; and so many, in each world.
 _SECONDS = 2.0
 _MOST = 25
 #: Says that a file keeps a bias as a row.
@@ -198,9 +198,9 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str]) -> bool:
 def _suits(first: Setup, name: str, proposal: Proposal) -> bool:
     """Whether a gradient has the shape that another guess gives a vector: ``(1, 1, 1, F)``."""
     shapes = [
-        np.shape(c.found)
+        c.found.shape
         for c in first.shot.comparisons
-        if c.kind == "shape" and c.gradient.leaf == name
+        if c.kind == "shape" and c.gradient.leaf == name and c.found is not None
     ]
     shape = tuple(proposal.dims[n] if isinstance(n, str) else n for n in proposal.specs[name].shape)
     return shape in shapes and sum(n > 1 for n in shape) == 1

@@ -110,9 +110,7 @@ def _averaged(driver: Driver, shot: Shot, tolerance: float, said: list[Finding])
     return shot
 
 
-def _averages_parameters(
-    driver: Driver, shot: Shot, tolerance: float, said: list[Finding]
-) -> Shot:
+def _averages_parameters(driver: Driver, shot: Shot, tolerance: float, said: list[Finding]) -> Shot:
     """See whether the mean of the loss is taken where the gradients of parameters are.
 
     Samples stand in columns, and every parameter's gradient is divided by their number, as in
@@ -167,7 +165,7 @@ def _kept(driver: Driver, shot: Shot, c: Comparison, said: list[Finding]) -> Com
 
 
 def averages_its_losses(driver: Driver) -> bool:
-    """Whether another method of a loss takes the mean of what forward gives, as ``calculate`` does."""
+    """Whether another method of a loss takes the mean of what forward gives (``calculate``)."""
     if not isinstance(driver, LayerDriver):
         return False
     for base in driver.cls.__mro__[:-1]:
@@ -183,6 +181,8 @@ def averages_its_losses(driver: Driver) -> bool:
 def zero_grad_of(layer: Any) -> Any:
     """Give the method that sets gradients to zero, or None."""
     for name in dir(type(layer)):
-        if re.match(r"^(zero|clear|reset|init|flush)_?(all_)?(grad|gradient|param_grad)s?$", name, re.I):
+        if re.match(
+            r"^(zero|clear|reset|init|flush)_?(all_)?(grad|gradient|param_grad)s?$", name, re.I
+        ):
             return getattr(layer, name)
     return None

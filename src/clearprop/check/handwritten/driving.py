@@ -217,7 +217,9 @@ class LayerDriver(Driver):
         self.cls = found if isinstance(found, type) else type(found)
         self.template = None if isinstance(found, type) else found
         made = self.template is None and _has_init(self.cls)
-        self.constructor = _parameters(self.cls.__init__, 1) if made else []
+        self.constructor = (
+            _parameters(inspect.getattr_static(self.cls, "__init__"), 1) if made else []
+        )
 
     def _loose(self) -> list[str]:
         """Name what forward reads of the object though nothing in the class has set it."""
@@ -228,6 +230,14 @@ class LayerDriver(Driver):
         read = self.source.read_of_self(getattr(self.cls, self.forward_name))
         private = f"_{self.cls.__name__.lstrip('_')}"
         return [n for n in read if n not in known and private + n not in known]
+
+    @property
+    def queues(self) -> bool:
+        """Whether forward adds to a list, which backward works off and a method empties."""
+        forward = getattr(self.cls, self.forward_name, None)
+        added = set(re.findall(r"self\.(\w+)\.append\(", self.source.text(forward)))
+        empties = any(re.match(r"(flush|reset|clear)", name) for name in dir(self.cls))
+        return empties and bool(added - self.source.set_of_self(forward))
 
     @property
     def backward_function(self) -> Callable[..., Any]:
@@ -281,6 +291,11 @@ class LayerDriver(Driver):
         run.outputs = _outputs(result)
         if self.upstream == "first":
             run.outputs = run.outputs[: len(self.upstreams)]
+        if self.upstream == "upstream":
+            taken = [p.name for p in self.upstreams if p.required and p.name != self.rate]
+            taken = [n for n in taken if n not in run.given and not is_target(n)]
+            if unknown := taken[len(run.outputs) :]:
+                raise NoOutputError(f"backward takes {', '.join(unknown)}, which forward does not")
         return run.outputs
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
@@ -328,7 +343,8 @@ class LayerDriver(Driver):
             found += [
                 Gradient(f"d{leaf}", leaf, (run.parameters[leaf] - held[leaf]) / LEARNING_RATE)
                 for leaf in leaves
-                if leaf not in done and _same_shape(run.parameters.get(leaf), held.get(leaf))
+                if leaf not in done
+                and _same_shape(run.parameters.get(leaf), held.get(leaf))
                 and not is_statistic(last_of(leaf))
             ]
             return found
@@ -347,11 +363,11 @@ class LayerDriver(Driver):
             first = leaf in data[:1]
             for label, value in held.items():
                 names = [leaf, *aliases.get(leaf, ()), *(("x",) if first else ())]
-                if label not in leaves and any(is_gradient_of(label, n) for n in names):
-                    if is_array(value) or value is None or isinstance(value, float | int):
-                        found.append(Gradient(label, leaf, value))
-                        done.add(leaf)
-                        break
+                fits = label not in leaves and any(is_gradient_of(label, n) for n in names)
+                if fits and (is_array(value) or value is None or isinstance(value, float | int)):
+                    found.append(Gradient(label, leaf, value))
+                    done.add(leaf)
+                    break
         return self.restored(run, found + self._left(run, held, leaves, found))
 
     def _updated(self, run: Run, held: dict[str, Any]) -> bool:
@@ -576,6 +592,11 @@ class DerivativeDriver(Driver):
 
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
+        names = [p.name for p in self.inputs]
+        left = [p.name for p in self.takes if p.required and p.name not in names]
+        spare = [name for name in names if name not in {p.name for p in self.takes}]
+        if unknown := left[max(len(spare), 1) :]:
+            raise NoOutputError(f"its derivative takes {', '.join(unknown)}, which it does not")
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
         run.outputs = _outputs(_call(self.candidate.forward, self.inputs, given))
         return run.outputs
@@ -599,6 +620,11 @@ class DerivativeDriver(Driver):
         if named and not isinstance(run.result, tuple):
             inputs = named
         return returned_gradients(run.result, self.returned, inputs, leaves)
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; of a loss, the gradient of what is predicted."""
+        named = [p.name for p in self.inputs if is_prediction(p.name)]
+        return [x for x in super().owed(leaves, given) if not named or x in named]
 
 
 class NetworkDriver(LayerDriver):

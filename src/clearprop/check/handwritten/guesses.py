@@ -89,6 +89,7 @@ _SCALES: dict[str, list[Spec]] = {
     "indices": [array("D")],
     "number": [],
 }
+_lists: dict[str, list[Spec]]
 for _lists in (_WEIGHTS, _BIASES, _SCALES):
     _lists["column sequences"] = _lists["columns"]
 _ANY = Spec("float")
@@ -133,7 +134,7 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
     images = world in ("images", "channels last", "volume", "signal")
     letters: list[Any] = []
     for what in meaning:
-        letters += {
+        known: dict[str, list[Any]] = {
             "in": ["C"] if images else ["V", "D"] if world == "indices" else ["D"],
             "out": ["F"] if images else ["D", "M"] if world == "indices" else ["M"],
             "hidden": ["H"],
@@ -147,7 +148,8 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
             "groups": ["G", 1],
             "time": ["T"],
             "batch": ["N"],
-        }[what]
+        }
+        letters += known[what]
     return [size(x) if isinstance(x, str) else value(x) for x in letters]
 
 
@@ -176,7 +178,8 @@ _SHAPE = re.compile(r"^(in|input|x|data|output|out|image|img)?_?(shape|dims?)$",
 _TUPLE = re.compile(r"^(kernel|filter|pool|window)_?(size|shape|dims?)$", re.I)
 _FUNCTION = re.compile(r"^(act|activation|nonlin\w*|func|fn|f)(_?(func|function|fn))?$", re.I)
 _DERIVATIVE = re.compile(
-    r"^\w*(prime|deriv|derivative)$|^d_?(act|activation|func|fn|f)$|^(activation|act)_(grad|d)$", re.I
+    r"^\w*(prime|deriv|derivative)(_?(fn|func|function))?$|^d_?(act|activation|func|fn|f)$|^(activation|act)_(grad|d)$",
+    re.I,
 )
 
 
@@ -217,9 +220,10 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     found: list[Spec] = []
     if name in texts.keys:
         found.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
-    if role != "constructor" and role != "data" and is_target_of(name, texts):
+    if role not in ("constructor", "data") and is_target_of(name, texts):
         return found + _targets(world, name, texts)
-    if role in ("data", "input") and (is_prediction(name) or (texts.is_loss and role == "data")):
+    predicted = is_prediction(name) and (role in ("data", "input") or texts.is_loss)
+    if (predicted and role != "constructor") or (texts.is_loss and role == "data"):
         found += _predictions(world, name, texts)
     if re.match(r"^(running_\w*|moving_\w*)$", low):
         found.append(value(None))
@@ -279,9 +283,8 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         found += [array(gates), array("H")]
     if re.match(r"^(w1|w_1)$", low):
         found += [array("H", "D")] if world == "columns" else [array("D", "H")]
-    if world == "columns" and re.search(r"shape == \(1,", texts.forward):
-        if low in ("w2", "b2"):
-            found.append(array(1, "H") if low == "w2" else array(1, 1))
+    if low in ("w2", "b2") and world == "columns" and re.search(r"shape == \(1,", texts.forward):
+        found.append(array(1, "H") if low == "w2" else array(1, 1))
     if re.match(r"^(w2|w_2|who|why|w_hy)$", low):
         found += [array("M", "H")] if world == "columns" else [array("H", "M"), array("H", "D")]
     if re.match(r"^(b1|b_1|bh)$", low):

@@ -232,6 +232,8 @@ def _other_probes(
     leaves = list(base.leaves)
     other = setup.proposal.resized(_other_dims(setup.proposal))
     plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
+    if getattr(driver, "queues", False):
+        plans = []
     probes = [
         (other, "fb"),
         *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal)),

@@ -1,8 +1,8 @@
 """Inputs and parameters that somebody's code accepts, proposed from its names and its text.
 
 A proposal is symbolic: a *world* (rows, images, sequences, …) says what each name may be, in
-letters (``N`` samples, ``D`` features, ``M`` outputs). Letters get numbers, all different, so that a
-transposition or a wrong axis cannot go unseen. From the likeliest guess on, one argument after the
+letters (``N`` samples, ``D`` features, ``M`` outputs). Letters get numbers, all different, so that
+a transposition or a wrong axis cannot go unseen. From the likeliest guess on, one argument after the
 other is exchanged for what lets forward run further, until it runs to its end.
 """
 
@@ -77,7 +77,8 @@ def worlds_for(texts: Texts) -> list[str]:
     if re.search(r"rnn|lstm|gru|atten|sequence|time|transformer", low):
         first.append("sequences")
     columns = re.search(
-        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@", texts.forward
+        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@",
+        texts.forward,
     )
     if columns:
         first.append("columns")
@@ -194,8 +195,8 @@ def _climb(
 
 def _changes(listed: dict[str, list[Spec]]) -> Iterator[dict[str, Spec]]:
     """Give what to exchange in one step: one argument, or a scale and a shift together."""
-    for name in listed:
-        for spec in listed[name]:
+    for name, specs in listed.items():
+        for spec in specs:
             yield {name: spec}
     for pair in (("gamma", "beta"), ("scale", "shift"), ("weight", "bias")):
         if all(name in listed for name in pair):

@@ -72,7 +72,9 @@ class ReferenceDriver(LayerDriver):
         """See `Driver.backward`."""
         args: dict[str, Any] = {}
         for i, p in enumerate(self.upstreams):
-            last = len(self.upstreams) > 1 == i and not any(is_target(q.name) for q in self.upstreams)
+            last = len(self.upstreams) > 1 == i and not any(
+                is_target(q.name) for q in self.upstreams
+            )
             if self.reference.target and (is_target(p.name) or last):
                 args[p.name] = run.given[self.reference.target]
             elif i == 0:
@@ -109,8 +111,9 @@ class FunctionReferenceDriver(DerivativeDriver):
         Driver.__init__(self, candidate, source)
         self.reference = reference
         self.inputs = [Parameter(name) for name in reference.arguments]
-        self.takes = [Parameter(n) for n, required in parameters_of(candidate.backward, 0)
-                      if required]
+        self.takes = [
+            Parameter(n) for n, required in parameters_of(candidate.backward, 0) if required
+        ]
         self.returned = source.returned(candidate.backward)
         self.upstream = "input"
         chained = candidate.style == "pair" and not reference.target

@@ -50,11 +50,13 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
             if rank is not None:
                 ranks.setdefault(*rank)
                 last = getattr(node.targets[0].elts[-1], "id", "")  # type: ignore[attr-defined]
-                if rank[1] == 4 and re.match(r"^(n_?)?(c|ch|channels?|depth|d)(_?(prev|in))?$", last, re.I):
+                if rank[1] == 4 and re.match(
+                    r"^(n_?)?(c|ch|channels?|depth|d)(_?(prev|in))?$", last, re.I
+                ):
                     channels_last = True
-            if isinstance(node, ast.Compare) and isinstance(node.comparators[0], ast.Constant):
-                if isinstance(node.comparators[0].value, str):
-                    strings.append(node.comparators[0].value)
+            other = node.comparators[0] if isinstance(node, ast.Compare) else None
+            if isinstance(other, ast.Constant) and isinstance(other.value, str):
+                strings.append(other.value)
     name = driver.candidate.name
     names = [p.name for p in driver.inputs]
     is_loss = any(map(is_target, names)) or "loss" in name.lower()
@@ -63,7 +65,9 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     arguments = tuple(p.name for p in [*driver.inputs, *driver.constructor])
     gates = 4 if _parts(forward, 4) else 3 if _parts(forward, 3) else 0
     is_network = driver.candidate.style == "network"
-    return Texts(forward, name, is_loss, is_network, keys, ranks, strings, arguments, gates, channels_last)
+    return Texts(
+        forward, name, is_loss, is_network, keys, ranks, strings, arguments, gates, channels_last
+    )
 
 
 def _plain(tree: ast.FunctionDef) -> str:

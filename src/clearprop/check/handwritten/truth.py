@@ -65,7 +65,7 @@ def live(driver: Driver, given: Given, seed: int = 0, before: tuple[Given, ...] 
 
 
 def leaves_of(driver: Driver, given: Given) -> Leaves:
-    """Give what may have a gradient: real inputs of forward, and the arrays that the object holds."""
+    """Give what may have a gradient: real inputs of forward, and arrays that the object holds."""
     names = {p.name for p in driver.inputs}
     leaves: Leaves = {k: v for k, v in given.items() if k in names and _may_move(v)}
     passed = {k: copied(v) for k, v in given.items()}
