@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,9 @@ from clearprop.check.handwritten.specs import Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.truth import live
 
-#: For finding inputs, in seconds of processor time; and so many that forward accepts.
+#: For finding inputs, in seconds of processor time; and so many, in each world.
 _SECONDS = 2.0
-_MOST = 40
+_MOST = 25
 #: Says that a file keeps a bias as a row.
 _ROW = re.compile(r"zeros\(\(1, |zeros\(\[1, |shape\[0\] == 1|\(1, -1\)")
 #: Nobody can know from outside whether a slope is one number or one for each feature.
@@ -58,17 +59,22 @@ def choose(
     bias, how backward is called) and make it right.
     """
     first: Setup | None = None
+    worlds: dict[str, Proposal] = {}
     attempts = _Attempts(driver, seed)
     loose = getattr(driver, "loose", []) if _ROW.search(texts.forward) is None else ["b", "bias"]
+    tried: Counter[str] = Counter()
 
     def wanted(proposal: Proposal) -> bool:
+        if driver.rate:
+            return True
         return first is None or _alternative(first, proposal, loose, bool(texts.ranks))
 
-    found = proposals(driver, texts, given, attempts, wanted, _SECONDS)
-    for count, proposal in enumerate(found):
-        if count > _MOST:
-            break
-        if not wanted(proposal):
+    for proposal in proposals(driver, texts, given, attempts, wanted, _SECONDS):
+        worlds.setdefault(proposal.world, proposal)
+        if first is not None and not _alternative(first, proposal, loose, bool(texts.ranks)):
+            continue
+        tried[proposal.world] += 1
+        if tried[proposal.world] > _MOST:
             continue
         for way in driver.ways():
             setup = _tried(driver, proposal, way, seed, tolerance)
@@ -81,8 +87,24 @@ def choose(
                 first = setup
     if first is None:
         raise attempts.failure()
+    if driver.rate:
+        first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
     driver.upstream = first.way
     return first
+
+
+def _one_sample(
+    driver: Driver, proposals: list[Proposal], seed: int, tolerance: float
+) -> Setup | None:
+    """Give inputs of a single sample if a layer that updates itself is right with them only.
+
+    ``self.bias -= learning_rate * output_gradient`` is meant for one row or column at a time.
+    """
+    for proposal in proposals:
+        setup = _tried(driver, proposal.resized({"N": 1}), driver.ways()[0], seed, tolerance)
+        if setup is not None and setup.shot.right and setup.shot.comparisons:
+            return setup
+    return None
 
 
 class _Attempts:

@@ -40,6 +40,9 @@ def conventions_of(
         shot = _averaged(driver, shot, tolerance, said)
     if driver.upstream == "output":
         said.append(_said_of_output(driver))
+    if setup.proposal.dims["N"] == 1:
+        sentence = "it takes one sample at a time: with more, backward raises or is wrong."
+        said.append(Finding(CONVENTION, "one-sample", sentence))
     if setup.proposal.world.startswith("column") and driver.upstream == "upstream":
         shot = _averages_parameters(driver, shot, tolerance, said)
     shot = replace(shot, comparisons=[_kept(driver, shot, c, said) for c in shot.comparisons])
@@ -162,7 +165,8 @@ def _kept(driver: Driver, shot: Shot, c: Comparison, said: list[Finding]) -> Com
         fits = np.broadcast_shapes(c.found.shape, c.expected.shape) == c.expected.shape
     except ValueError:
         fits = False
-    if known and not fits:
+    meant = re.search(r"zeros\(\((1, ){2,}", driver.source.text(driver.backward_function))
+    if known and not fits and not meant:  # np.zeros((1, 1, 1, F)) says how the author keeps it
         return replace(c, kind="shape")
     label, leaf = c.gradient.label, c.gradient.leaf
     sentence = f"{label} has shape {c.found.shape} where {leaf} has {c.expected.shape}."

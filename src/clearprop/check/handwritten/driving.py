@@ -85,6 +85,7 @@ class Run:
     result: Any = None
     upstream: tuple[Any, ...] = ()
     parameters: Given = field(default_factory=dict)
+    prediction: Any = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep what is set; of what is given, entries of a dictionary go into it."""
@@ -259,6 +260,14 @@ class LayerDriver(Driver):
         return [n for n in read if n not in known and private + n not in known]
 
     @property
+    def queues(self) -> bool:
+        """Whether forward adds to a list, which backward works off and a method empties."""
+        forward = getattr(self.cls, self.forward_name, None)
+        added = set(re.findall(r"self\.(\w+)\.append\(", self.source.text(forward)))
+        empties = any(re.match(r"(flush|reset|clear)", name) for name in dir(self.cls))
+        return empties and bool(added - self.source.set_of_self(forward))
+
+    @property
     def backward_function(self) -> Callable[..., Any]:
         """The method, found in the class or in a base."""
         return inspect.getattr_static(self.cls, self.backward_name)  # type: ignore[no-any-return]
@@ -297,6 +306,8 @@ class LayerDriver(Driver):
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
+        if not self.inputs and not self.upstreams and self.template is None:
+            raise NoOutputError("forward takes nothing, and backward is given no gradient")
         before = None
         result = _call(getattr(run.layer, self.forward_name), self.inputs, given)
         if result is None:
@@ -308,6 +319,11 @@ class LayerDriver(Driver):
         run.outputs = outputs_of(result)
         if self.upstream == "first":
             run.outputs = run.outputs[: len(self.upstreams)]
+        if self.upstream == "upstream":
+            taken = [p.name for p in self.upstreams if p.required and p.name != self.rate]
+            taken = [n for n in taken if n not in run.given and not is_target(n)]
+            if unknown := taken[len(run.outputs) :]:
+                raise NoOutputError(f"backward takes {', '.join(unknown)}, which forward does not")
         return run.outputs
 
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
@@ -344,7 +360,11 @@ class LayerDriver(Driver):
         """See `Driver.gradients`."""
         leaves = list(leaves)
         inputs = [p.name for p in self.inputs if p.name in leaves]
-        found = returned_gradients(run.result, self.returned, inputs, leaves)
+        fixed = [p.name for p in self.inputs if p.name not in leaves]
+        lone = self.returned[0] if len(self.returned) == 1 else ""
+        stray = any(stem in fixed for stem in stems(lone))  # of an input that is no real number
+        result = None if stray else run.result
+        found = returned_gradients(result, self.returned, inputs, leaves)
         done = {g.leaf for g in found}
         held = attributes_of(run.layer)
         if self.rate and self._updated(run, held):
@@ -501,7 +521,7 @@ class CostDriver(PairDriver):
             raise NoOutputError(f"its backward begins at {self.target}, and no cost is known")
         given = {p.name: run.given[p.name] for p in self.inputs[:-1]}
         *outputs, run.cache = _call(self.candidate.forward, self.inputs[:-1], given)
-        run.result = outputs[0]
+        run.prediction = outputs[0]
         known = {self.target: run.given[self.target]} | given
         args = [
             known[p.name] if p.name in known else outputs[0] for p in arguments_of(self.cost, 0)
@@ -513,7 +533,7 @@ class CostDriver(PairDriver):
         """See `Driver.backward`."""
         args: dict[str, Any] = {}
         for p in self.upstreams:
-            known = run.given.get(p.name, run.result)
+            known = run.given.get(p.name, run.prediction)
             args[p.name] = run.cache if is_cache(p.name) else known
         run.result = _call(self.candidate.backward, self.upstreams, args)
 
@@ -603,6 +623,11 @@ class DerivativeDriver(Driver):
 
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""
+        names = [p.name for p in self.inputs]
+        left = [p.name for p in self.takes if p.required and p.name not in names]
+        spare = [name for name in names if name not in {p.name for p in self.takes}]
+        if unknown := left[max(len(spare), 1) :]:
+            raise NoOutputError(f"its derivative takes {', '.join(unknown)}, which it does not")
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
         run.outputs = outputs_of(_call(self.candidate.forward, self.inputs, given))
         return run.outputs
@@ -626,6 +651,11 @@ class DerivativeDriver(Driver):
         if named and not isinstance(run.result, tuple):
             inputs = named
         return returned_gradients(run.result, self.returned, inputs, leaves)
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; of a loss, the gradient of what is predicted."""
+        named = [p.name for p in self.inputs if is_prediction(p.name)]
+        return [x for x in super().owed(leaves, given) if not named or x in named]
 
 
 class NetworkDriver(LayerDriver):

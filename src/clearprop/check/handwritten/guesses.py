@@ -89,6 +89,7 @@ _SCALES: dict[str, list[Spec]] = {
     "indices": [array("D")],
     "number": [],
 }
+_lists: dict[str, list[Spec]]
 for _lists in (_WEIGHTS, _BIASES, _SCALES):
     _lists["column sequences"] = _lists["columns"]
 _ANY = Spec("float")
@@ -178,7 +179,7 @@ _SHAPE = re.compile(r"^(in|input|x|data|output|out|image|img)?_?(shape|dims?)$",
 _TUPLE = re.compile(r"^(kernel|filter|pool|window)_?(size|shape|dims?)$", re.I)
 _FUNCTION = re.compile(r"^(act|activation|nonlin\w*|func|fn|f)(_?(func|function|fn))?$", re.I)
 _DERIVATIVE = re.compile(
-    r"^\w*(prime|deriv|derivative)$|^d_?(act|activation|func|fn|f)$|^(activation|act)_(grad|d)$",
+    r"^\w*(prime|deriv|derivative)(_?(fn|func|function))?$|^d_?(act|activation|func|fn|f)$|^(activation|act)_(grad|d)$",
     re.I,
 )
 
@@ -222,7 +223,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
         found.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
     if role not in {"constructor", "data"} and is_target_of(name, texts):
         return found + _targets(world, name, texts)
-    if role in ("data", "input") and (is_prediction(name) or (texts.is_loss and role == "data")):
+    predicted = is_prediction(name) and (role in ("data", "input") or texts.is_loss)
+    if (predicted and role != "constructor") or (texts.is_loss and role == "data"):
         found += _predictions(world, name, texts)
     if re.match(r"^(running_\w*|moving_\w*)$", low):
         found.append(value(None))
@@ -236,7 +238,9 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
     numbers += sizes_named(name, world) if role != "input" else []
     if role == "constructor":
-        numbers = [*numbers, *_objects_named(name, world)]
+        objects = _objects_named(name, world)
+        first = [spec for spec in objects if spec.kind == "shape" and _SHAPE.match(name)]
+        numbers = [*first, *numbers, *objects]
     lone = not any(re.match(r"^(gamma|weights?|w|g|scale|gain)$", n) for n in texts.arguments)
     if re.match(r"^(alpha|beta|slope|scale|temperature)$", low) and lone:
         arrays = [_ANY, *arrays]
@@ -244,6 +248,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if role in ("input", "argument"):
         found += DATA[world]
     general = [array("N", "D"), array("D"), array("D", "M"), array("N", "H"), array("N", "M")]
+    if world == "sequences":
+        general.insert(0, array("N", "T"))
     return list(dict.fromkeys([*found, *general, _ANY]))
 
 
@@ -267,7 +273,9 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
     found: list[Spec] = []
     if world.startswith("column"):
         found += _in_columns(low, texts)
-    recurrent = texts.gates or re.search(r"prev|rnn|gru|lstm|recurrent", texts.forward.lower())
+    recurrent = world not in ("images", "channels last", "volume", "matrix") and (
+        texts.gates or re.search(r"prev|rnn|gru|lstm|recurrent", texts.forward.lower())
+    )
     if re.match(r"^(wh|whh|u\w{0,2}|w_hh|w_h|wr|w_rec\w*|wh\w)$", low) and recurrent:
         found += [array("H", gates), array("H", "H")]
     if re.match(r"^(w|wx|wxh|w_xh|w_x|w_ih|w_ix|w[a-z]|wx\w)$", low) and recurrent:
@@ -290,6 +298,9 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         found += lower + _WEIGHTS.get(world, []) + _GENERAL
     if re.match(r"^(b\w{0,2}|bias\w*|b_\w{1,2})$", low):
         first = [_ANY] if lower or (low == "b" and texts.is_loss) else []
+        indexed = re.search(rf"\b{low}\[(\.\.\.|:, :, :|0, 0, 0), ", texts.forward, re.I)
+        if indexed:  # b[0, 0, 0, c]
+            first += [spec for spec in _BIASES[world] if len(spec.shape) == 4]
         found += first + _BIASES[world]
     if re.match(r"^(gamma|beta|g|scale|shift|gain|alpha)$", low):
         found += _SCALES[world]
@@ -374,6 +385,8 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
     labels = [Spec("labels", ("N",), of=str(x)) for x in last]
     if world == "sequences":
         labels = [Spec("labels", ("N", "T"), of=str(x)) for x in last] + labels
+    if world == "vector":
+        labels = [Spec("labels", ("D",), of="two")]
     flat: list[tuple[str | int, ...]] = [("N",), ("N", 1)]
     if not texts.is_network and {"w", "theta"} & set(texts.arguments):
         shapes = [*flat, *shapes]  # one weight a feature: one target a sample

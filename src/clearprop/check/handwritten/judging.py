@@ -157,7 +157,7 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
         )
         texts = read_texts(driver, _functions(driver))
         reach = _text_in_reach(driver)
-        driver.single = bool(re.search(r"float32|np\.single|float16|'f4'", reach))
+        driver.single = bool(re.search(r"float32|np\.single|float16|'f4'|dtype='f'", reach))
         tolerance = 2e-4 if driver.single else 1e-7
         if tiny_literal(reach):
             tolerance = max(tolerance, 300 * float(tiny_literal(reach)))
@@ -297,6 +297,8 @@ def _other_probes(
     leaves = list(base.leaves)
     other = setup.proposal.resized(_other_dims(setup.proposal))
     plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
+    if getattr(driver, "queues", False):
+        plans = []
     probes = [
         (other, "fb"),
         *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal, text)),
@@ -350,7 +352,8 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
 
 def _other_dims(proposal: Proposal) -> Dims:
     even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
-    return numbers_for(proposal.dims | OTHER_DIMS | even)
+    alone = {"N": 1} if proposal.dims["N"] == 1 else {}
+    return numbers_for(proposal.dims | OTHER_DIMS | even | alone)
 
 
 _ONE_FORM = Finding(

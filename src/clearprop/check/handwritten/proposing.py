@@ -57,6 +57,7 @@ def numbers_for(dims: Dims) -> Dims:
         "4H": 4 * n["H"],
         "3D": 3 * n["D"],
         "HD": n["H"] + n["D"],
+        "two": 2,
         "CPQ": n["C"] * n["P"] * n["Q"],
     }
 
@@ -77,12 +78,15 @@ def worlds_for(texts: Texts) -> list[str]:
         steps = any(re.search(r"prev|^h$|state", name) for name in texts.arguments)
         first += ["rows", "sequences"] if steps else ["sequences"]  # one step, or all
     columns = re.search(
-        r"np\.dot\(\s*(self\.)?[wW]\w*(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@", texts.forward
+        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@",
+        texts.forward,
     )
     if columns:
         first.append("columns")
     if columns and texts.keys:  # a parameter in columns: b has shape (M, 1)
         first.insert(0, "columns")
+    if re.search(r"np\.c_\[|column_stack", texts.forward):  # columns made of vectors
+        first.insert(0, "vector")
     ranks = [
         n
         for name, n in texts.ranks.items()
@@ -151,7 +155,8 @@ def _listed(
     names = [p.name for p in driver.inputs]
     data = next((n for n in names if re.match(r"^(x|inputs?|data|features)$", n, re.I)), None)
     method = bool(driver.forward_name)
-    data = names[0] if names and (data is None or method) else data
+    if names and (data is None or method):
+        data = next((n for n in names if not is_target_of(n, texts)), names[0])
     listed: dict[str, list[Spec]] = {}
     for p in driver.inputs:
         role = "data" if p.name == data else "input" if method else "argument"

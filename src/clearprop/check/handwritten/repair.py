@@ -137,7 +137,7 @@ def forward_of(driver: Driver) -> Any:
             return None
         found = inspect.getattr_static(driver.cls, driver.forward_name, None)
         return found if isinstance(found, FunctionType) else None
-    return driver.candidate.forward
+    return function_of(driver.candidate.forward)
 
 
 def _functions_run(driver: Driver, shot: Shot, files: set[str]) -> list[FunctionType]:

@@ -19,7 +19,7 @@ from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Ru
 from clearprop.check.handwritten.meaning import is_gradient_of, last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
-from clearprop.check.handwritten.state import arrays_in, copied, is_array, is_real
+from clearprop.check.handwritten.state import arrays_in, attributes_of, copied, is_array, is_real
 from clearprop.check.numerical import Estimate, derivatives, extrapolated
 from clearprop.errors import ClearpropError
 from clearprop.tracing import Graph, trace
@@ -83,10 +83,11 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
     if run.layer is not None:
         held = arrays_in(run.layer)
         made = {p.name for p in driver.constructor if is_real(given.get(p.name))}
+        paths = [p for p, value in attributes_of(run.layer).items() if is_array(value)]
         leaves |= {name: given[name] for name in made}
         for path, value in held.items():
             known = any(_is_passed(path, value, name, passed[name]) for name in made)
-            own = not known and not _is_gradient(path, [*held, *made, *names])
+            own = not known and not _is_gradient(path, [*paths, *made, *names])
             if is_real(value) and path not in leaves and own:
                 leaves[path] = _telling(path, value)
         for p in driver.constructor:
