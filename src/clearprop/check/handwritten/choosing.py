@@ -25,7 +25,7 @@ _MOST = 25
 #: Says that a file keeps a bias as a row.
 _ROW = re.compile(r"zeros\(\(1, |zeros\(\[1, |shape\[0\] == 1|\(1, -1\)")
 #: Nobody can know from outside whether a slope is one number or one for each feature.
-_LONE = {"float", "array"}
+_LONE: set[tuple[str | int, ...]] = {(), ("D",)}
 
 
 @dataclass
@@ -83,7 +83,7 @@ def choose(
             if setup.shot.right and setup.shot.comparisons:
                 driver.upstream = way
                 return setup
-            if first is None or _better(setup.shot, first.shot):
+            if first is None or _better(setup, first):
                 first = setup
     if first is None:
         raise attempts.failure()
@@ -182,12 +182,13 @@ def _tried(
     return Setup(proposal, shoot(driver, shot, tolerance), way)
 
 
-def _better(one: Shot, other: Shot) -> bool:
-    """Whether a probe is a likelier use: backward runs where it raised."""
+def _better(one: Setup, other: Setup) -> bool:
+    """Whether a probe is a likelier use: backward runs where it raised, with inputs of a kind."""
     return (
-        one.error is None
-        and bool(one.comparisons)
-        and (other.error is not None or not other.comparisons)
+        one.proposal.world == other.proposal.world
+        and one.shot.error is None
+        and bool(one.shot.comparisons)
+        and (other.shot.error is not None or not other.shot.comparisons)
     )
 
 
@@ -204,7 +205,9 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
             return False
         misfit = first.shot.error is not None or not first.shot.comparisons
         shapes = any(c.kind == "shape" for c in first.shot.comparisons)
-        return misfit or (shapes and _rank(proposal) > _rank(first.proposal))
+        if misfit:
+            return _rank(proposal) >= 2  # whatever is wrong may be right for single numbers
+        return shapes and _rank(proposal) > _rank(first.proposal)
     if proposal.dims != first.proposal.dims:
         return False
     for name, spec in proposal.specs.items():
@@ -217,7 +220,7 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
             continue
         if len(before.shape) == 1 and 1 in spec.shape and _suits(first, name, proposal):
             continue
-        lone = "gamma" not in proposal.specs and {spec.kind, before.kind} == _LONE
+        lone = "gamma" not in proposal.specs and {spec.shape, before.shape} == _LONE
         if re.match(r"^(alpha|beta|slope|scale)", name) and lone:
             continue
         if (

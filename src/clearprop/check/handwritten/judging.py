@@ -61,7 +61,7 @@ from clearprop.check.handwritten.texts import read_texts
 from clearprop.check.handwritten.writing import find_writes
 
 #: What one candidate may take for the search of its cause, in seconds.
-SECONDS = 1.0
+SECONDS = 1.5
 
 
 def check_file(
@@ -247,10 +247,7 @@ def _judged(
                 continue
             others = alike if shot is base else [s for s in shots if s is not shot]
             diagnosis.explain(again, others)
-    findings = diagnosis.findings + writes
-    if writes and not any(f.remedy for f in diagnosis.findings):
-        findings = writes + diagnosis.findings
-    findings = [driver.completed(f) for f in findings]
+    findings = [driver.completed(f) for f in writes + diagnosis.findings]
     quiet_words += widened(driver, setup.proposal, base, seed)
     if not findings:
         kinks = at_kinks(driver, setup.proposal, seed, tolerance, files)

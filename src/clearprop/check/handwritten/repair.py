@@ -266,10 +266,8 @@ def _all_edits(
                 continue
             key = (
                 not (edit.line in twice and not edit.after),
-                not (part.caching and shot.error is not None),
                 shot.plan != "fb" and edit.cause not in _OF_ORDER,
-                edit.line != clues.suspect or part.caching,
-                not part.caching and edit.line in clues.cleared,
+                _tier(part, edit, shot, clues),
                 place if not part.caching else 0,
                 edit.rank,
             )
@@ -279,6 +277,15 @@ def _all_edits(
         if time.process_time() > end:
             return
         yield part, edit
+
+
+def _tier(part: Part, edit: Edit, shot: Shot, clues: Clues) -> int:
+    """Say when an edit has its turn: the suspected line, what forward keeps, lines not cleared."""
+    if part.caching:
+        return 0 if shot.error is not None else 2
+    if edit.line == clues.suspect:
+        return 1
+    return 4 if edit.line in clues.cleared else 3
 
 
 def _repeated(tree: ast.FunctionDef) -> set[int]:

@@ -119,7 +119,7 @@ def _expected(name: str, value: Array, truths: Cotangents) -> list[Array]:
 
 
 def _values(names: dict[str, Any]) -> list[tuple[str, Array]]:
-    found = [(k, v) for k, v in names.items() if is_array(v) and v.dtype.kind == "f"]
+    found = [(k, v) for k, v in names.items() if is_array(v) and v.dtype.kind in "fi"]
     owner = names.get("self")
     if owner is not None:
         held = arrays_in(owner).items()
