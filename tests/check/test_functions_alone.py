@@ -24,7 +24,7 @@ def test_a_derivative_alone_is_judged_by_the_function_of_its_name(tmp_path):
         "d_sigmoid": "correct",
         "relu_prime": "fault",
         "tanh_derivative": "convention",
-        "softmax_backward": "not judged",
+        "softmax_backward": "fault",
     }
     relu = report.judgements[1].findings[0]
     assert (relu.cause, relu.place.line) == ("mask", 6)
