@@ -475,3 +475,9 @@ def test_what_was_tried_several_times_is_said_once() -> None:
         "forward, backward (for 2 inputs)",
         "a second call of backward",
     ]
+
+
+def test_the_fence_of_a_page_is_no_code(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Text.\n\n```python\nx = 1\n```\n")
+    assert words.source_lines(Place(str(page), 4, "x = 1")) == [(4, "x = 1")]

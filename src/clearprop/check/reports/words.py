@@ -174,9 +174,9 @@ def source_lines(place: Place, around: int = 1) -> list[tuple[int, str]]:
         return [(place.line, legible(place.text.strip("\n")).replace("\n", " "))]
     first, last = max(0, index - around), min(len(lines), index + around + 1)
     shown = [(i + 1, legible(lines[i].rstrip())) for i in range(first, last)]
-    while shown[0][0] < place.line and not shown[0][1]:
+    while shown[0][0] < place.line and _no_code(shown[0][1]):
         shown.pop(0)
-    while shown[-1][0] > place.line and not shown[-1][1]:
+    while shown[-1][0] > place.line and _no_code(shown[-1][1]):
         shown.pop()
     return _without_indent(shown)
 
@@ -189,6 +189,11 @@ def _read(file: str) -> list[str]:
         return path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except (OSError, ValueError):  # ValueError: a null character in the name
         return []
+
+
+def _no_code(line: str) -> bool:
+    """Whether a line is empty, or the fence of a block of code on a page."""
+    return not line or line.lstrip().startswith(("```", "~~~"))
 
 
 def _without_indent(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
