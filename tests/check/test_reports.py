@@ -481,3 +481,8 @@ def test_the_fence_of_a_page_is_no_code(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("Text.\n\n```python\nx = 1\n```\n")
     assert words.source_lines(Place(str(page), 4, "x = 1")) == [(4, "x = 1")]
+
+
+def test_the_text_is_a_text_in_a_notebook_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert as_text(small_report()).endswith("correct.")
