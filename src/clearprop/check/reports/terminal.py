@@ -211,7 +211,7 @@ class _Printer:
             head.append(": ")
         head.append(words.title(finding))
         place = finding.place or judgement.place
-        head.append(f"  {words.one_line(place.file)}:{place.line}", "dim")
+        head.append(f"  {words.where(place)}", "dim")
         self.line()
         self.line(head, 2)
         self.line(words.one_line(finding.sentence), 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import unicodedata
 from collections import Counter
@@ -19,6 +20,7 @@ from clearprop.check.handwritten.model import (
     Judgement,
     Place,
 )
+from clearprop.places import cell_of
 
 #: In the order in which they are told, with the word for several.
 VERDICTS = {
@@ -151,6 +153,18 @@ def one_line(text: str) -> str:
     return " ".join(legible(text).split())
 
 
+def where(place: Place) -> str:
+    """Say where a place is, in one line; a cell of a notebook as the tracebacks beside it do.
+
+    Examples
+    --------
+    >>> where(Place("layers.py", 7))
+    'layers.py:7'
+    """
+    cell = cell_of(place.file)
+    return f"{cell}, line {place.line}" if cell else f"{one_line(place.file)}:{place.line}"
+
+
 def source_lines(place: Place, around: int = 1) -> list[tuple[int, str]]:
     """Give the line of a place with its neighbours, or alone where the file cannot be read.
 
@@ -184,7 +198,9 @@ def source_lines(place: Place, around: int = 1) -> list[tuple[int, str]]:
 def _read(file: str) -> list[str]:
     path = Path(file)
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
+        if not path.is_file():
+            return [line.rstrip("\n") for line in linecache.getlines(file)]  # a cell of a notebook
+        if path.stat().st_size > _LARGEST:
             return []
         return path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except (OSError, ValueError):  # ValueError: a null character in the name
