@@ -57,7 +57,10 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
         try:
             assert_gradients(subject, *marker.args, **marker.kwargs)
         except AssertionError as error:
-            pytest.fail(str(error), pytrace=False)
+            report = str(error)
+        else:
+            return
+        pytest.fail(report, pytrace=False)  # not while the error is handled: it would be told twice
 
     pyfuncitem.obj = checked
 
@@ -83,10 +86,11 @@ class CheckedFile(pytest.Item):
         try:
             path, name = split_name(self.name)
             report = check_file_isolated(path, names=(name,) if name else ())
+            wrong = "" if report.ok else as_text(report)
         except OptionError as error:
-            pytest.fail(str(error), pytrace=False)
-        if not report.ok:
-            pytest.fail(as_text(report), pytrace=False)
+            wrong = str(error)
+        if wrong:
+            pytest.fail(wrong, pytrace=False)
 
     def reportinfo(self) -> tuple[str, int | None, str]:
         """Where it is, for the list of tests."""

@@ -33,14 +33,14 @@ class Line(NamedTuple):
     function: str
 
     def __str__(self) -> str:
-        cell = _cell(self.file)
+        cell = cell_of(self.file)
         shown = f"{cell}, line {self.number}"
         if not cell:
             shown = f"{os.path.basename(self.file)}:{self.number}"  # noqa: PTH119 (pathlib is slow to load)
         return f"{shown}: {self.text}" if self.text else shown
 
 
-def _cell(file: str) -> str:
+def cell_of(file: str) -> str:
     """Name the cell of a notebook as the tracebacks beside it do, ``Cell In[3]``; empty if none."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     name_of_file = getattr(getattr(shell, "compile", None), "format_code_name", lambda _: None)

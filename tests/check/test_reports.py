@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import linecache
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -475,3 +476,26 @@ def test_what_was_tried_several_times_is_said_once() -> None:
         "forward, backward (for 2 inputs)",
         "a second call of backward",
     ]
+
+
+def test_the_fence_of_a_page_is_no_code(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Text.\n\n```python\nx = 1\n```\n")
+    assert words.source_lines(Place(str(page), 4, "x = 1")) == [(4, "x = 1")]
+
+
+def test_the_text_is_a_text_in_a_notebook_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert as_text(small_report()).endswith("correct.")
+
+
+def test_a_cell_of_a_notebook_is_named_and_has_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place("/tmp/ipykernel_1/2.py", 2, "y = 2 * x")
+    text = "x = 1\ny = 2 * x\nz = y\n"
+    cell = (len(text), None, text.splitlines(keepends=True), place.file)
+    monkeypatch.setitem(linecache.cache, place.file, cell)
+    monkeypatch.setattr(words, "cell_of", lambda file: "Cell In[3]" if file == place.file else "")
+    report = FileReport("", (judged("A", place, fault("sign", "dx", "It is.", "", place, None)),))
+    assert "dx: the sign  Cell In[3], line 2" in as_text(report)
+    assert "  1 │ x = 1\n      > 2 │ y = 2 * x\n        3 │ z = y" in as_text(report)
+    assert 'aria-label="Cell In[3], line 2"' in to_html(report)

@@ -238,7 +238,7 @@ def _source(finding: Finding, judgement: Judgement) -> str:
             if here
             else f'<span class="near"> {line}</span>'
         )
-    where = _text(f"{words.one_line(place.file)}:{place.line}")
+    where = _text(words.where(place))
     code = "\n".join(rows)
     return f'<pre class="source" aria-label="{where}"><code>{code}</code></pre>'
 

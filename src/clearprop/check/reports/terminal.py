@@ -85,7 +85,9 @@ def as_text(report: FileReport | Sequence[FileReport], width: int = 100) -> str:
       No backward pass was found in layers.py.
     """
     buffer = io.StringIO()
-    print_report(report, Console(file=buffer, width=width, no_color=True, color_system=None))
+    # in a notebook, rich would show the text beside the cell instead of writing it into the buffer
+    plain = Console(file=buffer, width=width, no_color=True, color_system=None, force_jupyter=False)
+    print_report(report, plain)
     return buffer.getvalue().rstrip()
 
 
@@ -209,7 +211,7 @@ class _Printer:
             head.append(": ")
         head.append(words.title(finding))
         place = finding.place or judgement.place
-        head.append(f"  {words.one_line(place.file)}:{place.line}", "dim")
+        head.append(f"  {words.where(place)}", "dim")
         self.line()
         self.line(head, 2)
         self.line(words.one_line(finding.sentence), 3)

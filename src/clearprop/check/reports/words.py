@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import unicodedata
 from collections import Counter
@@ -19,6 +20,7 @@ from clearprop.check.handwritten.model import (
     Judgement,
     Place,
 )
+from clearprop.places import cell_of
 
 #: In the order in which they are told, with the word for several.
 VERDICTS = {
@@ -151,6 +153,18 @@ def one_line(text: str) -> str:
     return " ".join(legible(text).split())
 
 
+def where(place: Place) -> str:
+    """Say where a place is, in one line; a cell of a notebook as the tracebacks beside it do.
+
+    Examples
+    --------
+    >>> where(Place("layers.py", 7))
+    'layers.py:7'
+    """
+    cell = cell_of(place.file)
+    return f"{cell}, line {place.line}" if cell else f"{one_line(place.file)}:{place.line}"
+
+
 def source_lines(place: Place, around: int = 1) -> list[tuple[int, str]]:
     """Give the line of a place with its neighbours, or alone where the file cannot be read.
 
@@ -174,9 +188,9 @@ def source_lines(place: Place, around: int = 1) -> list[tuple[int, str]]:
         return [(place.line, legible(place.text.strip("\n")).replace("\n", " "))]
     first, last = max(0, index - around), min(len(lines), index + around + 1)
     shown = [(i + 1, legible(lines[i].rstrip())) for i in range(first, last)]
-    while shown[0][0] < place.line and not shown[0][1]:
+    while shown[0][0] < place.line and _no_code(shown[0][1]):
         shown.pop(0)
-    while shown[-1][0] > place.line and not shown[-1][1]:
+    while shown[-1][0] > place.line and _no_code(shown[-1][1]):
         shown.pop()
     return _without_indent(shown)
 
@@ -184,11 +198,18 @@ def source_lines(place: Place, around: int = 1) -> list[tuple[int, str]]:
 def _read(file: str) -> list[str]:
     path = Path(file)
     try:
-        if not path.is_file() or path.stat().st_size > _LARGEST:
+        if not path.is_file():
+            return [line.rstrip("\n") for line in linecache.getlines(file)]  # a cell of a notebook
+        if path.stat().st_size > _LARGEST:
             return []
         return path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except (OSError, ValueError):  # ValueError: a null character in the name
         return []
+
+
+def _no_code(line: str) -> bool:
+    """Whether a line is empty, or the fence of a block of code on a page."""
+    return not line or line.lstrip().startswith(("```", "~~~"))
 
 
 def _without_indent(lines: list[tuple[int, str]]) -> list[tuple[int, str]]:
