@@ -76,6 +76,13 @@ CONVENTIONS = {
                 self.dinputs[range(n), y_true] -= 1
                 self.dinputs = self.dinputs / n
         """,
+    "wider": """
+        import numpy as np
+        def leaky(x):
+            return np.where(x > 0, x, 0.1 * x)
+        def leaky_grad(x):
+            return np.where(x > 0, 1, 0.1)
+        """,
     "labels": """
         import numpy as np
         def softmax(x):
@@ -107,7 +114,7 @@ NOT_JUDGED = {
             def backward(self, dout):
                 return dout
         """,
-    "forward gives no finite real numbers": """
+    "forward accepts no inputs that were tried": """
         class Layer:
             def forward(self, x):
                 return [str(v) for v in x]

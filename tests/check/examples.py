@@ -259,6 +259,7 @@ PAIRS = Example(
     """,
     {"affine_backward": "correct", "rnn_step_backward": "correct"},
     (
+        Mistake("affine_backward", "db = dout.sum(axis=0)", "db = dout.sum()", "batch-sum", "db"),
         Mistake("affine_backward", "dx = dout.dot(w.T)", "dx = 2 * dout.dot(w.T)", "factor", "dx"),
         Mistake("affine_backward", "return dx, dw, db", "return dx, db, dw", "exchanged", "db, dw"),
         Mistake(
@@ -287,8 +288,13 @@ DERIVATIVES = Example(
 
     def leaky_grad(x):
         return np.where(x > 0, 1, 0.1)
+
+    def elu(x, deriv=False):
+        if deriv:
+            return np.where(x > 0, 1, np.exp(x))
+        return np.where(x > 0, x, np.exp(x) - 1)
     """,
-    {"sigmoid_prime": "correct", "leaky_grad": "correct"},
+    {"sigmoid_prime": "correct", "leaky_grad": "convention", "elu": "correct"},
     (
         Mistake(
             "sigmoid_prime",
