@@ -2,8 +2,8 @@
 
 A proposal is symbolic: a *world* (rows, images, sequences, …) says what each name may be, in
 letters (``N`` samples, ``D`` features, ``M`` outputs). Letters get numbers, all different, so that
-a transposition or a wrong axis cannot go unseen. From the likeliest guess on, one argument after the
-other is exchanged for what lets forward run further, until it runs to its end.
+a transposition or a wrong axis cannot go unseen. From the likeliest guess on, one argument after
+the other is exchanged for what lets forward run further, until it runs to its end.
 """
 
 from __future__ import annotations
