@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from clearprop.check.handwritten.choosing import Setup
-from clearprop.check.handwritten.driving import DerivativeDriver, Driver, LayerDriver
+from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.driving_classes import LayerDriver
+from clearprop.check.handwritten.driving_functions import DerivativeDriver
 from clearprop.check.handwritten.meaning import is_target
 from clearprop.check.handwritten.model import CONVENTION, Finding
 from clearprop.check.handwritten.probing import Comparison, Shot, play, prepared, quiet, shoot
@@ -22,6 +23,7 @@ _EXACT = 1e-7
 LARGEST_EPSILON = 1.5e-6
 _DIVIDES = re.compile(r"/=? *(n?_?samples|n_samples|batch\w*|len\(|[Nnm]\b|\w+\.shape\[0\])")
 _TARGET = re.compile(r"def \w+\(self, \w+, (y_true|targets?|labels?|t|y)\b")
+_ZERO = re.compile(r"^_?(zero|clear|reset)_?(all_)?(grad|gradient|param_grad|d?params)s?$", re.I)
 _TINY = re.compile(r"(?<![\w.])(\d*\.?\d+e-0*(?:[4-9]|1\d|2\d|30)|0?\.0000*\d+)\b", re.I)
 
 
@@ -198,14 +200,18 @@ def averages_its_losses(driver: Driver) -> bool:
     return any(_DIVIDES.search(text) and _TARGET.search(text) for text in texts)
 
 
-def zero_grad_of(layer: Any) -> Any:
-    """Give the method that sets gradients to zero, or None."""
-    for name in dir(type(layer)):
-        if re.match(
-            r"^(zero|clear|reset|init|flush)_?(all_)?(grad|gradient|param_grad)s?$", name, re.I
-        ):
-            return getattr(layer, name)
-    return None
+def accumulates(driver: Driver, shot: Shot) -> Finding | None:
+    """Say that gradients add up on purpose: something in the file sets them to zero."""
+    if "b" not in shot.plan.lower()[:-1] or not shot.wrong:
+        return None
+    labels = ", ".join(c.gradient.label for c in shot.wrong)
+    pytorch = all(re.search(r"\.(_?grad|gradient)$", c.gradient.label) for c in shot.wrong)
+    classes = [c for c in driver.candidate.namespace.values() if isinstance(c, type)]
+    names = {n for c in classes for n in dir(c)} | set(driver.candidate.namespace)
+    if not pytorch and not any(_ZERO.match(name) for name in names):
+        return None
+    sentence = f"{labels}: added to what is there, until it is set to zero."
+    return Finding(CONVENTION, "accumulates", sentence, labels)
 
 
 def widened(driver: Driver, proposal: Proposal, shot: Shot, seed: int) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from clearprop.check.handwritten.choosing import NoSetupError, Setup, choose
 from clearprop.check.handwritten.classes import methods_of
 from clearprop.check.handwritten.conventions import (
+    accumulates,
     averages_its_losses,
     conventional,
     conventions_of,
@@ -21,7 +22,7 @@ from clearprop.check.handwritten.conventions import (
     widened,
 )
 from clearprop.check.handwritten.diagnosing import Diagnosis, shown
-from clearprop.check.handwritten.driving import Driver, driver_for
+from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.finding import find, select
 from clearprop.check.handwritten.kinks import at_kinks
 from clearprop.check.handwritten.loading import load
@@ -57,6 +58,7 @@ from clearprop.check.handwritten.referring import (
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of, place_of
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
+from clearprop.check.handwritten.styles import driver_for
 from clearprop.check.handwritten.texts import read_texts
 from clearprop.check.handwritten.writing import find_writes
 
@@ -246,6 +248,10 @@ def _judged(
                 quiet_words += (_ONE_FORM,)
                 continue
             others = alike if shot is base else [s for s in shots if s is not shot]
+            on_purpose = accumulates(driver, again)
+            if on_purpose is not None:
+                quiet_words += () if on_purpose in quiet_words else (on_purpose,)
+                continue
             diagnosis.explain(again, others)
     findings = [driver.completed(f) for f in writes + diagnosis.findings]
     quiet_words += widened(driver, setup.proposal, base, seed)

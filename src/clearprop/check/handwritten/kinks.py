@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.model import CONVENTION, FAULT, Finding
+from clearprop.check.handwritten.model import CONVENTION, FAULT, Array, Finding
 from clearprop.check.handwritten.probing import (
     Comparison,
     Shot,
@@ -69,6 +69,9 @@ def at_kinks(
                 f"where its input is exactly 0, {label} lets the gradient through; 0 is more usual."
             )
             findings.append(Finding(CONVENTION, "kink", sentence, label))
+        elif c.kind == "value" and _is_shared(driver, shot, c):
+            sentence = f"of equal values each gets the whole of {label}, and not a share of it."
+            findings.append(Finding(CONVENTION, "kink", sentence, label))
         elif c.kind == "value":
             sentence = (
                 f"{label} is wrong where the input is 0 or two are equal: it lies outside of the "
@@ -101,7 +104,19 @@ def prepared_again(driver: Driver, shot: Shot) -> Shot:
     return replace(shot, truth=truth)
 
 
-def _is_subgradient(driver: Driver, shot: Shot, c: Comparison) -> bool:
+def _is_shared(driver: Driver, shot: Shot, c: Comparison) -> bool:
+    """Whether each entry alone lies between the slopes to its two sides, as masks of ties give."""
+    assert c.found is not None and c.wrong is not None
+    x = np.asarray(shot.leaves[c.gradient.leaf])
+    return all(
+        _is_subgradient(driver, shot, c, [np.eye(1, x.size, k).reshape(x.shape)])
+        for k in np.flatnonzero(c.wrong)[:20]
+    )
+
+
+def _is_subgradient(
+    driver: Driver, shot: Shot, c: Comparison, along: list[Array] | None = None
+) -> bool:
     """Whether the slopes along random directions enclose what was found."""
     assert c.found is not None
     forward = function_of(driver, shot.given, shot.seed)
@@ -113,8 +128,8 @@ def _is_subgradient(driver: Driver, shot: Shot, c: Comparison) -> bool:
         return float(sum(np.sum(w * y) for w, y in zip(shot.upstream, outputs, strict=True)))
 
     here = value(0.0, np.zeros(np.shape(x)))
-    for i in range(_DIRECTIONS):
-        direction = np.ones(np.shape(x)) if i == 0 else rng.normal(size=np.shape(x))
+    random = [rng.normal(size=np.shape(x)) for _ in range(_DIRECTIONS)]
+    for direction in along or [np.ones(np.shape(x)), *random]:
         right = (value(_STEP, direction) - here) / _STEP
         left = (here - value(-_STEP, direction)) / _STEP
         slope = float(np.sum(c.found * direction))

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.driving import DerivativeDriver, Driver, Given, Gradient, Run
+from clearprop.check.handwritten.driving import Driver, Given, Gradient, Run
+from clearprop.check.handwritten.driving_functions import DerivativeDriver
 from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed

@@ -8,16 +8,16 @@ from typing import Any
 
 from clearprop.check.handwritten.choosing import NoSetupError
 from clearprop.check.handwritten.driving import (
-    DerivativeDriver,
     Driver,
     Given,
     Gradient,
-    LayerDriver,
     Parameter,
     Run,
     chained,
     returned_gradients,
 )
+from clearprop.check.handwritten.driving_classes import LayerDriver
+from clearprop.check.handwritten.driving_functions import DerivativeDriver
 from clearprop.check.handwritten.meaning import (
     is_cache,
     is_gradient_of,

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.driving import Driver, LayerDriver, Run, is_number
+from clearprop.check.handwritten.driving import Driver, Run, is_number
+from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
 from clearprop.check.handwritten.meaning import stems
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet
