@@ -6,19 +6,28 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.arguments import argument_names
-from clearprop.check.handwritten.classes import methods_of
+from clearprop.check.handwritten.classes import methods_of, network_methods_of
 from clearprop.check.handwritten.judging import judge
 from clearprop.check.handwritten.model import Candidate, Judgement
 from clearprop.check.handwritten.objects import find_in_object
 from clearprop.check.handwritten.options import Options
+from clearprop.check.handwritten.references import reference
+from clearprop.check.handwritten.source import parameters_of
+from clearprop.errors import OptionError
 
 
 def check_object(layer: Any, inputs: Any, options: dict[str, Any]) -> Judgement:
     """Do what `clearprop.check.check_layer` says."""
     candidate = find_in_object(layer)
     values = dict(options.pop("values", {}))
-    values |= zip(_names(candidate, len(inputs)), inputs, strict=False)
+    names = _names(candidate)
+    if len(inputs) > len(names):
+        raise OptionError(
+            f"check_layer got {len(inputs)} inputs, {candidate.name} takes {len(names)}.",
+            why=f"Its arguments are {', '.join(names) or 'none'}.",
+            write="values={'name': value} for what the constructor is given",
+        )
+    values |= zip(names, inputs, strict=False)
     chosen = Options(
         shapes=dict(options.pop("shapes", {})),
         values={k: np.asarray(v) if isinstance(v, list) else v for k, v in values.items()},
@@ -30,11 +39,17 @@ def check_object(layer: Any, inputs: Any, options: dict[str, Any]) -> Judgement:
     return judge(candidate, chosen)
 
 
-def _names(candidate: Candidate, count: int) -> tuple[str, ...]:
+def _names(candidate: Candidate) -> tuple[str, ...]:
     """Name the positional inputs as forward does."""
     if candidate.style in ("layer", "network"):
-        name = methods_of(candidate.backward)[0] or "loss"
-        function = getattr(candidate.backward, name)
+        known = methods_of(candidate.backward)[0] or network_methods_of(candidate.backward)[0]
+        if not known:
+            return reference(candidate.reference).arguments if candidate.reference else ()
+        function = getattr(candidate.backward, known)
         skip = 1 if isinstance(candidate.backward, type) else 0
-        return tuple(argument_names(function, count + skip))[skip:]
-    return tuple(argument_names(candidate.forward or candidate.backward, count))
+        return _all_names(function)[skip:]
+    return _all_names(candidate.forward or candidate.backward)
+
+
+def _all_names(function: Any) -> tuple[str, ...]:
+    return tuple(name for name, _ in parameters_of(function, 0))

@@ -191,6 +191,8 @@ def averages_its_losses(driver: Driver) -> bool:
             text = driver.source.text(item) if hasattr(item, "__code__") else ""
             if f".{driver.forward_name}(" in text and "mean(" in text:
                 return True
+    if _DIVIDES.search(driver.source.text(driver.backward_function)):
+        return True
     others = [c for c in driver.candidate.namespace.values() if isinstance(c, type)]
     texts = [
         driver.source.text(vars(c)[driver.backward_name])

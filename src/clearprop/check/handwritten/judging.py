@@ -94,6 +94,8 @@ def judge_candidates(
     path: str | Path, names: Sequence[str], options: Options
 ) -> Iterator[FileReport | Judgement]:
     """Give what is to be judged, then each judgement as soon as it is there."""
+    if options.reference:
+        reference(options.reference)  # a name that there is not is refused at once
     blocks = read(path)
     loaded = load(blocks)
     candidates, bystanders = find(blocks, loaded)
