@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.guesses import DATA
 from clearprop.check.handwritten.meaning import is_parameter, is_prediction, is_target, stems
 from clearprop.check.handwritten.probing import Shot, line_of_error, prepare, quiet, shoot
 from clearprop.check.handwritten.proposing import proposals
@@ -80,7 +81,8 @@ def choose(
             setup = _tried(driver, proposal, way, seed, tolerance)
             if setup is None:
                 continue
-            if setup.shot.right and setup.shot.comparisons:
+            enough = first is None or len(setup.shot.comparisons) >= len(first.shot.comparisons)
+            if setup.shot.right and setup.shot.comparisons and enough:
                 driver.upstream = way
                 return setup
             if first is None or _better(setup, first):
@@ -220,6 +222,8 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
             continue
         if len(before.shape) == 1 and 1 in spec.shape and _suits(first, name, proposal):
             continue
+        if not is_parameter(name) and _as_the_data(first, name, proposal):
+            continue
         lone = "gamma" not in proposal.specs and {spec.shape, before.shape} == _LONE
         if re.match(r"^(alpha|beta|slope|scale)", name) and lone:
             continue
@@ -238,6 +242,16 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
         if is_parameter(name) or first.shot.error is None:
             return False
     return True
+
+
+def _as_the_data(first: Setup, name: str, proposal: Proposal) -> bool:
+    """Whether an argument is taken for data, as the shape of its gradient says that it is."""
+    shape = proposal.specs[name].shape
+    numbers = tuple(proposal.dims[n] if isinstance(n, str) else n for n in shape)
+    return shape == DATA[proposal.world][0].shape and any(
+        c.gradient.leaf == name and c.found is not None and c.found.shape == numbers
+        for c in first.shot.comparisons
+    )
 
 
 def _suits(first: Setup, name: str, proposal: Proposal) -> bool:

@@ -114,12 +114,14 @@ class LayerDriver(Driver):
 
     def start(self, given: Given) -> Run:
         """See `Driver.start`."""
-        made = {p.name: given[p.name] for p in self.constructor if p.name in given}
+        # A flag may have the name of the array that the constructor makes of it: bias=True.
+        own = [p for p in self.constructor if not _is_made(p, given.get(p.name))]
+        made = {p.name: given[p.name] for p in own if p.name in given}
         loose = {name: made.pop(name) for name in self.loose if name in made}
         layer = self.cls(**made) if self.template is None else copy.deepcopy(self.template)
         for name, value in loose.items():
             setattr(layer, name, value)
-        named = {p.name for p in self.constructor} - set(self.loose)
+        named = {p.name for p in own} - set(self.loose)
         held = {k: v for k, v in arrays_in(layer).items() if k in given and k not in named}
         inner = {id(v): given[path] for path, v in held.items()}
         inner = {key: value for key, value in inner.items() if id(value) != key}
@@ -319,3 +321,8 @@ def _made_of(run: Run) -> Any:
 def has_init(cls: Any) -> bool:
     """Whether a class, or a base of it, has a constructor of its own."""
     return "__init__" in {name for base in cls.__mro__[:-1] for name in vars(base)}
+
+
+def _is_made(p: Parameter, value: Any) -> bool:
+    """Whether a value is an array for an argument that is a flag or a number."""
+    return is_array(value) and isinstance(p.default, bool | int)
