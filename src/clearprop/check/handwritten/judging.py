@@ -177,6 +177,17 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
     return _with_constructor(judged, driver) if isinstance(driver, ReferenceDriver) else judged
 
 
+def _meant(error: BaseException, driver: Driver) -> tuple[str, str] | None:
+    """Give a name that is not there, and one of the same words that is."""
+    name = error.name if isinstance(error, NameError) else ""
+    words = sorted(re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name or ""))
+    for other, thing in driver.candidate.namespace.items():
+        same = words and sorted(re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", other)) == words
+        if same and isinstance(thing, type):
+            return str(name), other
+    return None
+
+
 def _empty(candidate: Candidate, start: float) -> Judgement:
     """Judge a backward that does nothing though forward does something."""
     sentence = "backward is empty: no gradient is given."
@@ -203,7 +214,11 @@ def _with_constructor(judgement: Judgement, driver: ReferenceDriver) -> Judgemen
     line = line_of_error(error, files)
     place = driver.source.place(driver.backward_function, line) if line else judgement.place
     sentence = f"the constructor raises {type(error).__name__}: {error}."
-    finding = Finding(FAULT, "raises", sentence, place=place)
+    meant = _meant(error, driver)
+    remedy = place.text.replace(*meant) if meant else ""
+    if meant:
+        sentence += f" The file has {meant[1]}."
+    finding = Finding(FAULT, "raises", sentence, remedy=remedy, place=place)
     return replace(judgement, verdict=FAULT, findings=(finding, *judgement.findings))
 
 

@@ -108,7 +108,7 @@ class Finding:
     evidence: Evidence | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Judgement:
     """All that is known of one candidate.
 
@@ -132,6 +132,9 @@ class Judgement:
     def ok(self) -> bool:
         """Whether its gradients are right (conventions are)."""
         return self.verdict in (CORRECT, CONVENTION)
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         from clearprop.check.reports.terminal import as_text

@@ -33,7 +33,8 @@ def _finding(driver: Driver, name: str, line: int) -> Finding:
     shown = _upstream_name(driver) if name == "upstream" else name
     backward = name == "upstream" or _in_backward(driver, line)
     who = "backward" if backward else "forward"
-    remedy = f"{shown} = {shown}.copy()  # before it is written to"
+    place = _place(driver, line)
+    remedy = f"{shown} = {shown}.copy()" + (f"\n{place.text}" if place and place.text else "")
     given = {p.name for p in [*driver.inputs, *driver.constructor]} | {"upstream"}
     parameter = is_parameter(name) or name in {p.name for p in driver.constructor}
     if (parameter and _subtracts(driver, line)) or name not in given:
