@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from check.writing import write
 
-from clearprop.check.handwritten.styles import driver_for
 from clearprop.check.handwritten.judging import check_file, judge
 from clearprop.check.handwritten.objects import find_in_object
 from clearprop.check.handwritten.source import Source
+from clearprop.check.handwritten.styles import driver_for
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 

@@ -208,7 +208,7 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
         misfit = first.shot.error is not None or not first.shot.comparisons
         shapes = any(c.kind == "shape" for c in first.shot.comparisons)
         if misfit:
-            return _rank(proposal) >= 2  # whatever is wrong may be right for single numbers
+            return _rank(proposal) >= 1  # whatever is wrong may be right for single numbers
         return shapes and _rank(proposal) > _rank(first.proposal)
     if proposal.dims != first.proposal.dims:
         return False

@@ -35,7 +35,7 @@ def conventions_of(
     middle = driver.upstream == "upstream" and not driver.chained
     if middle and not shot.right and _is_loss(driver, shot):
         shot = _starting(driver, shot, tolerance, said)
-    if driver.averages:
+    if driver.averages and shot.upstream and np.ndim(shot.upstream[0]):
         sentence = "forward gives a loss for each sample; backward is that of their mean."
         said.append(Finding(CONVENTION, "mean-of-losses", sentence))
     if driver.upstream not in ("upstream", "input") and not shot.right:

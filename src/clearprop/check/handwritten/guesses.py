@@ -155,11 +155,12 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
 
 NUMBERS: list[tuple[str, list[Any]]] = [
     (r"^(strides?|step|s)$", [2, 1]),
-    (r"^(pad\w*|p)$", [1, 0]),
+    (r"^(pad\w*)$", [1, 0]),
     (r"^(eps\w*|epsilon)$", [1e-5]),
     (r"^(momentum|rho|decay)$", [0.9]),
     (r"^(alpha|slope|negative_slope|leak\w*|a)$", [0.1]),
     (r"^(\w*drop\w*|ratio|rate|p|keep\w*|prob\w*)$", [0.4]),
+    (r"^p$", [1, 0]),
     (r"^(lr|learning_rate|eta)$", [0.1]),
     (r"^(reg\w*|lam\w*|lambda_|l2\w*|weight_decay\w*|wd)$", [0.3]),
     (r"^(delta|margin|temperature|tau|scale|beta)$", [0.7, 1.0]),

@@ -352,6 +352,11 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
             changes[p.name] = value(1 - p.default)
         elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
             yield proposal.with_specs({p.name: value(not p.default)})
+    for name, spec in proposal.specs.items():
+        if isinstance(spec.value, dict) and spec.value.get("stride") in (1, 2):
+            yield proposal.with_specs(
+                {name: value(spec.value | {"stride": 3 - spec.value["stride"]})}
+            )
     for name, spec in changes.items():
         yield proposal.with_specs({name: spec})
     if len(changes) > 1:

@@ -71,6 +71,8 @@ def _attributes(run: Run) -> dict[str, Any]:
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
         return np.array_equal(a, b)
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(map(_equal, a, b))
     return isinstance(a, int | float | tuple) and a == b
 
 
