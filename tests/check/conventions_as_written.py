@@ -1,6 +1,21 @@
 """Each convention once, and what cannot be judged: short files, as people write them."""
 
 CONVENTIONS = {
+    "accumulates": """
+        import numpy as np
+        class Scale:
+            def __init__(self, w):
+                self.w = w
+                self.dw = np.zeros_like(w)
+            def zero_grad(self):
+                self.dw[...] = 0
+            def forward(self, x):
+                self.x = x
+                return x * self.w
+            def backward(self, dout):
+                self.dw += np.sum(dout * self.x, axis=0)
+                return dout * self.w
+        """,
     "kink": """
         import numpy as np
         class Relu:

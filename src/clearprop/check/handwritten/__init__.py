@@ -6,10 +6,15 @@ The stages, each a module, in the order in which they run::
     loading    the definitions in them, executed, with the prelude's names at hand
     finding    what in them has a backward: layers, losses, pairs, derivatives, networks → Candidate
     driving    one face for every style: make, forward, backward → gradients by name
-    proposing  inputs and parameters that the code accepts
+               (driving_classes, driving_functions, referring, torch_functions, autograd_rules)
+    proposing  inputs and parameters that the code accepts (texts, guesses, specs), and
+    choosing   which of them it is judged with
     truth      the exact derivative of its forward, and a numerical one that must agree
-    probing    many calls of both, compared
+    probing    many calls of both, compared; kinks, writing, order: what these show besides
+    conventions  what is right under a convention
+    repair     which edit of the source makes it right (edits)
+    stages     which of the values that backward names is the first wrong
     symptoms   what relates the gradient found to the one expected
-    repair     which edit of the source makes it right
+    diagnosing  these three → findings; shrinking, where they know nothing
     judging    all of these in order → Judgement
 """

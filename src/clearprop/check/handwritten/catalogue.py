@@ -45,8 +45,6 @@ CONVENTIONS = {
     "accumulates": "gradients add up until they are set to zero",
     "takes-output": "the derivative takes the output of the function",
     "wider": "a gradient in a wider dtype",
-    "shared-array": "one array is given out twice",
     "of-scores": "the derivative is of the scores before the softmax",
-    "no-broadcasting": "numbers that meet arrays get a gradient of the array's shape",
     "labels": "one form of labels only",
 }
