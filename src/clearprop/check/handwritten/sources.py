@@ -45,17 +45,20 @@ def place_of(found: Any) -> Place:
 
 
 def _place_of_class(found: type) -> Place:
+    codes = [getattr(function_of(item), "__code__", None) for item in vars(found).values()]
+    known = [code for code in codes if code is not None]
     try:
         _, line = inspect.getsourcelines(found)
         file = inspect.getsourcefile(found) or ""
-        return _place(file, line)
+        # Python 3.13 takes a class typed at a prompt for one of the file that is the main module.
+        if not known or any(code.co_filename == file for code in known):
+            return _place(file, line)
     except (OSError, TypeError, SyntaxError):
-        codes = [getattr(function_of(item), "__code__", None) for item in vars(found).values()]
-        known = [code for code in codes if code is not None]
-        if not known:
-            return Place("<stdin>", 0)
-        first = min(known, key=lambda code: code.co_firstlineno)
-        return _place(first.co_filename, first.co_firstlineno)
+        pass
+    if not known:
+        return Place("<stdin>", 0)
+    first = min(known, key=lambda code: code.co_firstlineno)
+    return _place(first.co_filename, first.co_firstlineno)
 
 
 def _place(file: str, line: int) -> Place:
