@@ -290,26 +290,20 @@ def line_of_error(error: BaseException, files: set[str]) -> int:
     return next((f.lineno or 0 for f in reversed(frames) if f.filename in files), 0)
 
 
-def lines_run(driver: Driver, shot: Shot, files: set[str]) -> tuple[set[int], list[Any]]:
-    """Run once more and give the lines of the user's files that ran, and the code objects."""
-    lines: set[int] = set()
-    codes: list[Any] = []
-
-    def trace(frame: Any, event: str, arg: Any) -> Any:
-        if frame.f_code.co_filename not in files:
-            return None
-        if event == "call" and frame.f_code not in codes:
-            codes.append(frame.f_code)
-        lines.add(frame.f_lineno)
-        return trace
-
+def watch(
+    driver: Driver,
+    shot: Shot,
+    trace: Callable[[Any, str, Any], Any],
+    started: Callable[[Run], None] | None = None,
+) -> bool:
+    """Run once more with a trace function; say whether the code came to its end."""
     before = sys.gettrace()
     sys.settrace(trace)
     try:
         with quiet():
-            play(driver, shot)
+            play(driver, shot, started)
     except Exception:
-        pass
+        return False
     finally:
         sys.settrace(before)
-    return lines, codes
+    return True

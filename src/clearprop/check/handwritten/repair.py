@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
 from clearprop.check.handwritten.meaning import stems
-from clearprop.check.handwritten.probing import Shot, compare, play, quiet
+from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Cotangents
@@ -148,15 +147,7 @@ def _functions_run(driver: Driver, shot: Shot, files: set[str]) -> list[Function
         if event == "call" and frame.f_code.co_filename in files and frame.f_code not in codes:
             codes.append(frame.f_code)
 
-    before = sys.gettrace()
-    sys.settrace(note)
-    try:
-        with quiet():
-            play(driver, shot)
-    except Exception:
-        pass
-    finally:
-        sys.settrace(before)
+    watch(driver, shot, note)
     known = _functions_of(driver.candidate.namespace, driver.candidate.backward)
     return [known[code] for code in codes if code in known]
 
@@ -376,13 +367,6 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
             named.update({k: copied(v) for k, v in frame.f_locals.items() if is_array(v)})
         return note
 
-    before = sys.gettrace()
-    sys.settrace(note)
-    try:
-        with quiet():
-            play(driver, shot)
-    except Exception:
+    if not watch(driver, shot, note):
         return 0.0
-    finally:
-        sys.settrace(before)
     return float(sum(map(truths.likeness, named.values())))

@@ -6,7 +6,6 @@ and whose gradient is known exactly.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import CodeType
@@ -17,7 +16,7 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.meaning import last_of, stems
 from clearprop.check.handwritten.model import Array
-from clearprop.check.handwritten.probing import Shot, play, quiet
+from clearprop.check.handwritten.probing import Shot, watch
 from clearprop.check.handwritten.state import arrays_in, is_array
 from clearprop.check.handwritten.truth import Cotangents
 
@@ -67,15 +66,7 @@ def stages_of(driver: Driver, shot: Shot, codes: Iterable[CodeType]) -> list[Sta
             lines[id(frame)] = frame.f_lineno
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        with quiet():
-            play(driver, shot)
-    except Exception:
-        pass
-    finally:
-        sys.settrace(before)
+    watch(driver, shot, trace)
     return stages
 
 

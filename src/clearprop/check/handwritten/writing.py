@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import sys
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver, Run
 from clearprop.check.handwritten.meaning import is_parameter
 from clearprop.check.handwritten.model import FAULT, Finding, Place
-from clearprop.check.handwritten.probing import Shot, play, quiet
+from clearprop.check.handwritten.probing import Shot, watch
 from clearprop.check.handwritten.state import arrays_in, is_array
 
 
@@ -131,15 +130,7 @@ def _line_that_writes(driver: Driver, shot: Shot, name: str, files: set[str]) ->
         last = frame.f_lineno
         return trace
 
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        with quiet():
-            play(driver, shot, runs.append)
-    except Exception:
-        pass
-    finally:
-        sys.settrace(before)
+    watch(driver, shot, trace, runs.append)
     return found or (last if changed() else 0)
 
 
