@@ -39,14 +39,10 @@ from clearprop.check.handwritten.model import (
 )
 from clearprop.check.handwritten.options import Drawn, Options
 from clearprop.check.handwritten.probing import (
-    PLANS,
     Shot,
     line_of_error,
-    prepare,
-    quiet,
     shoot,
 )
-from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.randomness import frozen
 from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
@@ -57,9 +53,10 @@ from clearprop.check.handwritten.referring import (
 )
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of, place_of
-from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
+from clearprop.check.handwritten.specs import Spec, array, value
 from clearprop.check.handwritten.styles import driver_for
 from clearprop.check.handwritten.texts import read_texts
+from clearprop.check.handwritten.varying import other_probes
 from clearprop.check.handwritten.writing import find_writes
 
 #: What one candidate may take for the search of its cause, in seconds.
@@ -247,7 +244,7 @@ def _judged(
         return _not_judged(candidate, reason, start)
     files = {driver.backward_function.__code__.co_filename}
     diagnosis = Diagnosis(driver, files, tolerance, SECONDS, base=base, proposal=setup.proposal)
-    shots = [base, *_other_probes(driver, setup, base, text, seed, tolerance)]
+    shots = [base, *other_probes(driver, setup, base, text, seed, tolerance)]
     writes = find_writes(driver, shots, files)
     alike = [
         s for s in shots[1:] if s.plan == "fb" and not (driver.chained and _fails_else(base, s))
@@ -308,77 +305,6 @@ def _fails_else(base: Shot, shot: Shot) -> bool:
     shapes = (c for c in shot.comparisons if c.kind == "shape")
     own = any(kinds.get(c.gradient.leaf) != "shape" for c in shapes)
     return own or (shot.error is not None and base.error is None)
-
-
-def _other_probes(
-    driver: Driver, setup: Setup, base: Shot, text: str, seed: int, tolerance: float
-) -> Iterator[Shot]:
-    """Probe with other sizes, and in other orders; what forward does not accept is left out."""
-    leaves = list(base.leaves)
-    other = setup.proposal.resized(_other_dims(setup.proposal))
-    plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
-    if getattr(driver, "queues", False):
-        plans = []
-    probes = [
-        (other, "fb"),
-        *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal, text)),
-        *((setup.proposal, plan) for plan in plans),
-    ]
-    smaller = numbers_for(setup.proposal.dims | {"N": setup.proposal.dims["N"] - 2})
-    earlier = setup.proposal.resized(smaller)
-    for proposal, plan in probes:
-        try:
-            with quiet():
-                shot = prepare(driver, proposal, seed + 1, plan, leaves, earlier)
-        except Exception:
-            continue
-        shot = shoot(driver, replace(shot), tolerance)
-        if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
-            continue  # that forward takes more axes does not say that backward should
-        yield shot
-
-
-def _deep(spec: Spec) -> bool:
-    return spec.shape[:2] == ("N", 2)
-
-
-def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[Proposal]:
-    """Vary what has a default or a guessed number: stride, padding, a flag, the form of labels."""
-    changes: dict[str, Spec] = {}
-    for p in [*driver.inputs, *driver.constructor]:
-        if re.match(r"^(stride|step)s?$", p.name, re.I) and p.default in (1, 2):
-            changes[p.name] = value(3 - p.default)
-        elif re.match(r"^pad(ding)?$", p.name, re.I) and p.default in (0, 1):
-            changes[p.name] = value(1 - p.default)
-        elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
-            yield proposal.with_specs({p.name: value(not p.default)})
-    for name, spec in proposal.specs.items():
-        if isinstance(spec.value, dict) and spec.value.get("stride") in (1, 2):
-            yield proposal.with_specs(
-                {name: value(spec.value | {"stride": 3 - spec.value["stride"]})}
-            )
-    for name, spec in changes.items():
-        yield proposal.with_specs({name: spec})
-    if len(changes) > 1:
-        yield proposal.with_specs(changes)
-    for given in driver.settings(proposal):
-        specs = {k: v if isinstance(v, Spec) else value(v) for k, v in given.items()}
-        yield proposal.with_specs(specs)
-    for name, spec in proposal.specs.items():
-        if spec == array("N", "D") and re.search(r"reshape\(-1, \w+\.shape", text):
-            yield proposal.with_specs({name: array("N", 2, "D")})
-        if spec == array("N", "D") and "reshape(" in text:  # more axes, which it may flatten
-            deep = proposal.with_specs({name: array("N", 2, 3)})
-            yield deep.resized(numbers_for(proposal.dims | {"D": 6, "H": 7}))
-        other = other_form(spec)
-        if other is not None:
-            yield proposal.with_specs({name: other})
-
-
-def _other_dims(proposal: Proposal) -> Dims:
-    even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
-    alone = {"N": 1} if proposal.dims["N"] == 1 else {}
-    return numbers_for(proposal.dims | OTHER_DIMS | even | alone)
 
 
 _ONE_FORM = Finding(

@@ -1,0 +1,90 @@
+"""The other probes of a candidate: sizes, settings, forms of labels, orders of calls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from clearprop.check.handwritten.choosing import Setup
+from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.probing import (
+    PLANS,
+    Shot,
+    prepare,
+    quiet,
+    shoot,
+)
+from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
+from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
+
+
+def other_probes(
+    driver: Driver, setup: Setup, base: Shot, text: str, seed: int, tolerance: float
+) -> Iterator[Shot]:
+    """Probe with other sizes, and in other orders; what forward does not accept is left out."""
+    leaves = list(base.leaves)
+    other = setup.proposal.resized(_other_dims(setup.proposal))
+    plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
+    if getattr(driver, "queues", False):
+        plans = []
+    probes = [
+        (other, "fb"),
+        *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal, text)),
+        *((setup.proposal, plan) for plan in plans),
+    ]
+    smaller = numbers_for(setup.proposal.dims | {"N": setup.proposal.dims["N"] - 2})
+    earlier = setup.proposal.resized(smaller)
+    for proposal, plan in probes:
+        try:
+            with quiet():
+                shot = prepare(driver, proposal, seed + 1, plan, leaves, earlier)
+        except Exception:
+            continue
+        shot = shoot(driver, replace(shot), tolerance)
+        if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
+            continue  # that forward takes more axes does not say that backward should
+        yield shot
+
+
+def _deep(spec: Spec) -> bool:
+    return spec.shape[:2] == ("N", 2)
+
+
+def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[Proposal]:
+    """Vary what has a default or a guessed number: stride, padding, a flag, the form of labels."""
+    changes: dict[str, Spec] = {}
+    for p in [*driver.inputs, *driver.constructor]:
+        if re.match(r"^(stride|step)s?$", p.name, re.I) and p.default in (1, 2):
+            changes[p.name] = value(3 - p.default)
+        elif re.match(r"^pad(ding)?$", p.name, re.I) and p.default in (0, 1):
+            changes[p.name] = value(1 - p.default)
+        elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
+            yield proposal.with_specs({p.name: value(not p.default)})
+    for name, spec in proposal.specs.items():
+        if isinstance(spec.value, dict) and spec.value.get("stride") in (1, 2):
+            yield proposal.with_specs(
+                {name: value(spec.value | {"stride": 3 - spec.value["stride"]})}
+            )
+    for name, spec in changes.items():
+        yield proposal.with_specs({name: spec})
+    if len(changes) > 1:
+        yield proposal.with_specs(changes)
+    for given in driver.settings(proposal):
+        specs = {k: v if isinstance(v, Spec) else value(v) for k, v in given.items()}
+        yield proposal.with_specs(specs)
+    for name, spec in proposal.specs.items():
+        if spec == array("N", "D") and re.search(r"reshape\(-1, \w+\.shape", text):
+            yield proposal.with_specs({name: array("N", 2, "D")})
+        if spec == array("N", "D") and "reshape(" in text:  # more axes, which it may flatten
+            deep = proposal.with_specs({name: array("N", 2, 3)})
+            yield deep.resized(numbers_for(proposal.dims | {"D": 6, "H": 7}))
+        other = other_form(spec)
+        if other is not None:
+            yield proposal.with_specs({name: other})
+
+
+def _other_dims(proposal: Proposal) -> Dims:
+    even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
+    alone = {"N": 1} if proposal.dims["N"] == 1 else {}
+    return numbers_for(proposal.dims | OTHER_DIMS | even | alone)
