@@ -151,8 +151,9 @@ def test_marked_tests(pytester: pytest.Pytester, plugin: list[str]) -> None:
     result = pytester.runpytest_inprocess(*plugin, "--strict-markers", "-Werror", "-v")
     result.assert_outcomes(passed=5, failed=5)
     text = result.stdout.str()
-    assert text.count("dW is half of what it should be: line 14 divides by 2.") == 1
-    assert text.count("not judged because it is odd") == 1
+    failures = text[: text.index("short test summary")]  # which CI services get whole, others cut
+    assert failures.count("dW is half of what it should be: line 14 divides by 2.") == 1
+    assert failures.count("not judged because it is odd") == 1
     assert "test_nothing is marked with gradients and returns nothing" in text
     assert "RuntimeError: mine" in text
     assert "TypeError: assert_gradients: int has no backward and is no function." in text
