@@ -30,6 +30,7 @@ FILES = {
     "accuracy.csv",
     "config.json",
     "curves.png",
+    "report.html",
     "loss.csv",
     "result.json",
     "weights.safetensors",
@@ -119,6 +120,7 @@ def test_the_folder_of_a_run(finished: tuple[Path, str], digits: Path) -> None:
     assert table["iteration"].tolist() == [*range(0, 45, 4), 45]
     assert table["mean_loss"][1] == pytest.approx(losses[:4, 1].mean())
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert b"test images are classified right" in (out / "report.html").read_bytes()
     config = json.loads((out / "config.json").read_text())
     assert config["settings"]["data"] == str(digits)
     assert config["settings"]["seed"] == 0
@@ -430,7 +432,8 @@ def test_a_disk_that_fills_up_while_saving(
     code, output = run("--data", digits, "--iterations", 3, "--out", "run")
     assert code == 2
     assert output.splitlines()[-1] == (
-        "error: train: loss.csv, accuracy.csv, result.json, curves.png cannot be written: No space "
+        "error: train: loss.csv, accuracy.csv, result.json, curves.png, "
+        "report.html cannot be written: No space "
         "left on device. Where: 'run'. Why: the disk or the folder refuses it; saved are "
         "config.json, weights.safetensors. Write instead: clearprop train --config "
         "run/config.json --out FOLDER makes the same files, on a disk with room"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from clearprop.data import MNIST
     from clearprop.nn import Sequential
-    from clearprop.train import Outcome, PlainProgress, RunFolder, Settings, Stopping
+    from clearprop.train import Diary, Outcome, PlainProgress, RunFolder, Settings, Stopping
 
 _RUN, _FILES = "The run", "Files and display"
 
@@ -98,7 +98,7 @@ def train(
 
     Without options it is the two-layer network 784-50-10, ReLU and softmax with loss, learning
     rate 0.1, 10,000 iterations of batches of 100. The run folder gets the weights, the numbers,
-    the curves, and a configuration that makes the same run again.
+    the curves, a report to look at, and a configuration that makes the same run again.
 
     Ctrl-C ends the training early and keeps what there is; the exit code is then 130. Where the
     loss becomes NaN or infinite the run ends, what there is is kept, and the exit code is 1.
@@ -109,6 +109,8 @@ def train(
     settings = _settings(given, config)
     training.require_extra()
     import threadpoolctl  # of the extra
+
+    from clearprop.train.report import RunReport, report_page
 
     arrays = _load(settings)
     environment = training.describe_environment(None if settings.data is None else arrays)
@@ -128,9 +130,15 @@ def train(
 
     with training.Stopping() as stopping:
         with threadpoolctl.threadpool_limits(settings.threads, "blas"):
-            outcome = _fit(network, arrays, settings, batches, show, stopping)
+            diary = training.Diary(network, arrays.train.x, settings.iterations)
+            outcome = _fit(network, arrays, settings, batches, show, stopping, diary)
+        rerun = _rerun(folder)
+        report = RunReport(
+            settings, network, arrays, outcome, diary, environment, command, again=rerun
+        )
         files = training.run_files(settings, network.params, outcome)
-        again = f"{_rerun(folder)} --out FOLDER makes the same files, on a disk with room"
+        files["report.html"] = lambda: report_page(report)
+        again = f"{rerun} --out FOLDER makes the same files, on a disk with room"
         folder.write_all(files, again)
     show.say(_summary(outcome, settings))
     show.say(_listing(folder))
@@ -163,12 +171,14 @@ def _fit(
     batches: np.random.Generator,
     show: PlainProgress,
     stopping: Stopping,
+    diary: Diary,
 ) -> Outcome:
     """Train until all is done, or a signal or an error comes: there is always an outcome."""
     from clearprop.train import Metrics, Outcome, fit
 
     def watch(metrics: Metrics) -> bool:
         show(metrics)
+        diary(metrics)
         return stopping.received is not None
 
     metrics = Metrics()
@@ -250,6 +260,7 @@ def _summary(outcome: Outcome, settings: Settings) -> str:
 
 
 _CONTENTS = {
+    "report.html": "all of it to look at: curves, mistakes, weights, gradients, the graph",
     "weights.safetensors": "the weights at the end",
     "loss.csv": "the loss of every batch",
     "accuracy.csv": "the table above",

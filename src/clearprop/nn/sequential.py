@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -153,18 +153,27 @@ class Sequential(Layer):
 
     def _run(self, x: Any, arrays: tuple[Any, ...], train: bool) -> tuple[Any, tuple[Any, ...]]:
         seen: list[tuple[Any, ...]] = []
+        y = x
+        for _, y, found in self._steps(x, arrays, train):  # noqa: B007 - the last one stays
+            seen += found
+        return y, tuple(seen)
+
+    def _steps(
+        self, x: Any, arrays: tuple[Any, ...], train: bool
+    ) -> Iterator[tuple[str, Any, list[tuple[Any, ...]]]]:
+        """Give each layer's name, its output, and what it has seen, if it has buffers."""
         p, b = 0, len(self.parameters)
-        for layer in self.layers.values():
+        for name, layer in self.layers.items():
             mine = arrays[p : p + len(layer.parameters)]
             p += len(mine)
             if layer.buffers:
                 buffers = arrays[b : b + len(layer.buffers)]
                 b += len(buffers)
                 x, found = layer.compute(x, *mine, *buffers, train=train)
-                seen.append(found)
+                yield name, x, [found]
             else:
                 x = layer.compute(x, *mine)
-        return x, tuple(seen)
+                yield name, x, []
 
     def forward(self, x: Any, train: bool = True) -> Any:
         """Compute ``y`` through all layers on one record; see `Layer.forward`."""
@@ -210,6 +219,22 @@ class Sequential(Layer):
         arrays = self._chosen(params)
         (x,) = real_inputs((x,), arrays, type(self).__name__)
         return self._run(x, arrays + self.arrays(self.buffers), train)[0]
+
+    def outputs(self, x: Any, *, train: bool = False) -> dict[str, Array]:
+        """Compute what `predict` computes, and give the output of every layer by its name.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from clearprop import nn
+        >>> net = nn.TwoLayerNet(4, 5, 3)
+        >>> {name: y.shape for name, y in net.outputs(np.ones((2, 4))).items()}
+        {'Affine1': (2, 5), 'ReLU1': (2, 5), 'Affine2': (2, 3)}
+        """
+        arrays = self._chosen(None)
+        (x,) = real_inputs((x,), arrays, type(self).__name__)
+        steps = self._steps(x, arrays + self.arrays(self.buffers), train)
+        return {name: y for name, y, _ in steps}
 
     def loss(
         self, x: Any, t: Any, *, params: Mapping[str, Any] | None = None, train: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clearprop.train.diary import Diary as Diary
 from clearprop.train.environment import describe_environment as describe_environment
 from clearprop.train.environment import differences as differences
 from clearprop.train.extra import require_extra as require_extra

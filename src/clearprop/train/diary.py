@@ -1,0 +1,88 @@
+"""What is written down of a network while it trains: its gradients, and its dead units."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clearprop.nn import ReLU, Sequential
+from clearprop.train.loop import Metrics
+
+_MOMENTS = 200  # at which gradients are looked at: as many as a chart can show
+_SAMPLES = 2_000  # that a unit must be 0 for to be called dead
+
+
+@dataclass
+class Diary:
+    r"""Gradient norms per layer and dead units, over a run.
+
+    Give it to `fit` as its ``watch``, or call it from there.
+
+    Parameters
+    ----------
+    network : Sequential
+        What is trained.
+    x : ndarray
+        Training samples; the first 2,000 of them are what a unit is tried on.
+    iterations : int
+        How many the run is to have: the gradients are looked at about 200 times.
+
+    Attributes
+    ----------
+    moments : list of int
+        The iterations at which the gradients were looked at.
+    norms : dict of str to list of float
+        For each layer with parameters, at each moment,
+        :math:`\sqrt{\sum_\theta \lVert \partial L/\partial\theta \rVert^2}` over its parameters,
+        in units of loss per unit of parameter.
+    dead : dict of str to list of float
+        For each ReLU, at each row of the metrics, the fraction of its units that are 0 for every
+        sample: no gradient passes them, so they cannot come back by themselves. A unit is a column
+        of the output, or a channel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import nn, train
+    >>> x, t = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
+    >>> net = nn.TwoLayerNet(2, 8, 2, weight_init_std=1.0)
+    >>> diary = train.Diary(net, x, iterations=50)
+    >>> metrics = train.fit(net, ((x, t), (x, t)), batch=4, iterations=50, watch=diary)
+    >>> sorted(diary.norms), len(diary.moments), len(diary.dead["ReLU1"]) == len(metrics.rows)
+    (['Affine1', 'Affine2'], 50, True)
+    """
+
+    network: Sequential
+    x: npt.NDArray[Any]
+    iterations: int
+    moments: list[int] = field(default_factory=list, init=False)
+    norms: dict[str, list[float]] = field(default_factory=dict, init=False)
+    dead: dict[str, list[float]] = field(default_factory=dict, init=False)
+
+    def __call__(self, metrics: Metrics) -> None:
+        """Write down what is new."""
+        every = max(1, self.iterations // _MOMENTS)
+        if metrics.iterations and (metrics.iterations == 1 or not metrics.iterations % every):
+            self._gradients(metrics.iterations)
+        if len(metrics.rows) > max(map(len, self.dead.values()), default=0):
+            self._units()
+
+    def _gradients(self, iteration: int) -> None:
+        if self.moments and self.moments[-1] == iteration:
+            return
+        self.moments.append(iteration)
+        for name, layer in self.network.layers.items():
+            if layer.parameters:
+                parts = [np.linalg.norm(getattr(layer, f"d{key}")) for key in layer.parameters]
+                self.norms.setdefault(name, []).append(math.hypot(*map(float, parts)))
+
+    def _units(self) -> None:
+        for name, y in self.network.outputs(self.x[:_SAMPLES]).items():
+            if isinstance(self.network.layers[name], ReLU):
+                others = tuple(axis for axis in range(y.ndim) if axis != 1)
+                never = ~np.any(y > 0, axis=others)
+                self.dead.setdefault(name, []).append(float(np.mean(never)))

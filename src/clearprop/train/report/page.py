@@ -1,0 +1,365 @@
+"""The page of a run's report: one file, without a script, that needs nothing beside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from html import escape
+from typing import Any
+
+import numpy as np
+
+import clearprop as cp
+from clearprop.data import MNIST
+from clearprop.nn import Sequential
+from clearprop.train.diary import Diary
+from clearprop.train.models import layer_sizes
+from clearprop.train.report import charts, images
+from clearprop.train.report.mistakes import Mistakes, find_mistakes
+from clearprop.train.report.style import STYLE
+from clearprop.train.saving import Outcome
+from clearprop.train.settings import Settings
+
+_MOST_DIGITS, _MOST_UNITS = 48, 100  # shown as images
+_DRAWN = 4  # samples in the batch that the picture of the network shows
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What the report of a run is made from.
+
+    Attributes
+    ----------
+    settings : Settings
+    network : Sequential
+        With the weights that the run ended with.
+    data : MNIST
+        What it was trained on, and tested on.
+    outcome : Outcome
+    diary : Diary
+    made_with : mapping
+        Versions, as from `describe_environment`.
+    command, again : str
+        What was typed, and what makes the same run again.
+    """
+
+    settings: Settings
+    network: Sequential
+    data: MNIST
+    outcome: Outcome
+    diary: Diary
+    made_with: Mapping[str, Any]
+    command: str
+    again: str
+
+
+def report_page(run: RunReport) -> bytes:
+    """Write the report of a run as one HTML file.
+
+    Parameters
+    ----------
+    run : RunReport
+
+    Returns
+    -------
+    bytes
+        Curves, confusion matrix, the surest mistakes, the weights of the first layer, gradient
+        norms, dead units, the network's graph, and how to make the run again. Where the weights are
+        no numbers any more, what cannot be said is said to be so.
+    """
+    title = escape(_title(run))
+    sections = "".join(_sections(run))
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        f"<title>{title}</title><style>{STYLE}</style></head><body><main>"
+        f"<h1>{title}</h1>{sections}</main>"
+        f'<footer><p class="soft">Written by clearprop {cp.__version__}.</p></footer></body></html>'
+    ).encode()
+
+
+def _title(run: RunReport) -> str:
+    sizes = "-".join(map(str, layer_sizes(run.settings)))
+    return f"{run.settings.model} {sizes}, {_iterations(run.outcome.metrics.iterations)}"
+
+
+def _iterations(count: int) -> str:
+    return "1 iteration" if count == 1 else f"{count:,} iterations"
+
+
+def _sections(run: RunReport) -> Iterator[str]:
+    yield _summary(run)
+    yield _learning(run)
+    mistakes = find_mistakes(run.network, *run.data.test)
+    if np.isfinite(mistakes.probability).all():
+        yield _confusion(mistakes)
+        yield _digits(run, mistakes)
+        yield _weights(run)
+    else:
+        yield _section(
+            "What it gets wrong",
+            _p("The weights at the end give scores that are no numbers: they predict nothing."),
+        )
+    yield _gradients(run)
+    yield _graph(run)
+    yield _again(run)
+
+
+def _section(title: str, *parts: str) -> str:
+    name = title.lower().replace(" ", "-").replace(",", "")
+    return (
+        f'<section aria-labelledby="{name}"><h2 id="{name}">{title}</h2>{"".join(parts)}</section>'
+    )
+
+
+def _p(text: str, kind: str = "") -> str:
+    return f'<p class="{kind}">{text}</p>' if kind else f"<p>{text}</p>"
+
+
+def _figure(content: str, caption: str) -> str:
+    return f"<figure>{content}<figcaption>{caption}</figcaption></figure>"
+
+
+# ---- how good it is, and how it became so ------------------------------------------------------
+
+
+def _summary(run: RunReport) -> str:
+    rows, outcome = run.outcome.metrics.rows, run.outcome
+    parts = []
+    if rows:
+        last = rows[-1]
+        when = f"after {last.epoch:.1f} epochs, {outcome.seconds:.1f} s"
+        if last.iteration < outcome.metrics.iterations:
+            when = f"when that was last counted, after {_iterations(last.iteration)}"
+        parts.append(
+            _p(
+                f"<strong>{100 * last.test_accuracy:.2f} %</strong> of the "
+                f"{len(run.data.test.x):,} test images are classified right, and "
+                f"{100 * last.train_accuracy:.2f} % of the {len(run.data.train.x):,} that it was "
+                f"trained on: {when}.",
+                "lead",
+            )
+        )
+    if outcome.ended != "as asked":
+        done, asked = outcome.metrics.iterations, run.settings.iterations
+        parts.append(
+            _p(
+                f"The run ended early, after {done:,} of {_iterations(asked)}: "
+                f"{escape(outcome.ended)}",
+                "stopped",
+            )
+        )
+    return "".join(parts)
+
+
+def _learning(run: RunReport) -> str:
+    metrics = run.outcome.metrics
+    parts = []
+    if any(map(math.isfinite, metrics.loss)):
+        parts.append(charts.loss_chart(metrics.loss))
+    else:
+        parts.append(_p("There is no batch with a loss that is a number."))
+    if metrics.rows:
+        parts.append(charts.accuracy_chart(metrics.rows))
+        parts.append(_rows(run))
+    return _section("How it learned", *parts)
+
+
+def _rows(run: RunReport) -> str:
+    lines = "".join(
+        f"<tr><td>{row.epoch:.1f}</td><td>{row.iteration:,}</td>"
+        f"<td>{'–' if math.isnan(row.loss) else f'{row.loss:.4f}'}</td>"
+        f"<td>{100 * row.train_accuracy:.2f} %</td><td>{100 * row.test_accuracy:.2f} %</td></tr>"
+        for row in run.outcome.metrics.rows
+    )
+    names = ("epoch", "iteration", "mean loss since", "training images", "test images")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return (
+        "<details><summary>The numbers</summary>"
+        f'<div class="scroll"><table><tr>{head}</tr>{lines}</table></div></details>'
+    )
+
+
+# ---- what it gets wrong --------------------------------------------------------------------------
+
+
+def _confusion(mistakes: Mistakes) -> str:
+    counts = mistakes.confusion
+    classes = range(len(counts))
+    head = "".join(f'<th scope="col">{j}</th>' for j in classes)
+    body = "".join(
+        f'<tr><th scope="row">{i}</th>'
+        + "".join(_cell(counts, i, j) for j in classes)
+        + f'<td class="share">{_share(counts[i, i], counts[i].sum())}</td></tr>'
+        for i in classes
+    )
+    foot = "".join(
+        f'<td class="share">{_share(counts[j, j], counts[:, j].sum())}</td>' for j in classes
+    )
+    table = (
+        '<div class="scroll"><table class="confusion"><caption>Down: what the image shows. '
+        "Across: what it was taken for.</caption>"
+        f'<tr><td></td>{head}<td class="share">found</td></tr>{body}'
+        f'<tr><th scope="row">right when said</th>{foot}<td></td></tr></table></div>'
+    )
+    return _section("What it gets wrong", _p(_worst(counts)), table)
+
+
+def _worst(counts: Any) -> str:
+    wrong = counts - np.diag(np.diag(counts))
+    if not wrong.any():
+        return "No test image is classified wrong."
+    i, j = np.unravel_index(np.argmax(wrong), wrong.shape)
+    return (
+        f"{wrong.sum():,} of {counts.sum():,} test images are classified wrong. "
+        f"The most common mistake: a {i} is taken for a {j}, {_times(int(wrong[i, j]))}."
+    )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else "twice" if count == 2 else f"{count:,} times"
+
+
+def _cell(counts: Any, i: int, j: int) -> str:
+    count = int(counts[i, j])
+    if i == j:
+        return f'<td class="right">{count:,}</td>'
+    if not count:
+        return '<td class="none">·</td>'
+    wrong = counts - np.diag(np.diag(counts))
+    strength = round(5 + 40 * count / wrong.max())  # beyond it the ink cannot be read, in dark
+    tint = f"color-mix(in srgb,var(--backward) {strength}%,var(--paper))"
+    return f'<td style="background:{tint}">{count:,}</td>'
+
+
+def _share(part: Any, whole: Any) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else "–"
+
+
+def _digits(run: RunReport, mistakes: Mistakes) -> str:
+    x, t = run.data.test
+    shown = mistakes.wrong[:_MOST_DIGITS]
+    if not shown.size or not images.side_of(int(np.prod(x.shape[1:]))):
+        return ""
+    items = "".join(
+        f'<li><img alt="a {t[i]}" src="{images.digit(x[i].ravel())}">'
+        f"{t[i]}, taken for {mistakes.taken_for[i]}<br>"
+        f'<span class="soft">{100 * mistakes.probability[i]:.1f} % sure</span></li>'
+        for i in shown
+    )
+    return (
+        "<h3>The surest mistakes</h3>"
+        + _p(
+            f"{len(shown)} of {len(mistakes.wrong):,}: those where the network gave the wrong "
+            "class the highest probability."
+        )
+        + f'<ul class="images">{items}</ul>'
+    )
+
+
+# ---- what it has learned -------------------------------------------------------------------------
+
+
+def _weights(run: RunReport) -> str:
+    name = next(iter(run.network.params))
+    first = run.network.params[name]
+    if first.ndim != 2 or not images.side_of(first.shape[0]):
+        return ""
+    shown = min(first.shape[1], _MOST_UNITS)
+    largest = float(np.quantile(np.abs(first), 0.999))  # a single weight must not pale the rest
+    items = "".join(
+        f'<li><img alt="weights of unit {unit}" src="{images.weights(first[:, unit], largest)}">'
+        f"unit {unit}</li>"
+        for unit in range(shown)
+    )
+    all_of = "" if shown == first.shape[1] else f" The first {shown} of {first.shape[1]:,}."
+    return _section(
+        "What the first layer looks for",
+        _p(
+            f"The weights <code>{escape(name)}</code> of each unit, as an image of the pixels that "
+            "they are multiplied by: ink where it is orange excites the unit, ink where it is "
+            f"blue inhibits it, white does not matter. Full colour is ±{largest:.2g}.{all_of}"
+        ),
+        f'<ul class="images">{items}</ul>',
+    )
+
+
+# ---- how the gradient flowed ---------------------------------------------------------------------
+
+
+def _gradients(run: RunReport) -> str:
+    diary, parts = run.diary, []
+    if diary.norms:
+        parts.append(
+            _p(
+                "How large the gradient of each layer's parameters is: a layer whose line lies "
+                "orders of magnitude below the others hardly learns; a line that rises without end "
+                "is a learning rate that is too large."
+            )
+        )
+        parts.append(charts.norm_chart(diary.moments, diary.norms))
+    for name, shares in diary.dead.items():
+        parts.append(_p(_dead(name, shares)))
+    if any(any(shares) for shares in diary.dead.values()):
+        at = [row.iteration for row in run.outcome.metrics.rows]
+        parts.append(charts.dead_chart(at, diary.dead))
+    if not parts:
+        parts.append(_p("No iteration was made."))
+    return _section("How the gradient flowed", *parts)
+
+
+def _dead(name: str, shares: list[float]) -> str:
+    if not shares[-1]:
+        return f"{name}: no unit is dead; each is above 0 for some image, so gradients pass it."
+    return (
+        f"{name}: {100 * shares[-1]:.0f} % of the units are dead. They are 0 for every image they "
+        "were tried on, so no gradient passes them, and the weights before them no longer change. "
+        "A lower learning rate, or smaller weights at the start, keeps them alive."
+    )
+
+
+def _graph(run: RunReport) -> str:
+    x, t = (part[:_DRAWN] for part in run.data.train)
+
+    def loss(x: Any, t: Any, params: Any) -> Any:
+        return run.network.loss(x, t, params=params)
+
+    with np.errstate(all="ignore"):
+        graph = cp.trace(loss, x, t, dict(run.network.params))
+        picture = graph.backward().to_svg()
+    return _section(
+        "The network as a graph",
+        _p(
+            f"The loss of {_DRAWN} training images with the final weights: values above the "
+            "arrows, derivatives below them. It scrolls sideways."
+        ),
+        f'<div class="scroll" tabindex="0" role="group" aria-label="graph">{picture}</div>',
+    )
+
+
+# ---- how to make it again ------------------------------------------------------------------------
+
+
+def _again(run: RunReport) -> str:
+    settings = {name: value for name, value in asdict(run.settings).items() if value is not None}
+    return _section(
+        "How to make it again",
+        _p("The same numbers bit for bit, with the same versions on the same kind of processor:"),
+        f"<pre>{escape(run.again)}</pre>",
+        _p(f"This run was started with <code>{escape(run.command)}</code>."),
+        "<h3>Settings</h3>",
+        _facts(settings),
+        "<h3>Made with</h3>",
+        _facts(run.made_with),
+    )
+
+
+def _facts(facts: Mapping[str, Any]) -> str:
+    rows = "".join(
+        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>'
+        for name, value in facts.items()
+    )
+    return f'<div class="scroll"><table class="facts">{rows}</table></div>'

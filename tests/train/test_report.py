@@ -1,0 +1,233 @@
+"""The report of a run: what it says is what the network does, and it stands alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clearprop import nn, train
+from clearprop.data.mnist import MNIST, Split
+from clearprop.errors import NonFiniteError
+from clearprop.train.report import RunReport, report_page
+from clearprop.train.report.mistakes import find_mistakes
+from clearprop.train.report.style import STYLE
+
+VOID = {"meta", "br", "img", "path", "use"}
+
+
+class Page(HTMLParser):
+    """Elements that are opened and closed in turn, the texts between them, and what they name."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.references: list[str] = []
+        self.text: list[str] = []
+        self.feed(page.decode())
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name in {"src", "href", "xlink:href", "data", "action"}:
+                self.references.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def digits() -> MNIST:
+    rng = np.random.default_rng(0)
+    patterns = rng.random((10, 784), dtype=np.float32)
+
+    def split(count: int) -> Split:
+        t = rng.integers(0, 10, count).astype(np.uint8)
+        noise = rng.random((count, 784), dtype=np.float32)
+        return Split(np.float32(0.35) * patterns[t] + np.float32(0.65) * noise, t)
+
+    return MNIST(split(300), split(120))
+
+
+@pytest.fixture(scope="module")
+def make(digits: MNIST) -> Callable[..., RunReport]:
+    def run(iterations: int = 40, command: str = "clearprop train", **settings: Any) -> RunReport:
+        chosen = train.Settings(iterations=iterations, **settings)
+        weights, batches = chosen.streams()
+        network = train.build_model(chosen, weights)
+        diary = train.Diary(network, digits.train.x, iterations)
+        metrics, failure = train.Metrics(), None
+        try:
+            train.fit(
+                network,
+                digits,
+                lr=chosen.lr,
+                iterations=iterations,
+                seed=batches,
+                metrics=metrics,
+                watch=diary,
+            )
+        except NonFiniteError as error:
+            failure = error
+        ended = "as asked" if failure is None else failure.what
+        outcome = train.Outcome(metrics, 1.5, ended, failure)
+        return RunReport(
+            chosen, network, digits, outcome, diary, {"numpy": np.__version__}, command, "again"
+        )
+
+    return run
+
+
+def texts(run: RunReport) -> str:
+    return " ".join(" ".join(Page(report_page(run)).text).split())
+
+
+@pytest.mark.parametrize("model", ["two-layer", "linear"])
+def test_the_page_stands_alone(make: Callable[..., RunReport], model: str) -> None:
+    content = report_page(make(model=model))
+    page = Page(content)
+    assert len(set(page.ids)) == len(page.ids)
+    assert all(
+        reference.startswith(("data:image/png;base64,", "#")) for reference in page.references
+    )
+    assert {r[1:] for r in page.references if r.startswith("#")} <= set(page.ids)
+    assert b"<script" not in content
+    assert not re.search(rb"url\((?!#)|@import|#0[1-4]0[1-4]0[0-9]", content)  # no colour forgotten
+
+
+def test_what_it_says_is_what_the_network_does(
+    make: Callable[..., RunReport], digits: MNIST
+) -> None:
+    run = make(iterations=120)
+    said = texts(run)
+    scores = run.network.predict(digits.test.x)
+    right = np.mean(np.argmax(scores, axis=1) == digits.test.t)
+    assert 0.2 < right < 1
+    assert f"{100 * right:.2f} % of the 120 test images are classified right" in said
+    wrong = round((1 - right) * 120)
+    assert f"{wrong} of 120 test images are classified wrong" in said
+    assert f"{min(wrong, 48)} of {wrong}: those where" in said
+
+
+def test_mistakes_are_counted_one_by_one(make: Callable[..., RunReport], digits: MNIST) -> None:
+    run = make()
+    x, t = digits.test
+    found = find_mistakes(run.network, x, t)
+    scores = run.network.predict(x).astype(float)
+    softmax = nn.Softmax().forward(scores)
+    for i in range(len(t)):
+        assert found.taken_for[i] == max(range(10), key=lambda j: scores[i, j])
+        assert found.probability[i] == pytest.approx(softmax[i].max())
+    for i in range(10):
+        for j in range(10):
+            assert found.confusion[i, j] == sum((t == i) & (found.taken_for == j))
+    assert set(found.wrong) == {i for i in range(len(t)) if t[i] != found.taken_for[i]}
+    assert list(found.probability[found.wrong]) == sorted(found.probability[found.wrong])[::-1]
+
+
+def test_no_mistakes(digits: MNIST) -> None:
+    network = nn.Sequential(nn.Affine(np.eye(3), np.zeros(3)), loss=nn.SoftmaxWithLoss())
+    found = find_mistakes(network, 5 * np.eye(3), np.arange(3))
+    assert not found.wrong.size
+    assert np.array_equal(found.confusion, np.eye(3))
+
+
+def test_a_run_that_diverged(make: Callable[..., RunReport]) -> None:
+    said = texts(make(lr=1e30))
+    assert "The run ended early, after 1 of 40 iterations: train: the loss is" in said
+    assert "they predict nothing" in said
+    assert "nan %" not in said
+
+
+def test_a_run_without_an_iteration(make: Callable[..., RunReport]) -> None:
+    run = make()
+    metrics = train.Metrics(rows=run.outcome.metrics.rows[:1])
+    nothing = train.Diary(run.network, run.data.train.x, 40)
+    outcome = train.Outcome(metrics, 0.0, "SIGINT")
+    report = RunReport(run.settings, run.network, run.data, outcome, nothing, {}, "c", "a")
+    said = texts(report)
+    assert "No iteration was made" in said
+    assert "SIGINT" in said
+
+
+def test_what_was_typed_is_text(make: Callable[..., RunReport]) -> None:
+    command = "clearprop train --out '</code><script>alert(1)</script>&amp;'"
+    assert command in texts(make(command=command))
+
+
+def test_the_same_run_gives_the_same_page(make: Callable[..., RunReport]) -> None:
+    assert report_page(make(iterations=7)) == report_page(make(iterations=7))
+
+
+def test_the_diary_is_that_of_the_gradients(digits: MNIST) -> None:
+    x, t = digits.train
+    network = nn.TwoLayerNet(784, 6, 10, seed=1, dtype="float32")
+    diary = train.Diary(network, x, iterations=5)
+    copy = nn.TwoLayerNet(784, 6, 10, seed=1, dtype="float32")
+    train.fit(network, digits, iterations=5, batch=20, seed=3, watch=diary)
+    drawn = np.random.default_rng(3).integers(len(x), size=20)
+    grads = copy.gradient(x[drawn], t[drawn])
+    for layer, names in {"Affine1": ("W1", "b1"), "Affine2": ("W2", "b2")}.items():
+        norm = np.sqrt(sum(np.sum(grads[name].astype(float) ** 2) for name in names))
+        assert diary.norms[layer][0] == pytest.approx(norm, rel=1e-5)
+        assert len(diary.norms[layer]) == 5
+    assert diary.moments == [1, 2, 3, 4, 5]
+
+
+def test_dead_units_are_found(digits: MNIST) -> None:
+    network = nn.TwoLayerNet(784, 8, 10, seed=1, dtype="float32")
+    bias = np.full(8, 10, np.float32)
+    bias[:3] = -1e3
+    network.params["b1"] = bias
+    diary = train.Diary(network, digits.train.x, iterations=1)
+    diary(train.Metrics(rows=[train.Row(0, 0.0, 2.3, 0.1, 0.1)]))
+    assert diary.dead == {"ReLU1": [3 / 8]}
+
+
+def test_a_channel_is_a_unit() -> None:
+    rng = np.random.default_rng(0)
+    W = rng.normal(size=(4, 1, 3, 3))
+    network = nn.Sequential(
+        nn.Conv2d(W, np.array([0, -1e3, 0, -1e3])),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Affine.initial(4 * 36, 3, seed=rng),
+        loss=nn.SoftmaxWithLoss(),
+    )
+    diary = train.Diary(network, rng.random((5, 1, 8, 8)), iterations=1)
+    diary(train.Metrics(rows=[train.Row(0, 0.0, 2.3, 0.1, 0.1)]))
+    assert diary.dead == {"ReLU1": [0.5]}
+
+
+def test_every_line_can_be_read_on_its_paper() -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    sheets = re.findall(r":root\{(--paper[^}]*)\}", STYLE)
+    assert len(sheets) == 2  # light and dark
+    for sheet in sheets:
+        colours = dict(re.findall(r"--([\w-]+):(#\w+)", sheet))
+        paper = luminance(colours["paper"])
+        for name, colour in colours.items():
+            if name.startswith("series") or name in {"ink", "muted", "forward", "backward"}:
+                low, high = sorted((paper, luminance(colour)))
+                assert (high + 0.05) / (low + 0.05) >= 4.5, name
