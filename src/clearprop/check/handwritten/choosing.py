@@ -61,7 +61,7 @@ def choose(
     """
     first: Setup | None = None
     worlds: dict[str, Proposal] = {}
-    attempts = _Attempts(driver, seed)
+    attempts = Attempts(driver, seed)
     loose = getattr(driver, "loose", []) if _ROW.search(texts.forward) is None else ["b", "bias"]
     tried: Counter[str] = Counter()
 
@@ -109,7 +109,7 @@ def _one_sample(
     return None
 
 
-class _Attempts:
+class Attempts:
     """Runs forward with proposed inputs, and says how far it came."""
 
     def __init__(self, driver: Driver, seed: int) -> None:
