@@ -134,6 +134,7 @@ class Attempts:
         return NoSetupError(self.reason)
 
     def __call__(self, proposal: Proposal) -> tuple[int, int] | None:
+        """Run forward; give None where it ran to its end, else how far it came."""
         error: BaseException
         count = 0
         files = {self.driver.file}
