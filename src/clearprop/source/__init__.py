@@ -58,7 +58,7 @@ def source(f: Callable[..., Any], *args: Any) -> str:
         \"\"\"Compute the gradient of each argument from that of the result.\"\"\"
         (y,) = saved
         # of y = np.tanh(x)
-        return dy * (1 - y * y)  # (3,)
+        return dy * (1 - y * y)
     <BLANKLINE>
     <BLANKLINE>
     def gradients(x):
