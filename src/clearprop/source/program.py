@@ -41,6 +41,8 @@ class Program:
         Which forward node a backward node is the finished cotangent of.
     merged : dict of Node to Node
         For each node the first one that computes the same.
+    f : callable
+        The function that was traced.
     """
 
     graph: Graph
@@ -51,6 +53,7 @@ class Program:
     backward: list[Node]
     cotangents: dict[Node, Node]
     merged: dict[Node, Node]
+    f: Callable[..., Any]
 
     def same(self, node: Node) -> Node:
         """Give the node that stands for this one."""
@@ -102,6 +105,7 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
         [n for n in tape.nodes if n in used and n not in forward_set and n is not dy],
         cotangents,
         merged,
+        f,
     )
 
 
