@@ -30,9 +30,15 @@ class Ink:
         return "".join(self._parts)
 
     @contextmanager
-    def group(self, hint: str = "") -> Iterator[None]:
-        """Draw elements that belong together; a pointer on them shows the hint."""
-        self._parts.append(f"<g><title>{escape(hint)}</title>" if hint else "<g>")
+    def group(self, hint: str = "", **data: int | None) -> Iterator[None]:
+        """Draw elements that belong together; a pointer on them shows the hint.
+
+        What they stand for is said in attributes, such as ``data-step``.
+        """
+        said = "".join(f' data-{k}="{v}"' for k, v in data.items() if v is not None)
+        self._parts.append(f"<g{said}>")
+        if hint:
+            self._parts.append(f"<title>{escape(hint)}</title>")
         yield
         self._parts.append("</g>\n")
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clearprop.draw.building import make_model
 from clearprop.draw.ink import Ink, escape
-from clearprop.draw.layout import Layout, Place, Route, make_layout
+from clearprop.draw.layout import Layout, Place, Route
 from clearprop.draw.legend import legend
 from clearprop.draw.metrics import (
     ABOVE,
     LINE,
     RADIUS,
     RETURN,
+    STACK,
     contents,
     half_height,
     outline_width,
@@ -21,6 +21,7 @@ from clearprop.draw.metrics import (
 )
 from clearprop.draw.model import Arrow, Box
 from clearprop.draw.theme import CLASS, style
+from clearprop.draw.views import find_view, make_views
 from clearprop.draw.words import in_words
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 _MARGIN = 16.0
 
 
-def svg(graph: Graph, gradients: Gradients | None = None) -> str:
+def svg(
+    graph: Graph,
+    gradients: Gradients | None = None,
+    view: int | str = 0,
+    is_open: bool | None = None,
+) -> str:
     """Draw a graph: values above the arrows going right, derivatives below going left.
 
     Parameters
@@ -39,6 +45,11 @@ def svg(graph: Graph, gradients: Gradients | None = None) -> str:
     gradients : Gradients, optional
         What ``graph.backward()`` gives; without them the picture says that derivatives are not
         computed.
+    view : int or str, default 0
+        Which group to draw, by its number or its title; 0 is the whole graph.
+    is_open : bool, optional
+        Whether groups are drawn with all their operations, or as one box each; by default as the
+        number of boxes allows.
 
     Returns
     -------
@@ -55,16 +66,16 @@ def svg(graph: Graph, gradients: Gradients | None = None) -> str:
     >>> picture[:4], ">6.5<" in picture, ">13<" in picture
     ('<svg', True, True)
     """
-    return draw(make_layout(make_model(graph, gradients)))
+    return draw(find_view(make_views(graph, gradients, is_open=is_open), view).layout)
 
 
 def draw(layout: Layout) -> str:
     """Write a layout as SVG."""
     ink = Ink()
-    for arrow, route in zip(layout.model.arrows, layout.routes, strict=True):
-        _arrow(ink, arrow, route)
-    for box, place in zip(layout.model.boxes, layout.boxes, strict=True):
-        _box(ink, box, place)
+    for i, (arrow, route) in enumerate(zip(layout.model.arrows, layout.routes, strict=True)):
+        _arrow(ink, i, arrow, route)
+    for i, (box, place) in enumerate(zip(layout.model.boxes, layout.boxes, strict=True)):
+        _box(ink, i, box, place)
     below = layout.height + (2 * LINE if layout.model.boxes else 0)
     width, height = legend(ink, layout.model, below)
     width = max(width, layout.width) + 2 * _MARGIN
@@ -81,9 +92,9 @@ def draw(layout: Layout) -> str:
     )
 
 
-def _arrow(ink: Ink, arrow: Arrow, route: Route) -> None:
+def _arrow(ink: Ink, number: int, arrow: Arrow, route: Route) -> None:
     label = route.label
-    with ink.group(_hint(arrow)):
+    with ink.group(_hint(arrow), arrow=number):
         ink.path("line", route.pieces)
         _, x, y = route.pieces[-1]
         ink.head("head", x, y, 1)
@@ -113,10 +124,11 @@ def _hint(arrow: Arrow) -> str:
     return f"{name}{arrow.value.line}{back}"
 
 
-def _box(ink: Ink, box: Box, place: Place) -> None:
+def _box(ink: Ink, number: int, box: Box, place: Place) -> None:
     half = half_height(box)
     width = outline_width(box)
-    with ink.group(box.hint):
+    step, refers = box.number or None, box.refers or None
+    with ink.group(box.hint, box=number, step=step, refers=refers, group=box.group):
         match box.kind:
             case "junction":
                 ink.dot(place.x, place.y)
@@ -126,6 +138,12 @@ def _box(ink: Ink, box: Box, place: Place) -> None:
                 ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
                 if box.caption:
                     ink.text(box.caption, place.x, place.y + half + 12, "small muted")
+            case "group":
+                behind = (place.x + STACK, place.y + STACK)
+                ink.rectangle("box operation", *behind, width, 2 * half, 6)
+                ink.rectangle("box operation", place.x, place.y, width, 2 * half, 6)
+                ink.text(box.text, place.x, place.y + 4.5, "name")
+                ink.text(box.caption, place.x, place.y + half + STACK + 12, "small muted")
             case "argument" | "output":
                 _contents(ink, box, place, width, half)
             case _:
