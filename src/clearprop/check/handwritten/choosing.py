@@ -81,7 +81,7 @@ def choose(
             setup = _tried(driver, proposal, way, seed, tolerance)
             if setup is None:
                 continue
-            enough = first is None or len(setup.shot.comparisons) >= len(first.shot.comparisons)
+            enough = first is None or _given(setup.shot) >= _given(first.shot)
             if setup.shot.right and setup.shot.comparisons and enough:
                 driver.upstream = way
                 return setup
@@ -184,6 +184,11 @@ def _tried(
     return Setup(proposal, shoot(driver, shot, tolerance), way)
 
 
+def _given(shot: Shot) -> int:
+    """Count the gradients that backward gave."""
+    return sum(c.kind != "none" for c in shot.comparisons)
+
+
 def _better(one: Setup, other: Setup) -> bool:
     """Whether a probe is a likelier use: backward runs where it raised, with inputs of a kind."""
     return (
@@ -196,6 +201,10 @@ def _better(one: Setup, other: Setup) -> bool:
 
 def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool) -> bool:
     """Whether inputs differ from the first ones only in what cannot be known from outside."""
+    if isinstance(first.shot.error, AssertionError):
+        return True  # the code itself says that it is not meant for such inputs
+    if first.shot.error is not None and _more_general(proposal, first.proposal):
+        return True
     if proposal.world != first.proposal.world:
         if fixed or _rank(proposal) == _rank(first.proposal):
             return False
@@ -242,6 +251,13 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
         if is_parameter(name) or first.shot.error is None:
             return False
     return True
+
+
+def _more_general(one: Proposal, other: Proposal) -> bool:
+    """Whether no argument has fewer axes or more axes of length 1, and some argument has more."""
+    pairs = [(spec.shape, other.specs[n].shape) for n, spec in one.specs.items() if n in other.specs]
+    no_less = all(len(a) >= len(b) and a.count(1) <= b.count(1) for a, b in pairs)
+    return no_less and any(len(a) > len(b) or a.count(1) < b.count(1) for a, b in pairs)
 
 
 def _as_the_data(first: Setup, name: str, proposal: Proposal) -> bool:

@@ -24,12 +24,13 @@ from clearprop.check.handwritten.meaning import (
 from clearprop.check.handwritten.model import Array, Candidate, Finding
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.standins import STEP
 from clearprop.check.handwritten.state import (
     is_array,
 )
 
 Given = dict[str, Any]
-_ENTRY = re.compile(r"(\w+)\['(\w+)'\]$")
+_ENTRY = re.compile(r"(\w+)\[(?:'(\w+)'|(\d+))\]$")
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 
 #: What people call the output that forward leaves.
@@ -91,7 +92,7 @@ class Gradient:
 
 
 #: What backward is given where it takes a learning rate.
-LEARNING_RATE = 0.125
+LEARNING_RATE = STEP
 
 
 class Driver:
@@ -330,11 +331,29 @@ def arguments_of(function: Any, skip: int) -> list[Parameter]:
 
 
 def entered(given: Given) -> Given:
-    """Put what is given as ``parameters['W1']`` into ``parameters``."""
-    entries = [path for path in given if _ENTRY.match(path)]
-    made = {name: dict(given[name]) for path in entries if (name := _ENTRY.match(path)[1]) in given}  # type: ignore[index]
-    for path in entries:
-        name, key = _ENTRY.match(path).groups()  # type: ignore[union-attr]
-        if name in made:
-            made[name][key] = given[path]
+    """Put what is given as ``parameters['W1']`` or ``inputs[0]`` where it belongs."""
+    made: Given = {}
+    for path, value in given.items():
+        entry = _ENTRY.match(path)
+        if entry and isinstance(given.get(entry[1]), dict | list):
+            name, key = entry[1], entry[2] or int(entry[3])
+            made.setdefault(name, given[name].copy())[key] = value
     return given | made
+
+
+def opened(result: Any, names: list[str], leaves: list[str]) -> tuple[Any, list[str]]:
+    """Give the gradients of the members of an input that is a list, and the members by name.
+
+    The first thing returned is theirs: a list, or an array of as many.
+    """
+    members = [x for x in leaves if (entry := _ENTRY.match(x)) and entry[3] and entry[1] in names]
+    parts = list(result) if isinstance(result, tuple | list) else [result]
+    if len(parts) != len(members) and parts and len(list(_members(parts[0]))) == len(members):
+        parts = [*_members(parts[0]), *parts[1:]]
+    elif is_array(result) and len(members) > 1 and np.shape(result)[:1] == (len(members),):
+        parts = list(result)
+    return tuple(parts) if members else result, members
+
+
+def _members(part: Any) -> Iterable[Any]:
+    return part if isinstance(part, tuple | list) else [part]

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.guesses import entries_of, is_target_of, specs_for
+from clearprop.check.handwritten.guesses import entries_of, is_index, is_target_of, specs_for
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 
@@ -78,7 +78,8 @@ def worlds_for(texts: Texts) -> list[str]:
         steps = any(re.search(r"prev|^h$|state", name) for name in texts.arguments)
         first += ["rows", "sequences"] if steps else ["sequences"]  # one step, or all
     columns = re.search(
-        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@",
+        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,"
+        r"|@\s*(a_prev|A_prev)|\b[wW]\d?\s*@|\b[wW]\d?\.dot\(",
         texts.forward,
     )
     if columns:
@@ -157,6 +158,8 @@ def _listed(
     method = bool(driver.forward_name)
     if names and (data is None or method):
         data = next((n for n in names if not is_target_of(n, texts)), names[0])
+    if world == "indices":
+        data = next((n for n in names if is_index(n)), data)
     listed: dict[str, list[Spec]] = {}
     for p in driver.inputs:
         role = "data" if p.name == data else "input" if method else "argument"
