@@ -16,6 +16,7 @@ import numpy as np
 
 from clearprop.check.handwritten.meaning import (
     is_parameter,
+    is_prediction,
     is_target,
     last_of,
     same_thing,
@@ -168,7 +169,12 @@ class Driver:
 
     def moves(self, name: str, value: Any) -> bool:
         """Say whether an input of forward may have a gradient."""
-        return True
+        return is_target(name) or not self.is_label(name)
+
+    def is_label(self, name: str) -> bool:
+        """Say whether an input is what a loss compares with: ``y`` is, beside ``y_pred``."""
+        beside = name in ("y", "Y") and any(is_prediction(p.name) for p in self.inputs)
+        return is_target(name) or beside
 
     def conventions(self, run: Run) -> list[Finding]:
         """Say what whoever calls backward makes good."""
@@ -200,7 +206,7 @@ class Driver:
         owed = [x for x in leaves if x not in inputs and (is_parameter(last_of(x)) or others)]
         if self.candidate.style in ("layer", "pair", "derivative"):
             owed += [x for x in leaves if x in inputs and (x == inputs[0] or is_parameter(x))]
-        return [x for x in owed if x not in inputs or not is_target(x)]
+        return [x for x in owed if x not in inputs or not self.is_label(x)]
 
     @property
     def file(self) -> str:

@@ -90,7 +90,7 @@ class LayerDriver(Driver):
             self.constructor = [Parameter(self.starred)]
         self.told = {p.name for p in self.constructor}
         self.setting_up: dict[str, list[Parameter]] = {}
-        self.inner: set[type] = set()
+        self.inner: set[type] | None = None  # layers inside, known after a first forward
 
     def _loose(self) -> list[str]:
         """Name what forward reads of the object though nothing in the class has set it."""
@@ -116,15 +116,19 @@ class LayerDriver(Driver):
             re.findall(r"self\.(\w+)(?:: [^=]+)? = None\b", self.source.text(init))
         )
         lacking = set(self.source.read_of_self(forward)) - settled
-        found = {}
+        methods: dict[str, Any] = {}
         for base in self.cls.__mro__[:-1]:
-            for name, method in vars(base).items():
-                if name in found or not _SETS_UP.match(name) or not inspect.isfunction(method):
-                    continue
-                missing = self.source.set_of_self(method) & lacking
-                if missing and f"self.{name}(" not in called:
-                    found[name] = arguments_of(method, 1)
-        return found
+            named = {n: f for n, f in vars(base).items() if _SETS_UP.match(n)}
+            methods = {n: f for n, f in named.items() if inspect.isfunction(f)} | methods
+        found = {}
+        for name, method in methods.items():
+            text = self.source.text(method)
+            called += text.replace(f"super().{name}(", "")
+            inner = [other for n, other in methods.items() if f"self.{n}(" in text]
+            sets = {n for each in [method, *inner] for n in self.source.set_of_self(each)}
+            if sets & lacking:
+                found[name] = arguments_of(method, 1)
+        return {name: taken for name, taken in found.items() if f"self.{name}(" not in called}
 
     def _updates(self) -> str:
         """Name what changes the parameters in backward, an optimiser of the object; "" for none."""
@@ -134,7 +138,7 @@ class LayerDriver(Driver):
     @property
     def queues(self) -> bool:
         """Whether forward adds to a list, which backward works off and a method empties."""
-        return any(self._queues(cls) for cls in (self.cls, *self.inner))
+        return any(self._queues(cls) for cls in (self.cls, *(self.inner or ())))
 
     def _queues(self, cls: Any) -> bool:
         forward = getattr(cls, methods_of(cls)[0], None)
@@ -152,7 +156,7 @@ class LayerDriver(Driver):
         """See `Driver.ways`."""
         names = [p.name for p in self.upstreams]
         forward = [p.name for p in self.inputs]
-        has_target = any(is_target(n) for n in names)
+        has_target = any(map(self.is_label, names))
         if not names:
             return ["none"]
         if has_target and len(names) > 1:
@@ -203,7 +207,7 @@ class LayerDriver(Driver):
                 raise NoOutputError("forward returns nothing and leaves no output")
             result = attributes[name]
         run.outputs = outputs_of(result)
-        if not self.inner:
+        if self.inner is None:
             held = attributes_of(run.layer).values()
             self.inner = {type(thing) for thing in held if any(methods_of(thing))}
         if self.upstream == "first":
@@ -253,7 +257,7 @@ class LayerDriver(Driver):
         returned, members = opened(run.result, names, leaves)
         inputs = [*members, *inputs]
         lists = {last.partition("[")[0] for last in members}
-        fixed = [name for name in names if name not in {*leaves, *lists}]
+        fixed = [n for n in names if n not in {*leaves, *lists} and (is_target(n) or not self.is_label(n))]
         lone = self.returned[0] if len(self.returned) == 1 else ""
         stray = any(stem in fixed for stem in stems(lone))  # of an input that is no real number
         result = None if stray else returned
@@ -280,7 +284,7 @@ class LayerDriver(Driver):
         for leaf in leaves:
             if leaf in done:
                 continue
-            data = [p.name for p in self.inputs if not is_target(p.name)]
+            data = [p.name for p in self.inputs if not self.is_label(p.name)]
             first = leaf in data[:1]
             for label, value in held.items():
                 names = [leaf, *aliases.get(leaf, ()), *(("x",) if first else ())]
@@ -291,6 +295,13 @@ class LayerDriver(Driver):
                     done.add(leaf)
                     break
         return self.restored(run, found + self._left(run, held, leaves, found))
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; a network of layers that returns nothing owes nothing for its input."""
+        owed = super().owed(leaves, given)
+        if not self.inner or self.returned:
+            return owed
+        return [leaf for leaf in owed if leaf != self.inputs[0].name]
 
     def _updated(self, run: Run, held: dict[str, Any]) -> bool:
         """Whether backward has changed a parameter: one that ignores its rate keeps gradients."""
@@ -307,7 +318,7 @@ class LayerDriver(Driver):
 
         That is the one array which it alone sets.
         """
-        first = next((p.name for p in self.inputs if not is_target(p.name)), "")
+        first = next((p.name for p in self.inputs if not self.is_label(p.name)), "")
         if run.result is not None or first not in leaves or first in {g.leaf for g in found}:
             return []
         taken = {g.label for g in found} | set(leaves)

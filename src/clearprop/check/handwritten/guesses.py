@@ -37,6 +37,7 @@ DATA: dict[str, list[Spec]] = {
     "number": [Spec("float")],
     "matrix": [array("P", "Q")],
     "volume": [array("C", "P", "Q")],
+    "solids": [array("N", "C", "T", "P", "Q")],
     "indices": [Spec("labels", ("N",), of="V"), Spec("labels", ("N", "T"), of="V")],
 }
 _GENERAL = [
@@ -101,15 +102,16 @@ _SCALES: dict[str, list[Spec]] = {
 _lists: dict[str, list[Spec]]
 for _lists in (_WEIGHTS, _BIASES, _SCALES):
     _lists["column sequences"] = _lists["columns"]
+    _lists["solids"] = _lists["images"]
 _ANY = Spec("float")
 
 _SIZES = [
     (
-        r"^(n_?in\w*|in_?\w*|input_?(size|dim|features)?|n_?inputs?|n_?features|d_?in|fan_?in|dim_?in|num_?inputs?|features?|num_?features|dim|d_?model|size|n|d|normalized_shape|embed_?dim|units_in|input_dim)$",
+        r"^(n_?in\w*|in_?\w*|input_?(size|dim|features)?|n_?inputs?|n_?features|d_?in|fan_?in|dim_?in|num_?inputs?|features?|num_?features|dim|d_?model|size|n|d|normalized_shape|embed_?dim|units_in|input_dim|prev\w*_(units|size|dim|nodes|neurons))$",
         "in",
     ),
     (
-        r"^(n_?out\w*|out_?\w*|output_?(size|dim|features)?|n_?outputs?|n_?neurons|d_?out|fan_?out|dim_?out|n_?units|units|neurons|num_?outputs?|n_?classes|num_?classes|classes|m|embedding_?dim|emb\w*)$",
+        r"^(n_?out\w*|out_?\w*|output_?(size|dim|features)?|n_?outputs?|(n|num)?_?(neurons|nodes)|d_?out|fan_?out|dim_?out|(n|num)_?units|units|num_?outputs?|n_?classes|num_?classes|classes|m|embedding_?dim|emb\w*)$",
         "out",
     ),
     (r"^(n_?hidden\w*|hidden\w*|d_?hidden|hid\w*|h)$", "hidden"),
@@ -119,7 +121,7 @@ _SIZES = [
         "channels",
     ),
     (
-        r"^(out_?channels?|c_?out|n_?filters|num_?filters|filters_?num|filters?|n_?kernels)$",
+        r"^(out_?channels?|c_?out|n_?filters|num_?filters|filters_?num|filters?|n_?kernels|(layer_?)?depth)$",
         "filters",
     ),
     (r"^(k|kernel_?size|ksize|filter_?size|pool_?size|pool|window|size|f|field)$", "kernel"),
@@ -140,12 +142,12 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
     """Say which letters a size of this name may be."""
     meaning = [what for pattern, what in _SIZES if re.match(pattern, name, re.I)]
     meaning = [what for what in meaning if what in only or not only]
-    images = world in ("images", "channels last", "volume", "signal")
+    images = world in ("images", "channels last", "volume", "signal", "solids")
     letters: list[Any] = []
     for what in meaning:
         known: dict[str, list[Any]] = {
             "in": ["C"] if images else ["V", "D"] if world == "indices" else ["D"],
-            "out": ["F"] if images else ["D", "M"] if world == "indices" else ["M"],
+            "out": ["F", "C"] if images else ["D", "M"] if world == "indices" else ["M"],
             "hidden": ["H"],
             "vocab": ["V"],
             "channels": ["C"],
@@ -266,7 +268,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     numbers += sizes_named(name, world) if role != "input" else []
     if role == "constructor":
         objects = _objects_named(name, world, texts)
-        first = [spec for spec in objects if spec.kind == "shape" and _SHAPE.match(name)]
+        shaped = _SHAPE.match(name) and not re.search(r"dim$", low)
+        first = [spec for spec in objects if spec.kind == "shape" and shaped]
         if LAYERS.match(name) or LAYER.match(name) or OPTIMISER.match(name):
             first = objects
         numbers = [*first, *numbers, *objects]
@@ -449,6 +452,8 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
     chances = [Spec("probabilities", s) for s in shapes]
     indexed = re.search(rf"\[[^\[\]]*(arange|range)\([^\]]*\b{re.escape(name)}\b", text)
     indexed = indexed or re.search(rf"\beye\([^)]*\)\[[^\]]*\b{re.escape(name)}\b", text)
+    if re.search(rf"\b{re.escape(name)} == -1\b", text):
+        return list(dict.fromkeys([*signs, *labels, *rows]))
     if indexed:
         return list(dict.fromkeys([*labels, *rows, *binary, *reals]))
     if re.search(rf"1(?:\.0)? ?- ?(?:self\.)?{re.escape(name)}\b", text):

@@ -35,6 +35,8 @@ _DIMS: Dims = {
     "V": 9,
     "G": 2,
 }
+#: No layer that was written for more features is looked at.
+_LARGEST = 1025
 #: So many guesses that come equally far are followed.
 _BEAM = 4
 #: Other numbers, for a second look.
@@ -45,6 +47,8 @@ _IMAGES: list[Dims] = [
     {"P": 5, "Q": 5, "K": 3, "L": 3},
     {"P": 8, "Q": 8, "K": 2, "L": 2, "C": 4},
 ]
+#: Images with a depth, small, for they have many numbers.
+_SOLIDS: list[Dims] = [{"N": 2, "T": 4, "P": 4, "Q": 5, "K": 2, "L": 2}]
 #: Sizes that can be divided by the number of heads or groups.
 _EVEN: Dims = {"D": 6, "H": 8, "M": 10, "K": 2}
 
@@ -72,6 +76,8 @@ def worlds_for(texts: Texts) -> list[str]:
         first += ["images", "channels last", "matrix", "volume"]
         if re.search(r"1d|1_d", low):
             first.insert(0, "signal")
+    if re.search(r"3d|ndim [!=]= 5", low + texts.forward.lower()):
+        first.insert(0, "solids")
     if re.search(r"embed|lookup|gather", low):
         first.append("indices")
     if re.search(r"rnn|lstm|gru|atten|sequence|time|transformer", low):
@@ -132,8 +138,8 @@ def proposals(
     end = time.process_time() + seconds
     for world in worlds_for(texts):
         listed = _listed(driver, texts, world, given)
-        images = world in ("images", "channels last", "matrix", "volume", "signal")
-        for dims in _IMAGES if images else [{"K": 2}, _EVEN]:
+        images = world in ("images", "channels last", "matrix", "volume", "signal", "solids")
+        for dims in _SOLIDS if world == "solids" else _IMAGES if images else [{"K": 2}, _EVEN, *_fixed(texts)]:
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
             if not wanted(start):
                 continue
@@ -148,6 +154,13 @@ def proposals(
                             yield other
             if time.process_time() > end:
                 return
+
+
+def _fixed(texts: Texts) -> list[Dims]:
+    """Give the sizes that a constructor may have been written for: ``Linear(2, 3)``."""
+    found = re.findall(r"\b[A-Z]\w*\((\d+), \d+|\brandn?\((\d+), \d+", texts.forward)
+    numbers = dict.fromkeys(int(a or b) for a, b in found)
+    return [{"D": n} for n in numbers if n < _LARGEST][:3]
 
 
 def _listed(

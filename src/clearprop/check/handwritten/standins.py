@@ -28,6 +28,7 @@ class Bent:
     """A leaky ReLU, as a function and as a layer; its slope may be asked for at x or at y."""
 
     trainable = False
+    name = "bent"
 
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}

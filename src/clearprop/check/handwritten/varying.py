@@ -33,7 +33,8 @@ def other_probes(
         *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal, text)),
         *((setup.proposal, plan) for plan in plans),
     ]
-    smaller = numbers_for(setup.proposal.dims | {"N": setup.proposal.dims["N"] - 2})
+    count = setup.proposal.dims["N"]
+    smaller = numbers_for(setup.proposal.dims | {"N": count - 2 if count > 2 else 3})
     fixed = any(  # a constructor was told the number of samples
         (s.kind == "size" and s.value == "N") or (s.kind == "shape" and "N" in s.shape)
         for s in setup.proposal.specs.values()
