@@ -11,7 +11,6 @@ from clearprop.check.handwritten.choosing import Setup
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import DerivativeDriver
-from clearprop.check.handwritten.meaning import is_target
 from clearprop.check.handwritten.model import CONVENTION, Finding
 from clearprop.check.handwritten.probing import Comparison, Shot, play, prepared, quiet, shoot
 from clearprop.check.handwritten.specs import Proposal
@@ -73,7 +72,7 @@ def conventional(shot: Shot) -> Shot:
 
 
 def _is_loss(driver: Driver, shot: Shot) -> bool:
-    return len(shot.upstream) == 1 and any(is_target(p.name) for p in driver.inputs)
+    return len(shot.upstream) == 1 and any(driver.is_label(p.name) for p in driver.inputs)
 
 
 def _again(driver: Driver, shot: Shot, tolerance: float) -> Shot:

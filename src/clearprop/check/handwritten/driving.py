@@ -16,6 +16,7 @@ import numpy as np
 
 from clearprop.check.handwritten.meaning import (
     is_parameter,
+    is_prediction,
     is_target,
     last_of,
     same_thing,
@@ -24,12 +25,13 @@ from clearprop.check.handwritten.meaning import (
 from clearprop.check.handwritten.model import Array, Candidate, Finding
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.standins import STEP
 from clearprop.check.handwritten.state import (
     is_array,
 )
 
 Given = dict[str, Any]
-_ENTRY = re.compile(r"(\w+)\['(\w+)'\]$")
+_ENTRY = re.compile(r"(\w+)\[(?:'(\w+)'|(\d+))\]$")
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 
 #: What people call the output that forward leaves.
@@ -91,7 +93,7 @@ class Gradient:
 
 
 #: What backward is given where it takes a learning rate.
-LEARNING_RATE = 0.125
+LEARNING_RATE = STEP
 
 
 class Driver:
@@ -167,7 +169,12 @@ class Driver:
 
     def moves(self, name: str, value: Any) -> bool:
         """Say whether an input of forward may have a gradient."""
-        return True
+        return is_target(name) or not self.is_label(name)
+
+    def is_label(self, name: str) -> bool:
+        """Say whether an input is what a loss compares with: ``y`` is, beside ``y_pred``."""
+        beside = name in ("y", "Y") and any(is_prediction(p.name) for p in self.inputs)
+        return is_target(name) or beside
 
     def conventions(self, run: Run) -> list[Finding]:
         """Say what whoever calls backward makes good."""
@@ -199,7 +206,7 @@ class Driver:
         owed = [x for x in leaves if x not in inputs and (is_parameter(last_of(x)) or others)]
         if self.candidate.style in ("layer", "pair", "derivative"):
             owed += [x for x in leaves if x in inputs and (x == inputs[0] or is_parameter(x))]
-        return [x for x in owed if x not in inputs or not is_target(x)]
+        return [x for x in owed if x not in inputs or not self.is_label(x)]
 
     @property
     def file(self) -> str:
@@ -330,11 +337,29 @@ def arguments_of(function: Any, skip: int) -> list[Parameter]:
 
 
 def entered(given: Given) -> Given:
-    """Put what is given as ``parameters['W1']`` into ``parameters``."""
-    entries = [path for path in given if _ENTRY.match(path)]
-    made = {name: dict(given[name]) for path in entries if (name := _ENTRY.match(path)[1]) in given}  # type: ignore[index]
-    for path in entries:
-        name, key = _ENTRY.match(path).groups()  # type: ignore[union-attr]
-        if name in made:
-            made[name][key] = given[path]
+    """Put what is given as ``parameters['W1']`` or ``inputs[0]`` where it belongs."""
+    made: Given = {}
+    for path, value in given.items():
+        entry = _ENTRY.match(path)
+        if entry and isinstance(given.get(entry[1]), dict | list):
+            name, key = entry[1], entry[2] or int(entry[3])
+            made.setdefault(name, given[name].copy())[key] = value
     return given | made
+
+
+def opened(result: Any, names: list[str], leaves: list[str]) -> tuple[Any, list[str]]:
+    """Give the gradients of the members of an input that is a list, and the members by name.
+
+    The first thing returned is theirs: a list, or an array of as many.
+    """
+    members = [x for x in leaves if (entry := _ENTRY.match(x)) and entry[3] and entry[1] in names]
+    parts = list(result) if isinstance(result, tuple | list) else [result]
+    if len(parts) != len(members) and parts and len(list(_members(parts[0]))) == len(members):
+        parts = [*_members(parts[0]), *parts[1:]]
+    elif is_array(result) and len(members) > 1 and np.shape(result)[:1] == (len(members),):
+        parts = list(result)
+    return tuple(parts) if members else result, members
+
+
+def _members(part: Any) -> Iterable[Any]:
+    return part if isinstance(part, tuple | list) else [part]

@@ -23,6 +23,7 @@ from clearprop.check.handwritten.driving import (
     arguments_of,
     call,
     is_number,
+    opened,
     outputs_of,
     returned_gradients,
 )
@@ -36,6 +37,7 @@ from clearprop.check.handwritten.meaning import (
 )
 from clearprop.check.handwritten.model import Candidate
 from clearprop.check.handwritten.source import Source
+from clearprop.check.handwritten.standins import LAYERS, OPTIMISER
 from clearprop.check.handwritten.state import (
     arrays_in,
     attributes_of,
@@ -45,6 +47,10 @@ from clearprop.check.handwritten.state import (
     is_real,
 )
 
+_SETS_UP = re.compile(
+    r"^_?(build|set_?up|initiali[sz]e\w*|init\w*|compile|configure|allocate|prepare|connect"
+    r"|set_(input_?)?(shape|size|dims?)|(make|create|reset)_(params|parameters|weights)\w*)$"
+)
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 
 
@@ -62,6 +68,12 @@ class LayerDriver(Driver):
         self.rate = next((p.name for p in self.upstreams if _RATE.match(p.name)), "")
         self.loose = self._loose() if self.forward_name else []
         self.constructor += [Parameter(n) for n in self.loose]
+        self.setting_up = self._setting_up() if self.forward_name else {}
+        known = {p.name for p in self.constructor}
+        named = {p.name: p for each in self.setting_up.values() for p in each}
+        self.constructor += [p for name, p in named.items() if name not in known]
+        if any(OPTIMISER.match(p.name) for p in self.constructor) and not self.rate:
+            self.rate = self._updates()
         self.upstream = self.ways()[0]
 
     def _take(self, candidate: Candidate) -> None:
@@ -72,6 +84,13 @@ class LayerDriver(Driver):
         made = self.template is None and has_init(self.cls)
         init = inspect.getattr_static(self.cls, "__init__")
         self.constructor = arguments_of(init, 1) if made else []
+        starred = inspect.getfullargspec(init).varargs if made and not self.constructor[1:] else ""
+        self.starred = starred if starred and LAYERS.match(starred) else ""
+        if self.starred:
+            self.constructor = [Parameter(self.starred)]
+        self.told = {p.name for p in self.constructor}
+        self.setting_up: dict[str, list[Parameter]] = {}
+        self.inner: set[type] | None = None  # layers inside, known after a first forward
 
     def _loose(self) -> list[str]:
         """Name what forward reads of the object though nothing in the class has set it."""
@@ -83,12 +102,49 @@ class LayerDriver(Driver):
         private = f"_{self.cls.__name__.lstrip('_')}"
         return [n for n in read if n not in known and private + n not in known]
 
+    def _setting_up(self) -> dict[str, list[Parameter]]:
+        """Give the methods that must be called before forward, with their arguments: ``build``.
+
+        They set what forward reads and the constructor leaves out, or sets to None.
+        """
+        if self.template is not None:
+            return {}
+        forward = getattr(self.cls, self.forward_name)
+        init = getattr(self.cls, "__init__", None)
+        called = self.source.text(forward) + self.source.text(init)
+        settled = self.source.set_of_self(init) - set(
+            re.findall(r"self\.(\w+)(?:: [^=]+)? = None\b", self.source.text(init))
+        )
+        lacking = set(self.source.read_of_self(forward)) - settled
+        methods: dict[str, Any] = {}
+        for base in self.cls.__mro__[:-1]:
+            named = {n: f for n, f in vars(base).items() if _SETS_UP.match(n)}
+            methods = {n: f for n, f in named.items() if inspect.isfunction(f)} | methods
+        found = {}
+        for name, method in methods.items():
+            text = self.source.text(method)
+            called += text.replace(f"super().{name}(", "")
+            inner = [other for n, other in methods.items() if f"self.{n}(" in text]
+            sets = {n for each in [method, *inner] for n in self.source.set_of_self(each)}
+            if sets & lacking:
+                found[name] = arguments_of(method, 1)
+        return {name: taken for name, taken in found.items() if f"self.{name}(" not in called}
+
+    def _updates(self) -> str:
+        """Name what changes the parameters in backward, an optimiser of the object; "" for none."""
+        text = self.source.text(self.backward_function)
+        return "optimiser" if re.search(r"self\.\w+ = self\.\w+\.update\(", text) else ""
+
     @property
     def queues(self) -> bool:
         """Whether forward adds to a list, which backward works off and a method empties."""
-        forward = getattr(self.cls, self.forward_name, None)
-        added = set(re.findall(r"self\.(\w+)\.append\(", self.source.text(forward)))
-        empties = any(re.match(r"(flush|reset|clear)", name) for name in dir(self.cls))
+        return any(self._queues(cls) for cls in (self.cls, *(self.inner or ())))
+
+    def _queues(self, cls: Any) -> bool:
+        forward = getattr(cls, methods_of(cls)[0], None)
+        text = self.source.text(forward) if forward is not None else ""
+        added = set(re.findall(r"self\.(\w+)(?:\[[^\]]*\])?\.append\(", text))
+        empties = any(re.match(r"(flush|reset|clear)", name) for name in dir(cls))
         return empties and bool(added - self.source.set_of_self(forward))
 
     @property
@@ -100,7 +156,7 @@ class LayerDriver(Driver):
         """See `Driver.ways`."""
         names = [p.name for p in self.upstreams]
         forward = [p.name for p in self.inputs]
-        has_target = any(is_target(n) for n in names)
+        has_target = any(map(self.is_label, names))
         if not names:
             return ["none"]
         if has_target and len(names) > 1:
@@ -118,9 +174,17 @@ class LayerDriver(Driver):
         own = [p for p in self.constructor if not _is_made(p, given.get(p.name))]
         made = {p.name: given[p.name] for p in own if p.name in given}
         loose = {name: made.pop(name) for name in self.loose if name in made}
-        layer = self.cls(**made) if self.template is None else copy.deepcopy(self.template)
+        later = {p.name for each in self.setting_up.values() for p in each} - self.told
+        early = {name: thing for name, thing in made.items() if name not in later}
+        several = early.pop(self.starred, ()) if self.starred else ()
+        if self.template is None:
+            layer = self.cls(*several, **early)
+        else:
+            layer = copy.deepcopy(self.template)
         for name, value in loose.items():
             setattr(layer, name, value)
+        for name, parameters in self.setting_up.items():
+            call(getattr(layer, name), parameters, made)
         named = {p.name for p in own} - set(self.loose)
         held = {k: v for k, v in arrays_in(layer).items() if k in given and k not in named}
         inner = {id(v): given[path] for path, v in held.items()}
@@ -143,6 +207,9 @@ class LayerDriver(Driver):
                 raise NoOutputError("forward returns nothing and leaves no output")
             result = attributes[name]
         run.outputs = outputs_of(result)
+        if self.inner is None:
+            held = attributes_of(run.layer).values()
+            self.inner = {type(thing) for thing in held if any(methods_of(thing))}
         if self.upstream == "first":
             run.outputs = run.outputs[: len(self.upstreams)]
         if self.upstream == "upstream":
@@ -186,11 +253,15 @@ class LayerDriver(Driver):
         """See `Driver.gradients`."""
         leaves = list(leaves)
         inputs = [p.name for p in self.inputs if p.name in leaves]
-        fixed = [p.name for p in self.inputs if p.name not in leaves]
+        names = [p.name for p in self.inputs]
+        returned, members = opened(run.result, names, leaves)
+        inputs = [*members, *inputs]
+        lists = {last.partition("[")[0] for last in members}
+        fixed = [n for n in names if n not in {*leaves, *lists} and (is_target(n) or not self.is_label(n))]
         lone = self.returned[0] if len(self.returned) == 1 else ""
         stray = any(stem in fixed for stem in stems(lone))  # of an input that is no real number
-        result = None if stray else run.result
-        found = returned_gradients(result, self.returned, inputs, leaves)
+        result = None if stray else returned
+        found = returned_gradients(result, [] if members else self.returned, inputs, leaves)
         done = {g.leaf for g in found}
         held = attributes_of(run.layer)
         if self.rate and self._updated(run, held):
@@ -213,7 +284,7 @@ class LayerDriver(Driver):
         for leaf in leaves:
             if leaf in done:
                 continue
-            data = [p.name for p in self.inputs if not is_target(p.name)]
+            data = [p.name for p in self.inputs if not self.is_label(p.name)]
             first = leaf in data[:1]
             for label, value in held.items():
                 names = [leaf, *aliases.get(leaf, ()), *(("x",) if first else ())]
@@ -224,6 +295,13 @@ class LayerDriver(Driver):
                     done.add(leaf)
                     break
         return self.restored(run, found + self._left(run, held, leaves, found))
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; a network of layers that returns nothing owes nothing for its input."""
+        owed = super().owed(leaves, given)
+        if not self.inner or self.returned:
+            return owed
+        return [leaf for leaf in owed if leaf != self.inputs[0].name]
 
     def _updated(self, run: Run, held: dict[str, Any]) -> bool:
         """Whether backward has changed a parameter: one that ignores its rate keeps gradients."""
@@ -240,7 +318,7 @@ class LayerDriver(Driver):
 
         That is the one array which it alone sets.
         """
-        first = next((p.name for p in self.inputs if not is_target(p.name)), "")
+        first = next((p.name for p in self.inputs if not self.is_label(p.name)), "")
         if run.result is not None or first not in leaves or first in {g.leaf for g in found}:
             return []
         taken = {g.label for g in found} | set(leaves)

@@ -12,7 +12,16 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import Parameter
 from clearprop.check.handwritten.meaning import is_prediction, is_target
-from clearprop.check.handwritten.specs import Spec, array, size, value
+from clearprop.check.handwritten.specs import Spec, array, several, size, value
+from clearprop.check.handwritten.standins import (
+    LAYER,
+    LAYERS,
+    OPTIMISER,
+    Bent,
+    Descent,
+    bent,
+    two_layers,
+)
 from clearprop.check.handwritten.texts import Texts
 
 #: What the data are in each world.
@@ -28,6 +37,7 @@ DATA: dict[str, list[Spec]] = {
     "number": [Spec("float")],
     "matrix": [array("P", "Q")],
     "volume": [array("C", "P", "Q")],
+    "solids": [array("N", "C", "T", "P", "Q")],
     "indices": [Spec("labels", ("N",), of="V"), Spec("labels", ("N", "T"), of="V")],
 }
 _GENERAL = [
@@ -92,15 +102,16 @@ _SCALES: dict[str, list[Spec]] = {
 _lists: dict[str, list[Spec]]
 for _lists in (_WEIGHTS, _BIASES, _SCALES):
     _lists["column sequences"] = _lists["columns"]
+    _lists["solids"] = _lists["images"]
 _ANY = Spec("float")
 
 _SIZES = [
     (
-        r"^(n_?in\w*|in_?\w*|input_?(size|dim|features)?|n_?inputs?|n_?features|d_?in|fan_?in|dim_?in|num_?inputs?|features?|num_?features|dim|d_?model|size|n|d|normalized_shape|embed_?dim|units_in|input_dim)$",
+        r"^(n_?in\w*|in_?\w*|input_?(size|dim|features)?|n_?inputs?|n_?features|d_?in|fan_?in|dim_?in|num_?inputs?|features?|num_?features|dim|d_?model|size|n|d|normalized_shape|embed_?dim|units_in|input_dim|prev\w*_(units|size|dim|nodes|neurons))$",
         "in",
     ),
     (
-        r"^(n_?out\w*|out_?\w*|output_?(size|dim|features)?|n_?outputs?|n_?neurons|d_?out|fan_?out|dim_?out|n_?units|units|neurons|num_?outputs?|n_?classes|num_?classes|classes|m|embedding_?dim|emb\w*)$",
+        r"^(n_?out\w*|out_?\w*|output_?(size|dim|features)?|n_?outputs?|(n|num)?_?(neurons|nodes)|d_?out|fan_?out|dim_?out|(n|num)_?units|units|num_?outputs?|n_?classes|num_?classes|classes|m|embedding_?dim|emb\w*)$",
         "out",
     ),
     (r"^(n_?hidden\w*|hidden\w*|d_?hidden|hid\w*|h)$", "hidden"),
@@ -110,7 +121,7 @@ _SIZES = [
         "channels",
     ),
     (
-        r"^(out_?channels?|c_?out|n_?filters|num_?filters|filters_?num|filters?|n_?kernels)$",
+        r"^(out_?channels?|c_?out|n_?filters|num_?filters|filters_?num|filters?|n_?kernels|(layer_?)?depth)$",
         "filters",
     ),
     (r"^(k|kernel_?size|ksize|filter_?size|pool_?size|pool|window|size|f|field)$", "kernel"),
@@ -131,12 +142,12 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
     """Say which letters a size of this name may be."""
     meaning = [what for pattern, what in _SIZES if re.match(pattern, name, re.I)]
     meaning = [what for what in meaning if what in only or not only]
-    images = world in ("images", "channels last", "volume", "signal")
+    images = world in ("images", "channels last", "volume", "signal", "solids")
     letters: list[Any] = []
     for what in meaning:
         known: dict[str, list[Any]] = {
             "in": ["C"] if images else ["V", "D"] if world == "indices" else ["D"],
-            "out": ["F"] if images else ["D", "M"] if world == "indices" else ["M"],
+            "out": ["F", "C"] if images else ["D", "M"] if world == "indices" else ["M"],
             "hidden": ["H"],
             "vocab": ["V"],
             "channels": ["C"],
@@ -179,6 +190,11 @@ _TRAINS = re.compile(r"^(is_)?train(ing)?(_?(mode|fla?g|phase))?$", re.I)
 _SHAPE = re.compile(r"^(in|input|x|data|output|out|image|img)?_?(shape|dims?)$", re.I)
 _TUPLE = re.compile(r"^(kernel|filter|pool|window)_?(size|shape|dims?)$", re.I)
 _FUNCTION = re.compile(r"^(act|activation|nonlin\w*|func|fn|f)(_?(func|function|fn))?$", re.I)
+#: What a constructor needs after all though its default is None.
+_OPTIONAL = re.compile(
+    rf"{_SHAPE.pattern}|^(n_?in\w*|in_?(dim|features|channels)|input_?(size|dim))$|{LAYERS.pattern}",
+    re.I,
+)
 _DERIVATIVE = re.compile(
     r"^\w*(prime|deriv|derivative)(_?(fn|func|function))?$|^d_?(act|activation|func|fn|f)$|^(activation|act)_(grad|d)$",
     re.I,
@@ -193,12 +209,20 @@ def _slope_of_tanh(x: Any) -> Any:
     return 1 - np.tanh(x) ** 2
 
 
-def _objects_named(name: str, world: str) -> list[Spec]:
+def _objects_named(name: str, world: str, texts: Texts) -> list[Spec]:
     """Say what a constructor may be given that is no number and no array."""
     if _DERIVATIVE.match(name):
         return [value(_slope_of_tanh)]
     if _FUNCTION.match(name):
-        return [value("relu"), value("sigmoid"), value(_tanh), value(None)]
+        named = [value(text) for text in texts.strings if re.match(r"^[a-z_]+$", text, re.I)]
+        known = [value("relu"), value("sigmoid"), value(_tanh), value(None)]
+        return [*named, *known, Spec("made", value=bent), value(Bent)]
+    if LAYERS.match(name):
+        return [Spec("made", value=two_layers), Spec("made", value=bent)]
+    if LAYER.match(name):
+        return [Spec("made", value=bent)]
+    if OPTIMISER.match(name):
+        return [value(Descent()), value(None)]
     shape = DATA[world][0].shape
     if _SHAPE.match(name):
         return [Spec("shape", shape[1:]), Spec("shape", shape)]
@@ -217,7 +241,9 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if role == "data" and p.default is None:
         p = Parameter(name)
     if not p.required and not _may_be_given(p):
-        is_size = role == "constructor" and type(p.default) is int
+        if role == "constructor" and p.default is None and _OPTIONAL.match(name):
+            return [value(None), *specs_for(Parameter(name), world, role, texts)]
+        is_size = role == "constructor" and type(p.default) is int and p.default >= 0
         return sizes_named(name, world, _LAYER_SIZES) if is_size else []
     found: list[Spec] = []
     if name in texts.keys:
@@ -229,18 +255,23 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
         found += _predictions(world, name, texts)
     if re.match(r"^(running_\w*|moving_\w*)$", low):
         found.append(value(None))
-    if re.match(r"^(i|idx|idxs|ids|indices|index|tokens?|words?|word_ids)$", low):
+    if is_index(name):
         found += DATA["indices"]
     if re.match(r"^(len\w*|seq_len\w*)$", low) and role == "input":
         found.append(Spec("lengths", ("N",), of="T"))
     if role == "data":
-        return list(dict.fromkeys(found + DATA[world]))
+        lists, likely = _lists(name, world, texts)
+        data = lists + DATA[world] if likely else DATA[world] + lists
+        return list(dict.fromkeys(found + data))
     arrays = _arrays_named(low, world, role, texts)
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
     numbers += sizes_named(name, world) if role != "input" else []
     if role == "constructor":
-        objects = _objects_named(name, world)
-        first = [spec for spec in objects if spec.kind == "shape" and _SHAPE.match(name)]
+        objects = _objects_named(name, world, texts)
+        shaped = _SHAPE.match(name) and not re.search(r"dim$", low)
+        first = [spec for spec in objects if spec.kind == "shape" and shaped]
+        if LAYERS.match(name) or LAYER.match(name) or OPTIMISER.match(name):
+            first = objects
         numbers = [*first, *numbers, *objects]
     lone = not any(re.match(r"^(gamma|weights?|w|g|scale|gain)$", n) for n in texts.arguments)
     if re.match(r"^(alpha|beta|slope|scale|temperature)$", low) and lone:
@@ -254,9 +285,32 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     return list(dict.fromkeys([*found, *general, _ANY]))
 
 
+def _lists(name: str, world: str, texts: Texts) -> tuple[list[Spec], bool]:
+    """Give lists of data, where the code takes several of them at once; and whether it says so."""
+    n = re.escape(name)
+    first = DATA[world][0]
+    if first.kind != "array" or re.search(rf"\b{n}\.(shape|ndim|dot|size|reshape|T)\b", texts.forward):
+        return [], False
+    says = re.search(
+        rf"\b{n}\[0\]\.(copy|shape)|(concatenate|[hvd]stack)\(\(?{n}\b"
+        rf"|isinstance\({n}, \(?(list|tuple|np\.ndarray|numpy\.ndarray)|in {n}\[1:\]|\w, \w+ = {n}\b",
+        texts.forward,
+    )
+    if not says and not re.search(rf"len\({n}\)|\bin (enumerate\(|zip\()?{n}\b", texts.forward):
+        return [], False
+    wider = array(*first.shape[:-1], "M")
+    pairs = [several(first, first, first), several(first, wider), several(first, first)]
+    return pairs, bool(says)
+
+
 def _may_be_given(p: Parameter) -> bool:
     """Whether a default of None stands where a loss must have its target, or a state its start."""
     return p.default is None and (p.name.lower() in ("y", "t", "h0", "h_prev") or is_target(p.name))
+
+
+def is_index(name: str) -> bool:
+    """Whether an argument is by its name a number of a row, or several."""
+    return bool(re.match(r"^(i|idx|idxs|ids|indices|index|tokens?|words?|word_ids)$", name, re.I))
 
 
 def is_target_of(name: str, texts: Texts) -> bool:
@@ -398,6 +452,8 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
     chances = [Spec("probabilities", s) for s in shapes]
     indexed = re.search(rf"\[[^\[\]]*(arange|range)\([^\]]*\b{re.escape(name)}\b", text)
     indexed = indexed or re.search(rf"\beye\([^)]*\)\[[^\]]*\b{re.escape(name)}\b", text)
+    if re.search(rf"\b{re.escape(name)} == -1\b", text):
+        return list(dict.fromkeys([*signs, *labels, *rows]))
     if indexed:
         return list(dict.fromkeys([*labels, *rows, *binary, *reals]))
     if re.search(rf"1(?:\.0)? ?- ?(?:self\.)?{re.escape(name)}\b", text):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
 import types
 from typing import Any
 
@@ -36,6 +37,8 @@ _PACKAGES = _words(
 #: Of these packages, what reads files, calls back, or sets something for everybody.
 _EXCEPTED = ("load", "save", "fromfile", "genfromtxt", "fromregex", "memmap", "apply_", "set")
 _EXCEPTED_FROM = ("fromfunction", "optimize", "integrate", "minimize", "datasets")
+#: What asks for a setting.
+_ASKS = _words("os.getenv os.environ.get getenv environ.get")
 _DATA = (
     np.ndarray,
     np.generic,
@@ -178,6 +181,8 @@ class Harmless:
             return self._body_may_run(held, running)
         if held is not None and held is _of_builtins(name):
             return name in _BUILTINS
+        if name in _ASKS:
+            return held in (os.getenv, os.environ.get)
         if any(part.startswith(_EXCEPTED) or part in _EXCEPTED_FROM for part in name.split(".")):
             return False
         owner = getattr(held, "__self__", None)

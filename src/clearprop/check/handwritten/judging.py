@@ -26,7 +26,6 @@ from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.finding import find, select
 from clearprop.check.handwritten.kinks import at_kinks
 from clearprop.check.handwritten.loading import load
-from clearprop.check.handwritten.meaning import is_target
 from clearprop.check.handwritten.model import (
     CONVENTION,
     CORRECT,
@@ -43,7 +42,7 @@ from clearprop.check.handwritten.probing import (
     line_of_error,
     shoot,
 )
-from clearprop.check.handwritten.randomness import frozen
+from clearprop.check.handwritten.randomness import frozen, kept
 from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
 from clearprop.check.handwritten.referring import (
@@ -94,7 +93,8 @@ def judge_candidates(
     if options.reference:
         reference(options.reference)  # a name that there is not is refused at once
     blocks = read(path)
-    loaded = load(blocks)
+    with kept():
+        loaded = load(blocks)
     candidates, bystanders = find(blocks, loaded)
     if names:
         chosen = [c for name in names for c in select(candidates, name)]
@@ -316,7 +316,7 @@ def _one_form(driver: Driver, base: Shot, shot: Shot) -> bool:
     """Whether a probe differs in the form of its labels, which backward never asks about."""
     for name, before in base.given.items():
         other: Any = shot.given.get(name, before)
-        if is_target(name) and np.ndim(before) != np.ndim(other):
+        if driver.is_label(name) and np.ndim(before) != np.ndim(other):
             text = driver.source.text(driver.backward_function)
             return not re.search(r"\.ndim|\.size\b|len\(\w+\.shape\)|\.dtype", text)
     return False
@@ -343,6 +343,12 @@ def _functions(driver: Driver) -> list[Any]:
     return found + [f for f in called if hasattr(f, "__code__")]
 
 
+def _names_in(code: Any) -> list[str]:
+    """Give the names that a function reads, and the functions inside it."""
+    inner = [name for c in code.co_consts if hasattr(c, "co_names") for name in _names_in(c)]
+    return [*code.co_names, *inner]
+
+
 def _text_in_reach(driver: Driver) -> str:
     """Give the text of all that forward and backward may run, as far as names lead."""
     queue = [*_functions(driver), driver.backward_function]
@@ -353,10 +359,12 @@ def _text_in_reach(driver: Driver) -> str:
         if code is None or code in seen:
             continue
         seen.append(code)
-        for name in code.co_names:
+        for name in _names_in(code):
             found = driver.candidate.namespace.get(name)
             if isinstance(found, float) and 0 < found < 1e-3:
                 constants.append(f"{name} = {found!r}")
+            elif found is np.float32 or found is np.float16:
+                constants.append(f"{name} = np.{found.__name__}")
             elif isinstance(found, type):
                 queue += [f for f in vars(found).values() if hasattr(f, "__code__")]
             elif hasattr(found, "__code__"):

@@ -19,7 +19,8 @@ _TARGETS = re.compile(
     re.I,
 )
 _PREDICTIONS = re.compile(
-    r"^(y_?preds?|predict|predictions?|preds?|y_?hat|outputs?|probs?|probabilities|p|scores|logits)$",
+    r"^(y_?preds?|predict|predictions?|predicted|preds?|y_?hat|y_?prob\w*|y_?scores?|outputs?"
+    r"|(log_?)?probs?|probabilities|p|scores|logits)$",
     re.I,
 )
 _PARAMETER = re.compile(

@@ -234,9 +234,19 @@ def written(shot: Shot) -> list[str]:
             name
             for name, value in shot.leaves.items()
             if name not in shot.given and name in held and _changed(value, held[name])
+            if not _is_state(shot, name)
         ]
     changed = any(_changed(a, b) for a, b in zip(shot.upstream, shot.run.upstream, strict=True))
     return [*names, *(["upstream"] if changed else [])]
+
+
+def _is_state(shot: Shot, name: str) -> bool:
+    """Whether an array of the object is no parameter: the output does not depend on it.
+
+    A running mean is renewed by each forward pass, in training.
+    """
+    compared = {c.gradient.leaf for c in shot.comparisons}
+    return name not in compared and not np.any(shot.truth.expected.get(name, 0.0))
 
 
 def _changed(before: Any, after: Any) -> bool:

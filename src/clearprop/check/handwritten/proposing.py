@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.guesses import entries_of, is_target_of, specs_for
+from clearprop.check.handwritten.guesses import entries_of, is_index, is_target_of, specs_for
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 
@@ -35,6 +35,8 @@ _DIMS: Dims = {
     "V": 9,
     "G": 2,
 }
+#: No layer that was written for more features is looked at.
+_LARGEST = 1025
 #: So many guesses that come equally far are followed.
 _BEAM = 4
 #: Other numbers, for a second look.
@@ -45,6 +47,8 @@ _IMAGES: list[Dims] = [
     {"P": 5, "Q": 5, "K": 3, "L": 3},
     {"P": 8, "Q": 8, "K": 2, "L": 2, "C": 4},
 ]
+#: Images with a depth, small, for they have many numbers.
+_SOLIDS: list[Dims] = [{"N": 2, "T": 4, "P": 4, "Q": 5, "K": 2, "L": 2}]
 #: Sizes that can be divided by the number of heads or groups.
 _EVEN: Dims = {"D": 6, "H": 8, "M": 10, "K": 2}
 
@@ -72,13 +76,16 @@ def worlds_for(texts: Texts) -> list[str]:
         first += ["images", "channels last", "matrix", "volume"]
         if re.search(r"1d|1_d", low):
             first.insert(0, "signal")
+    if re.search(r"3d|ndim [!=]= 5", low + texts.forward.lower()):
+        first.insert(0, "solids")
     if re.search(r"embed|lookup|gather", low):
         first.append("indices")
     if re.search(r"rnn|lstm|gru|atten|sequence|time|transformer", low):
         steps = any(re.search(r"prev|^h$|state", name) for name in texts.arguments)
         first += ["rows", "sequences"] if steps else ["sequences"]  # one step, or all
     columns = re.search(
-        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,|@\s*(a_prev|A_prev)|[wW]\d?\s*@",
+        r"np\.dot\(\s*(self\.|\w+\[['\"])?[wW]\w*(['\"]\])?(\.T)?,"
+        r"|@\s*(a_prev|A_prev)|\b[wW]\d?\s*@|\b[wW]\d?\.dot\(",
         texts.forward,
     )
     if columns:
@@ -131,8 +138,8 @@ def proposals(
     end = time.process_time() + seconds
     for world in worlds_for(texts):
         listed = _listed(driver, texts, world, given)
-        images = world in ("images", "channels last", "matrix", "volume", "signal")
-        for dims in _IMAGES if images else [{"K": 2}, _EVEN]:
+        images = world in ("images", "channels last", "matrix", "volume", "signal", "solids")
+        for dims in _SOLIDS if world == "solids" else _IMAGES if images else [{"K": 2}, _EVEN, *_fixed(texts)]:
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
             if not wanted(start):
                 continue
@@ -149,6 +156,13 @@ def proposals(
                 return
 
 
+def _fixed(texts: Texts) -> list[Dims]:
+    """Give the sizes that a constructor may have been written for: ``Linear(2, 3)``."""
+    found = re.findall(r"\b[A-Z]\w*\((\d+), \d+|\brandn?\((\d+), \d+", texts.forward)
+    numbers = dict.fromkeys(int(a or b) for a, b in found)
+    return [{"D": n} for n in numbers if n < _LARGEST][:3]
+
+
 def _listed(
     driver: Driver, texts: Texts, world: str, given: dict[str, Spec]
 ) -> dict[str, list[Spec]]:
@@ -157,6 +171,8 @@ def _listed(
     method = bool(driver.forward_name)
     if names and (data is None or method):
         data = next((n for n in names if not is_target_of(n, texts)), names[0])
+    if world == "indices":
+        data = next((n for n in names if is_index(n)), data)
     listed: dict[str, list[Spec]] = {}
     for p in driver.inputs:
         role = "data" if p.name == data else "input" if method else "argument"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -121,6 +122,7 @@ class FunctionReferenceDriver(DerivativeDriver):
         self.incoming = next(filter(is_upstream, names), names[0]) if chained and names else ""
         names = [name for name in names if name != self.incoming]
         self.roles = {name: self._role(name, names) for name in names}
+        self.parts = self._parts()
 
     def _role(self, name: str, names: list[str]) -> str:
         if self.reference.target and is_target(name):
@@ -134,6 +136,21 @@ class FunctionReferenceDriver(DerivativeDriver):
         if not role:
             raise NoSetupError(f"it has no forward, and nothing says what {name} holds")
         return role
+
+    def _parts(self) -> tuple[str, ...]:
+        """Say what the cache holds where backward takes it apart: input and output."""
+        given = "p" if "p" in self.reference.values else "y"
+        name = next((name for name, role in self.roles.items() if role == "cache"), "")
+        text = self.source.text(self.candidate.backward)
+        if not name or self.reference.target or self.reference.parameters:
+            return ()
+        if re.search(rf"\b{name}\[[01]\]", text):
+            return "x", given
+        names = re.search(rf"\(?(\w+), (\w+)\)? = {name}\b", text)
+        if names is None:
+            return ()
+        roles = [self.reference.attributes.get(part, "") for part in names.groups()]
+        return (given, "x") if roles[0] in ("y", "p") else ("x", given)
 
     def ways(self) -> list[str]:
         """See `Driver.ways`."""
@@ -156,6 +173,8 @@ class FunctionReferenceDriver(DerivativeDriver):
     def _held(self, run: Run, role: str) -> Any:
         if role == "cache" and self.reference.parameters:
             return tuple(run.given[name] for name in self.reference.arguments)
+        if role == "cache" and self.parts:
+            return tuple(_value(self.reference, run, part) for part in self.parts)
         if role in ("either", "cache"):
             given = "p" if "p" in self.reference.values else "y"
             role = "x" if self.upstream == "input" else given

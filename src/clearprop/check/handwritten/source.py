@@ -73,10 +73,13 @@ class Source:
     def set_of_self(self, function: Any) -> set[str]:
         """Name the attributes of ``self`` that a function sets."""
         tree = self.tree(function)
+        nodes = list(ast.walk(tree)) if tree is not None else []
+        bare = {n.target for n in nodes if isinstance(n, ast.AnnAssign) and n.value is None}
         return {
             node.attr
-            for node in (ast.walk(tree) if tree is not None else [])
+            for node in nodes
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+            if node not in bare  # self.W: Array says what it will be
         }
 
     def place(self, function: Any, line: int) -> Place:

@@ -29,6 +29,10 @@ class Spec:
         shape = tuple(dims[s] if isinstance(s, str) else s for s in self.shape)
         if self.kind == "value":
             return self.value
+        if self.kind == "made":
+            return self.value()
+        if self.kind == "list":
+            return [spec.draw(dims, rng, dtype) for spec in self.value]
         if self.kind == "drawn":
             return self.value.draw(rng)
         if self.kind == "shape":
@@ -76,6 +80,11 @@ def size(letter: str) -> Spec:
 def value(thing: Any) -> Spec:
     """Say: just this."""
     return Spec("value", value=thing)
+
+
+def several(*specs: Spec) -> Spec:
+    """Say: a list of such."""
+    return Spec("list", value=specs)
 
 
 def other_form(spec: Spec) -> Spec | None:

@@ -48,6 +48,8 @@ def copied(thing: Any) -> Any:
         return thing.copy()
     if isinstance(thing, dict):
         return {key: copied(value) for key, value in thing.items()}
+    if isinstance(thing, list):
+        return [copied(value) for value in thing]
     return thing
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.meaning import is_target
+from clearprop.check.handwritten.meaning import is_prediction, is_target
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     name = driver.candidate.name
     names = [p.name for p in driver.inputs]
     is_loss = any(map(is_target, names)) or "loss" in name.lower()
+    is_loss = is_loss or (bool({"y", "Y"} & set(names)) and any(map(is_prediction, names)))
     if "Y" in names and driver.candidate.style in ("pair", "loss and gradient"):
         is_loss = is_loss or driver.ways() == ["none"]
     arguments = tuple(p.name for p in [*driver.inputs, *driver.constructor])

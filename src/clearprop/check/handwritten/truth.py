@@ -59,12 +59,19 @@ def live(driver: Driver, given: Given, seed: int = 0, before: tuple[Given, ...] 
     with frozen(seed):
         run = driver.start(given)
         for earlier in before:
-            run.given = given | earlier
+            run.given = given | {k: _alike(v, given.get(k)) for k, v in earlier.items()}
             driver.forward(run)
             reseed(seed)
         run.given = given
         driver.forward(run)
     return run
+
+
+def _alike(value: Any, recorded: Any) -> Any:
+    """Record a value where its successor is: ``x.dot(W)`` of a plain x would not record W."""
+    if not is_real(value) or not is_real(recorded) or isinstance(recorded, np.ndarray):
+        return value
+    return value + 0.0 * np.sum(recorded)
 
 
 def leaves_of(driver: Driver, given: Given) -> Leaves:
@@ -77,7 +84,7 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
     with frozen():
         run = driver.start(passed)
     for name in names:  # parameters["W1"]
-        if isinstance(given.get(name), dict):
+        if isinstance(given.get(name), dict | list):
             inside = arrays_in(given[name]).items()
             leaves |= {name + path: value for path, value in inside if is_real(value)}
     if run.layer is not None:

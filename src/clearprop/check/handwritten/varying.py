@@ -33,8 +33,13 @@ def other_probes(
         *((proposal, "fb") for proposal in _other_settings(driver, setup.proposal, text)),
         *((setup.proposal, plan) for plan in plans),
     ]
-    smaller = numbers_for(setup.proposal.dims | {"N": setup.proposal.dims["N"] - 2})
-    earlier = setup.proposal.resized(smaller)
+    count = setup.proposal.dims["N"]
+    smaller = numbers_for(setup.proposal.dims | {"N": count - 2 if count > 2 else 3})
+    fixed = any(  # a constructor was told the number of samples
+        (s.kind == "size" and s.value == "N") or (s.kind == "shape" and "N" in s.shape)
+        for s in setup.proposal.specs.values()
+    )
+    earlier = setup.proposal if fixed else setup.proposal.resized(smaller)
     for proposal, plan in probes:
         try:
             with quiet():
@@ -73,6 +78,8 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
     for given in driver.settings(proposal):
         specs = {k: v if isinstance(v, Spec) else value(v) for k, v in given.items()}
         yield proposal.with_specs(specs)
+    if any(spec.kind == "shape" for spec in proposal.specs.values()):
+        return  # a constructor was told how many axes there are
     for name, spec in proposal.specs.items():
         if spec == array("N", "D") and re.search(r"reshape\(-1, \w+\.shape", text):
             yield proposal.with_specs({name: array("N", 2, "D")})
