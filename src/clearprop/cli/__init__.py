@@ -14,6 +14,8 @@ from typer.core import TyperGroup
 
 import clearprop
 from clearprop.cli.check import CheckCommand, check
+from clearprop.cli.explain import ExplainCommand
+from clearprop.cli.explain import explain as explain_formula
 from clearprop.cli.explanation import explain
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
@@ -49,6 +51,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command(cls=CheckCommand)(check)
+app.command("explain", cls=ExplainCommand)(explain_formula)
 
 
 def _print_version(wanted: bool) -> None:
