@@ -198,14 +198,11 @@ def _notes(done: Run) -> list[str]:
     """Say what was proposed, and what the derivative is one of."""
     import numpy as np
 
+    from clearprop.formula import written
+
     notes = []
     if done.proposed:
-        shown = " ".join(
-            f"'{name}={np.array2string(np.asarray(done.values[name]), separator=', ')}'".replace(
-                "\n", ""
-            )
-            for name in done.proposed
-        )
+        shown = " ".join(f"'{name}={written(done.values[name])}'" for name in done.proposed)
         notes.append(f"Proposed, for nothing was given: {shown}")
     shape = np.shape(done.gradients.graph.output)
     if shape:

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.draw.caption import caption
-from clearprop.draw.numbers import constant, describe
+from clearprop.draw.numbers import constant, describe, number
 from clearprop.graph import Node
 from clearprop.kinds import ELEMENTWISE
 from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.sweep import pull
 from clearprop.tracing import Gradients, Graph
 
+_FEW = 12  # elements that are written out
 _SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@",
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==",
@@ -230,4 +231,14 @@ def _written(node: Node, operands: list[str]) -> str:
 
 
 def _short(value: Any) -> str:
+    """Write a value on one line: all elements while they are few."""
+    array = np.asarray(value)
+    if array.ndim and 0 < array.size <= _FEW and array.dtype.kind == "f":
+        return _listed(array)
     return describe(value).line
+
+
+def _listed(array: Any) -> str:
+    if array.ndim == 0:
+        return number(array[()], 4)
+    return f"[{', '.join(map(_listed, array))}]"

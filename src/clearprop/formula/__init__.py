@@ -8,6 +8,7 @@ it and looks at every node; `computing` walks the tree and calls the functions o
 from clearprop.formula.formula import Formula as Formula
 from clearprop.formula.given import propose as propose
 from clearprop.formula.given import read_value as read_value
+from clearprop.formula.given import written as written
 from clearprop.formula.pointing import pointed as pointed
 from clearprop.formula.running import Run as Run
 from clearprop.formula.running import run as run

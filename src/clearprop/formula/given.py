@@ -88,6 +88,21 @@ def as_value(value: Any, name: str) -> Any:
     return float(array) if array.ndim == 0 else array
 
 
+def written(value: Any) -> str:
+    """Write a value as `read_value` reads it: ``[[0.5, -1], [1.5, 2]]``.
+
+    Examples
+    --------
+    >>> written(100.0), written(read_value("[1, 2.5]"))
+    ('100', '[1, 2.5]')
+    """
+    array = np.asarray(value)
+    if array.ndim:
+        return f"[{', '.join(map(written, array))}]"
+    number = float(array)
+    return str(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number)
+
+
 def drawn(shape: tuple[int, ...], name: str, rng: np.random.Generator) -> Any:
     """Draw a value of a shape: two digits each, which can be read in a picture."""
     if np.prod(shape, dtype=float) > limits.ELEMENTS or len(shape) > limits.DIMENSIONS:
