@@ -111,3 +111,19 @@ class MissingExtraError(ClearpropError, ImportError):
 
 class NotRunError(ClearpropError, NameError):
     """A name of a file that is checked, whose statement was not run or failed."""
+
+
+class FormulaError(ClearpropError, ValueError):
+    """A formula that cannot be read, or not be computed; it knows the place in the text.
+
+    Attributes
+    ----------
+    line, column : int
+        Where in the formula, from 1; 0 where it concerns the whole.
+    """
+
+    def __init__(self, what: str, *, line: int = 0, column: int = 0, **parts: str | None) -> None:
+        self.line, self.column = line, column
+        if line and "where" not in parts:
+            parts["where"] = f"line {line}, column {column}"
+        super().__init__(what, **parts)

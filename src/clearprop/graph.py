@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     import types
 
     from clearprop.calls import Calls, Moment
+    from clearprop.places import Written
     from clearprop.primitive import Primitive
 
-    Place = tuple[tuple[types.CodeType, int], ...]
+    Place = tuple[tuple[types.CodeType | Written, int], ...]
 
 #: The number of the next node: inputs always have smaller numbers than what is computed from them.
 next_index: Callable[[], int] = itertools.count(1).__next__

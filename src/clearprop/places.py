@@ -40,6 +40,27 @@ class Line(NamedTuple):
         return f"{shown}: {self.text}" if self.text else shown
 
 
+class Written:
+    """A piece of text that is walked and not run by Python, such as a formula.
+
+    It stands in a place where the code object of a frame would stand.
+
+    Attributes
+    ----------
+    line : Line
+        The line that it stands on.
+    expression : ast.AST
+        What was computed; it and all above it have ``parent``, as those of `executing` do.
+    """
+
+    __slots__ = ("expression", "line")
+    co_names = ()
+
+    def __init__(self, line: Line, expression: ast.AST) -> None:
+        self.line = line
+        self.expression = expression
+
+
 def cell_of(file: str) -> str:
     """Name the cell of a notebook as the tracebacks beside it do, ``Cell In[3]``; empty if none."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
@@ -71,6 +92,8 @@ def line_of(place: Place) -> Line | None:
     if not place:
         return None
     code, instruction = place[0]
+    if isinstance(code, Written):
+        return code.line
     number = _line_number(code, instruction)
     text = linecache.getline(code.co_filename, number).strip()
     return Line(code.co_filename, number, text, code.co_name)
@@ -148,7 +171,9 @@ def _position(code: CodeType, instruction: int) -> tuple[int | None, ...]:
 
 
 @lru_cache(maxsize=4096)
-def _expression(code: CodeType, instruction: int) -> ast.AST | None:
+def _expression(code: CodeType | Written, instruction: int) -> ast.AST | None:
+    if isinstance(code, Written):
+        return code.expression
     import executing  # lazily: only a reader of names pays for it
 
     number = _line_number(code, instruction)

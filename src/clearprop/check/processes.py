@@ -31,17 +31,9 @@ class WorkerProcess:
     def __init__(self, folder: str) -> None:
         self.mark = os.path.basename(folder)  # noqa: PTH119 - made by tempfile
         command = [sys.executable, "-P", "-m", "clearprop.check.worker", f"{folder}/request.json"]
-        source = str(Path(clearprop.__file__).parents[1])
-        installed = source in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
-        paths = [] if installed else [source]  # a path that is given goes before Python's own
-        paths += filter(None, [os.environ.get("PYTHONPATH")])
         environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(paths),
-            "PYTHONIOENCODING": "utf-8:backslashreplace",
+            **python_environment(),
             "MPLBACKEND": "Agg",  # plt.show() of a notebook opens no window
-            "OPENBLAS_NUM_THREADS": "1",  # the buffers of each count as memory
-            "OMP_NUM_THREADS": "1",
             _MARK: self.mark,
         }
         self.process = subprocess.Popen(
@@ -97,6 +89,21 @@ class WorkerProcess:
         if b"clearprop/check/worker.py" in self.printed.replace(b"\\", b"/") and last:
             return f"its process ended with exit code {code}: {last[-1][:300]}"
         return f"its code ended the process with exit code {code}"
+
+
+def python_environment() -> dict[str, str]:
+    """Give the environment in which a Python that is started finds this very clearprop."""
+    source = str(Path(clearprop.__file__).parents[1])
+    installed = source in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    paths = [] if installed else [source]  # a path that is given goes before Python's own
+    paths += filter(None, [os.environ.get("PYTHONPATH")])
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONIOENCODING": "utf-8:backslashreplace",
+        "OPENBLAS_NUM_THREADS": "1",  # the buffers of each count as memory
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def _own_group() -> dict[str, Any]:

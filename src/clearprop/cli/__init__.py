@@ -14,7 +14,10 @@ from typer.core import TyperGroup
 
 import clearprop
 from clearprop.cli.check import CheckCommand, check
+from clearprop.cli.explain import ExplainCommand
+from clearprop.cli.explain import explain as explain_formula
 from clearprop.cli.explanation import explain
+from clearprop.cli.serve import serve
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
 
@@ -49,6 +52,8 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command(cls=CheckCommand)(check)
+app.command("explain", cls=ExplainCommand)(explain_formula)
+app.command()(serve)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,80 @@
+"""The server itself: on this machine alone, at an address with a secret in it."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+
+from clearprop.errors import OptionError
+from clearprop.serve.extra import require_extra
+
+HOST = "127.0.0.1"  #: the loopback, and nothing else: there is no option for it
+
+
+def listen(port: int) -> socket.socket:
+    """Take a port of the loopback; 0 takes a free one.
+
+    Raises
+    ------
+    OptionError
+        The port is taken, or not allowed.
+    """
+    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind((HOST, port))
+    except (OSError, OverflowError) as error:
+        taken.close()
+        raise OptionError(
+            f"--port {port}: it cannot be listened on: {getattr(error, 'strerror', '') or error}.",
+            why="another program may have it, or it needs rights that you do not have.",
+            write="--port 0 for a free one",
+        ) from error
+    taken.listen(64)
+    return taken
+
+
+def serve(port: int, browser: bool, say: Callable[[str], None]) -> None:
+    """Serve the playground until Ctrl-C.
+
+    Parameters
+    ----------
+    port : int
+        0 for a free one.
+    browser : bool
+        Whether to open the page.
+    say : callable
+        Prints a line.
+
+    Raises
+    ------
+    MissingExtraError
+        A package of the extra ``serve`` is not there.
+    OptionError
+        The port cannot be had.
+    """
+    require_extra()
+    import uvicorn
+
+    from clearprop.serve.app import make_app
+
+    with listen(port) as taken:
+        number = taken.getsockname()[1]
+        token = secrets.token_urlsafe(32)
+        address = f"http://{HOST}:{number}/?token={token}"
+        say(f"The playground: {address}\nIt is there for this machine alone. Ctrl-C ends it.")
+        config = uvicorn.Config(
+            make_app(number, token),
+            log_level="warning",
+            access_log=False,  # it would have the token in it
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_graceful_shutdown=1,  # the stream of the training room has no end of its own
+        )
+        if browser:
+            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        uvicorn.Server(config).run(sockets=[taken])
