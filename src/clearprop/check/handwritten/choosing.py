@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,13 @@ from clearprop.check.handwritten.probing import Shot, line_of_error, prepare, qu
 from clearprop.check.handwritten.proposing import numbers_for, proposals
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
-from clearprop.check.handwritten.truth import live
+from clearprop.check.handwritten.truth import TooManyError, live
 
 #: For finding inputs, in seconds of processor time; and so many, in each world.
 _SECONDS = 2.0
 _MOST = 25
-#: A probe that takes longer, in seconds of processor time, is made with smaller inputs.
-_SLOW = 0.25
+#: A forward that runs through more lines than this is given smaller inputs.
+_LOOPS = 400
 _SMALL: Dims = {"N": 2, "T": 3, "P": 5, "Q": 4}
 #: Says that a file keeps a bias as a row.
 _ROW = re.compile(r"zeros\(\(1, |zeros\(\[1, |shape\[0\] == 1|\(1, -1\)")
@@ -82,12 +81,10 @@ def choose(
         if tried[proposal.world] > _MOST:
             continue
         for way in driver.ways():
-            began = time.process_time()
-            setup = _tried(driver, proposal, way, seed, tolerance)
+            light = attempts.lines > _LOOPS
+            setup = _tried(driver, proposal, way, seed, tolerance, light)
             if setup is None:
                 continue
-            if time.process_time() - began > _SLOW:
-                setup = _lighter(driver, setup, seed, tolerance)
             enough = first is None or _given(setup.shot) >= _given(first.shot)
             if setup.shot.right and setup.shot.comparisons and enough:
                 driver.upstream = way
@@ -123,6 +120,7 @@ class Attempts:
         self.driver, self.seed = driver, seed
         self.reason = "no inputs were found that its forward accepts"
         self.first = True
+        self.lines = 0
         self.furthest: tuple[tuple[int, int], BaseException] | None = None
 
     def failure(self) -> NoSetupError:
@@ -159,6 +157,7 @@ class Attempts:
             with quiet():
                 run = live(self.driver, proposal.draw(self.seed), self.seed)
             if _sensible(run.outputs):
+                self.lines = count
                 return None
             error = NoSetupError("forward gives no finite real numbers")
         except Exception as raised:
@@ -181,15 +180,20 @@ class Attempts:
 
 
 def _tried(
-    driver: Driver, proposal: Proposal, way: str, seed: int, tolerance: float
+    driver: Driver, proposal: Proposal, way: str, seed: int, tolerance: float, light: bool = False
 ) -> Setup | None:
     driver.upstream = way
-    try:
-        with quiet():
-            shot = prepare(driver, proposal, seed)
-    except Exception:
-        return None
-    return Setup(proposal, shoot(driver, shot, tolerance), way)
+    for each in [_lighter(proposal), proposal] if light else [proposal]:
+        driver.light = light
+        try:
+            with quiet():
+                shot = prepare(driver, each, seed)
+        except TooManyError:
+            return _tried(driver, proposal, way, seed, tolerance, light=True)
+        except Exception:
+            continue
+        return Setup(each, shoot(driver, shot, tolerance), way)
+    return None
 
 
 def _given(shot: Shot) -> int:
@@ -197,12 +201,10 @@ def _given(shot: Shot) -> int:
     return sum(c.kind != "none" for c in shot.comparisons)
 
 
-def _lighter(driver: Driver, setup: Setup, seed: int, tolerance: float) -> Setup:
+def _lighter(proposal: Proposal) -> Proposal:
     """Give smaller inputs of the same kind, for code that loops over every number."""
-    dims = setup.proposal.dims
-    smaller = {letter: min(dims[letter], n) for letter, n in _SMALL.items()}
-    light = setup.proposal.resized(numbers_for(dims | smaller))
-    return _tried(driver, light, setup.way, seed, tolerance) or setup
+    smaller = {letter: min(proposal.dims[letter], n) for letter, n in _SMALL.items()}
+    return proposal.resized(numbers_for(proposal.dims | smaller))
 
 
 def _better(one: Setup, other: Setup) -> bool:

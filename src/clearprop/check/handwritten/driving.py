@@ -114,6 +114,8 @@ class Driver:
         which stand in columns.
     single : bool
         Whether the code computes in single precision.
+    light : bool
+        Whether its inputs are as small as can be.
     rate : str
         The argument of backward that is a learning rate: parameters change, and by how much says
         what their gradients are.
@@ -135,6 +137,7 @@ class Driver:
         self.averages = False
         self.averages_parameters = False
         self.single = False
+        self.light = False
         self.rate = ""
         self.forward_name = ""
 
@@ -225,12 +228,13 @@ class NoOutputError(Exception):
 
 
 def returned_gradients(
-    result: Any, names: list[str], inputs: list[str], leaves: list[str]
+    result: Any, names: list[str], inputs: list[str], leaves: list[str], documented: bool = False
 ) -> list[Gradient]:
     """Match what backward returned with the leaves: by key, by position, or else by name.
 
     Position is the contract of a tuple: the gradients stand in the order of the arguments. Names
-    decide where their number differs, or where the data stand first and parameters follow.
+    decide where their number differs, where the data stand first and parameters follow, or where
+    the order is ``documented``.
     """
     if result is None:
         return []
@@ -251,8 +255,10 @@ def returned_gradients(
         return returned_gradients(rest, [names[i] for i in plain], inputs, leaves) + keyed
     if len(parts) < len(inputs):  # the gradient of a loss is that of what is predicted
         inputs = sorted(inputs, key=is_target)
-    labels = [name or f"d{leaf}" for name, leaf in zip(names, [*inputs, *[""] * 9], strict=False)]
     by_name = [_leaf_of(name, inputs + [x for x in leaves if x not in inputs]) for name in names]
+    if documented and all(by_name) and len(set(by_name)) == len(by_name):
+        return [Gradient(*each) for each in zip(names, by_name, parts, strict=True)]
+    labels = [name or f"d{leaf}" for name, leaf in zip(names, [*inputs, *[""] * 9], strict=False)]
     if len(parts) == len(inputs) and not _data_first(by_name, inputs):
         return [Gradient(*each) for each in zip(labels, inputs, parts, strict=True)]
     if all(by_name) and len(set(by_name)) == len(by_name):
@@ -277,7 +283,13 @@ def _data_first(by_name: list[str], inputs: list[str]) -> bool:
 def _leaf_of(name: str, leaves: list[str]) -> str:
     exact = [x for x in leaves if last_of(x) in stems(name)]
     alike = [x for x in leaves if any(same_thing(stem, last_of(x)) for stem in stems(name))]
-    return (exact or alike or [""])[0]
+    ending = [x for x in leaves if any(_ends(last_of(x), stem) for stem in stems(name))]
+    return (exact or alike or (ending if len(ending) == 1 else []) or [""])[0]
+
+
+def _ends(name: str, stem: str) -> bool:
+    """Whether a longer name ends as a gradient says: ``t_log_var`` of ``dLogVar``."""
+    return len(stem) > 2 and name.replace("_", "").lower().endswith(stem.replace("_", "").lower())
 
 
 def chained(upstream: Any, derivative: Any) -> Any:

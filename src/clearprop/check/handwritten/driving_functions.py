@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 from clearprop.check.handwritten.driving import (
@@ -54,7 +55,7 @@ class PairDriver(Driver):
         outputs = len(self.given_back) - self.takes_cache
         return ["upstream", "first"] if outputs > len(self._takers()) > 0 else ["upstream"]
 
-    @property
+    @cached_property
     def filled(self) -> str:
         """Name the dictionary of gradients that backward is given to add to; "" for none."""
         text = self.source.text(self.candidate.backward)
@@ -105,7 +106,9 @@ class PairDriver(Driver):
         """See `Driver.gradients`."""
         leaves = list(leaves)
         inputs = [p.name for p in self.inputs if p.name in leaves]
-        return self.restored(run, returned_gradients(run.result, self.returned, inputs, leaves))
+        documented = self.source.says_order(self.backward_function, self.returned)
+        found = returned_gradients(run.result, self.returned, inputs, leaves, documented)
+        return self.restored(run, found)
 
 
 class CostDriver(PairDriver):
@@ -260,7 +263,8 @@ class DerivativeDriver(Driver):
         named = [n for n in inputs if is_prediction(n)]
         if named and not isinstance(run.result, tuple):
             inputs = named
-        return returned_gradients(run.result, self.returned, inputs, leaves)
+        documented = self.source.says_order(self.backward_function, self.returned)
+        return returned_gradients(run.result, self.returned, inputs, leaves, documented)
 
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """See `Driver.owed`; of a loss, the gradient of what is predicted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,6 +88,14 @@ class Source:
         function = function_of(function)
         file = function.__code__.co_filename
         return Place(file, line, linecache.getline(file, line).strip())
+
+    def says_order(self, function: Any, names: list[str]) -> bool:
+        """Whether the docstring lists names, each on a line of its own, in the order they have."""
+        tree = self.tree(function)
+        said = (ast.get_docstring(tree) or "") if tree is not None else ""
+        lines = [re.search(rf"^[\s\-*]*{re.escape(n)}\s*(:|--|-|=|\()", said, re.M) for n in names]
+        at = [line.start() for line in lines if line is not None]
+        return len(at) == len(names) > 1 and at == sorted(at)
 
     def text(self, function: Any) -> str:
         """Give the source of a function, or "" where there is none."""

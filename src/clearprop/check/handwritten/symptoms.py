@@ -379,6 +379,23 @@ def _diagonal(c: Case) -> Symptom | None:
     return None
 
 
+def _of_scores(c: Case) -> Symptom | None:
+    """See whether a loss of probabilities gives the gradient of what softmax made them of."""
+    p = next((v for name, v in c.values if name == c.leaf and v.shape == c.found.shape), None)
+    if p is None or p.ndim == 0 or c.found.shape != c.expected.shape:
+        return None
+    if not ((p > 0).all() and np.allclose(p.sum(axis=-1), 1)):
+        return None
+    behind = p * (c.expected - np.sum(c.expected * p, axis=-1, keepdims=True))
+    if not any(close(c.found * n, behind) for n in (1, len(p))):
+        return None
+    return Symptom(
+        "local-factor",
+        f"{c.label} is the gradient of the scores that a softmax made {c.leaf} of; "
+        f"forward is given {c.leaf}.",
+    )
+
+
 def _zero(c: Case) -> Symptom | None:
     if np.any(c.found):
         return None
@@ -395,6 +412,7 @@ TESTS: list[Callable[[Case], Symptom | None]] = [
     _exchanged,
     _transposed,
     _diagonal,
+    _of_scores,
     _sums,
     _shifted,
     _mask,

@@ -29,7 +29,13 @@ Leaves = dict[str, Any]
 
 #: Relative to the largest entry: beyond it the two sides do not agree.
 AGREEMENT = 1e-5
+#: Of more numbers than this, smaller inputs are looked for before numerical derivatives.
+_MANY = 80
 _TWO_VALUES = "forward gives two values for one input: it draws at random, or keeps a state"
+
+
+class TooManyError(Exception):
+    """Forward cannot be traced, and smaller inputs would do for numerical derivatives."""
 
 
 @dataclass
@@ -178,6 +184,8 @@ def find_truth(
     except (ClearpropError, TypeError, ValueError, IndexError, AttributeError) as error:
         truth.exact, truth.untraced = False, f"{type(error).__name__}: {error}"
     if not truth.exact:
+        if not driver.light and sum(map(np.size, values)) > _MANY:
+            raise TooManyError("numerical derivatives of so many numbers take long")
         _numerically(truth, weighed, names, values)
     elif doubtful:
         _agree(truth, weighed, names, values, agreement)
