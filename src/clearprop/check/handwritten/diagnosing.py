@@ -135,7 +135,7 @@ class Diagnosis:
         said = f"{type(error).__name__}: {text}" if text else type(error).__name__
         sentence = f"backward raises {said}"
         if shot.title:
-            sentence = f"After {shot.title}: {sentence}"
+            sentence = f"{shot.when}: {sentence}"
         place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
         remedy = fixed.edit.after if fixed else ""
         cause = fixed.cause if fixed else "raises"
@@ -212,7 +212,7 @@ class Diagnosis:
             in_forward = cause == "stale-cache"
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
-            sentence = f"After {shot.title}: {sentence}"
+            sentence = f"{shot.when}: {sentence}"
         evidence = evidence_of(shot, c)
         if cause == "unknown" and self.proposal is not None and not shot.title:
             small = smallest(self.driver, self.proposal, c.gradient.leaf, shot.seed, self.tolerance)

@@ -119,7 +119,8 @@ class LayerDriver(Driver):
         made = {p.name: given[p.name] for p in own if p.name in given}
         loose = {name: made.pop(name) for name in self.loose if name in made}
         layer = self.cls(**made) if self.template is None else copy.deepcopy(self.template)
-        for name, value in loose.items():
+        flags = {k.removeprefix("self."): v for k, v in given.items() if k.startswith("self.")}
+        for name, value in (loose | flags).items():
             setattr(layer, name, value)
         named = {p.name for p in own} - set(self.loose)
         held = {k: v for k, v in arrays_in(layer).items() if k in given and k not in named}

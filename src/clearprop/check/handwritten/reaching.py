@@ -1,0 +1,159 @@
+"""Probes for the branches of backward that no probe took yet; what stays out of reach is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from types import CodeType
+from typing import Any
+
+from clearprop.check.handwritten.choosing import Setup
+from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.driving_classes import LayerDriver
+from clearprop.check.handwritten.model import Unjudged
+from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
+from clearprop.check.handwritten.running import Ran
+from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.specs import Spec
+from clearprop.check.handwritten.switches import Key, Switches, changed, said
+from clearprop.check.handwritten.texts import Texts
+from clearprop.check.handwritten.unrun import Unrun, unrun
+
+#: At most so many other settings are tried of one candidate, in so many rounds.
+_MOST = 24
+_ROUNDS = 3
+
+
+class Reach:
+    """What of backward has run, and what else was tried.
+
+    ``given`` are the names whose values the user has said: they stay as they are.
+    """
+
+    def __init__(self, driver: Driver, setup: Setup, given: Collection[str]) -> None:
+        self.driver = driver
+        self.setup = setup
+        self.given = given
+        self.ran = Ran(driver.backward_function, driver.source)
+        self.aside: dict[tuple[CodeType, int], str] = {}
+
+    def probes(
+        self, base: Shot, texts: Callable[[], Texts], seed: int, tolerance: float
+    ) -> Iterator[Shot]:
+        """Probe with the settings that the conditions of backward's other branches ask for."""
+        switches: Switches | None = None
+        tried: set[str] = set()
+        for _ in range(_ROUNDS):
+            before = len(tried)
+            for each in self.missing():
+                test = each.condition.test
+                if test is None:
+                    continue
+                switches = switches or Switches(self.driver, self.setup.proposal, texts)
+                for setting in switches.settings(test, each.condition.wanted, each.tree):
+                    if not setting or repr(setting) in tried or self._is_given(setting):
+                        continue
+                    if len(tried) >= _MOST:
+                        return
+                    tried.add(repr(setting))
+                    shot = self._shot(setting, base, seed, tolerance)
+                    if shot is not None and self._accepted(shot, each, setting):
+                        yield shot
+                        break
+            if len(tried) == before:
+                return
+
+    def missing(self) -> list[Unrun]:
+        """Give what has not run, but for classes that are judged by themselves."""
+        own = getattr(self.driver, "cls", None)
+        return [each for each in unrun(self.ran) if not _is_of_another(each.code, own, self.driver)]
+
+    def unjudged(self) -> tuple[Unjudged, ...]:
+        """Say what is not judged."""
+        return tuple(
+            Unjudged(
+                each.tree.name,
+                self.driver.source.place(self.ran.function(each.code), each.first),
+                each.last,
+                each.condition.said,
+                self.aside.get((each.code, each.first), ""),
+            )
+            for each in self.missing()
+        )
+
+    def _is_given(self, setting: dict[Key, Any]) -> bool:
+        return any((key if isinstance(key, str) else key[0]) in self.given for key in setting)
+
+    def _shot(
+        self, setting: dict[Key, Any], base: Shot, seed: int, tolerance: float
+    ) -> Shot | None:
+        proposal = changed(self.setup.proposal, setting)
+        arrays = any(isinstance(v, Spec) and v.kind != "value" for v in setting.values())
+        try:
+            with quiet():
+                leaves = None if arrays else list(base.leaves)
+                shot = prepare(self.driver, proposal, seed + 1, "fb", leaves)
+        except Exception:
+            return None
+        shot = replace(shot, setting=said(setting, proposal))
+        return shoot(self.driver, shot, tolerance, self.ran.fresh())
+
+    def _accepted(self, shot: Shot, each: Unrun, setting: dict[Key, Any]) -> bool:
+        """Whether a probe came to what had not run, and says something about it.
+
+        Of what forward never reads it knows no derivative: a penalty that backward adds is not
+        in what forward gives.
+        """
+        assert shot.ran is not None
+        if not self.ran.adds(shot.ran) or isinstance(shot.error, NotImplementedError):
+            return False
+        if not shot.right:
+            unknown = [name for name in map(_name, setting) if not self._forward_reads(name)]
+            if unknown:
+                why = f"forward does not use {unknown[0]}: what it changes is not in its derivative"
+                self.aside.setdefault((each.code, each.first), why)
+                return False
+        if shot.error is None and not shot.comparisons:
+            return False
+        self.ran.add(shot.ran)
+        return True
+
+    def _forward_reads(self, name: str) -> bool:
+        return bool(re.search(rf"\b_*{re.escape(name)}\b", self._text_of_forward()))
+
+    def _text_of_forward(self) -> str:
+        """Give the text of forward and of what it calls, as far as names lead."""
+        driver = self.driver
+        candidate = driver.candidate
+        cls = driver.cls if isinstance(driver, LayerDriver) else None
+        first = getattr(cls, driver.forward_name, None) if cls else candidate.forward
+        queue: list[Any] = [first or candidate.backward]
+        codes: set[CodeType] = set()
+        texts = []
+        for function in queue:
+            code = getattr(function_of(function), "__code__", None)
+            if code is None or code in codes:
+                continue
+            codes.add(code)
+            texts.append(driver.source.text(function))
+            queue += [getattr(cls, n, None) or candidate.namespace.get(n) for n in code.co_names]
+        return "\n".join(texts)
+
+
+def _name(key: Key) -> str:
+    return key[1] if isinstance(key, tuple) else key.removeprefix("self.").strip("_")
+
+
+def _is_of_another(code: CodeType, own: Any, driver: Driver) -> bool:
+    """Whether a function is a method of a class that has a backward of its own."""
+    if code is function_of(driver.backward_function).__code__:
+        return False
+    bases = own.__mro__ if isinstance(own, type) else ()
+    for other in driver.candidate.namespace.values():
+        if not isinstance(other, type) or other in bases:
+            continue
+        codes = [getattr(function_of(f), "__code__", None) for f in vars(other).values()]
+        if code in codes:
+            return any(hasattr(other, name) for name in ("backward", "gradient", "grad", "bprop"))
+    return False
