@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from itertools import chain
 from types import CodeType
 from typing import Any
 
@@ -51,14 +52,17 @@ class Reach:
                 if test is None:
                     continue
                 switches = switches or Switches(self.driver, self.setup.proposal, texts)
-                for setting in switches.settings(test, each.condition.wanted, each.tree):
+                straight = switches.settings(test, each.condition.wanted, each.tree)
+                around = switches.detours(test)
+                ways = chain(((s, True) for s in straight), ((s, False) for s in around))
+                for setting, direct in ways:
                     if not setting or repr(setting) in tried or self._is_given(setting):
                         continue
                     if len(tried) >= _MOST:
                         return
                     tried.add(repr(setting))
                     shot = self._shot(setting, base, seed, tolerance)
-                    if shot is not None and self._accepted(shot, each, setting):
+                    if shot is not None and self._accepted(shot, each, setting, direct):
                         yield shot
                         break
             if len(tried) == before:
@@ -70,7 +74,7 @@ class Reach:
         return [each for each in unrun(self.ran) if not _is_of_another(each.code, own, self.driver)]
 
     def unjudged(self) -> tuple[Unjudged, ...]:
-        """Say what is not judged."""
+        """Say what is not judged; of what forward runs as well, forward is believed."""
         return tuple(
             Unjudged(
                 each.tree.name,
@@ -80,6 +84,7 @@ class Reach:
                 self.aside.get((each.code, each.first), ""),
             )
             for each in self.missing()
+            if each.code not in self.ran.forward
         )
 
     def _is_given(self, setting: dict[Key, Any]) -> bool:
@@ -99,25 +104,31 @@ class Reach:
         shot = replace(shot, setting=said(setting, proposal))
         return shoot(self.driver, shot, tolerance, self.ran.fresh())
 
-    def _accepted(self, shot: Shot, each: Unrun, setting: dict[Key, Any]) -> bool:
+    def _accepted(self, shot: Shot, each: Unrun, setting: dict[Key, Any], direct: bool) -> bool:
         """Whether a probe came to what had not run, and says something about it.
 
         Of what forward never reads it knows no derivative: a penalty that backward adds is not
-        in what forward gives.
+        in what forward gives. That there is no gradient may be meant, as in a first layer; and an
+        error counts only where the setting is one that backward itself asks about.
         """
         assert shot.ran is not None
-        if not self.ran.adds(shot.ran) or isinstance(shot.error, NotImplementedError):
+        if not self.ran.adds(shot.ran):
             return False
-        if not shot.right:
+        why = ""
+        if shot.error is not None:
+            if not direct or isinstance(shot.error, NotImplementedError):
+                why = f"with {shot.setting} backward raises {type(shot.error).__name__}"
+        elif not shot.comparisons or any(c.kind == "none" for c in shot.comparisons):
+            why = f"with {shot.setting} no gradient is given"
+        if not why and not shot.right:
             unknown = [name for name in map(_name, setting) if not self._forward_reads(name)]
             if unknown:
                 why = f"forward does not use {unknown[0]}: what it changes is not in its derivative"
-                self.aside.setdefault((each.code, each.first), why)
-                return False
-        if shot.error is None and not shot.comparisons:
-            return False
-        self.ran.add(shot.ran)
-        return True
+        if why and direct:
+            self.aside.setdefault((each.code, each.first), why)
+        if not why:
+            self.ran.add(shot.ran)
+        return not why
 
     def _forward_reads(self, name: str) -> bool:
         return bool(re.search(rf"\b_*{re.escape(name)}\b", self._text_of_forward()))

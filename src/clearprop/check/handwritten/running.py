@@ -22,6 +22,8 @@ class Ran:
         By code, the lines that ran.
     spots : dict
         By code, the instructions that ran: for functions that choose inside of a line.
+    forward : set
+        The codes that ran outside of backward.
     """
 
     def __init__(self, backward: Any, source: Source) -> None:
@@ -31,6 +33,7 @@ class Ran:
         self.source = source
         self.lines: dict[CodeType, set[int]] = {}
         self.spots: dict[CodeType, set[int]] = {}
+        self.forward: set[CodeType] = set()
         self._wanted: dict[CodeType, set[int]] = {}
         self._chooses: dict[CodeType, bool] = {}
 
@@ -68,6 +71,8 @@ class Ran:
             code = frame.f_code
             if root is None:
                 if code is not self.own:
+                    if frame.f_globals is self.home:
+                        self.forward.add(code)
                     return None
                 root = frame
             elif frame.f_globals is not self.home:
@@ -113,6 +118,7 @@ def beside(tree: ast.AST) -> list[ast.stmt]:
     return [
         inner
         for node in ast.walk(tree)
-        for inner in (*getattr(node, "body", ()), *getattr(node, "orelse", ()))
-        if isinstance(node, ast.If | ast.For | ast.While) and inner.lineno == node.lineno
+        if isinstance(node, ast.If | ast.For | ast.While)
+        for inner in (*node.body, *node.orelse)
+        if inner.lineno == node.lineno
     ]

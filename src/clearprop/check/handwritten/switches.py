@@ -48,12 +48,14 @@ class Switches:
     def settings(
         self, test: ast.expr, wanted: bool, tree: ast.FunctionDef
     ) -> Iterator[dict[Key, Any]]:
-        """Give what to set so that a test in a function comes out as wanted, the likeliest first.
-
-        Where nothing is known of a value itself, forward takes its other ways to the value; and at
-        last every flag is turned round.
-        """
+        """Give what to set so that a test comes out as wanted, the likeliest first."""
         yield from self._direct(test, wanted, tree)
+
+    def detours(self, test: ast.expr) -> Iterator[dict[Key, Any]]:
+        """Give what may change a test in another way.
+
+        Forward takes its other branches to the values in it; and at last each flag is turned round.
+        """
         names = {_last(n) for n in ast.walk(test) if isinstance(n, ast.Attribute | ast.Name)}
         for other in self.trees:
             for node in ast.walk(other):
@@ -272,6 +274,8 @@ class Switches:
         found: list[str] = []
         for tree in self.trees:
             for node in ast.walk(tree):
+                if isinstance(node, ast.Subscript) and _last(node.slice) == name:
+                    found += self._table(node.value)
                 if isinstance(node, ast.Compare) and _last(node.left) == name:
                     inner = (n for c in node.comparators for n in ast.walk(c))
                 elif isinstance(node, ast.Match) and _last(node.subject) == name:
@@ -284,6 +288,15 @@ class Switches:
                     if isinstance(n, ast.Constant) and isinstance(n.value, str)
                 ]
         return list(dict.fromkeys(found))
+
+    def _table(self, thing: ast.expr) -> list[str]:
+        """Give the keys of ``{"relu": …, "tanh": …}``, there or in a table of the file."""
+        if isinstance(thing, ast.Dict):
+            keys = [k.value for k in thing.keys if isinstance(k, ast.Constant)]
+        else:
+            held = self.driver.candidate.namespace.get(_last(thing))
+            keys = list(held) if isinstance(held, dict) else []
+        return [key for key in keys if isinstance(key, str)]
 
     def _trees(self) -> list[ast.FunctionDef]:
         """Give the syntax of forward and backward, and of all methods beside them."""

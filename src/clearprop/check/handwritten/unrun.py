@@ -11,6 +11,7 @@ from typing import Any
 
 from clearprop.check.handwritten.running import Ran, beside
 
+_LONGEST = 60  # characters of a condition
 _LEAVES = (ast.Return, ast.Break, ast.Continue, ast.Raise)
 _SILENT = (ast.Pass, ast.Raise, ast.Assert, ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom)
 _TOLD = re.compile(r"^(print|(warnings|logging|logger|log|self\.log(ger)?)\.\w+)\(")
@@ -94,13 +95,13 @@ class _Reader:
         if isinstance(statement, ast.If):
             if isinstance(statement.test, ast.Constant):
                 return
-            test = ast.unparse(statement.test)
+            test = _short(statement.test)
             yes = Condition(f"the branch `if {test}`", statement.test)
             no = Condition(f"the `else` of `if {test}`", statement.test, wanted=False)
             yield from self._block(statement.body, yes)
             yield from self._block(statement.orelse, no)
         elif isinstance(statement, ast.For | ast.While):
-            head = ast.unparse(statement).splitlines()[0].rstrip(":")
+            head = _short(statement)
             held = statement.test if isinstance(statement, ast.While) else None
             yield from self._block(statement.body, Condition(f"the loop `{head}` was empty", held))
             yield from self._block(statement.orelse, Condition(f"the `else` of `{head}`"))
@@ -138,12 +139,12 @@ class _Reader:
         for node in own:
             if isinstance(node.test, ast.Constant) or not self._seen(node.test):
                 continue
-            test = ast.unparse(node.test)
+            test = _short(node.test)
             for side, wanted in ((node.body, True), (node.orelse, False)):
                 silent = isinstance(side, ast.Constant) and side.value is None
                 if silent or self._seen(side):
                     continue
-                part = ast.unparse(side)
+                part = _short(side)
                 said = f"`{part}` of `… {'if' if wanted else 'else'} …`: `{test}` was never "
                 said += "true" if wanted else "false"
                 yield (
@@ -159,6 +160,12 @@ class _Reader:
             None not in spot and start <= (spot[0], spot[2]) and (spot[1], spot[3]) <= stop
             for spot in self.spots or ()
         )
+
+
+def _short(node: ast.AST) -> str:
+    """Write the first line of some code, as far as a report has room for it."""
+    line = ast.unparse(node).splitlines()[0].rstrip(":")
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def _codes_in(code: CodeType) -> list[CodeType]:
@@ -180,7 +187,7 @@ def _outside_of_lambdas(node: ast.AST) -> Iterator[ast.AST]:
 
 def _after(statement: ast.stmt) -> Condition:
     """Say what keeps the statements after one from being reached."""
-    head = ast.unparse(statement).splitlines()[0].rstrip(":")
+    head = _short(statement)
     if isinstance(statement, ast.If):
         if any(isinstance(node, _LEAVES) for s in statement.body for node in ast.walk(s)):
             said = f"they stand after `{head}`, which was always so"
