@@ -200,7 +200,7 @@ class Diagnosis:
     ) -> None:
         c = wrong[0]
         symptom = self._symptom(shot, c, truths)
-        labels = ", ".join(dict.fromkeys(shown(w.gradient.label) for w in wrong))
+        labels = ", ".join(dict.fromkeys(w.gradient.shown for w in wrong))
         if fixed is not None:
             cause, place = fixed.cause, self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
@@ -294,7 +294,7 @@ class Diagnosis:
         return f"{labels} {several} wrong. What mends it: {how}."
 
     def _symptom(self, shot: Shot, c: Comparison, truths: Cotangents) -> Symptom | None:
-        label = shown(c.gradient.label)
+        label = c.gradient.shown
         if c.kind == "none":
             return Symptom(
                 "none",
@@ -317,7 +317,7 @@ class Diagnosis:
             np.asarray(shot.upstream[0]) if shot.upstream else np.ones(()),
             other,
             double,
-            {shown(o.gradient.label): o.expected for o in shot.comparisons if o is not c},
+            {o.gradient.shown: o.expected for o in shot.comparisons if o is not c},
             values,
             _batch(shot),
             self.stages,
@@ -417,26 +417,20 @@ def added(tree: ast.FunctionDef | None, line: int, term: str) -> str:
     return ""
 
 
-def shown(label: str) -> str:
-    """Give a gradient's name as a person writes it: ``dW1`` of ``['W1']``."""
-    match = re.fullmatch(r"\['?([^\]']+)'?\]", label)
-    return f"grads[{match[1]!r}]" if match else label
-
-
 def evidence_of(shot: Shot, c: Comparison) -> Evidence:
     """Put expected beside found."""
     values = {k: v for k, v in shot.given.items() if isinstance(v, np.ndarray) and v.size <= 30}
-    return Evidence(shown(c.gradient.label), c.expected, c.found, c.wrong, values, shot.title)
+    return Evidence(c.gradient.shown, c.expected, c.found, c.wrong, values, shot.title)
 
 
 def _unknown(c: Comparison) -> str:
     if c.kind == "shape":
         assert c.found is not None
-        label = shown(c.gradient.label)
+        label = c.gradient.shown
         return f"{label} has shape {c.found.shape}, {c.gradient.leaf} has {c.expected.shape}."
     count = int(np.sum(c.wrong)) if c.wrong is not None else 0
     return (
-        f"{shown(c.gradient.label)} is wrong at {count} of {c.expected.size} entries; "
+        f"{c.gradient.shown} is wrong at {count} of {c.expected.size} entries; "
         "the cause is not known."
     )
 

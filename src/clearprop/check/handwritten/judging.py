@@ -21,7 +21,7 @@ from clearprop.check.handwritten.conventions import (
     tiny_literal,
     widened,
 )
-from clearprop.check.handwritten.diagnosing import Diagnosis, shown
+from clearprop.check.handwritten.diagnosing import Diagnosis
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.finding import find, select
 from clearprop.check.handwritten.kinks import at_kinks
@@ -297,7 +297,7 @@ def _judged(
         candidate.place,
         verdict,
         (*findings, *missing, *quiet_words),
-        tuple(shown(c.gradient.label) for c in base.comparisons),
+        tuple(c.gradient.shown for c in base.comparisons),
         (*(shot.title or "forward, backward" for shot in shots), *_numbers_alone(base)),
         {k: np.shape(v) for k, v in base.given.items() if isinstance(v, np.ndarray)},
         "; ".join(f.sentence for f in missing),

@@ -146,6 +146,7 @@ def prepared(
     """Do what `prepare` does for given inputs."""
     from clearprop.check.handwritten.truth import live
 
+    given = driver.in_order(given)
     moved = leaves_of(driver, given)
     if leaves is not None:
         moved = {k: v for k, v in moved.items() if k in leaves}
