@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.entering import line_that_begins
 from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
 from clearprop.check.handwritten.order import (
@@ -262,6 +263,8 @@ class Diagnosis:
             return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""
         if symptom is not None:
             line = self._line_of(c)
+            if symptom.cause == "upstream-ignored" and tree is not None:
+                line = line_that_begins(tree, c.gradient.label) or line
             remedy = multiplied(tree, line, symptom.factor) or added(tree, line, symptom.term)
             return symptom.cause, symptom.sentence, line, remedy
         return "unknown", _unknown(c), self._line_of(c), ""
@@ -356,7 +359,9 @@ class Diagnosis:
             return line_that_gives(tree, "") or tree.lineno
         if c.kind == "none":
             return line_that_gives(tree, c.gradient.label, False) or tree.lineno
-        return line_that_gives(tree, c.gradient.label) or tree.lineno
+        updated = line_that_gives(tree, c.gradient.leaf, False) if self.driver.rate else 0
+        own = line_that_gives(tree, c.gradient.label, False)
+        return own or updated or line_that_gives(tree, c.gradient.label) or tree.lineno
 
 
 def adds(statement: ast.stmt) -> bool:
