@@ -99,7 +99,11 @@ class _Reader:
             yes = Condition(f"the branch `if {test}`", statement.test)
             no = Condition(f"the `else` of `if {test}`", statement.test, wanted=False)
             yield from self._block(statement.body, yes)
-            yield from self._block(statement.orelse, no)
+            inner = statement.orelse
+            if len(inner) == 1 and isinstance(inner[0], ast.If):  # elif: it asks for itself
+                yield from self._inside(inner[0])
+            else:
+                yield from self._block(inner, no)
         elif isinstance(statement, ast.For | ast.While):
             head = _short(statement)
             held = statement.test if isinstance(statement, ast.While) else None
