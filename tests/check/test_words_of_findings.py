@@ -88,23 +88,23 @@ def test_a_gate_is_as_large_as_its_gradient(tmp_path: Path) -> None:
 
 
 SCALE = """
-def scale_forward(x, g, b):
-    return x * g + b, (x, g)
+def scale_forward(x, gamma, beta):
+    return x * gamma + beta, (x, gamma)
 
 
 def scale_backward(dout, cache):
-    x, g = cache
-    dx = dout * g
-    dg = np.sum(dout * x, axis=0)
-    db = np.sum(dout, axis=0)
-    return dx, dg, db
+    x, gamma = cache
+    dx = dout * gamma
+    dgamma = np.sum(dout * x, axis=0)
+    dbeta = np.sum(dout, axis=0)
+    return dx, dgamma, dbeta
 """
 
 
 def test_beside_a_parameter_a_scale_stays_a_scale(tmp_path: Path) -> None:
     text = SCALE.replace("np.sum(dout * x, axis=0)", "dout * x")
     finding = judged(tmp_path, text, "scale_backward").findings[0]
-    assert (finding.cause, finding.gradient) == ("batch-sum", "dg")
+    assert (finding.cause, finding.gradient) == ("batch-sum", "dgamma")
 
 
 LEAST_SQUARES = """
