@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -17,7 +17,7 @@ from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
 from clearprop.check.handwritten.running import Ran
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Spec
-from clearprop.check.handwritten.switches import Key, Switches, changed, said
+from clearprop.check.handwritten.switches import Key, Switches, attributes_made_of, changed, said
 from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.unrun import Unrun, unrun
 
@@ -131,25 +131,35 @@ class Reach:
         return not why
 
     def _forward_reads(self, name: str) -> bool:
-        return bool(re.search(rf"\b_*{re.escape(name)}\b", self._text_of_forward()))
-
-    def _text_of_forward(self) -> str:
-        """Give the text of forward and of what it calls, as far as names lead."""
+        """Whether forward, or what it calls, uses an argument, or an attribute made of it."""
         driver = self.driver
-        candidate = driver.candidate
         cls = driver.cls if isinstance(driver, LayerDriver) else None
-        first = getattr(cls, driver.forward_name, None) if cls else candidate.forward
+        trees = self._trees_of_forward(cls)
+        init = driver.source.tree(getattr(cls, "__init__", None)) if cls else None
+        names = {name} | attributes_made_of(name, [*trees, *([init] if init else [])])
+        for tree in trees:
+            for node in ast.walk(tree):
+                own = getattr(node, "attr", getattr(node, "id", getattr(node, "value", None)))
+                loaded = isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
+                if loaded and isinstance(own, str) and own.strip("_") in names:
+                    return True
+        return False
+
+    def _trees_of_forward(self, cls: Any) -> list[ast.FunctionDef]:
+        """Give the syntax of forward and of what it calls, as far as names lead."""
+        candidate, source = self.driver.candidate, self.driver.source
+        first = getattr(cls, self.driver.forward_name, None) if cls else candidate.forward
         queue: list[Any] = [first or candidate.backward]
         codes: set[CodeType] = set()
-        texts = []
+        trees = []
         for function in queue:
             code = getattr(function_of(function), "__code__", None)
             if code is None or code in codes:
                 continue
             codes.add(code)
-            texts.append(driver.source.text(function))
+            trees.append(source.tree(function))
             queue += [getattr(cls, n, None) or candidate.namespace.get(n) for n in code.co_names]
-        return "\n".join(texts)
+        return [tree for tree in trees if tree is not None]
 
 
 def _name(key: Key) -> str:

@@ -170,6 +170,12 @@ class Switches:
         for count, spec in _OF_RANK.items():
             if bool(compare(count, literal)) is wanted and count != len(own.shape):
                 yield {first.name: spec}
+                for letter in ("C", "CPQ") if count == 4 else ():  # of each channel, or flattened
+                    setting: dict[Key, Any] = {first.name: spec}
+                    for name, each in self.proposal.specs.items():
+                        if each.shape == ("D",):
+                            setting[name] = array(letter)
+                    yield setting
 
     # ---- where a value comes from --------------------------------------------------------------
 
@@ -332,6 +338,18 @@ def said(setting: dict[Key, Any], proposal: Proposal) -> str:
         else:
             parts.append(f"{name} = {thing.value if isinstance(thing, Spec) else thing!r}")
     return ", ".join(parts)
+
+
+def attributes_made_of(name: str, trees: list[ast.FunctionDef]) -> set[str]:
+    """Name the attributes that are assigned something with a name in it: ``self.kind = mode``."""
+    return {
+        _last(target)
+        for tree in trees
+        for node in ast.walk(tree)
+        for target, value_ in _pairs(node)
+        if isinstance(target, ast.Attribute)
+        and any(isinstance(n, ast.Name) and n.id.strip("_") == name for n in ast.walk(value_))
+    }
 
 
 def _pairs(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
