@@ -7,7 +7,7 @@ clearprop imports NumPy. Nothing is imported from there before it is used.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ _MARKER = (
     "gradients(*inputs, **options): the test returns a layer, its class, a pair (forward, "
     "backward) or a function, and passes if its gradients are right (clearprop)"
 )
+_NOT_JUDGED = "clearprop: not judged"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,15 +53,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
                 "Write instead: return the layer, the pair of functions or the function",
                 pytrace=False,
             )
-        from clearprop.testing import assert_gradients
+        from clearprop.testing import report_of, result_of
 
-        try:
-            assert_gradients(subject, *marker.args, **marker.kwargs)
-        except AssertionError as error:
-            report = str(error)
-        else:
-            return
-        pytest.fail(report, pytrace=False)  # not while the error is handled: it would be told twice
+        result = result_of(subject, *marker.args, **marker.kwargs)
+        if not result.ok:
+            pytest.fail(report_of(result), pytrace=False)
+        _note(pyfuncitem, [result])
 
     pyfuncitem.obj = checked
 
@@ -87,6 +85,7 @@ class CheckedFile(pytest.Item):
             path, name = split_name(self.name)
             report = check_file_isolated(path, names=(name,) if name else ())
             wrong = "" if report.ok else as_text(report)
+            _note(self, report.judgements)
         except OptionError as error:
             wrong = str(error)
         if wrong:
@@ -95,6 +94,25 @@ class CheckedFile(pytest.Item):
     def reportinfo(self) -> tuple[str, int | None, str]:
         """Where it is, for the list of tests."""
         return self.name, None, f"clearprop check {self.name}"
+
+
+def _note(item: pytest.Item, judgements: Iterable[Any]) -> None:
+    """Keep with a test, for the summary, which lines no probe came to."""
+    for judgement in judgements:
+        for lines in getattr(judgement, "unjudged", ()):
+            from clearprop.check.reports.words import not_run
+
+            item.user_properties.append((_NOT_JUDGED, f"{judgement.name}: {not_run(lines)}"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the lines of backward passes that passed without having been run."""
+    passed = terminalreporter.stats.get("passed", ())
+    told = [text for report in passed for key, text in report.user_properties if key == _NOT_JUDGED]
+    if told:
+        terminalreporter.section("backward passes that were judged in part")
+    for text in told:
+        terminalreporter.line(f"not judged: {text}")
 
 
 def pytest_report_header(config: pytest.Config) -> Iterator[str]:

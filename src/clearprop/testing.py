@@ -33,21 +33,25 @@ def assert_gradients(subject: Any, *inputs: Any, **options: Any) -> None:
     >>> assert_gradients(lambda x: np.sum(np.tanh(x)), np.array([0.1, 0.2]))
     """
     __tracebackhide__ = methodcaller("errisinstance", AssertionError)  # of pytest
+    result = result_of(subject, *inputs, **options)
+    if not result.ok:
+        raise AssertionError(report_of(result))
+
+
+def result_of(subject: Any, *inputs: Any, **options: Any) -> Any:
+    """Give the judgement or the report of what `assert_gradients` takes."""
     if _is_handwritten(subject):
         from clearprop.check import check_layer
 
-        result: Any = check_layer(subject, *inputs, **options)
-    elif callable(subject):
+        return check_layer(subject, *inputs, **options)
+    if callable(subject):
         from clearprop.check import check
 
-        result = check(subject, *inputs, **options)
-    else:
-        raise TypeError(
-            f"assert_gradients: {type(subject).__name__} has no backward and is no function. "
-            "Write instead: a layer, its class, a pair (forward, backward), or a function"
-        )
-    if not result.ok:
-        raise AssertionError(_text(result))
+        return check(subject, *inputs, **options)
+    raise TypeError(
+        f"assert_gradients: {type(subject).__name__} has no backward and is no function. "
+        "Write instead: a layer, its class, a pair (forward, backward), or a function"
+    )
 
 
 def _is_handwritten(subject: Any) -> bool:
@@ -56,7 +60,7 @@ def _is_handwritten(subject: Any) -> bool:
     return callable(getattr(subject, "backward", None))
 
 
-def _text(result: Any) -> str:
+def report_of(result: Any) -> str:
     """Write a result as the terminal shows it."""
     if isinstance(result, Judgement):
         result = FileReport(result.place.file, (result,))

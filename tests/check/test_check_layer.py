@@ -216,6 +216,25 @@ def test_what_has_no_backward(what):
         cp.check_layer(what)
 
 
+@pytest.mark.parametrize("option", ["values", "shapes"])
+def test_what_the_layer_does_not_take(option):
+    with pytest.raises(OptionError, match=f"got {option} of 'nope', which Affine does not take"):
+        cp.check_layer(Affine, **{option: {"nope": (3,)}})
+    with pytest.raises(OptionError, match=r"It takes x\."):  # an object is made already
+        cp.check_layer(Affine(np.ones((3, 2)), np.zeros(2)), **{option: {"W": (3, 2)}})
+
+
+def test_a_reference_says_what_is_taken():
+    with pytest.raises(OptionError, match="does not take"):
+        cp.check_layer(Backward, reference="tanh", values={"nope": 1})
+    assert cp.check_layer(Backward, reference="tanh", shapes={"x": (2, 5)}).shapes == {"x": (2, 5)}
+
+
+class Backward:
+    def backward(self, dout):
+        return dout * (1 - self.y**2)
+
+
 def test_a_misspelt_option():
     with pytest.raises(TypeError, match="unexpected keyword argument 'shape'"):
         cp.check_layer(Affine, shape={"x": (2, 3)})

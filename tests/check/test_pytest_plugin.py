@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from sample_reports import affine, judged
 
 from clearprop.check import worker
-from clearprop.check.handwritten.model import FAULT, NOT_JUDGED, Judgement, Place
+from clearprop.check.handwritten.model import FAULT, NOT_JUDGED, Judgement, Place, Unjudged
 from clearprop.testing import assert_gradients
 
 pytest_plugins = ["pytester"]
@@ -177,6 +178,33 @@ def test_files_to_check(
     assert "✗ B  fault" in text
     assert "none.py: there is no such file" in text
     assert "During handling of the above exception" not in text
+
+
+def test_lines_that_did_not_run_are_named(
+    pytester: pytest.Pytester, plugin: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = Place("a.py", 4)
+    judgement = replace(judged("Gate", at), unjudged=(Unjudged("backward", at, 5, "the branch"),))
+    package = importlib.import_module("clearprop.check")
+    monkeypatch.setattr(package, "check_layer", lambda layer: judgement)
+    pytester.makepyfile(
+        """
+        import pytest
+        from check.test_pytest_plugin import Doubles
+
+        @pytest.mark.gradients
+        def test_gate():
+            return Doubles
+        """
+    )
+    result = pytester.runpytest_inprocess(*plugin, "--strict-markers", "-Werror")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*backward passes that were judged in part*",
+            "not judged: Gate: lines 4–5 of backward did not run in any probe (the branch)",
+        ]
+    )
 
 
 def test_unused_it_imports_nothing_of_clearprop(tmp_path: Path) -> None:

@@ -253,6 +253,7 @@ def test_json(layers: str) -> None:
         "not judged": 1,
         "convention": 1,
         "correct": 2,
+        "in part": 0,
     }
     (file,) = document["files"]
     affine = file["judgements"][0]

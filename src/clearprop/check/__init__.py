@@ -93,12 +93,13 @@ def check_layer(layer: Any, *inputs: Any, **options: Any) -> Judgement:
     -------
     Judgement
         ``ok``, ``verdict`` (``fault``, ``convention``, ``correct``, ``not judged``), ``findings``
-        with cause, line, sentence and remedy; printed, the report.
+        with cause, line, sentence and remedy; ``unjudged``, the lines of backward that ran in no
+        probe; printed, the report.
 
     Raises
     ------
     OptionError
-        If ``layer`` has no backward.
+        If ``layer`` has no backward, or does not take what ``values`` or ``shapes`` name.
 
     Notes
     -----

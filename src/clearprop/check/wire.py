@@ -25,6 +25,7 @@ from clearprop.check.handwritten.model import (
     Finding,
     Judgement,
     Place,
+    Unjudged,
 )
 from clearprop.check.handwritten.options import Drawn, Options
 
@@ -80,6 +81,7 @@ def encode_judgement(judgement: Judgement) -> dict[str, Any]:
         "shapes": {name: list(shape) for name, shape in judgement.shapes.items()},
         "reason": judgement.reason,
         "seconds": judgement.seconds,
+        "unjudged": [_encode_unjudged(lines) for lines in judgement.unjudged],
     }
 
 
@@ -107,6 +109,10 @@ def encode_options(options: Options) -> dict[str, Any]:
 
 def _encode_place(place: Place) -> list[Any]:
     return [place.file, place.line, place.text[:_LONGEST]]
+
+
+def _encode_unjudged(lines: Unjudged) -> list[Any]:
+    return [lines.function, _encode_place(lines.place), lines.last, lines.branch, lines.reason]
 
 
 def _encode_finding(finding: Finding) -> dict[str, Any]:
@@ -223,6 +229,7 @@ def decode_judgement(value: Any) -> Judgement:
         {_text(name): tuple(map(_whole, _list(shape))) for name, shape in shapes.items()},
         _text(entry.get("reason")),
         float(seconds) if isinstance(seconds, int | float) else 0.0,
+        tuple(map(_decode_unjudged, _list(entry.get("unjudged")))),
     )
 
 
@@ -250,6 +257,14 @@ def decode_options(value: Any) -> Options:
         _whole(entry.get("samples")),
         frozenset((_text(p[0]), _whole(p[1])) for p in map(_pair, _list(entry.get("skip")))),
     )
+
+
+def _decode_unjudged(value: Any) -> Unjudged:
+    match _list(value):
+        case [function, place, last, branch, reason]:
+            at = _decode_place(place)
+            return Unjudged(_text(function), at, _whole(last), _text(branch), _text(reason))
+    raise WireError("no lines")
 
 
 def _decode_finding(value: Any) -> Finding:

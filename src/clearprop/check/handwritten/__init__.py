@@ -11,6 +11,7 @@ The stages, each a module, in the order in which they run::
     choosing   which of them it is judged with
     truth      the exact derivative of its forward, and a numerical one that must agree
     probing    many calls of both, compared (varying: which); kinks, writing, order: what else shows
+    reaching   probes for the branches that did not run (running, unrun, switches); what is left
     conventions  what is right under a convention
     repair     which edit of the source makes it right (edits)
     stages     which of the values that backward names is the first wrong

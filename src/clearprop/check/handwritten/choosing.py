@@ -89,7 +89,7 @@ def choose(
             if setup.shot.right and setup.shot.comparisons and enough:
                 driver.upstream = way
                 return setup
-            if first is None or _better(setup, first):
+            if first is None or _better(setup, first) or _fits(setup, first, driver):
                 first = setup
     if first is None:
         raise attempts.failure()
@@ -214,6 +214,23 @@ def _better(one: Setup, other: Setup) -> bool:
         and one.shot.error is None
         and bool(one.shot.comparisons)
         and (other.shot.error is not None or not other.shot.comparisons)
+    )
+
+
+def _fits(one: Setup, other: Setup, driver: Driver) -> bool:
+    """Whether gradients have the shapes of what is taken for data, where nothing is a parameter.
+
+    ``g`` of ``gate_forward(x, g)`` may be a scale or a gate: the shape of ``dg`` says which.
+    """
+    if any(is_parameter(p.name) for p in (*driver.inputs, *driver.constructor)):
+        return False
+    pairs = one.proposal.specs.items()
+    changed = [name for name, spec in pairs if spec != other.proposal.specs.get(name)]
+    return (
+        one.shot.error is None
+        and bool(changed)
+        and all(_as_the_data(other, name, one.proposal) for name in changed)
+        and not any(c.kind == "shape" for c in one.shot.comparisons)
     )
 
 

@@ -50,7 +50,7 @@ def conventions_of(
     literal = tiny_literal(text)
     off = [c for c in shot.comparisons if not c.kind and c.error > _EXACT]
     if literal and off:
-        names = ", ".join(c.gradient.label for c in off)
+        names = ", ".join(c.gradient.shown for c in off)
         sentence = (
             f"{names} differs by {max(c.error for c in off):.0e} from the derivative of its "
             f"forward, which has an epsilon of {literal} that backward leaves out."
@@ -136,7 +136,7 @@ def _averages_parameters(driver: Driver, shot: Shot, tolerance: float, said: lis
     if not again.right:
         driver.averages_parameters = False
         return shot
-    names = ", ".join(c.gradient.label for c in shot.comparisons if c.gradient.leaf in own)
+    names = ", ".join(c.gradient.shown for c in shot.comparisons if c.gradient.leaf in own)
     sentence = (
         f"{names} are divided by the number of samples, the gradient of the input is not: the 1/m "
         "of the loss is left to the parameters."
@@ -169,7 +169,7 @@ def _kept(driver: Driver, shot: Shot, c: Comparison, said: list[Finding]) -> Com
     meant = re.search(r"zeros\(\((1, ){2,}", driver.source.text(driver.backward_function))
     if known and not fits and not meant:  # np.zeros((1, 1, 1, F)) says how the author keeps it
         return replace(c, kind="shape")
-    label, leaf = c.gradient.label, c.gradient.leaf
+    label, leaf = c.gradient.shown, c.gradient.leaf
     sentence = f"{label} has shape {c.found.shape} where {leaf} has {c.expected.shape}."
     said.append(Finding(CONVENTION, "kept-dimension", sentence, label))
     return replace(c, kind="")
@@ -205,7 +205,7 @@ def accumulates(driver: Driver, shot: Shot) -> Finding | None:
     """Say that gradients add up on purpose: something in the file sets them to zero."""
     if "b" not in shot.plan.lower()[:-1] or not shot.wrong:
         return None
-    labels = ", ".join(c.gradient.label for c in shot.wrong)
+    labels = ", ".join(c.gradient.shown for c in shot.wrong)
     pytorch = all(re.search(r"\.(_?grad|gradient)$", c.gradient.label) for c in shot.wrong)
     classes = [c for c in driver.candidate.namespace.values() if isinstance(c, type)]
     names = {n for c in classes for n in dir(c)} | set(driver.candidate.namespace)
@@ -229,7 +229,7 @@ def widened(driver: Driver, proposal: Proposal, shot: Shot, seed: int) -> tuple[
     if any(getattr(y, "dtype", None) != np.float32 for y in run.outputs):
         return ()
     wide = [
-        g.label
+        g.shown
         for g in driver.gradients(run, leaves)
         if getattr(leaves.get(g.leaf), "dtype", None) == np.float32
         and getattr(g.value, "dtype", None) == np.float64

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.entering import line_that_begins
 from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
 from clearprop.check.handwritten.order import (
@@ -135,7 +136,7 @@ class Diagnosis:
         said = f"{type(error).__name__}: {text}" if text else type(error).__name__
         sentence = f"backward raises {said}"
         if shot.title:
-            sentence = f"After {shot.title}: {sentence}"
+            sentence = f"{shot.when}: {sentence}"
         place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
         remedy = fixed.edit.after if fixed else ""
         cause = fixed.cause if fixed else "raises"
@@ -200,7 +201,7 @@ class Diagnosis:
     ) -> None:
         c = wrong[0]
         symptom = self._symptom(shot, c, truths)
-        labels = ", ".join(dict.fromkeys(shown(w.gradient.label) for w in wrong))
+        labels = ", ".join(dict.fromkeys(w.gradient.shown for w in wrong))
         if fixed is not None:
             cause, place = fixed.cause, self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
@@ -212,7 +213,7 @@ class Diagnosis:
             in_forward = cause == "stale-cache"
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
-            sentence = f"After {shot.title}: {sentence}"
+            sentence = f"{shot.when}: {sentence}"
         evidence = evidence_of(shot, c)
         if cause == "unknown" and self.proposal is not None and not shot.title:
             small = smallest(self.driver, self.proposal, c.gradient.leaf, shot.seed, self.tolerance)
@@ -262,6 +263,8 @@ class Diagnosis:
             return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""
         if symptom is not None:
             line = self._line_of(c)
+            if symptom.cause == "upstream-ignored" and tree is not None:
+                line = line_that_begins(tree, c.gradient.label) or line
             remedy = multiplied(tree, line, symptom.factor) or added(tree, line, symptom.term)
             return symptom.cause, symptom.sentence, line, remedy
         return "unknown", _unknown(c), self._line_of(c), ""
@@ -294,7 +297,7 @@ class Diagnosis:
         return f"{labels} {several} wrong. What mends it: {how}."
 
     def _symptom(self, shot: Shot, c: Comparison, truths: Cotangents) -> Symptom | None:
-        label = shown(c.gradient.label)
+        label = c.gradient.shown
         if c.kind == "none":
             return Symptom(
                 "none",
@@ -317,7 +320,7 @@ class Diagnosis:
             np.asarray(shot.upstream[0]) if shot.upstream else np.ones(()),
             other,
             double,
-            {shown(o.gradient.label): o.expected for o in shot.comparisons if o is not c},
+            {o.gradient.shown: o.expected for o in shot.comparisons if o is not c},
             values,
             _batch(shot),
             self.stages,
@@ -356,7 +359,9 @@ class Diagnosis:
             return line_that_gives(tree, "") or tree.lineno
         if c.kind == "none":
             return line_that_gives(tree, c.gradient.label, False) or tree.lineno
-        return line_that_gives(tree, c.gradient.label) or tree.lineno
+        updated = line_that_gives(tree, c.gradient.leaf, False) if self.driver.rate else 0
+        own = line_that_gives(tree, c.gradient.label, False)
+        return own or updated or line_that_gives(tree, c.gradient.label) or tree.lineno
 
 
 def adds(statement: ast.stmt) -> bool:
@@ -417,26 +422,20 @@ def added(tree: ast.FunctionDef | None, line: int, term: str) -> str:
     return ""
 
 
-def shown(label: str) -> str:
-    """Give a gradient's name as a person writes it: ``dW1`` of ``['W1']``."""
-    match = re.fullmatch(r"\['?([^\]']+)'?\]", label)
-    return f"grads[{match[1]!r}]" if match else label
-
-
 def evidence_of(shot: Shot, c: Comparison) -> Evidence:
     """Put expected beside found."""
     values = {k: v for k, v in shot.given.items() if isinstance(v, np.ndarray) and v.size <= 30}
-    return Evidence(shown(c.gradient.label), c.expected, c.found, c.wrong, values, shot.title)
+    return Evidence(c.gradient.shown, c.expected, c.found, c.wrong, values, shot.title)
 
 
 def _unknown(c: Comparison) -> str:
     if c.kind == "shape":
         assert c.found is not None
-        label = shown(c.gradient.label)
+        label = c.gradient.shown
         return f"{label} has shape {c.found.shape}, {c.gradient.leaf} has {c.expected.shape}."
     count = int(np.sum(c.wrong)) if c.wrong is not None else 0
     return (
-        f"{shown(c.gradient.label)} is wrong at {count} of {c.expected.size} entries; "
+        f"{c.gradient.shown} is wrong at {count} of {c.expected.size} entries; "
         "the cause is not known."
     )
 

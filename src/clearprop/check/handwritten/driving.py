@@ -91,6 +91,19 @@ class Gradient:
     leaf: str
     value: Any
 
+    @property
+    def shown(self) -> str:
+        """Its name as a person writes it: ``grads['W1']`` of ``['W1']``.
+
+        What is returned under the name of the gradient that came in, ``return dout``, is the
+        gradient of an input all the same: ``dx``.
+        """
+        match = re.fullmatch(r"\['?([^\]']+)'?\]", self.label)
+        if match:
+            return f"grads[{match[1]!r}]"
+        incoming = re.match(r"^(dout|d_?outputs?|dvalues|grad_?outputs?|upstream)$", self.label)
+        return f"d{last_of(self.leaf)}" if incoming else self.label
+
 
 #: What backward is given where it takes a learning rate.
 LEARNING_RATE = STEP
@@ -210,6 +223,11 @@ class Driver:
         if self.candidate.style in ("layer", "pair", "derivative"):
             owed += [x for x in leaves if x in inputs and (x == inputs[0] or is_parameter(x))]
         return [x for x in owed if x not in inputs or not self.is_label(x)]
+
+    def in_order(self, given: Given) -> Given:
+        """Give the arguments in the order of forward's signature, then the constructor's."""
+        names = [p.name for p in (*self.inputs, *self.constructor)]
+        return {name: given[name] for name in names if name in given} | given
 
     @property
     def file(self) -> str:

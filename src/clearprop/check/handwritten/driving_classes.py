@@ -181,7 +181,8 @@ class LayerDriver(Driver):
             layer = self.cls(*several, **early)
         else:
             layer = copy.deepcopy(self.template)
-        for name, value in loose.items():
+        flags = {k.removeprefix("self."): v for k, v in given.items() if k.startswith("self.")}
+        for name, value in (loose | flags).items():
             setattr(layer, name, value)
         for name, parameters in self.setting_up.items():
             call(getattr(layer, name), parameters, made)

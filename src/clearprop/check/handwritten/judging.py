@@ -21,7 +21,7 @@ from clearprop.check.handwritten.conventions import (
     tiny_literal,
     widened,
 )
-from clearprop.check.handwritten.diagnosing import Diagnosis, shown
+from clearprop.check.handwritten.diagnosing import Diagnosis
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.finding import find, select
 from clearprop.check.handwritten.kinks import at_kinks
@@ -43,6 +43,7 @@ from clearprop.check.handwritten.probing import (
     shoot,
 )
 from clearprop.check.handwritten.randomness import frozen, kept
+from clearprop.check.handwritten.reaching import Reach
 from clearprop.check.handwritten.reading import read
 from clearprop.check.handwritten.references import reference
 from clearprop.check.handwritten.referring import (
@@ -170,7 +171,7 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
             break
     assert best is not None
     driver, setup, reach, tolerance = best
-    judged = _judged(candidate, driver, setup, reach, tolerance, options.seed, start)
+    judged = _judged(candidate, driver, setup, reach, tolerance, options.seed, start, given)
     return _with_constructor(judged, driver) if isinstance(driver, ReferenceDriver) else judged
 
 
@@ -235,6 +236,7 @@ def _judged(
     tolerance: float,
     seed: int,
     start: float,
+    given: dict[str, Spec],
 ) -> Judgement:
     base = setup.shot
     quiet_words, base = conventions_of(driver, setup, base, text, tolerance)
@@ -244,10 +246,21 @@ def _judged(
         return _not_judged(candidate, reason, start)
     files = {driver.backward_function.__code__.co_filename}
     diagnosis = Diagnosis(driver, files, tolerance, SECONDS, base=base, proposal=setup.proposal)
-    shots = [base, *other_probes(driver, setup, base, text, seed, tolerance)]
+    reach = Reach(driver, setup, given)
+    shoot(driver, replace(base), tolerance, reach.ran)
+    ran = reach.ran if reach.missing() else None
+    shots = [base, *other_probes(driver, setup, base, text, seed, tolerance, ran)]
+    ended = all(shot.error is None for shot in shots)
+    if ended and ran is not None:
+        asked = reach.probes(base, lambda: read_texts(driver, _functions(driver)), seed, tolerance)
+        shots += asked
     writes = find_writes(driver, shots, files)
     alike = [
-        s for s in shots[1:] if s.plan == "fb" and not (driver.chained and _fails_else(base, s))
+        s
+        for s in shots[1:]
+        if s.plan == "fb"
+        and not (driver.chained and _fails_else(base, s))
+        and (s.right or not s.setting)
     ]
     with diagnosis.mended:
         for shot in shots:
@@ -261,7 +274,8 @@ def _judged(
             if again.error is not None and again.given.keys() and _one_form(driver, base, again):
                 quiet_words += (_ONE_FORM,)
                 continue
-            others = alike if shot is base else [s for s in shots if s is not shot]
+            rest = [s for s in shots if s is not shot and (s.right or not s.setting)]
+            others = alike if shot is base else rest
             on_purpose = accumulates(driver, again)
             if on_purpose is not None:
                 quiet_words += () if on_purpose in quiet_words else (on_purpose,)
@@ -283,11 +297,12 @@ def _judged(
         candidate.place,
         verdict,
         (*findings, *missing, *quiet_words),
-        tuple(shown(c.gradient.label) for c in base.comparisons),
+        tuple(c.gradient.shown for c in base.comparisons),
         (*(shot.title or "forward, backward" for shot in shots), *_numbers_alone(base)),
         {k: np.shape(v) for k, v in base.given.items() if isinstance(v, np.ndarray)},
         "; ".join(f.sentence for f in missing),
         time.monotonic() - start,
+        reach.unjudged() if ended and ran is not None else (),
     )
 
 

@@ -61,7 +61,7 @@ def at_kinks(
     for c in shot.wrong:
         with quiet():
             fits = c.kind == "value" and _is_subgradient(driver, shot, c)
-        label = c.gradient.label
+        label = c.gradient.shown
         if fits and not _lets_through(shot, c):
             continue
         if fits:

@@ -108,13 +108,38 @@ class Finding:
     evidence: Evidence | None = None
 
 
+@dataclass(frozen=True)
+class Unjudged:
+    """Lines of a backward, or of what it calls, that ran in no probe: nothing is known of them.
+
+    Attributes
+    ----------
+    function : str
+        Whose lines they are: ``backward``.
+    place : Place
+        The first of the lines.
+    last : int
+        The number of the last one.
+    branch : str
+        What would have led there: ``the branch `if self.mode == 'test'```.
+    reason : str
+        Why a probe that did lead there says nothing; "" where there was none.
+    """
+
+    function: str
+    place: Place
+    last: int
+    branch: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True, repr=False)
 class Judgement:
     """All that is known of one candidate.
 
     ``findings`` has faults first, then what was not judged, then conventions. ``gradients`` are
     those that were compared, ``probes`` what was tried, ``shapes`` the inputs of the first probe.
-    ``reason`` says why it was not judged.
+    ``reason`` says why it was not judged; ``unjudged`` are the lines that ran in no probe.
     """
 
     name: str
@@ -127,11 +152,17 @@ class Judgement:
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     reason: str = ""
     seconds: float = 0.0
+    unjudged: tuple[Unjudged, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether its gradients are right (conventions are)."""
         return self.verdict in (CORRECT, CONVENTION)
+
+    @property
+    def in_part(self) -> bool:
+        """Whether it is right as far as it ran, and some of its lines never ran."""
+        return self.ok and bool(self.unjudged)
 
     def __repr__(self) -> str:
         return str(self)

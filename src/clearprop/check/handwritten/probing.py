@@ -6,7 +6,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from clearprop.check.handwritten.driving_functions import DerivativeDriver
 from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
+from clearprop.check.handwritten.running import Ran
 from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.state import arrays_in, copied, is_array
 from clearprop.check.handwritten.truth import AGREEMENT, Leaves, Truth, find_truth, leaves_of
@@ -64,6 +65,8 @@ class Shot:
     error: BaseException | None = None
     written: list[str] = field(default_factory=list)
     run: Run | None = None
+    setting: str = ""
+    ran: Ran | None = None
 
     @property
     def wrong(self) -> list[Comparison]:
@@ -78,7 +81,13 @@ class Shot:
     @property
     def title(self) -> str:
         """What was done, in words; "" for the plain round."""
-        return PLANS.get(self.plan, self.plan)
+        done = PLANS.get(self.plan, self.plan)
+        return f"{done} with {self.setting}".strip() if self.setting else done
+
+    @property
+    def when(self) -> str:
+        """Begin a sentence with what was done."""
+        return f"With {self.setting}" if self.setting else f"After {self.title}"
 
 
 @contextmanager
@@ -137,6 +146,7 @@ def prepared(
     """Do what `prepare` does for given inputs."""
     from clearprop.check.handwritten.truth import live
 
+    given = driver.in_order(given)
     moved = leaves_of(driver, given)
     if leaves is not None:
         moved = {k: v for k, v in moved.items() if k in leaves}
@@ -195,11 +205,14 @@ def copied_parts(parts: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(copied(part) for part in parts)
 
 
-def shoot(driver: Driver, shot: Shot, tolerance: float) -> Shot:
-    """Run the user's code once and compare; the shot is filled in and given back."""
-    shot.comparisons, shot.error, shot.written = [], None, []
+def shoot(driver: Driver, shot: Shot, tolerance: float, ran: Ran | None = None) -> Shot:
+    """Run the user's code once and compare; the shot is filled in and given back.
+
+    ``ran`` notes which lines of backward run.
+    """
+    shot.comparisons, shot.error, shot.written, shot.ran = [], None, [], ran
     try:
-        with quiet():
+        with quiet(), nullcontext() if ran is None else ran.watching():
             shot.run = play(driver, shot)
     except Exception as error:
         shot.error = error

@@ -21,6 +21,7 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
+from clearprop.check.handwritten.driving_functions import LossGradientDriver
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
 from clearprop.check.handwritten.meaning import stems
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
@@ -214,6 +215,8 @@ def repair(
                 continue
             fit = _likeness(driver, shot, part, truths)
         believed = edit if not part.caching else replace(edit, rank=edit.rank + 1)
+        if edit.line in _lines_of_value(driver, part):
+            believed = replace(edit, rank=edit.rank + 1)
         if edit.line in _repeated(part.tree) and not edit.after:
             believed = replace(edit, rank=0.0)
         found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
@@ -228,6 +231,33 @@ def repair(
     top = max(fit for fit, _ in best)
     likeliest = [found for fit, found in best if fit >= top - 1e-9]
     return min(likeliest, key=lambda found: (-len(found.mended), found.edit.rank))
+
+
+def _lines_of_value(driver: Driver, part: Part) -> set[int]:
+    """Give the lines from which a function that returns value and gradients makes its value.
+
+    They are forward, which is believed: of two lines that can be mended the other is at fault.
+    """
+    if not isinstance(driver, LossGradientDriver):
+        return set()
+    returns = [n.value for n in ast.walk(part.tree) if isinstance(n, ast.Return)]
+    parts = [value.elts for value in returns if isinstance(value, ast.Tuple)]
+    needed = {
+        node.id
+        for elements in parts
+        for node in ast.walk(elements[-1 if driver.gradient_first else 0])
+        if isinstance(node, ast.Name)
+    }
+    lines: set[int] = set()
+    assigned = [n for n in ast.walk(part.tree) if isinstance(n, ast.Assign | ast.AugAssign)]
+    for _ in assigned:
+        for node in assigned:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            made = {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            if made & needed and node.lineno not in lines:
+                lines.add(node.lineno)
+                needed |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+    return lines
 
 
 @contextmanager

@@ -16,13 +16,23 @@ from clearprop.check.handwritten.probing import (
     shoot,
 )
 from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
+from clearprop.check.handwritten.running import Ran
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
 
 
 def other_probes(
-    driver: Driver, setup: Setup, base: Shot, text: str, seed: int, tolerance: float
+    driver: Driver,
+    setup: Setup,
+    base: Shot,
+    text: str,
+    seed: int,
+    tolerance: float,
+    ran: Ran | None = None,
 ) -> Iterator[Shot]:
-    """Probe with other sizes, and in other orders; what forward does not accept is left out."""
+    """Probe with other sizes, and in other orders; what forward does not accept is left out.
+
+    ``ran`` notes which lines of backward run.
+    """
     leaves = list(base.leaves)
     other = setup.proposal.resized(_other_dims(setup.proposal))
     plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
@@ -46,9 +56,11 @@ def other_probes(
                 shot = prepare(driver, proposal, seed + 1, plan, leaves, earlier)
         except Exception:
             continue
-        shot = shoot(driver, replace(shot), tolerance)
+        shot = shoot(driver, replace(shot), tolerance, None if ran is None else ran.fresh())
         if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
             continue  # that forward takes more axes does not say that backward should
+        if ran is not None and shot.ran is not None:
+            ran.add(shot.ran)
         yield shot
 
 

@@ -3,6 +3,7 @@
 ::
 
     not_judged = 0.0         # share of the points for what was not judged; a human looks at it
+    in_part = 1.0            # share for what is right, with lines that no probe ran; likewise
     partial = "causes"       # or "gradients": a fault costs the share of gradients it concerns
                              # or "none": any fault costs all
 
@@ -38,7 +39,7 @@ from clearprop.check.reports import words
 from clearprop.errors import OptionError
 
 _PARTIAL = ("causes", "gradients", "none")
-_KEYS = ("points", "deductions", "conventions", "not_judged", "partial")
+_KEYS = ("points", "deductions", "conventions", "not_judged", "in_part", "partial")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class Rubric:
         Share of the points for what was not judged.
     partial : str
         ``causes``, ``gradients`` or ``none``.
+    in_part : float
+        Share of the points for what is right in every probe, where no probe came to some of its
+        lines. Somebody is told to look at them, also where the share is 1.
     """
 
     points: dict[str, float]
@@ -64,6 +68,7 @@ class Rubric:
     conventions: dict[str, float] = field(default_factory=dict)
     not_judged: float = 0.0
     partial: str = "causes"
+    in_part: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,8 @@ def read_rubric(path: str | Path) -> Rubric:
     share = _number(path, "not_judged", table.get("not_judged", 0.0), 1.0)
     faults = _numbers(path, table, "deductions", [*FAULTS, "other"], 1.0)
     quiet = _numbers(path, table, "conventions", list(CONVENTIONS), 1.0)
-    return Rubric(points, faults, quiet, share, partial)
+    in_part = _number(path, "in_part", table.get("in_part", 1.0), 1.0)
+    return Rubric(points, faults, quiet, share, partial, in_part)
 
 
 def grade(report: FileReport, rubric: Rubric) -> Grade:
@@ -247,6 +253,9 @@ def _exercise(pattern: str, judgements: list[Judgement], rubric: Rubric) -> Exer
         why += [start + reason for reason in reasons]
         if judgement.verdict == NOT_JUDGED:
             human.append(f"{judgement.name}: not judged because {words.why_not(judgement)}")
+        elif judgement.unjudged:
+            told = "; ".join(map(words.not_run, judgement.unjudged))
+            human.append(f"{judgement.name}: not judged: {told}")
     names = tuple(judgement.name for judgement in judgements)
     points = of * math.fsum(shares) / len(shares)
     return Exercise(pattern, points, of, names, tuple(why), tuple(human))
@@ -277,7 +286,11 @@ def _share(judgement: Judgement, rubric: Rubric) -> tuple[float, list[str]]:
     if judgement.verdict == FAULT and not costs:
         return 0.0, ["a fault −100 %"]
     why = [f"{cause} −{100 * cost:.3g} %" for cause, cost in costs.items() if cost]
-    return max(0.0, 1.0 - math.fsum(costs.values())), why
+    share = max(0.0, 1.0 - math.fsum(costs.values()))
+    if judgement.in_part and rubric.in_part < 1.0:
+        share *= rubric.in_part
+        why.append(f"judged in part −{100 * (1 - rubric.in_part):.3g} %")
+    return share, why
 
 
 def _numbers(

@@ -163,7 +163,17 @@ def _quiet(key: str, judgement: Judgement, file: str) -> str:
     if judgement.verdict == NOT_JUDGED:
         parts.append(f"<p>not judged because {_text(words.why_not(judgement))}</p>")
     parts += [_convention(f) for f in judgement.findings if f.verdict == CONVENTION]
+    parts += _not_run(judgement)
     return f'<li id="{key}" tabindex="-1">{" ".join(parts)}</li>'
+
+
+def _not_run(judgement: Judgement) -> list[str]:
+    """Write which lines no probe came to."""
+    parts = [f"not judged: {_prose(words.not_run(lines))}" for lines in judgement.unjudged]
+    how = words.how_to_judge(judgement)
+    if how:
+        parts.append(f'<span class="soft">To have it judged, {_text(how)}</span>')
+    return [f'<p class="unjudged">{"<br>".join(parts)}</p>'] if parts else []
 
 
 def _place(judgement: Judgement, file: str) -> str:
@@ -189,6 +199,7 @@ def _fault(key: str, judgement: Judgement, file: str) -> str:
             parts.append(f"<p>? {gradient} not judged: {_prose(finding.sentence)}</p>")
         else:
             parts.append(_convention(finding))
+    parts += _not_run(judgement)
     if judgement.shapes or judgement.probes:
         tried = [f"{name} {shape}" for name, shape in judgement.shapes.items()]
         told = _text("; ".join([*tried, *words.tried(judgement)]))

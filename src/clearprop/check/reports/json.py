@@ -3,13 +3,16 @@
 ::
 
     {"schema": 1, "clearprop": "0.1.0", "ok": false,
-     "summary": {"total": 6, "fault": 2, "not judged": 1, "convention": 1, "correct": 2},
+     "summary": {"total": 6, "fault": 2, "not judged": 1, "convention": 1, "correct": 2,
+                 "in part": 1},
      "files": [{
        "file": "layers.py", "ok": false, "notes": ["…"],
        "bystanders": [{"name": "load", "file": "layers.py", "line": 1, "text": "…"}],
        "judgements": [{
          "name": "Affine", "style": "layer", "verdict": "fault", "reason": "",
          "place": {"file": "layers.py", "line": 12, "text": "def backward(self, dout):"},
+         "not_judged_lines": [{"function": "backward", "file": "layers.py", "line": 15, "last": 16,
+           "text": "…", "branch": "the branch `if …`", "reason": "", "sentence": "…"}],
          "gradients": ["dx", "dW"], "probes": ["…"], "shapes": {"x": [2, 3]}, "seconds": 0.1,
          "findings": [{
            "verdict": "fault", "cause": "factor", "title": "a constant factor",
@@ -37,7 +40,14 @@ from typing import Any
 import numpy as np
 
 import clearprop
-from clearprop.check.handwritten.model import Evidence, FileReport, Finding, Judgement, Place
+from clearprop.check.handwritten.model import (
+    Evidence,
+    FileReport,
+    Finding,
+    Judgement,
+    Place,
+    Unjudged,
+)
 from clearprop.check.reports import words
 from clearprop.check.reports.windows import wrong_entries
 
@@ -72,7 +82,7 @@ def to_json(report: FileReport | Sequence[FileReport], grades: Sequence[Any] = (
         "schema": SCHEMA,
         "clearprop": clearprop.__version__,
         "ok": bool(reports) and all(one.ok for one in reports),
-        "summary": words.counts(reports),
+        "summary": words.counts(reports) | {"in part": words.in_part(reports)},
         "files": [_file(one) for one in reports],
     }
     if grades:
@@ -102,12 +112,24 @@ def _judgement(judgement: Judgement) -> dict[str, Any]:
         "probes": list(judgement.probes),
         "shapes": {name: list(shape) for name, shape in judgement.shapes.items()},
         "seconds": _plain(judgement.seconds),
+        "not_judged_lines": [_lines(lines) for lines in judgement.unjudged],
         "findings": [_finding(finding) for finding in judgement.findings],
     }
 
 
 def _place(place: Place) -> dict[str, Any]:
     return {"file": place.file, "line": place.line, "text": place.text}
+
+
+def _lines(lines: Unjudged) -> dict[str, Any]:
+    return {
+        "function": lines.function,
+        **_place(lines.place),
+        "last": lines.last,
+        "branch": lines.branch,
+        "reason": lines.reason,
+        "sentence": words.not_run(lines),
+    }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -18,8 +18,8 @@ def to_junit(report: FileReport | Sequence[FileReport]) -> str:
     ----------
     report : FileReport or sequence of FileReport
         A test suite each. A fault is a failure, what was not judged is skipped with its reason,
-        a file that could not be loaded is an error; conventions pass and are told in
-        ``system-out``.
+        a file that could not be loaded is an error; conventions and lines that no probe
+        ran pass and are told in ``system-out``.
 
     Returns
     -------
@@ -78,8 +78,9 @@ def _case(report: FileReport, judgement: Judgement) -> ET.Element:
         tag = "error" if words.is_broken(judgement) else "skipped"
         message = _clean(f"not judged because {words.why_not(judgement)}")
         ET.SubElement(case, tag, message=message, type="not judged")
-    elif judgement.verdict == CONVENTION:
+    elif judgement.verdict == CONVENTION or judgement.unjudged:
         sentences = [f"{words.title(f)}: {f.sentence}" for f in judgement.findings]
+        sentences += [f"not judged: {words.not_run(lines)}" for lines in judgement.unjudged]
         ET.SubElement(case, "system-out").text = _clean("\n".join(sentences))
     return case
 

@@ -77,6 +77,7 @@ padding:1rem;margin:0 0 1.5rem}
 .quiet{list-style:none;padding:0;margin:0}
 .quiet li{padding:.35rem 0;border-bottom:1px solid var(--line)}
 .quiet p{margin:.1rem 0 .1rem 1.4rem;color:var(--soft)}
+.quiet .unjudged,.unjudged{color:var(--not-judged)}
 pre{margin:.5rem 0;padding:.6rem;background:var(--card);border-radius:6px;overflow:auto;
 font-size:.85rem;line-height:1.5;white-space:pre;overflow-wrap:normal}
 pre i{font-style:normal;color:var(--soft);user-select:none}

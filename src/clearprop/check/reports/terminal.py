@@ -26,6 +26,7 @@ from clearprop.check.reports.matrices import draw_evidence, draw_values
 
 _STYLES = {FAULT: "bold red", NOT_JUDGED: "yellow", CONVENTION: "cyan", CORRECT: "green"}
 _STEP = "  "
+_LINES = 3  # groups of lines that did not run
 _FOLDS = 5  # rows of one line of code
 
 
@@ -169,7 +170,20 @@ class _Printer:
             self.line(text, 1)
             if self.verbose:
                 self.conventions(judgement)
+        self.not_run(judgement)
         self.details(judgement)
+
+    def not_run(self, judgement: Judgement) -> None:
+        """Write which lines no probe came to."""
+        shown = len(judgement.unjudged) if self.verbose else _LINES
+        for lines in judgement.unjudged[:shown]:
+            self.line(f"not judged: {words.one_line(words.not_run(lines))}", 2, "yellow")
+        if len(judgement.unjudged) > shown:
+            more = len(judgement.unjudged) - shown
+            self.line(f"and {more} more (--verbose)", 2, "yellow")
+        how = words.how_to_judge(judgement)
+        if how:
+            self.line(f"to have it judged, {how}", 3, "dim")
 
     def conventions(self, judgement: Judgement) -> None:
         for finding in judgement.findings:
@@ -200,6 +214,7 @@ class _Printer:
             if finding.verdict == NOT_JUDGED:
                 name = words.one_line(finding.gradient) or "the rest"
                 self.line(f"? {name} not judged: {words.one_line(finding.sentence)}", 2, "yellow")
+        self.not_run(judgement)
         self.conventions(judgement)
         self.details(judgement)
         self.line()

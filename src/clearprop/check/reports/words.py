@@ -19,6 +19,7 @@ from clearprop.check.handwritten.model import (
     Finding,
     Judgement,
     Place,
+    Unjudged,
 )
 from clearprop.places import cell_of
 
@@ -62,6 +63,30 @@ def why_not(judgement: Judgement) -> str:
     return reason.removeprefix("because ")
 
 
+def not_run(lines: Unjudged) -> str:
+    """Say of lines of backward that nothing is known of them, and why.
+
+    Examples
+    --------
+    >>> not_run(Unjudged("backward", Place("a.py", 41), 43, "the branch `if self.mode == 'test'`"))
+    "lines 41–43 of backward did not run in any probe (the branch `if self.mode == 'test'`)"
+    """
+    first = lines.place.line
+    which = f"line {first}" if lines.last == first else f"lines {first}–{lines.last}"
+    which += f" of {lines.function}"
+    if lines.reason:
+        return f"{which} ({lines.branch}): {lines.reason}" if lines.branch else which
+    verb = "did not run in any probe"
+    return f"{which} {verb} ({lines.branch})" if lines.branch else f"{which} {verb}"
+
+
+def how_to_judge(judgement: Judgement) -> str:
+    """Say how lines that did not run can be judged; "" where there are none."""
+    if not any(not lines.reason for lines in judgement.unjudged):
+        return ""
+    return "give inputs that lead there: --shape, --inputs (shapes=, values= in Python)"
+
+
 def tried(judgement: Judgement) -> list[str]:
     """Give what was tried, each once: the same calls are made for several inputs.
 
@@ -92,6 +117,11 @@ def counts(reports: Sequence[FileReport]) -> dict[str, int]:
     return {"total": sum(numbers.values()), **numbers}
 
 
+def in_part(reports: Sequence[FileReport]) -> int:
+    """Count the judgements that are right as far as they ran, and did not run to all lines."""
+    return sum(judgement.in_part for report in reports for judgement in report.judgements)
+
+
 def summary(reports: Sequence[FileReport]) -> str:
     """Count by verdict in one line; what was not judged is never counted as passed.
 
@@ -107,7 +137,11 @@ def summary(reports: Sequence[FileReport]) -> str:
     parts = []
     for verdict, several in VERDICTS.items():
         if number[verdict]:
-            parts.append(f"{number[verdict]} {verdict if number[verdict] == 1 else several}")
+            part = f"{number[verdict]} {verdict if number[verdict] == 1 else several}"
+            held = [j for r in reports for j in r.judgements if j.verdict == verdict]
+            if some := sum(j.in_part for j in held):
+                part += " in part" if some == len(held) == 1 else f", {some} of them in part"
+            parts.append(part)
     passes = "1 backward pass" if number["total"] == 1 else f"{number['total']} backward passes"
     where = f" in {len(reports)} files" if len(reports) > 1 else ""
     return f"{passes}{where}: {', '.join(parts)}."
