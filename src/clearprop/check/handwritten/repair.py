@@ -11,7 +11,7 @@ import ast
 import inspect
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import CodeType, FunctionType
@@ -22,8 +22,10 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
+from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.meaning import stems
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
+from clearprop.check.handwritten.slicing import blamed
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Cotangents
@@ -104,6 +106,24 @@ def replaced(function: FunctionType, code: CodeType) -> Iterator[None]:
         yield
     finally:
         function.__code__ = before
+
+
+class Budget:
+    """Seconds of computing time; asking is cheap as long as there cannot be too few of them."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.process_time() + seconds
+        self._look = time.perf_counter() + seconds
+
+    @property
+    def spent(self) -> bool:
+        """Whether they are used up."""
+        now = time.perf_counter()
+        if now < self._look:
+            return False
+        left = self.end - time.process_time()
+        self._look = now + left
+        return left <= 0
 
 
 def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
@@ -190,12 +210,12 @@ def repair(
     """
     wrong = {c.gradient.leaf for c in shot.wrong} or set(shot.truth.expected)
     right = {c.gradient.leaf for c in shot.comparisons if not c.kind}
-    end = time.process_time() + seconds
-    more = end
+    budget = Budget(seconds)
+    more = budget
     whole: list[tuple[float, Repair]] = []
     partial: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
-    for part, edit in _all_edits(driver, shot, parts, end, clues or Clues()):
+    for part, edit in _all_edits(driver, shot, parts, budget, clues or Clues()):
         try:
             made = compile_function(
                 edit.build(),
@@ -218,10 +238,10 @@ def repair(
             believed = replace(edit, rank=0.0)
         found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
         (whole if full else partial).append((fit, found))
-        if len(whole) >= ENOUGH or (whole and time.process_time() > more):
+        if len(whole) >= ENOUGH or (whole and more.spent):
             break
         if len(whole) == 1:
-            more = time.process_time() + seconds / 4
+            more = Budget(seconds / 4)
     best = whole or partial
     if not best:
         return None
@@ -240,7 +260,7 @@ def _fits(part: Part, made: Any) -> bool:
 
 
 def _all_edits(
-    driver: Driver, shot: Shot, parts: list[Part], end: float, clues: Clues
+    driver: Driver, shot: Shot, parts: list[Part], budget: Budget, clues: Clues
 ) -> Iterator[tuple[Part, Edit]]:
     run = shot.run
     layer = {} if run is None or run.layer is None else dict(vars(run.layer))
@@ -253,31 +273,54 @@ def _all_edits(
         upstream = _upstream_names(driver, part)
         scope = scope_of(part.tree, layer, part.forward, upstream, functions=functions)
         twice = _repeated(part.tree)
+        blame = _blame(parts, part, shot)
         for edit in edits(part.tree, scope, caching=part.caching):
             if edit.cause == "none" and not missing:
                 continue
             key = (
                 not (edit.line in twice and not edit.after),
                 shot.plan != "fb" and edit.cause not in _OF_ORDER,
-                _tier(part, edit, shot, clues),
-                place if not part.caching else 0,
-                edit.rank,
+                edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame),
             )
             found.append((key, len(found), part, edit))
     found.sort(key=lambda each: each[:2])
     for _, _, part, edit in found:
-        if time.process_time() > end:
+        if budget.spent:
             return
         yield part, edit
 
 
-def _tier(part: Part, edit: Edit, shot: Shot, clues: Clues) -> int:
-    """Say when an edit has its turn: the suspected line, what forward keeps, lines not cleared."""
+#: What a line explains of the gradients that are wrong (`slicing.blamed`) → how late it is tried.
+_LATER = {0: 0.0, 1: 0.5, 2: 0.6}
+
+
+def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, int]) -> float:
+    """Say how late an edit has its turn, beside its rank: lines that explain the most come first."""
     if part.caching:
-        return 0 if shot.error is not None else 2
+        return 0.0 if shot.error is not None else 0.8
+    lines = edit.lines
     if edit.line == clues.suspect:
-        return 1
-    return 4 if edit.line in clues.cleared else 3
+        return -0.6
+    later = min((_LATER[blame[line]] for line in lines if line in blame), default=1.2)
+    if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
+        later = min(later, 0.5)  # a line that is missing stands in none
+    return later + 0.8 * (lines <= clues.cleared)
+
+
+def _blame(parts: list[Part], part: Part, shot: Shot) -> dict[int, int]:
+    """Say how well each line of a part explains the gradients that are wrong."""
+    wrong = [c.gradient.label for c in shot.wrong]
+    right = [c.gradient.label for c in shot.comparisons if not c.kind]
+    found = blamed(parts[0].tree, wrong, right) if not part.caching else {}
+    if part is parts[0] or part.caching:
+        return found
+    calls = [
+        node.lineno
+        for node in ast.walk(parts[0].tree)
+        if isinstance(node, ast.Call) and called(node)[0] == part.function.__name__
+    ]
+    best = min((found[line] for line in calls if line in found), default=1)
+    return {node.lineno: best for node in ast.walk(part.tree) if isinstance(node, ast.stmt)}
 
 
 def _repeated(tree: ast.FunctionDef) -> set[int]:

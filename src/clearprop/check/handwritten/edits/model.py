@@ -76,6 +76,13 @@ class Edit:
         built: ast.FunctionDef = put(self.function, self.block, edited)
         return built
 
+    @property
+    def lines(self) -> frozenset[int]:
+        """The lines of the statements that are changed or moved."""
+        inner = (s.body[i] for s in self.old for i in (0, -1) if getattr(s, "body", None))  # type: ignore[attr-defined]
+        several = () if self.spot else (s.lineno for s in (*self.old, *inner))
+        return frozenset((self.line, *several))
+
     @cached_property
     def before(self) -> str:
         """The statement as it stands."""
