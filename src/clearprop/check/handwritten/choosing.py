@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import traceback
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.driving import OUTPUT_NAMES, Driver
 from clearprop.check.handwritten.guesses import DATA
 from clearprop.check.handwritten.meaning import is_parameter, is_prediction, is_target, stems
 from clearprop.check.handwritten.probing import Shot, line_of_error, prepare, quiet, shoot
 from clearprop.check.handwritten.proposing import proposals
+from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.truth import live
@@ -36,6 +38,7 @@ class Setup:
     proposal: Proposal
     shot: Shot
     way: str
+    code: Any = None
 
 
 class NoSetupError(Exception):
@@ -181,17 +184,41 @@ def _tried(
             shot = prepare(driver, proposal, seed)
     except Exception:
         return None
-    return Setup(proposal, shoot(driver, shot, tolerance), way)
+    code = getattr(function_of(driver.backward_function), "__code__", None)
+    return Setup(proposal, shoot(driver, shot, tolerance), way, code)
 
 
 def _better(one: Setup, other: Setup) -> bool:
-    """Whether a probe is a likelier use: backward runs where it raised, with inputs of a kind."""
+    """Whether a probe is a likelier use: backward runs where it raised, or less of it is wrong."""
+    alike = one.proposal.world == other.proposal.world
+    if one.shot.error is not None and other.shot.error is not None and not alike:
+        return _rank(one.proposal) > 1 and _lines(one) > _lines(other)
+    if one.shot.error is not None or not one.shot.comparisons:
+        return False
+    if alike and (one.way, other.way) == ("output", "prediction"):
+        return len(one.shot.wrong) <= len(other.shot.wrong) and _keeps_output(one)
+    if other.shot.error is not None or not other.shot.comparisons:
+        partly = _rank(one.proposal) > 1 and len(one.shot.wrong) < len(one.shot.comparisons)
+        return alike or partly
     return (
-        one.proposal.world == other.proposal.world
-        and one.shot.error is None
-        and bool(one.shot.comparisons)
-        and (other.shot.error is not None or not other.shot.comparisons)
+        alike
+        and len(one.shot.comparisons) >= len(other.shot.comparisons)
+        and {c.gradient.leaf for c in one.shot.wrong} < {c.gradient.leaf for c in other.shot.wrong}
     )
+
+
+def _lines(setup: Setup) -> int:
+    """Give the line of backward at which a probe ended."""
+    error = setup.shot.error
+    frames = traceback.walk_tb(error.__traceback__) if error is not None else ()
+    return max((line for frame, line in frames if frame.f_code is setup.code), default=0)
+
+
+def _keeps_output(setup: Setup) -> bool:
+    """Whether a loss makes its prediction itself, and keeps it."""
+    run = setup.shot.run
+    held = vars(run.layer) if run is not None and run.layer is not None else {}
+    return any(name in held and np.ndim(held[name]) > 0 for name in OUTPUT_NAMES)
 
 
 def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool) -> bool:

@@ -138,7 +138,7 @@ class Diagnosis:
             sentence = f"After {shot.title}: {sentence}"
         place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
         remedy = fixed.edit.after if fixed else ""
-        cause = fixed.cause if fixed else "raises"
+        cause = self._cause(shot, fixed) if fixed else "raises"
         stale = stale_attribute(self.driver, shot) if shot.before else ""
         if stale:
             forward = forward_of(self.driver)
@@ -147,6 +147,11 @@ class Diagnosis:
             remedy = f"self.{stale} = …  # in every forward"
             place = self._place(where, forward)
             self.findings.append(Finding(FAULT, "stale-cache", sentence, "", remedy, place))
+            return
+        local = re.search(r"local variable '(\w+)'", text)
+        if isinstance(error, UnboundLocalError) and local:
+            sentence += f". {local[1]} is read before it is set"
+            self.findings.append(Finding(FAULT, "unset", sentence + ".", "", remedy, place))
             return
         name, line = self._unset(error, text, line)
         if name and line:
@@ -160,6 +165,11 @@ class Diagnosis:
         elif fixed is not None:
             sentence += f". What mends it: {fixed.edit.what}"
         self.findings.append(Finding(FAULT, cause, sentence + ".", "", remedy, place))
+
+    def _cause(self, shot: Shot, fixed: Repair) -> str:
+        """Name the cause that an edit stands for: what is too much the second time is added."""
+        again = shot.plan.lower().count("b") > 1
+        return "accumulated" if again and fixed.cause == "extra-term" else fixed.cause
 
     def _line_in_backward(self, error: BaseException) -> int:
         """Give the line of backward itself that an error passed; 0 for none."""
@@ -202,7 +212,7 @@ class Diagnosis:
         symptom = self._symptom(shot, c, truths)
         labels = ", ".join(dict.fromkeys(shown(w.gradient.label) for w in wrong))
         if fixed is not None:
-            cause, place = fixed.cause, self._place(fixed.edit.line, fixed.function)
+            cause, place = self._cause(shot, fixed), self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
             if symptom is not None and symptom.cause in _CERTAIN:
                 cause = symptom.cause
@@ -244,7 +254,7 @@ class Diagnosis:
                     sentence = f"backward writes into what forward kept ({name}): {label} is wrong."
                 line = line_that_changes(tree, name) or self._line_of(c)
                 return "overwritten", sentence, line, f"a copy, in the place of self.{name}"
-        if self.blame is not None:
+        if self.blame is not None and c.kind != "none":
             local = self._local(shot, self.blame, truths)
             stage = self.blame.stage
             about = f"{stage.name} is the first wrong value: it is not the gradient that it says."

@@ -247,7 +247,11 @@ def _judged(
     shots = [base, *other_probes(driver, setup, base, text, seed, tolerance)]
     writes = find_writes(driver, shots, files)
     alike = [
-        s for s in shots[1:] if s.plan == "fb" and not (driver.chained and _fails_else(base, s))
+        s
+        for s in shots[1:]
+        if s.plan == "fb"
+        and not (driver.chained and _fails_else(base, s))
+        and not (s.error is not None and base.error is None and _one_form(driver, base, s))
     ]
     with diagnosis.mended:
         for shot in shots:

@@ -11,6 +11,7 @@ import ast
 import inspect
 import itertools
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,14 +25,16 @@ from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
 from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.meaning import stems
-from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
-from clearprop.check.handwritten.slicing import blamed
+from clearprop.check.handwritten.probing import Comparison, Shot, compare, play, quiet, watch
+from clearprop.check.handwritten.slicing import blamed, slices_of
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Cotangents
 
 #: Among this many edits that mend the gradients, the best is taken.
 ENOUGH = 12
+#: What comes so much later than the first edit that mends the gradients is not tried.
+_MARGIN = 1.0
 
 
 def _drops_an_update(edit: Edit) -> bool:
@@ -215,7 +218,10 @@ def repair(
     whole: list[tuple[float, Repair]] = []
     partial: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
-    for part, edit in _all_edits(driver, shot, parts, budget, clues or Clues()):
+    last = float("inf")
+    for turn, part, edit in _all_edits(driver, shot, parts, budget, clues or Clues()):
+        if turn > last:
+            break
         try:
             made = compile_function(
                 edit.build(),
@@ -240,8 +246,8 @@ def repair(
         (whole if full else partial).append((fit, found))
         if len(whole) >= ENOUGH or (whole and more.spent):
             break
-        if len(whole) == 1:
-            more = Budget(seconds / 4)
+        if len(whole) == 1 and more is budget:
+            more, last = Budget(seconds / 4), turn + _MARGIN
     best = whole or partial
     if not best:
         return None
@@ -261,33 +267,39 @@ def _fits(part: Part, made: Any) -> bool:
 
 def _all_edits(
     driver: Driver, shot: Shot, parts: list[Part], budget: Budget, clues: Clues
-) -> Iterator[tuple[Part, Edit]]:
+) -> Iterator[tuple[float, Part, Edit]]:
     run = shot.run
-    layer = {} if run is None or run.layer is None else dict(vars(run.layer))
+    layer = {} if run is None or run.layer is None else _held(run.layer)
     if not layer and isinstance(driver, LayerDriver):
         layer = _attributes_after_forward(driver, shot)
+    known = _locals_of(driver, shot, parts)
+    unshaped = bool(shot.wrong) and all(c.kind == "shape" and _as_many(c) for c in shot.wrong)
     functions = [k for k, v in driver.candidate.namespace.items() if isinstance(v, FunctionType)]
     missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
-    found: list[tuple[Any, int, Part, Edit]] = []
+    found: list[tuple[float, int, Part, Edit]] = []
     for place, part in enumerate(parts):
         upstream = _upstream_names(driver, part)
-        scope = scope_of(part.tree, layer, part.forward, upstream, functions=functions)
+        values = known.get(part.function.__code__, {})
+        scope = scope_of(
+            part.tree, layer, part.forward, upstream, values=values, functions=functions
+        )
         twice = _repeated(part.tree)
         blame = _blame(parts, part, shot)
         for edit in edits(part.tree, scope, caching=part.caching):
             if edit.cause == "none" and not missing:
                 continue
-            key = (
-                not (edit.line in twice and not edit.after),
-                shot.plan != "fb" and edit.cause not in _OF_ORDER,
-                edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame),
-            )
-            found.append((key, len(found), part, edit))
+            turn = edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame)
+            turn -= 0.6 * (unshaped and edit.cause == "shape")
+            turn -= 5.0 * (edit.line in twice and not edit.after)
+            turn += 5.0 * (shot.plan != "fb" and edit.cause not in _OF_ORDER)
+            moved = len(edit.old) > 1 and set(edit.old) == set(edit.new)
+            turn -= 1.0 * (moved and isinstance(shot.error, NameError))
+            found.append((turn, len(found), part, edit))
     found.sort(key=lambda each: each[:2])
-    for _, _, part, edit in found:
+    for turn, _, part, edit in found:
         if budget.spent:
             return
-        yield part, edit
+        yield turn, part, edit
 
 
 #: What a line explains of the gradients that are wrong (`slicing.blamed`) → how late it is tried.
@@ -312,6 +324,9 @@ def _blame(parts: list[Part], part: Part, shot: Shot) -> dict[int, int]:
     wrong = [c.gradient.label for c in shot.wrong]
     right = [c.gradient.label for c in shot.comparisons if not c.kind]
     found = blamed(parts[0].tree, wrong, right) if not part.caching else {}
+    if shot.error is not None:
+        line = _line_of_error(parts[0], shot.error)
+        found = dict.fromkeys(slices_of(parts[0].tree).around(line), 1) | {line: 0}
     if part is parts[0] or part.caching:
         return found
     calls = [
@@ -321,6 +336,12 @@ def _blame(parts: list[Part], part: Part, shot: Shot) -> dict[int, int]:
     ]
     best = min((found[line] for line in calls if line in found), default=1)
     return {node.lineno: best for node in ast.walk(part.tree) if isinstance(node, ast.stmt)}
+
+
+def _line_of_error(part: Part, error: BaseException) -> int:
+    """Give the line of a function that an error passed; 0 for none."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return next((n for frame, n in frames if frame.f_code is part.function.__code__), 0)
 
 
 def _repeated(tree: ast.FunctionDef) -> set[int]:
@@ -334,10 +355,37 @@ def _repeated(tree: ast.FunctionDef) -> set[int]:
     return lines
 
 
+def _as_many(c: Comparison) -> bool:
+    return c.found is not None and c.found.size == c.expected.size
+
+
+def _held(layer: Any) -> dict[str, Any]:
+    """Give what an object holds, and the numbers that its class gives it."""
+    own = vars(type(layer)).items()
+    numbers = {k: v for k, v in own if isinstance(v, int | float) and not isinstance(v, bool)}
+    return numbers | dict(vars(layer))
+
+
+def _locals_of(driver: Driver, shot: Shot, parts: list[Part]) -> dict[CodeType, dict[str, Any]]:
+    """Run once, and give the last values of the names in each part."""
+    found: dict[CodeType, dict[str, Any]] = {part.function.__code__: {} for part in parts}
+
+    def note(frame: Any, event: str, arg: Any) -> Any:
+        names = found.get(frame.f_code)
+        if names is None:
+            return None
+        if event == "return":
+            names.update(frame.f_locals)
+        return note
+
+    watch(driver, shot, note)
+    return found
+
+
 def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]:
     try:
         with quiet():
-            return dict(vars(play(driver, replace(shot, plan="f")).layer))
+            return _held(play(driver, replace(shot, plan="f")).layer)
     except Exception:
         return {}
 
@@ -412,4 +460,4 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
 
     if not watch(driver, shot, note):
         return 0.0
-    return float(sum(map(truths.likeness, named.values())))
+    return float(sum(truths.likeness(value, name) for name, value in named.items()))

@@ -50,6 +50,13 @@ class Slices:
         return frozenset(lines)
 
 
+    def around(self, line: int) -> frozenset[int]:
+        """Give the lines that make what the statement on a line reads."""
+        read = {n for ways in self.made.values() for at, names in ways if line in at for n in names}
+        read |= {n for at, names in self.returned if line in at for n in names}
+        return frozenset(found for name in read for found in self.of(name) if name in self.made)
+
+
 def slices_of(function: ast.FunctionDef) -> Slices:
     """Read which names each statement of a function sets and reads."""
     slices = Slices()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Run
-from clearprop.check.handwritten.meaning import is_gradient_of, last_of
+from clearprop.check.handwritten.meaning import is_gradient_of, last_of, stems
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import arrays_in, attributes_of, copied, is_array, is_real
@@ -254,9 +254,16 @@ class Cotangents:
             return False
         return any(_same(value, g) for _, g in self.values)
 
-    def likeness(self, value: Any) -> float:
-        """1 for a true gradient of something, 1/2 for one in another shape, else 0."""
+    def likeness(self, value: Any, name: str = "") -> float:
+        """1 for a true gradient of something, 1/2 for one in another shape, else 0.
+
+        Of a value whose name says what it is the gradient of, nothing else counts.
+        """
         if not self.knows(value):
+            return 0.0
+        said = stems(last_of(name)) if name else ()
+        meant = [g for label, g in self.values if label and last_of(label) in said]
+        if meant and not any(_same(value, g) for g in meant):
             return 0.0
         return (
             1.0 if any(g.shape == value.shape and _same(value, g) for _, g in self.values) else 0.5
