@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,7 +39,7 @@ from clearprop.check.handwritten.repair import (
     repair,
     replaced,
 )
-from clearprop.check.handwritten.shrinking import smallest
+from clearprop.check.handwritten.shrinking import smaller, smallest
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.stages import Blame, first_wrong, lines_cleared, stages_of
@@ -48,6 +49,8 @@ from clearprop.check.handwritten.truth import Cotangents, cotangents_of
 
 #: Causes that numbers alone make sure of, whichever edit mends it.
 _CERTAIN = ("upstream-ignored", "upstream-twice", "accumulated", "stale-cache")
+#: A probe that takes longer, in seconds, is searched with smaller arrays first.
+_SLOW = 1e-3
 #: At most so many faults are mended one after another in one candidate.
 _MOST = 6
 
@@ -90,6 +93,7 @@ class Diagnosis:
                     self.tolerance,
                     self.seconds,
                     self.clues,
+                    self._small(shot),
                 )
                 if shot.error is not None:
                     self._raised(shot, fixed)
@@ -108,6 +112,17 @@ class Diagnosis:
                 return
             for c in wrong:
                 self._found(shot, [c], None, truths)
+
+    def _small(self, shot: Shot) -> Shot | None:
+        """Give a smaller probe that fails alike, where running this one takes long."""
+        if shot.plan != "fb" or self.proposal is None:
+            return None
+        start = time.perf_counter()
+        with suppress(Exception):
+            play(self.driver, shot)
+        if time.perf_counter() - start < _SLOW:
+            return None
+        return smaller(self.driver, self.proposal, shot, self.tolerance)
 
     def _watch(self, shot: Shot, parts: list[Part], truths: Cotangents) -> None:
         """Find the first named value of backward that is wrong."""

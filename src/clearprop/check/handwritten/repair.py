@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -199,6 +200,7 @@ def repair(
     tolerance: float,
     seconds: float,
     clues: Clues | None = None,
+    small: Shot | None = None,
 ) -> Repair | None:
     """Search for the edit that mends most of a probe, and spoils nothing in it.
 
@@ -210,15 +212,18 @@ def repair(
         Not longer than this.
     clues : Clues, optional
         Which lines are tried first, and which last.
+    small : Shot, optional
+        A probe of smaller arrays in which the same is wrong, to tell sooner what mends nothing.
     """
     wrong = {c.gradient.leaf for c in shot.wrong} or set(shot.truth.expected)
     right = {c.gradient.leaf for c in shot.comparisons if not c.kind}
     budget = Budget(seconds)
     more = budget
     whole: list[tuple[float, Repair]] = []
-    partial: list[tuple[float, Repair]] = []
+    halves: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
     last = float("inf")
+    less = None if small is None or small.run is None else small.run.outputs
     for turn, part, edit in _all_edits(driver, shot, parts, budget, clues or Clues()):
         if turn > last:
             break
@@ -232,6 +237,8 @@ def repair(
         except (SyntaxError, ValueError, RecursionError, TypeError):
             continue
         with replaced(part.function, made.__code__) if _fits(part, made) else _nothing():
+            if small is not None and not _mended(driver, small, less, tolerance) & wrong:
+                continue
             mended = _mended(driver, shot, outputs, tolerance)
             full = wrong <= mended
             if not mended & wrong or not right <= mended or (shot.error and not full):
@@ -239,16 +246,14 @@ def repair(
             if not all(_holds(driver, other, mended & wrong, tolerance) for other in others):
                 continue
             fit = _likeness(driver, shot, part, truths)
-        believed = edit if not part.caching else replace(edit, rank=edit.rank + 1)
-        if edit.line in _repeated(part.tree) and not edit.after:
-            believed = replace(edit, rank=0.0)
+        believed = replace(edit, rank=turn + 0.2 * part.caching)
         found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
-        (whole if full else partial).append((fit, found))
+        (whole if full else halves).append((fit, found))
         if len(whole) >= ENOUGH or (whole and more.spent):
             break
         if len(whole) == 1 and more is budget:
             more, last = Budget(seconds / 4), turn + _MARGIN
-    best = whole or partial
+    best = whole or halves
     if not best:
         return None
     top = max(fit for fit, _ in best)
@@ -276,30 +281,51 @@ def _all_edits(
     unshaped = bool(shot.wrong) and all(c.kind == "shape" and _as_many(c) for c in shot.wrong)
     functions = [k for k, v in driver.candidate.namespace.items() if isinstance(v, FunctionType)]
     missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
-    found: list[tuple[float, int, Part, Edit]] = []
+    made = []
     for place, part in enumerate(parts):
         upstream = _upstream_names(driver, part)
         values = known.get(part.function.__code__, {})
         scope = scope_of(
             part.tree, layer, part.forward, upstream, values=values, functions=functions
         )
-        twice = _repeated(part.tree)
-        blame = _blame(parts, part, shot)
-        for edit in edits(part.tree, scope, caching=part.caching):
-            if edit.cause == "none" and not missing:
-                continue
-            turn = edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame)
-            turn -= 0.6 * (unshaped and edit.cause == "shape")
-            turn -= 5.0 * (edit.line in twice and not edit.after)
-            turn += 5.0 * (shot.plan != "fb" and edit.cause not in _OF_ORDER)
-            moved = len(edit.old) > 1 and set(edit.old) == set(edit.new)
-            turn -= 1.0 * (moved and isinstance(shot.error, NameError))
-            found.append((turn, len(found), part, edit))
-    found.sort(key=lambda each: each[:2])
-    for turn, _, part, edit in found:
-        if budget.spent:
-            return
-        yield turn, part, edit
+        made.append((place, part, scope, _blame(parts, part, shot), _repeated(part.tree)))
+    for first in (True, False):
+        found: list[tuple[float, int, Part, Edit]] = []
+        for place, part, scope, blame, twice in made:
+            wanted = partial(_is_prime, part, shot, clues, blame, twice, first)
+            for edit in edits(part.tree, scope, part.caching, wanted):
+                if edit.cause == "none" and not missing:
+                    continue
+                turn = edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame)
+                turn -= 0.6 * (unshaped and edit.cause == "shape")
+                turn -= 5.0 * (edit.line in twice and not edit.after)
+                turn += 5.0 * (shot.plan != "fb" and edit.cause not in _OF_ORDER)
+                moved = len(edit.old) > 1 and set(edit.old) == set(edit.new)
+                turn -= 1.0 * (moved and isinstance(shot.error, NameError))
+                found.append((turn, len(found), part, edit))
+        found.sort(key=lambda each: each[:2])
+        for turn, _, part, edit in found:
+            if budget.spent:
+                return
+            yield turn, part, edit
+
+
+def _is_prime(
+    part: Part,
+    shot: Shot,
+    clues: Clues,
+    blame: dict[int, int],
+    twice: set[int],
+    first: bool,
+    line: int,
+) -> bool:
+    """Whether the edits of a line have their turn now: first those that explain the most."""
+    if part.caching:
+        prime = shot.error is not None or shot.plan != "fb"
+    else:
+        explains = not blame or blame.get(line, 2) < 2
+        prime = line == clues.suspect or line in twice or (explains and line not in clues.cleared)
+    return prime == first
 
 
 #: What a line explains of the gradients that are wrong (`slicing.blamed`) → how late it is tried.
