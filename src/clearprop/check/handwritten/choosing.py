@@ -71,11 +71,11 @@ def choose(
     def wanted(proposal: Proposal) -> bool:
         if driver.rate:
             return True
-        return first is None or _alternative(first, proposal, loose, bool(texts.ranks))
+        return first is None or _alternative(first, proposal, loose, texts)
 
     for proposal in proposals(driver, texts, given, attempts, wanted, _SECONDS):
         worlds.setdefault(proposal.world, proposal)
-        if first is not None and not _alternative(first, proposal, loose, bool(texts.ranks)):
+        if first is not None and not _alternative(first, proposal, loose, texts):
             continue
         tried[proposal.world] += 1
         if tried[proposal.world] > _MOST:
@@ -221,10 +221,10 @@ def _keeps_output(setup: Setup) -> bool:
     return any(name in held and np.ndim(held[name]) > 0 for name in OUTPUT_NAMES)
 
 
-def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool) -> bool:
+def _alternative(first: Setup, proposal: Proposal, loose: list[str], texts: Texts) -> bool:
     """Whether inputs differ from the first ones only in what cannot be known from outside."""
     if proposal.world != first.proposal.world:
-        if fixed or _rank(proposal) == _rank(first.proposal):
+        if texts.ranks or _rank(proposal) == _rank(first.proposal):
             return False
         if any(
             is_parameter(name) and spec.kind == "float" and first.proposal.specs[name].shape
@@ -234,6 +234,8 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
             return False
         misfit = first.shot.error is not None or not first.shot.comparisons
         shapes = any(c.kind == "shape" for c in first.shot.comparisons)
+        if proposal.world == "vector" and _by_rows(proposal, texts):
+            return False
         if misfit:
             return _rank(proposal) >= 1  # whatever is wrong may be right for single numbers
         return shapes and _rank(proposal) > _rank(first.proposal)
@@ -269,6 +271,12 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
         if is_parameter(name) or first.shot.error is None:
             return False
     return True
+
+
+def _by_rows(proposal: Proposal, texts: Texts) -> bool:
+    """Whether forward keeps the axis of the samples: what fits a vector alone is then no use."""
+    kept = "keepdims=True" in texts.forward and re.search(r"axis=(-1|1)\b", texts.forward)
+    return bool(kept) and any(is_parameter(name) for name in proposal.specs)
 
 
 def _as_the_data(first: Setup, name: str, proposal: Proposal) -> bool:

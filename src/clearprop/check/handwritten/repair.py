@@ -240,7 +240,7 @@ def repair(
             if small is not None and not _mended(driver, small, less, tolerance) & wrong:
                 continue
             mended = _mended(driver, shot, outputs, tolerance)
-            full = wrong <= mended
+            full = bool(mended) if shot.error is not None else wrong <= mended
             if not mended & wrong or not right <= mended or (shot.error and not full):
                 continue
             if not all(_holds(driver, other, mended & wrong, tolerance) for other in others):
@@ -297,7 +297,7 @@ def _all_edits(
                 if edit.cause == "none" and not missing:
                     continue
                 turn = edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame)
-                turn -= 0.6 * (unshaped and edit.cause == "shape")
+                turn -= 0.6 * (unshaped and edit.cause in ("shape", "exchanged"))
                 turn -= 5.0 * (edit.line in twice and not edit.after)
                 turn += 5.0 * (shot.plan != "fb" and edit.cause not in _OF_ORDER)
                 moved = len(edit.old) > 1 and set(edit.old) == set(edit.new)
@@ -435,13 +435,21 @@ def _mended(driver: Driver, shot: Shot, outputs: Any, tolerance: float) -> set[s
         return set()
     if not _unwritten(shot, run):
         return set()
-    return {
-        g.leaf
+    judged = [
+        g
         for g in driver.gradients(run, shot.leaves)
-        if g.leaf in shot.truth.expected
-        and g.leaf not in shot.truth.doubts
-        and compare(g, shot.truth.expected[g.leaf], tolerance).kind in _FINE
+        if g.leaf in shot.truth.expected and g.leaf not in shot.truth.doubts
+    ]
+    fine = {
+        g.leaf
+        for g in judged
+        if compare(g, shot.truth.expected[g.leaf], tolerance).kind in _FINE
     }
+    if shot.error is not None:  # what it should give is not known: all that it gives is right
+        given = {g.leaf for g in judged}
+        owed = [x for x in driver.owed(shot.leaves, given) if np.any(shot.truth.expected.get(x, 0))]
+        return fine if fine == given and not owed else set()
+    return fine
 
 
 _FINE = ("",)

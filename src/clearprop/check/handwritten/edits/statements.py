@@ -91,6 +91,11 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
         for order in _orders(target):
             new = twin(statement, targets=[order])
             yield Lines((new,), 1, "exchanged", 1.8, "the other order")
+        for i, part in enumerate(target.elts):
+            for order in _orders(part) if isinstance(part, ast.Tuple) else ():
+                whole = twin(target, elts=[*target.elts[:i], order, *target.elts[i + 1 :]])
+                new = twin(statement, targets=[whole])
+                yield Lines((new,), 1, "exchanged", 1.5, "the other order")
         return
     for distance, other in enumerate(rest[:4]):
         if not isinstance(other, ast.Assign) or isinstance(other.targets[0], ast.Tuple):
