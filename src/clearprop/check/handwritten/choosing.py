@@ -90,7 +90,7 @@ def choose(
                 return setup
             if first is None or _better(setup, first):
                 first = setup
-    if first is None:
+    if first is None or attempts.raised_before(first):
         raise attempts.failure()
     if driver.rate:
         first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
@@ -120,21 +120,35 @@ class _Attempts:
         self.reason = "no inputs were found that its forward accepts"
         self.first = True
         self.furthest: tuple[tuple[int, int], BaseException] | None = None
+        self.given_up: tuple[str, BaseException] | None = None
 
     def failure(self) -> NoSetupError:
         """Say why there are no inputs."""
+        line = self._line_of_gradient(self.furthest[1]) if self.furthest else 0
+        if self.furthest and line:
+            return NoSetupError(_said(self.furthest[1]), line)
+        return NoSetupError(self.reason)
+
+    def raised_before(self, first: Setup) -> bool:
+        """Whether likelier inputs were given up because the part that computes gradients raised."""
+        if not self.given_up or first.shot.right or first.proposal.world == self.given_up[0]:
+            return False
+        self.furthest = (0, 0), self.given_up[1]
+        return True
+
+    def _line_of_gradient(self, error: BaseException) -> int:
+        """Give the line of an error if that is where a gradient is computed; 0 otherwise."""
         tree = self.driver.source.tree(self.driver.backward_function)
-        if self.driver.candidate.style != "loss and gradient" or not self.furthest or not tree:
-            return NoSetupError(self.reason)
-        error = self.furthest[1]
+        if self.driver.candidate.style != "loss and gradient" or not tree:
+            return 0
         line = line_of_error(error, {self.driver.file})
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno == line:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names = [ast.unparse(t).split("[")[0] for t in targets]
                 if any(stems(name) for name in names):
-                    return NoSetupError(_said(error), line)
-        return NoSetupError(self.reason)
+                    return line
+        return 0
 
     def __call__(self, proposal: Proposal) -> tuple[int, int] | None:
         error: BaseException
@@ -160,6 +174,8 @@ class _Attempts:
             error = raised
         finally:
             sys.settrace(before)
+        if self.given_up is None and self._line_of_gradient(error):
+            self.given_up = proposal.world, error
         if self.first:
             self.first = False
             said = _said(error)
