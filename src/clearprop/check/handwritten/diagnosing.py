@@ -40,6 +40,7 @@ from clearprop.check.handwritten.repair import (
     replaced,
 )
 from clearprop.check.handwritten.shrinking import smaller, smallest
+from clearprop.check.handwritten.slicing import dead_names
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.stages import Blame, first_wrong, lines_cleared, stages_of
@@ -49,6 +50,8 @@ from clearprop.check.handwritten.truth import Cotangents, cotangents_of
 
 #: Causes that numbers alone make sure of, whichever edit mends it.
 _CERTAIN = ("upstream-ignored", "upstream-twice", "accumulated", "stale-cache")
+#: Causes that say little of what is to be written.
+_VAGUE = ("unknown", "mask", "window")
 #: A probe that takes longer, in seconds, is searched with smaller arrays first.
 _SLOW = 1e-3
 #: At most so many faults are mended one after another in one candidate.
@@ -234,6 +237,7 @@ class Diagnosis:
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
             cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths, labels)
+            cause, sentence, line = self._forgotten(cause, sentence, line)
             in_forward = cause == "stale-cache"
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
@@ -290,6 +294,18 @@ class Diagnosis:
             remedy = multiplied(tree, line, symptom.factor) or added(tree, line, symptom.term)
             return symptom.cause, symptom.sentence, line, remedy
         return "unknown", _unknown(c), self._line_of(c), ""
+
+    def _forgotten(self, cause: str, sentence: str, line: int) -> tuple[str, str, int]:
+        """See whether a line is missing: a sum that nothing is added to, a value never read."""
+        tree = self.driver.source.tree(self.driver.backward_function)
+        if tree is not None and cause == "none" and "never written" in sentence:
+            return cause, sentence, end_of_loop(tree, line) or line
+        unread = dead_names(tree) if tree is not None and cause in _VAGUE else []
+        if unread:
+            several = "are" if len(unread) > 1 else "is"
+            names = ", ".join(sorted(unread))
+            return "missing-term", f"{names} {several} computed and never read. {sentence}", line
+        return cause, sentence, line
 
     def _local(self, shot: Shot, blame: Blame, truths: Cotangents) -> Symptom | None:
         """Look for a symptom of one value inside of backward."""
@@ -395,6 +411,13 @@ def adds(statement: ast.stmt) -> bool:
         isinstance(target, ast.Subscript) or ast.unparse(target) in read
         for target in statement.targets
     )
+
+
+def end_of_loop(tree: ast.FunctionDef, line: int) -> int:
+    """Give the last line of the innermost loop below a line; 0 without one."""
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno > line]
+    inner = [n for n in loops if not any(isinstance(s, ast.For) for s in n.body)]
+    return inner[0].body[-1].lineno if inner else 0
 
 
 def line_that_gives(tree: ast.FunctionDef, label: str, or_return: bool = True) -> int:

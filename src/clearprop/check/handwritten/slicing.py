@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from clearprop.check.handwritten.edits.model import names_in
-from clearprop.check.handwritten.edits.trees import BLOCKS, dotted
+from clearprop.check.handwritten.edits.trees import BLOCKS, dotted, names_in
 from clearprop.check.handwritten.meaning import last_of
 
 
@@ -35,18 +34,8 @@ class Slices:
         if not names and not ends:
             ends = self.returned
         lines = {line for end in ends for line in end[0]}
-        seen: set[str] = set()
-        waiting = [*names]
-        if not names:
-            waiting += [name for end in ends for name in end[1]]
-        while waiting:
-            name = waiting.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            for of_statement, read in self.made.get(name, ()):
-                lines |= of_statement
-                waiting += read
+        for name in self.reaching(names or {name for end in ends for name in end[1]}):
+            lines |= {line for at, _ in self.made.get(name, ()) for line in at}
         return frozenset(lines)
 
 
@@ -55,6 +44,35 @@ class Slices:
         read = {n for ways in self.made.values() for at, names in ways if line in at for n in names}
         read |= {n for at, names in self.returned if line in at for n in names}
         return frozenset(found for name in read for found in self.of(name) if name in self.made)
+
+
+    def reaching(self, names: Iterable[str]) -> set[str]:
+        """Give all names that some names are made of, themselves included."""
+        seen: set[str] = set()
+        waiting = [*names]
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                waiting += [n for _, read in self.made.get(name, ()) for n in read]
+        return seen
+
+
+def dead_names(function: ast.FunctionDef) -> set[str]:
+    """Name what a function computes and what takes no part in all that it gives."""
+    slices = slices_of(function)
+    given = {name for _, names in slices.returned for name in names}
+    taken = {argument.arg for argument in function.args.args}
+    outside = {name for name in slices.made if "." in name or name in taken}
+    live = slices.reaching(given | outside)
+    computed = {
+        target.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Name | ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return {n for n in computed - live if not n.startswith("_")}
 
 
 def slices_of(function: ast.FunctionDef) -> Slices:

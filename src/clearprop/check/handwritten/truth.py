@@ -263,11 +263,9 @@ class Cotangents:
             return 0.0
         said = stems(last_of(name)) if name else ()
         meant = [g for label, g in self.values if label and last_of(label) in said]
-        if meant and not any(_same(value, g) for g in meant):
-            return 0.0
-        return (
-            1.0 if any(g.shape == value.shape and _same(value, g) for _, g in self.values) else 0.5
-        )
+        alike = [g for g in meant or [g for _, g in self.values] if _same(value, g)]
+        shaped = any(g.shape == value.shape for g in alike)
+        return 1.0 if shaped else 0.5 if alike else 0.0
 
 
 def _same(a: Array, b: Array) -> bool:

@@ -144,7 +144,7 @@ def local(site: Site) -> Iterator[Change]:
         rank = 1.7 + inner + 0.02 * i + fresh
         known = site.scope.value(source)
         cause = "mask" if isinstance(factor, ast.Compare) or "mask" in source else "local-factor"
-        if source in site.world.set_at and site.world.used.get(source) is None:
+        if source in site.world.dead:
             rank -= 0.9  # computed here, and never read
             cause = "batch-factor" if known.shape == () and cause == "local-factor" else cause
         what = f"multiply by `{source}`"

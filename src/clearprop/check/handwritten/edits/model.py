@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
 from clearprop.check.handwritten.edits.trees import Path, dotted, put, text, twin
+from clearprop.check.handwritten.edits.trees import names_in as names_in
+from clearprop.check.handwritten.slicing import dead_names
 
 
 class Change(NamedTuple):
@@ -240,6 +242,11 @@ class World:
         return counts
 
     @cached_property
+    def dead(self) -> set[str]:
+        """The names that are computed and take part in nothing that the function gives."""
+        return dead_names(self.function)
+
+    @cached_property
     def text(self) -> str:
         """The source of the function, as Python writes it."""
         return ast.unparse(self.function)
@@ -328,16 +335,3 @@ class World:
             if known:
                 self.kept(tree)
         return self.pool[key]
-
-
-def names_in(target: ast.AST) -> Iterator[str]:
-    """Find the names that a target sets: ``dx``, ``self.dW``, and ``dx`` for ``dx[i]``."""
-    if isinstance(target, ast.Tuple | ast.List):
-        for one in target.elts:
-            yield from names_in(one)
-    elif isinstance(target, ast.Subscript | ast.Starred):
-        yield from names_in(target.value)
-    else:
-        name = dotted(target)
-        if name:
-            yield name
