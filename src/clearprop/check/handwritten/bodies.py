@@ -75,9 +75,42 @@ def gives_loss_and_gradient(found: Any) -> bool:
     known = assigned_names(found)
     derived = [is_gradient(name, known) for name in returned[-1]]
     first = returned[-1][0]
-    if not derived[0] and all(derived[1:]):
+    lost = unread_gradients(found) and _LOSS.search(first)  # return loss, None, db
+    if not derived[0] and (all(derived[1:]) or (lost and any(derived[1:]))):
         return "cache" not in first and not re.match(r"d_?[A-Za-z]\d?$", first)
     return all(derived[:-1]) and not derived[-1] and bool(_LOSS.search(returned[-1][-1]))
+
+
+def unread_gradients(found: Any) -> list[str]:
+    """Name the gradients that a function computes and neither reads nor returns."""
+    node = node_of(found)
+    if node is None or isinstance(node, ast.Lambda):
+        return []
+    known = assigned_names(found)
+    nodes = list(ast.walk(node))
+    written = {id(n.value) for n in nodes if isinstance(n, ast.Subscript) and _is_set(n)}
+    names = [each for each in nodes if isinstance(each, ast.Name) and id(each) not in written]
+    read = {each.id for each in names if isinstance(each.ctx, ast.Load)}
+    arguments = {p.name for p in _parameters(found)}
+    return sorted(n for n in known - read - arguments if is_gradient(n, known))
+
+
+def _is_set(node: ast.Subscript) -> bool:
+    return isinstance(node.ctx, ast.Store)
+
+
+def keeps_its_gradient(found: Any) -> bool:
+    """Whether a function computes a loss and gradients, and gives no gradient to its caller."""
+    returned = [names for names in returned_names(found) if names]
+    lost = unread_gradients(found)
+    arguments = {p.name for p in _parameters(found)}
+    known = assigned_names(found)
+    if len(arguments) < 2 or not lost or not any(_LOSS.search(n) for n in known - arguments):
+        return False
+    given = returned[-1] if returned else []
+    if any(name and is_gradient(name, known) for name in given):
+        return False
+    return not given or (bool(_LOSS.search(given[0])) and not any(given[1:]))
 
 
 def is_gradient(name: str, known: set[str]) -> bool:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import traceback
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.driving import OUTPUT_NAMES, Driver
 from clearprop.check.handwritten.guesses import DATA
 from clearprop.check.handwritten.meaning import is_parameter, is_prediction, stems
 from clearprop.check.handwritten.probing import Shot, line_of_error, prepare, quiet, shoot
 from clearprop.check.handwritten.proposing import numbers_for, proposals
+from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec
 from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.truth import TooManyError, live
@@ -39,6 +41,7 @@ class Setup:
     proposal: Proposal
     shot: Shot
     way: str
+    code: Any = None
 
 
 class NoSetupError(Exception):
@@ -71,11 +74,11 @@ def choose(
     def wanted(proposal: Proposal) -> bool:
         if driver.rate:
             return True
-        return first is None or _alternative(driver, first, proposal, loose, bool(texts.ranks))
+        return first is None or _alternative(driver, first, proposal, loose, texts)
 
     for proposal in proposals(driver, texts, given, attempts, wanted, _SECONDS):
         worlds.setdefault(proposal.world, proposal)
-        if first is not None and not _alternative(driver, first, proposal, loose, bool(texts.ranks)):
+        if first is not None and not _alternative(driver, first, proposal, loose, texts):
             continue
         tried[proposal.world] += 1
         if tried[proposal.world] > _MOST:
@@ -91,7 +94,7 @@ def choose(
                 return setup
             if first is None or _better(setup, first) or _fits(setup, first, driver):
                 first = setup
-    if first is None:
+    if first is None or attempts.raised_before(first):
         raise attempts.failure()
     if driver.rate:
         first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
@@ -122,21 +125,35 @@ class Attempts:
         self.first = True
         self.lines = 0
         self.furthest: tuple[tuple[int, int], BaseException] | None = None
+        self.given_up: tuple[str, BaseException] | None = None
 
     def failure(self) -> NoSetupError:
         """Say why there are no inputs."""
+        line = self._line_of_gradient(self.furthest[1]) if self.furthest else 0
+        if self.furthest and line:
+            return NoSetupError(_said(self.furthest[1]), line)
+        return NoSetupError(self.reason)
+
+    def raised_before(self, first: Setup) -> bool:
+        """Whether likelier inputs were given up because the part that computes gradients raised."""
+        if not self.given_up or first.shot.right or first.proposal.world == self.given_up[0]:
+            return False
+        self.furthest = (0, 0), self.given_up[1]
+        return True
+
+    def _line_of_gradient(self, error: BaseException) -> int:
+        """Give the line of an error if that is where a gradient is computed; 0 otherwise."""
         tree = self.driver.source.tree(self.driver.backward_function)
-        if self.driver.candidate.style != "loss and gradient" or not self.furthest or not tree:
-            return NoSetupError(self.reason)
-        error = self.furthest[1]
+        if self.driver.candidate.style != "loss and gradient" or not tree:
+            return 0
         line = line_of_error(error, {self.driver.file})
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno == line:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names = [ast.unparse(t).split("[")[0] for t in targets]
                 if any(stems(name) for name in names):
-                    return NoSetupError(_said(error), line)
-        return NoSetupError(self.reason)
+                    return line
+        return 0
 
     def __call__(self, proposal: Proposal) -> tuple[int, int] | None:
         """Run forward; give None where it ran to its end, else how far it came."""
@@ -164,6 +181,8 @@ class Attempts:
             error = raised
         finally:
             sys.settrace(before)
+        if self.given_up is None and self._line_of_gradient(error):
+            self.given_up = proposal.world, error
         if self.first:
             self.first = False
             said = _said(error)
@@ -192,7 +211,8 @@ def _tried(
             return _tried(driver, proposal, way, seed, tolerance, light=True)
         except Exception:
             continue
-        return Setup(each, shoot(driver, shot, tolerance), way)
+        code = getattr(function_of(driver.backward_function), "__code__", None)
+        return Setup(each, shoot(driver, shot, tolerance), way, code)
     return None
 
 
@@ -208,12 +228,21 @@ def _lighter(proposal: Proposal) -> Proposal:
 
 
 def _better(one: Setup, other: Setup) -> bool:
-    """Whether a probe is a likelier use: backward runs where it raised, with inputs of a kind."""
+    """Whether a probe is a likelier use: backward runs where it raised, or less of it is wrong."""
+    alike = one.proposal.world == other.proposal.world
+    if one.shot.error is not None and other.shot.error is not None and not alike:
+        return _rank(one.proposal) > 1 and _lines(one) > _lines(other)
+    if one.shot.error is not None or not one.shot.comparisons:
+        return False
+    if alike and (one.way, other.way) == ("output", "prediction"):
+        return len(one.shot.wrong) <= len(other.shot.wrong) and _keeps_output(one)
+    if other.shot.error is not None or not other.shot.comparisons:
+        partly = _rank(one.proposal) > 1 and len(one.shot.wrong) < len(one.shot.comparisons)
+        return alike or partly
     return (
-        one.proposal.world == other.proposal.world
-        and one.shot.error is None
-        and bool(one.shot.comparisons)
-        and (other.shot.error is not None or not other.shot.comparisons)
+        alike
+        and len(one.shot.comparisons) >= len(other.shot.comparisons)
+        and {c.gradient.leaf for c in one.shot.wrong} < {c.gradient.leaf for c in other.shot.wrong}
     )
 
 
@@ -234,8 +263,22 @@ def _fits(one: Setup, other: Setup, driver: Driver) -> bool:
     )
 
 
+def _lines(setup: Setup) -> int:
+    """Give the line of backward at which a probe ended."""
+    error = setup.shot.error
+    frames = traceback.walk_tb(error.__traceback__) if error is not None else ()
+    return max((line for frame, line in frames if frame.f_code is setup.code), default=0)
+
+
+def _keeps_output(setup: Setup) -> bool:
+    """Whether a loss makes its prediction itself, and keeps it."""
+    run = setup.shot.run
+    held = vars(run.layer) if run is not None and run.layer is not None else {}
+    return any(name in held and np.ndim(held[name]) > 0 for name in OUTPUT_NAMES)
+
+
 def _alternative(
-    driver: Driver, first: Setup, proposal: Proposal, loose: list[str], fixed: bool
+    driver: Driver, first: Setup, proposal: Proposal, loose: list[str], texts: Texts
 ) -> bool:
     """Whether inputs differ from the first ones only in what cannot be known from outside."""
     if isinstance(first.shot.error, AssertionError):
@@ -243,7 +286,7 @@ def _alternative(
     if first.shot.error is not None and _more_general(proposal, first.proposal):
         return True
     if proposal.world != first.proposal.world:
-        if fixed or _rank(proposal) == _rank(first.proposal):
+        if texts.ranks or _rank(proposal) == _rank(first.proposal):
             return False
         if any(
             is_parameter(name) and spec.kind == "float" and first.proposal.specs[name].shape
@@ -253,6 +296,8 @@ def _alternative(
             return False
         misfit = first.shot.error is not None or not first.shot.comparisons
         shapes = any(c.kind == "shape" for c in first.shot.comparisons)
+        if proposal.world == "vector" and _by_rows(proposal, texts):
+            return False
         if misfit:
             return _rank(proposal) >= 1  # whatever is wrong may be right for single numbers
         return shapes and _rank(proposal) > _rank(first.proposal)
@@ -295,6 +340,10 @@ def _more_general(one: Proposal, other: Proposal) -> bool:
     pairs = [(spec.shape, other.specs[n].shape) for n, spec in one.specs.items() if n in other.specs]
     no_less = all(len(a) >= len(b) and a.count(1) <= b.count(1) for a, b in pairs)
     return no_less and any(len(a) > len(b) or a.count(1) < b.count(1) for a, b in pairs)
+def _by_rows(proposal: Proposal, texts: Texts) -> bool:
+    """Whether forward keeps the axis of the samples: what fits a vector alone is then no use."""
+    kept = "keepdims=True" in texts.forward and re.search(r"axis=(-1|1)\b", texts.forward)
+    return bool(kept) and any(is_parameter(name) for name in proposal.specs)
 
 
 def _as_the_data(first: Setup, name: str, proposal: Proposal) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import time
 import traceback
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -39,7 +40,8 @@ from clearprop.check.handwritten.repair import (
     repair,
     replaced,
 )
-from clearprop.check.handwritten.shrinking import smallest
+from clearprop.check.handwritten.shrinking import smaller, smallest
+from clearprop.check.handwritten.slicing import dead_names
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.stages import Blame, first_wrong, lines_cleared, stages_of
@@ -49,6 +51,10 @@ from clearprop.check.handwritten.truth import Cotangents, cotangents_of
 
 #: Causes that numbers alone make sure of, whichever edit mends it.
 _CERTAIN = ("upstream-ignored", "upstream-twice", "accumulated", "stale-cache")
+#: Causes that say little of what is to be written.
+_VAGUE = ("unknown", "mask", "window")
+#: A probe that takes longer, in seconds, is searched with smaller arrays first.
+_SLOW = 1e-3
 #: At most so many faults are mended one after another in one candidate.
 _MOST = 6
 
@@ -91,6 +97,7 @@ class Diagnosis:
                     self.tolerance,
                     self.seconds,
                     self.clues,
+                    self._small(shot),
                 )
                 if shot.error is not None:
                     self._raised(shot, fixed)
@@ -109,6 +116,17 @@ class Diagnosis:
                 return
             for c in wrong:
                 self._found(shot, [c], None, truths)
+
+    def _small(self, shot: Shot) -> Shot | None:
+        """Give a smaller probe that fails alike, where running this one takes long."""
+        if shot.plan != "fb" or self.proposal is None:
+            return None
+        start = time.perf_counter()
+        with suppress(Exception):
+            play(self.driver, shot)
+        if time.perf_counter() - start < _SLOW:
+            return None
+        return smaller(self.driver, self.proposal, shot, self.tolerance)
 
     def _watch(self, shot: Shot, parts: list[Part], truths: Cotangents) -> None:
         """Find the first named value of backward that is wrong."""
@@ -139,7 +157,7 @@ class Diagnosis:
             sentence = f"{shot.when}: {sentence}"
         place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
         remedy = fixed.edit.after if fixed else ""
-        cause = fixed.cause if fixed else "raises"
+        cause = self._cause(shot, fixed) if fixed else "raises"
         stale = stale_attribute(self.driver, shot) if shot.before else ""
         if stale:
             forward = forward_of(self.driver)
@@ -148,6 +166,11 @@ class Diagnosis:
             remedy = f"self.{stale} = …  # in every forward"
             place = self._place(where, forward)
             self.findings.append(Finding(FAULT, "stale-cache", sentence, "", remedy, place))
+            return
+        local = re.search(r"local variable '(\w+)'", text)
+        if isinstance(error, UnboundLocalError) and local:
+            sentence += f". {local[1]} is read before it is set"
+            self.findings.append(Finding(FAULT, "unset", sentence + ".", "", remedy, place))
             return
         name, line = self._unset(error, text, line)
         if name and line:
@@ -161,6 +184,11 @@ class Diagnosis:
         elif fixed is not None:
             sentence += f". What mends it: {fixed.edit.what}"
         self.findings.append(Finding(FAULT, cause, sentence + ".", "", remedy, place))
+
+    def _cause(self, shot: Shot, fixed: Repair) -> str:
+        """Name the cause that an edit stands for: what is too much the second time is added."""
+        again = shot.plan.lower().count("b") > 1
+        return "accumulated" if again and fixed.cause == "extra-term" else fixed.cause
 
     def _line_in_backward(self, error: BaseException) -> int:
         """Give the line of backward itself that an error passed; 0 for none."""
@@ -203,13 +231,14 @@ class Diagnosis:
         symptom = self._symptom(shot, c, truths)
         labels = ", ".join(dict.fromkeys(w.gradient.shown for w in wrong))
         if fixed is not None:
-            cause, place = fixed.cause, self._place(fixed.edit.line, fixed.function)
+            cause, place = self._cause(shot, fixed), self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
             if symptom is not None and symptom.cause in _CERTAIN:
                 cause = symptom.cause
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
             cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths, labels)
+            cause, sentence, line = self._forgotten(cause, sentence, line)
             in_forward = cause == "stale-cache"
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
@@ -245,7 +274,7 @@ class Diagnosis:
                     sentence = f"backward writes into what forward kept ({name}): {label} is wrong."
                 line = line_that_changes(tree, name) or self._line_of(c)
                 return "overwritten", sentence, line, f"a copy, in the place of self.{name}"
-        if self.blame is not None:
+        if self.blame is not None and c.kind != "none":
             local = self._local(shot, self.blame, truths)
             stage = self.blame.stage
             about = f"{stage.name} is the first wrong value: it is not the gradient that it says."
@@ -268,6 +297,18 @@ class Diagnosis:
             remedy = multiplied(tree, line, symptom.factor) or added(tree, line, symptom.term)
             return symptom.cause, symptom.sentence, line, remedy
         return "unknown", _unknown(c), self._line_of(c), ""
+
+    def _forgotten(self, cause: str, sentence: str, line: int) -> tuple[str, str, int]:
+        """See whether a line is missing: a sum that nothing is added to, a value never read."""
+        tree = self.driver.source.tree(self.driver.backward_function)
+        if tree is not None and cause == "none" and "never written" in sentence:
+            return cause, sentence, end_of_loop(tree, line) or line
+        unread = dead_names(tree) if tree is not None and cause in _VAGUE else []
+        if unread:
+            several = "are" if len(unread) > 1 else "is"
+            names = ", ".join(sorted(unread))
+            return "missing-term", f"{names} {several} computed and never read. {sentence}", line
+        return cause, sentence, line
 
     def _local(self, shot: Shot, blame: Blame, truths: Cotangents) -> Symptom | None:
         """Look for a symptom of one value inside of backward."""
@@ -375,6 +416,13 @@ def adds(statement: ast.stmt) -> bool:
         isinstance(target, ast.Subscript) or ast.unparse(target) in read
         for target in statement.targets
     )
+
+
+def end_of_loop(tree: ast.FunctionDef, line: int) -> int:
+    """Give the last line of the innermost loop below a line; 0 without one."""
+    loops = [n for n in ast.walk(tree) if isinstance(n, ast.For) and n.lineno > line]
+    inner = [n for n in loops if not any(isinstance(s, ast.For) for s in n.body)]
+    return inner[0].body[-1].lineno if inner else 0
 
 
 def line_that_gives(tree: ast.FunctionDef, label: str, or_return: bool = True) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
+from clearprop.check.handwritten.bodies import unread_gradients
 from clearprop.check.handwritten.driving import (
     Driver,
     Gradient,
@@ -206,9 +207,18 @@ class LossGradientDriver(Driver):
     def backward(self, run: Run, upstream: tuple[Any, ...]) -> None:
         """Do nothing: the gradients came with the value."""
 
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`: what it computes and keeps to itself is owed as well."""
+        leaves = list(leaves)
+        of_kept = {stem for name in unread_gradients(self.candidate.backward) for stem in stems(name)}
+        kept = [x for x in leaves if x not in given and x in of_kept]
+        return [*kept, *(x for x in super().owed(leaves, given) if x not in kept)]
+
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
         """See `Driver.gradients`."""
         leaves = list(leaves)
+        if run.result is None:
+            return []
         names = self.returned[:-1] if self.gradient_first else self.returned[1:]
         inputs = [p.name for p in self.inputs if p.name in leaves]
         return returned_gradients(run.result, names, inputs, leaves)

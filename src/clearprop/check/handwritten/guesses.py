@@ -167,6 +167,7 @@ def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]
 NUMBERS: list[tuple[str, list[Any]]] = [
     (r"^(strides?|step|s)$", [2, 1]),
     (r"^(pad\w*)$", [1, 0]),
+    (r"^((up|down)?_?(sampl\w*|scale)?_?factor|repeats?)$", [2, 1]),
     (r"^(eps\w*|epsilon)$", [1e-5]),
     (r"^(momentum|rho|decay)$", [0.9]),
     (r"^(alpha|slope|negative_slope|leak\w*|a)$", [0.1]),

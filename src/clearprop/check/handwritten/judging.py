@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -117,6 +118,8 @@ def judge(candidate: Candidate, options: Options | None = None) -> Judgement:
     start, options = time.monotonic(), options or Options()
     if candidate.problem.endswith("is a stub") and candidate.forward is not None:
         return _empty(candidate, start)
+    if candidate.problem.endswith("not returned") and candidate.backward is not None:
+        return _kept_to_itself(candidate, start)
     if candidate.problem:
         return _not_judged(candidate, candidate.problem, start)
     with frozen(options.seed):
@@ -203,6 +206,20 @@ def _empty(candidate: Candidate, start: float) -> Judgement:
     )
 
 
+def _kept_to_itself(candidate: Candidate, start: float) -> Judgement:
+    """Judge a function that computes a gradient and gives it to nobody."""
+    tree = Source().tree(candidate.backward)
+    returns = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Return)] if tree else []
+    last = tree.body[-1].lineno if tree else candidate.place.line
+    place = Source().place(candidate.backward, max(returns, default=last))
+    lost = candidate.problem.partition(" is ")[0]
+    finding = Finding(FAULT, "none", f"{candidate.problem}.", lost, place=place)
+    seconds = time.monotonic() - start
+    return Judgement(
+        candidate.name, candidate.style, candidate.place, FAULT, (finding,), seconds=seconds
+    )
+
+
 def _with_constructor(judgement: Judgement, driver: ReferenceDriver) -> Judgement:
     """Add what is wrong with a constructor that a judgement by reference could do without."""
     error = broken_constructor(driver.candidate)
@@ -261,6 +278,7 @@ def _judged(
         if s.plan == "fb"
         and not (driver.chained and _fails_else(base, s))
         and (s.right or not s.setting)
+        and not (s.error is not None and base.error is None and _one_form(driver, base, s))
     ]
     with diagnosis.mended:
         for shot in shots:

@@ -9,8 +9,10 @@ from clearprop.check.handwritten.bodies import (
     gives_loss_and_gradient,
     is_stub,
     is_unwritten,
+    keeps_its_gradient,
     parameters,
     required,
+    unread_gradients,
 )
 from clearprop.check.handwritten.loading import Definition
 from clearprop.check.handwritten.model import Candidate
@@ -77,12 +79,13 @@ def candidates_of_functions(
         )
     for definition in functions:
         value = definition.object
-        if id(value) not in used and gives_loss_and_gradient(value):
+        kept = keeps_its_gradient(value)
+        if id(value) not in used and (kept or gives_loss_and_gradient(value)):
             used.add(id(value))
-            style = "loss and gradient"
-            found.append(
-                Candidate(definition.name, style, definition.place, value, value, "", namespace)
-            )
+            style, lost = "loss and gradient", ", ".join(unread_gradients(value))
+            problem = f"{lost} is computed and not returned" if kept else ""
+            each = (value, value, "", namespace, problem)
+            found.append(Candidate(definition.name, style, definition.place, *each))
     return found, used
 
 

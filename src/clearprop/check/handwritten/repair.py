@@ -11,9 +11,11 @@ import ast
 import inspect
 import itertools
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -23,14 +25,18 @@ from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import LossGradientDriver
 from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
+from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.meaning import stems
-from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
+from clearprop.check.handwritten.probing import Comparison, Shot, compare, play, quiet, watch
+from clearprop.check.handwritten.slicing import blamed, slices_of
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Cotangents
 
 #: Among this many edits that mend the gradients, the best is taken.
 ENOUGH = 12
+#: What comes so much later than the first edit that mends the gradients is not tried.
+_MARGIN = 1.0
 
 
 def _drops_an_update(edit: Edit) -> bool:
@@ -107,6 +113,24 @@ def replaced(function: FunctionType, code: CodeType) -> Iterator[None]:
         function.__code__ = before
 
 
+class Budget:
+    """Seconds of computing time; asking is cheap as long as there cannot be too few of them."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.process_time() + seconds
+        self._look = time.perf_counter() + seconds
+
+    @property
+    def spent(self) -> bool:
+        """Whether they are used up."""
+        now = time.perf_counter()
+        if now < self._look:
+            return False
+        left = self.end - time.process_time()
+        self._look = now + left
+        return left <= 0
+
+
 def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
     """Give the functions that backward ran, itself first; then forward, for what it keeps."""
     in_forward = _functions_run(driver, replace(shot, plan="f"), files)
@@ -177,6 +201,7 @@ def repair(
     tolerance: float,
     seconds: float,
     clues: Clues | None = None,
+    small: Shot | None = None,
 ) -> Repair | None:
     """Search for the edit that mends most of a probe, and spoils nothing in it.
 
@@ -188,15 +213,21 @@ def repair(
         Not longer than this.
     clues : Clues, optional
         Which lines are tried first, and which last.
+    small : Shot, optional
+        A probe of smaller arrays in which the same is wrong, to tell sooner what mends nothing.
     """
     wrong = {c.gradient.leaf for c in shot.wrong} or set(shot.truth.expected)
     right = {c.gradient.leaf for c in shot.comparisons if not c.kind}
-    end = time.process_time() + seconds
-    more = end
+    budget = Budget(seconds)
+    more = budget
     whole: list[tuple[float, Repair]] = []
-    partial: list[tuple[float, Repair]] = []
+    halves: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
-    for part, edit in _all_edits(driver, shot, parts, end, clues or Clues()):
+    last = float("inf")
+    less = None if small is None or small.run is None else small.run.outputs
+    for turn, part, edit in _all_edits(driver, shot, parts, budget, clues or Clues()):
+        if turn > last:
+            break
         try:
             made = compile_function(
                 edit.build(),
@@ -207,25 +238,24 @@ def repair(
         except (SyntaxError, ValueError, RecursionError, TypeError):
             continue
         with replaced(part.function, made.__code__) if _fits(part, made) else _nothing():
+            if small is not None and not _mended(driver, small, less, tolerance) & wrong:
+                continue
             mended = _mended(driver, shot, outputs, tolerance)
-            full = wrong <= mended
+            full = bool(mended) if shot.error is not None else wrong <= mended
             if not mended & wrong or not right <= mended or (shot.error and not full):
                 continue
             if not all(_holds(driver, other, mended & wrong, tolerance) for other in others):
                 continue
             fit = _likeness(driver, shot, part, truths)
-        believed = edit if not part.caching else replace(edit, rank=edit.rank + 1)
-        if edit.line in _lines_of_value(driver, part):
-            believed = replace(edit, rank=edit.rank + 1)
-        if edit.line in _repeated(part.tree) and not edit.after:
-            believed = replace(edit, rank=0.0)
+        rank = turn + 0.2 * part.caching + (edit.line in _lines_of_value(driver, part))
+        believed = replace(edit, rank=rank)
         found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
-        (whole if full else partial).append((fit, found))
-        if len(whole) >= ENOUGH or (whole and time.process_time() > more):
+        (whole if full else halves).append((fit, found))
+        if len(whole) >= ENOUGH or (whole and more.spent):
             break
-        if len(whole) == 1:
-            more = time.process_time() + seconds / 4
-    best = whole or partial
+        if len(whole) == 1 and more is budget:
+            more, last = Budget(seconds / 4), turn + _MARGIN
+    best = whole or halves
     if not best:
         return None
     top = max(fit for fit, _ in best)
@@ -270,44 +300,103 @@ def _fits(part: Part, made: Any) -> bool:
 
 
 def _all_edits(
-    driver: Driver, shot: Shot, parts: list[Part], end: float, clues: Clues
-) -> Iterator[tuple[Part, Edit]]:
+    driver: Driver, shot: Shot, parts: list[Part], budget: Budget, clues: Clues
+) -> Iterator[tuple[float, Part, Edit]]:
     run = shot.run
-    layer = {} if run is None or run.layer is None else dict(vars(run.layer))
+    layer = {} if run is None or run.layer is None else _held(run.layer)
     if not layer and isinstance(driver, LayerDriver):
         layer = _attributes_after_forward(driver, shot)
+    known = _locals_of(driver, shot, parts)
+    unshaped = bool(shot.wrong) and all(c.kind == "shape" and _as_many(c) for c in shot.wrong)
     functions = [k for k, v in driver.candidate.namespace.items() if isinstance(v, FunctionType)]
     missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
-    found: list[tuple[Any, int, Part, Edit]] = []
+    made = []
     for place, part in enumerate(parts):
         upstream = _upstream_names(driver, part)
-        scope = scope_of(part.tree, layer, part.forward, upstream, functions=functions)
-        twice = _repeated(part.tree)
-        for edit in edits(part.tree, scope, caching=part.caching):
-            if edit.cause == "none" and not missing:
-                continue
-            key = (
-                not (edit.line in twice and not edit.after),
-                shot.plan != "fb" and edit.cause not in _OF_ORDER,
-                _tier(part, edit, shot, clues),
-                place if not part.caching else 0,
-                edit.rank,
-            )
-            found.append((key, len(found), part, edit))
-    found.sort(key=lambda each: each[:2])
-    for _, _, part, edit in found:
-        if time.process_time() > end:
-            return
-        yield part, edit
+        values = known.get(part.function.__code__, {})
+        scope = scope_of(
+            part.tree, layer, part.forward, upstream, values=values, functions=functions
+        )
+        made.append((place, part, scope, _blame(parts, part, shot), _repeated(part.tree)))
+    for first in (True, False):
+        found: list[tuple[float, int, Part, Edit]] = []
+        for place, part, scope, blame, twice in made:
+            wanted = partial(_is_prime, part, shot, clues, blame, twice, first)
+            for edit in edits(part.tree, scope, part.caching, wanted):
+                if edit.cause == "none" and not missing:
+                    continue
+                turn = edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame)
+                turn -= 0.6 * (unshaped and edit.cause in ("shape", "exchanged"))
+                turn -= 5.0 * (edit.line in twice and not edit.after)
+                turn += 5.0 * (shot.plan != "fb" and edit.cause not in _OF_ORDER)
+                moved = len(edit.old) > 1 and set(edit.old) == set(edit.new)
+                turn -= 1.0 * (moved and isinstance(shot.error, NameError))
+                found.append((turn, len(found), part, edit))
+        found.sort(key=lambda each: each[:2])
+        for turn, _, part, edit in found:
+            if budget.spent:
+                return
+            yield turn, part, edit
 
 
-def _tier(part: Part, edit: Edit, shot: Shot, clues: Clues) -> int:
-    """Say when an edit has its turn: the suspected line, what forward keeps, lines not cleared."""
+def _is_prime(
+    part: Part,
+    shot: Shot,
+    clues: Clues,
+    blame: dict[int, int],
+    twice: set[int],
+    first: bool,
+    line: int,
+) -> bool:
+    """Whether the edits of a line have their turn now: first those that explain the most."""
     if part.caching:
-        return 0 if shot.error is not None else 2
+        prime = shot.error is not None or shot.plan != "fb"
+    else:
+        explains = not blame or blame.get(line, 2) < 2
+        prime = line == clues.suspect or line in twice or (explains and line not in clues.cleared)
+    return prime == first
+
+
+#: What a line explains of the gradients that are wrong (`slicing.blamed`) → how late it is tried.
+_LATER = {0: 0.0, 1: 0.5, 2: 0.6}
+
+
+def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, int]) -> float:
+    """Say how late an edit has its turn, beside its rank: lines that explain the most come first."""
+    if part.caching:
+        return 0.0 if shot.error is not None else 0.8
+    lines = edit.lines
     if edit.line == clues.suspect:
-        return 1
-    return 4 if edit.line in clues.cleared else 3
+        return -0.6
+    later = min((_LATER[blame[line]] for line in lines if line in blame), default=1.2)
+    if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
+        later = min(later, 0.5)  # a line that is missing stands in none
+    return later + 0.8 * (lines <= clues.cleared)
+
+
+def _blame(parts: list[Part], part: Part, shot: Shot) -> dict[int, int]:
+    """Say how well each line of a part explains the gradients that are wrong."""
+    wrong = [c.gradient.label for c in shot.wrong]
+    right = [c.gradient.label for c in shot.comparisons if not c.kind]
+    found = blamed(parts[0].tree, wrong, right) if not part.caching else {}
+    if shot.error is not None:
+        line = _line_of_error(parts[0], shot.error)
+        found = dict.fromkeys(slices_of(parts[0].tree).around(line), 1) | {line: 0}
+    if part is parts[0] or part.caching:
+        return found
+    calls = [
+        node.lineno
+        for node in ast.walk(parts[0].tree)
+        if isinstance(node, ast.Call) and called(node)[0] == part.function.__name__
+    ]
+    best = min((found[line] for line in calls if line in found), default=1)
+    return {node.lineno: best for node in ast.walk(part.tree) if isinstance(node, ast.stmt)}
+
+
+def _line_of_error(part: Part, error: BaseException) -> int:
+    """Give the line of a function that an error passed; 0 for none."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return next((n for frame, n in frames if frame.f_code is part.function.__code__), 0)
 
 
 def _repeated(tree: ast.FunctionDef) -> set[int]:
@@ -321,10 +410,37 @@ def _repeated(tree: ast.FunctionDef) -> set[int]:
     return lines
 
 
+def _as_many(c: Comparison) -> bool:
+    return c.found is not None and c.found.size == c.expected.size
+
+
+def _held(layer: Any) -> dict[str, Any]:
+    """Give what an object holds, and the numbers that its class gives it."""
+    own = vars(type(layer)).items()
+    numbers = {k: v for k, v in own if isinstance(v, int | float) and not isinstance(v, bool)}
+    return numbers | dict(vars(layer))
+
+
+def _locals_of(driver: Driver, shot: Shot, parts: list[Part]) -> dict[CodeType, dict[str, Any]]:
+    """Run once, and give the last values of the names in each part."""
+    found: dict[CodeType, dict[str, Any]] = {part.function.__code__: {} for part in parts}
+
+    def note(frame: Any, event: str, arg: Any) -> Any:
+        names = found.get(frame.f_code)
+        if names is None:
+            return None
+        if event == "return":
+            names.update(frame.f_locals)
+        return note
+
+    watch(driver, shot, note)
+    return found
+
+
 def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]:
     try:
         with quiet():
-            return dict(vars(play(driver, replace(shot, plan="f")).layer))
+            return _held(play(driver, replace(shot, plan="f")).layer)
     except Exception:
         return {}
 
@@ -348,13 +464,21 @@ def _mended(driver: Driver, shot: Shot, outputs: Any, tolerance: float) -> set[s
         return set()
     if not _unwritten(shot, run):
         return set()
-    return {
-        g.leaf
+    judged = [
+        g
         for g in driver.gradients(run, shot.leaves)
-        if g.leaf in shot.truth.expected
-        and g.leaf not in shot.truth.doubts
-        and compare(g, shot.truth.expected[g.leaf], tolerance).kind in _FINE
+        if g.leaf in shot.truth.expected and g.leaf not in shot.truth.doubts
+    ]
+    fine = {
+        g.leaf
+        for g in judged
+        if compare(g, shot.truth.expected[g.leaf], tolerance).kind in _FINE
     }
+    if shot.error is not None:  # what it should give is not known: all that it gives is right
+        given = {g.leaf for g in judged}
+        owed = [x for x in driver.owed(shot.leaves, given) if np.any(shot.truth.expected.get(x, 0))]
+        return fine if fine == given and not owed else set()
+    return fine
 
 
 _FINE = ("",)
@@ -399,4 +523,4 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
 
     if not watch(driver, shot, note):
         return 0.0
-    return float(sum(map(truths.likeness, named.values())))
+    return float(sum(truths.likeness(value, name) for name, value in named.items()))

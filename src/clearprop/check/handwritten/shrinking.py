@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.probing import Comparison, Shot, prepare, quiet, shoot
+from clearprop.check.handwritten.probing import (
+    Comparison,
+    Shot,
+    prepare,
+    prepared,
+    quiet,
+    shoot,
+)
 from clearprop.check.handwritten.proposing import numbers_for
 from clearprop.check.handwritten.specs import Dims, Proposal
 
@@ -31,6 +38,28 @@ def smallest(
                 best, dims = failed, dims | {letter: size}
                 break
     return best
+
+
+#: Sizes for a search, smaller than those of the first probe but as telling.
+_FEW: Dims = {"N": 2, "P": 5, "Q": 4, "T": 3, "F": 2}
+
+
+def smaller(driver: Driver, proposal: Proposal, shot: Shot, tolerance: float) -> Shot | None:
+    """Give a probe of smaller arrays in which the same gradients are wrong; None without one."""
+    dims = {k: min(n, proposal.dims[k]) for k, n in _FEW.items()}
+    try:
+        with quiet():
+            given = proposal.resized(numbers_for(proposal.dims | dims)).draw(shot.seed)
+            leaves = list(shot.leaves)
+            small = prepared(driver, given, shot.seed, leaves=leaves, doubtful=False)
+    except Exception:
+        return None
+    small.truth.doubts = shot.truth.doubts
+    small = shoot(driver, small, tolerance)
+    same = {c.gradient.leaf: c.kind for c in small.comparisons}
+    if type(small.error) is not type(shot.error):
+        return None
+    return small if same == {c.gradient.leaf: c.kind for c in shot.comparisons} else None
 
 
 def _fails(

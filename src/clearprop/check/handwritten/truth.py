@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Run
-from clearprop.check.handwritten.meaning import is_gradient_of, last_of
+from clearprop.check.handwritten.meaning import is_gradient_of, last_of, stems
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import arrays_in, attributes_of, copied, is_array, is_real
@@ -269,13 +269,18 @@ class Cotangents:
             return False
         return any(_same(value, g) for _, g in self.values)
 
-    def likeness(self, value: Any) -> float:
-        """1 for a true gradient of something, 1/2 for one in another shape, else 0."""
+    def likeness(self, value: Any, name: str = "") -> float:
+        """1 for a true gradient of something, 1/2 for one in another shape, else 0.
+
+        Of a value whose name says what it is the gradient of, nothing else counts.
+        """
         if not self.knows(value):
             return 0.0
-        return (
-            1.0 if any(g.shape == value.shape and _same(value, g) for _, g in self.values) else 0.5
-        )
+        said = stems(last_of(name)) if name else ()
+        meant = [g for label, g in self.values if label and last_of(label) in said]
+        alike = [g for g in meant or [g for _, g in self.values] if _same(value, g)]
+        shaped = any(g.shape == value.shape for g in alike)
+        return 1.0 if shaped else 0.5 if alike else 0.0
 
 
 def _same(a: Array, b: Array) -> bool:

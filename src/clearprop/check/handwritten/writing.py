@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Run
-from clearprop.check.handwritten.meaning import is_parameter
+from clearprop.check.handwritten.meaning import is_gradient_of, is_parameter, last_of
 from clearprop.check.handwritten.model import FAULT, Finding, Place
 from clearprop.check.handwritten.probing import Shot, watch
 from clearprop.check.handwritten.state import arrays_in, is_array
@@ -34,15 +34,17 @@ def _finding(driver: Driver, name: str, line: int) -> Finding:
     who = "backward" if backward else "forward"
     place = _place(driver, line)
     remedy = f"{shown} = {shown}.copy()" + (f"\n{place.text}" if place and place.text else "")
+    alias = None
+    if backward:
+        alias = _alias(driver, line, name, shown)
+        if alias is not None:
+            line, remedy = alias
     given = {p.name for p in [*driver.inputs, *driver.constructor]} | {"upstream"}
     parameter = is_parameter(name) or name in {p.name for p in driver.constructor}
     if (parameter and _subtracts(driver, line)) or name not in given:
         sentence = f"{who} changes the parameter {shown}: that is for the optimiser to do."
-        return Finding(FAULT, "updated-parameter", sentence, shown, "", _place(driver, line))
-    if backward:
-        alias = _alias(driver, line, shown)
-        if alias is not None:
-            line, remedy = alias
+        remedy = remedy if alias else ""
+        return Finding(FAULT, "updated-parameter", sentence, shown, remedy, _place(driver, line))
     sentence = (
         f"{who} writes into {shown}, an array of its caller: whoever uses it afterwards, "
         "another branch of the graph or a second call, finds other numbers."
@@ -62,7 +64,7 @@ def _subtracts(driver: Driver, line: int) -> bool:
     )
 
 
-def _alias(driver: Driver, line: int, upstream: str) -> tuple[int, str] | None:
+def _alias(driver: Driver, line: int, name: str, shown: str) -> tuple[int, str] | None:
     """Give the line where another name was given to an array, if the write goes through it."""
     tree = driver.source.tree(driver.backward_function)
     if tree is None:
@@ -71,10 +73,17 @@ def _alias(driver: Driver, line: int, upstream: str) -> tuple[int, str] | None:
         (ast.unparse(_root(t)) for n in ast.walk(tree) for t in _targets(n) if t.lineno == line), ""
     )
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and ast.unparse(node.value) == upstream:
-            for target in node.targets:
-                if ast.unparse(target) == written != upstream:
-                    return node.lineno, f"{written} = {upstream}.copy()"
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Name | ast.Attribute):
+            continue
+        value = ast.unparse(node.value)
+        if name != "upstream" and last_of(value) == last_of(name):
+            for target in map(ast.unparse, node.targets):
+                if target == written != value and is_gradient_of(last_of(target), last_of(name)):
+                    return node.lineno, f"{target} = np.zeros_like({value})"
+        if value == shown:
+            for target in map(ast.unparse, node.targets):
+                if target == written and node.lineno < line:
+                    return node.lineno, f"{written} = {shown}.copy()"
     return None
 
 

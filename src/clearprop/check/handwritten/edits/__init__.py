@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from clearprop.check.handwritten.edits import (
@@ -63,7 +63,12 @@ _IN_BLOCKS: tuple[tuple[Any, int], ...] = (
 _MOST = 2500
 
 
-def edits(function: ast.FunctionDef, scope: Scope, caching: bool = False) -> Iterator[Edit]:
+def edits(
+    function: ast.FunctionDef,
+    scope: Scope,
+    caching: bool = False,
+    wanted: Callable[[int], bool] = bool,
+) -> Iterator[Edit]:
     """Give the single edits of a function, those that people need most often first.
 
     Parameters
@@ -74,6 +79,8 @@ def edits(function: ast.FunctionDef, scope: Scope, caching: bool = False) -> Ite
         What edits may mention, from ``scope_of``.
     caching : bool
         Edit only what is kept for the backward pass: ``function`` is the forward then.
+    wanted : callable
+        Says of a line whether it is to be edited; of a loop, one line in it is enough.
 
     Yields
     ------
@@ -100,7 +107,7 @@ def edits(function: ast.FunctionDef, scope: Scope, caching: bool = False) -> Ite
     forms.keep(function)
     kept = caches.cached(function, scope) if caching else set()
     world = World(function, scope, forms.keep, kept)
-    found = list(_all(world, caching))
+    found = list(_all(world, caching, wanted))
     found.sort(key=lambda one: one[0].rank)
     seen: set[Any] = set()
     given: Counter[Any] = Counter()
@@ -116,13 +123,18 @@ def edits(function: ast.FunctionDef, scope: Scope, caching: bool = False) -> Ite
         yield edit
 
 
-def _all(world: World, caching: bool) -> Iterator[tuple[Edit, Any]]:
+def _all(
+    world: World, caching: bool, wanted: Callable[[int], bool]
+) -> Iterator[tuple[Edit, Any]]:
     function, source = world.function, world.scope.source
     in_blocks = ((caches.keeping, 0),) if caching else _IN_BLOCKS
     for path, block in blocks(function):
         for start, statement in enumerate(block):
             at = (function, path, start)
             line = statement.lineno
+            inside = range(line, (statement.end_lineno or line) + 1)
+            if not any(map(wanted, inside if hasattr(statement, "body") else (line,))):
+                continue
             if not caching or id(statement) in world.wanted:
                 for site in sites(statement, world):
                     for family, _ in _IN_EXPRESSIONS:

@@ -127,10 +127,14 @@ def upstream(site: Site) -> Iterator[Change]:
 
 def local(site: Site) -> Iterator[Change]:
     """Multiply or divide by a value of forward."""
-    if not multiplied(site):
+    turned = isinstance(site.parent, ast.Attribute) and site.parent.attr == "T"
+    turned = turned and site.role == OPERAND and bool(dotted(site.node))
+    if not multiplied(site) and not turned:
         return
-    inner = (0.0 if site.role == VALUE else 0.9) + (0.0 if site.gradient else 0.8)
-    limit = 40 if site.role == VALUE else 14
+    summed = called(site.parent)[0] in ("sum", "mean")
+    inner = 0.0 if site.role == VALUE else 0.4 if summed else 0.9
+    inner += 0.0 if site.gradient else 0.8
+    limit = 40 if site.role == VALUE or site.gradient else 14
     present = {ast.unparse(factor) for factor in _chain(site.node)}
     for i, source in enumerate(site.scope.factors[:limit]):
         factor = site.read(source)
@@ -138,7 +142,11 @@ def local(site: Site) -> Iterator[Change]:
             continue
         fresh = 0.0 if site.world.used.get(source) is None else 0.4
         rank = 1.7 + inner + 0.02 * i + fresh
+        known = site.scope.value(source)
         cause = "mask" if isinstance(factor, ast.Compare) or "mask" in source else "local-factor"
+        if source in site.world.dead:
+            rank -= 0.9  # computed here, and never read
+            cause = "batch-factor" if known.shape == () and cause == "local-factor" else cause
         what = f"multiply by `{source}`"
         yield Change(binary(site.node, ast.Mult(), factor), cause, rank, what)
         what = f"divide by `{source}`"
@@ -209,6 +217,22 @@ def activations(site: Site) -> Iterator[Change]:
             yield Change(new, "local-factor", 1.6, "the derivative of tanh, not of sigmoid")
 
 
+def units(site: Site) -> Iterator[Change]:
+    """Another factor for a 1 that changes nothing: ``y * (1 - y)`` for ``y * 1``."""
+    node = site.node
+    if not (isinstance(node, ast.Constant) and node.value in (1, 1.0)):
+        return
+    parent = site.parent
+    idle = is_product(parent) and isinstance(parent, ast.BinOp) and parent.right is node
+    if isinstance(site.statement, ast.AugAssign) and site.role == VALUE:
+        idle = isinstance(site.statement.op, ast.Mult | ast.Div)
+    for i, source in enumerate(site.scope.factors[:40] if idle else ()):
+        factor = site.read(source)
+        if factor is not None:
+            what = f"`{source}` in the place of 1"
+            yield Change(factor, "local-factor", 1.1 + 0.02 * i, what)
+
+
 def _chain(node: ast.expr) -> list[ast.expr]:
     """Return a, b and c of ``a * b * c``."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
@@ -238,4 +262,4 @@ def operators(site: Site) -> Iterator[Change]:
             yield Change(swapped, cause, 2.1, f"divide by `{ast.unparse(node.left)}`")
 
 
-FAMILIES = (signs, counts, dropped, upstream, local, replaced, activations, operators)
+FAMILIES = (signs, counts, dropped, upstream, local, replaced, activations, operators, units)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
 from clearprop.check.handwritten.edits.trees import Path, dotted, put, text, twin
+from clearprop.check.handwritten.edits.trees import names_in as names_in
+from clearprop.check.handwritten.slicing import dead_names
 
 
 class Change(NamedTuple):
@@ -75,6 +77,13 @@ class Edit:
             edited = [ast.copy_location(ast.Pass(), self.old[0])]
         built: ast.FunctionDef = put(self.function, self.block, edited)
         return built
+
+    @property
+    def lines(self) -> frozenset[int]:
+        """The lines of the statements that are changed or moved."""
+        inner = (s.body[i] for s in self.old for i in (0, -1) if getattr(s, "body", None))  # type: ignore[attr-defined]
+        several = () if self.spot else (s.lineno for s in (*self.old, *inner))
+        return frozenset((self.line, *several))
 
     @cached_property
     def before(self) -> str:
@@ -233,6 +242,11 @@ class World:
         return counts
 
     @cached_property
+    def dead(self) -> set[str]:
+        """The names that are computed and take part in nothing that the function gives."""
+        return dead_names(self.function)
+
+    @cached_property
     def text(self) -> str:
         """The source of the function, as Python writes it."""
         return ast.unparse(self.function)
@@ -321,16 +335,3 @@ class World:
             if known:
                 self.kept(tree)
         return self.pool[key]
-
-
-def names_in(target: ast.AST) -> Iterator[str]:
-    """Find the names that a target sets: ``dx``, ``self.dW``, and ``dx`` for ``dx[i]``."""
-    if isinstance(target, ast.Tuple | ast.List):
-        for one in target.elts:
-            yield from names_in(one)
-    elif isinstance(target, ast.Subscript | ast.Starred):
-        yield from names_in(target.value)
-    else:
-        name = dotted(target)
-        if name:
-            yield name

@@ -112,6 +112,9 @@ def kinds(site: Site) -> Iterator[Change]:
         yield Change(call(outer, a, b, like=node), "jacobian", 2.3, "the outer product")
     elif isinstance(node, ast.Call) and name == "outer" and len(node.args) == 2:
         a, b = node.args
+        if dotted(node.func) not in ("np.outer", "numpy.outer"):
+            yield Change(call(outer, a, b, like=node), "operator", 1.2, "the outer product")
+            return
         yield Change(call(outer, b, a, like=node), "transposed", 1.3, "the operands exchanged")
         yield Change(call(dot, a, b, like=node), "operator", 1.8, "the inner product")
         yield Change(binary(a, ast.Mult(), b), "operator", 1.9, "element by element")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
-from clearprop.check.handwritten.edits.sites import array, called, is_product, multiplied
-from clearprop.check.handwritten.edits.trees import binary, call, make, number, twin
+from clearprop.check.handwritten.edits.scope import is_gradient
+from clearprop.check.handwritten.edits.sites import array, called, is_product, is_sum, multiplied
+from clearprop.check.handwritten.edits.trees import binary, call, dotted, make, number, twin
 
 _REDUCERS = {"sum", "mean", "max", "min", "std", "var", "prod", "argmax", "argmin", "cumsum", "any"}
 _AXES: tuple[Any, ...] = (0, 1, -1, None, (0, 1), (0, 2, 3), 2, (0, 2), (1, 2), (2, 3), (1, 2, 3))
@@ -82,6 +83,8 @@ def summed(site: Site) -> Iterator[Change]:
     if function is None:
         return
     base = 1.2 if whole and site.gradient else 2.0 if whole else 2.5
+    if not whole and site.gradient and is_gradient(dotted(node)):
+        base = 1.9  # of y * (dy - sum(dy * y)) the sum
     choices: tuple[tuple[Any, bool], ...] = (
         (0, False), (0, True), (-1, True), (1, False), (1, True), ((0, 2, 3), False), (None, False),
         ((0, 1), False), ((0, 2, 3), True),
@@ -93,6 +96,11 @@ def summed(site: Site) -> Iterator[Change]:
         new = call(function, node, like=node, **options)
         what = "sum over all" if axis is None else f"sum over axis {axis}"
         yield Change(new, "batch-sum", base + 0.1 * i, what)
+    mean = site.read("np.mean") if is_sum(site.parent) and site.gradient else None
+    for i, (axis, keep) in enumerate(choices[:5] if mean is not None else ()):
+        options = {"axis": _axis(axis, node)} | ({"keepdims": _true(node)} if keep else {})
+        new = call(mean, node, like=node, **options)  # type: ignore[arg-type]  # not None here
+        yield Change(new, "batch-sum", base + 0.05 + 0.1 * i, f"the mean over axis {axis}")
 
 
 def moved(site: Site) -> Iterator[Change]:

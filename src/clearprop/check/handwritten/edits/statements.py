@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any
 
 from clearprop.check.handwritten.edits.model import Lines, World, names_in
 from clearprop.check.handwritten.edits.scope import GRADIENT, PARAMETER, is_gradient
+from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.edits.trees import call, dotted, loads, make, stores, text, twin
 
+#: What a sum begins with.
+_STARTS = ("zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like")
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.Expr, ast.AnnAssign)
 
 
@@ -86,6 +91,11 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
         for order in _orders(target):
             new = twin(statement, targets=[order])
             yield Lines((new,), 1, "exchanged", 1.8, "the other order")
+        for i, part in enumerate(target.elts):
+            for order in _orders(part) if isinstance(part, ast.Tuple) else ():
+                whole = twin(target, elts=[*target.elts[:i], order, *target.elts[i + 1 :]])
+                new = twin(statement, targets=[whole])
+                yield Lines((new,), 1, "exchanged", 1.5, "the other order")
         return
     for distance, other in enumerate(rest[:4]):
         if not isinstance(other, ast.Assign) or isinstance(other.targets[0], ast.Tuple):
@@ -199,21 +209,65 @@ def nested(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
     body = statement.body
     if any(isinstance(node, ast.Break | ast.Continue) for one in body for node in ast.walk(one)):
         return  # means nothing outside
+    early = len(body) > 1 and isinstance(body[-1], ast.Return)
     if len(body) > 1:
         shorter = twin(statement, body=body[:-1])
-        early = isinstance(body[-1], ast.Return)
-        cause, rank = ("none", 1.4) if early else ("accumulated", 1.9)
+        cause, rank = ("not-accumulated", 1.0) if early else ("accumulated", 1.9)
         yield Lines((shorter, body[-1]), 1, cause, rank, "the last line after the loop")
         for count in range(2, min(4, len(body)) if early else 0):
             shorter = twin(statement, body=body[:-count])
             lines = (shorter, *body[-count:])
             yield Lines(lines, 1, cause, rank + 0.1, "the last lines after the loop")
-    if len(body) > 2:
-        shorter = twin(statement, body=body[1:])
-        yield Lines((body[0], shorter), 1, "accumulated", 2.1, "the first line before the loop")
+    for k, one in enumerate(body if 1 < len(body) < 8 else ()):
+        if isinstance(one, ast.Assign):
+            shorter = twin(statement, body=[*body[:k], *body[k + 1 :]])
+            starts = called(one.value)[0] in _STARTS or isinstance(one.value, ast.Constant)
+            cause = "not-accumulated" if starts else "accumulated"
+            rank = 1.2 if starts else 2.1 + 0.1 * k
+            yield Lines((one, shorter), 1, cause, rank, f"line {one.lineno} before the loop")
+    inner = _without_return(statement)
+    if inner is not None and not early:
+        yield Lines(inner, 1, "not-accumulated", 1.1, "the return after the loop")
     if rest and not isinstance(rest[0], ast.Return):
-        longer = twin(statement, body=[*body, rest[0]])
-        yield Lines((longer,), 2, "not-accumulated", 2.1, "the next line inside the loop")
+        following = _reads(rest[0]) & _sets(statement)
+        rank = 1.5 if following else 2.1
+        for i, longer in enumerate(_with_last(statement, rest[0])):
+            yield Lines(
+                (longer,), 2, "not-accumulated", rank + 0.1 * i, "the next line inside the loop"
+            )
+
+
+def _without_return(statement: ast.stmt) -> tuple[ast.stmt, ...] | None:
+    """Take the ``return`` at the end of nested loops out of all of them."""
+    body = getattr(statement, "body", None)
+    if not body or not isinstance(statement, ast.For | ast.While):
+        return None
+    if isinstance(body[-1], ast.Return) and len(body) > 1:
+        return twin(statement, body=body[:-1]), body[-1]
+    inner = _without_return(body[-1])
+    return None if inner is None else (twin(statement, body=[*body[:-1], inner[0]]), inner[1])
+
+
+def _with_last(statement: ast.stmt, line: ast.stmt) -> Iterator[ast.stmt]:
+    """Put a line at the end of a loop, or of the loop at the end of it."""
+    body: list[ast.stmt] = statement.body  # type: ignore[attr-defined]  # a loop
+    yield twin(statement, body=[*body, line])
+    if isinstance(body[-1], ast.For | ast.While):
+        for inner in _with_last(body[-1], line):
+            yield twin(statement, body=[*body[:-1], inner])
+
+
+def _reads(statement: ast.stmt) -> set[str]:
+    return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
+
+
+def _sets(statement: ast.stmt) -> set[str]:
+    """Give the names that a loop sets anew each time."""
+    return {
+        n.id
+        for n in ast.walk(statement)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
 
 
 def copies(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
@@ -231,6 +285,11 @@ def copies(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
             if any(n in world.written for t in statement.targets for n in names_in(t)):
                 rank = 1.2
             yield Lines((twin(statement, value=new),), 1, "overwritten", rank, "a copy")
+            zeros = world.read(f"np.zeros_like({name})", statement.lineno)
+            written = any(n in world.written for t in statement.targets for n in names_in(t))
+            if zeros is not None and written:
+                what = "an array of its own"
+                yield Lines((twin(statement, value=zeros),), 1, "overwritten", 1.1, what)
     elif isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         value = make(
             ast.BinOp,
@@ -267,4 +326,44 @@ def scaled(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
             yield Lines((statement, line), 1, "batch-factor", 1.45, f"divide by {batch} after it")
 
 
-FAMILIES = (scaled, kinds, scattered, exchanged, deleted, ordered, nested, copies)
+def folded(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
+    """``return dout * self.mask`` for ``self.mask *= dout`` and ``return self.mask``."""
+    if not isinstance(statement, ast.AugAssign) or not rest:
+        return
+    target, following = ast.unparse(statement.target), rest[0]
+    if not isinstance(following, ast.Return | ast.Assign) or following.value is None:
+        return
+    kept = isinstance(statement.target, ast.Attribute | ast.Name)
+    if kept and target in map(ast.unparse, _expressions(following.value)):
+        whole = make(
+            ast.BinOp,
+            statement,
+            left=loads(statement.target),
+            op=statement.op,
+            right=statement.value,
+        )
+        value = _Exchanged(target, whole).visit(copy.deepcopy(following.value))
+        new = twin(following, value=value)
+        rank = 1.1 if isinstance(statement.target, ast.Attribute) else 1.7
+        yield Lines((new,), 2, "overwritten", rank, f"`{target}` stays as it is")
+    del world
+
+
+def _expressions(node: ast.AST) -> list[ast.expr]:
+    return [n for n in ast.walk(node) if isinstance(n, ast.expr)]
+
+
+class _Exchanged(ast.NodeTransformer):
+    """Puts an expression wherever another stands."""
+
+    def __init__(self, old: str, new: ast.expr) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> Any:
+        """See `ast.NodeTransformer`."""
+        if isinstance(node, ast.expr) and ast.unparse(node) == self.old:
+            return self.new
+        return self.generic_visit(node)
+
+
+FAMILIES = (folded, scaled, kinds, scattered, exchanged, deleted, ordered, nested, copies)

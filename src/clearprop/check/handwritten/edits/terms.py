@@ -66,6 +66,32 @@ def added(site: Site) -> Iterator[Change]:
                 yield from _both(site, binary(term, ast.Div(), n), f"{name} / {count}", 1.7)
     for name, one in () if inside else _penalties(site):
         yield from _both(site, one, name, 1.9)
+    for i, (name, one) in enumerate(() if inside else _products_of_unread(site)):
+        yield from _both(site, one, name, 1.5 + 0.02 * i)
+
+
+def _products_of_unread(site: Site) -> Iterator[tuple[str, ast.expr]]:
+    """Find products of an array that is computed and never read with one of forward."""
+    scope, world = site.scope, site.world
+    names = scope.reads(site.statement.lineno)
+    for unread in (n for n in names if n in world.dead):
+        mine = scope.value(unread).shape
+        if not mine:
+            continue
+        for name in names:
+            shape = scope.value(name).shape
+            if not shape or name == unread:
+                continue
+            forms = ["{1} * {0}"] if shape == mine else []
+            if len(shape) == len(mine) == 2:
+                forms += ["{1}.T @ {0}"] if shape[0] == mine[0] else []
+                forms += ["{0} @ {1}.T"] if shape[1] == mine[1] else []
+            for form in forms:
+                source = form.format(unread, name)
+                for count in ("", *(f" / {n}" for n in scope.batch[:2])):
+                    term = site.read(source + count)
+                    if term is not None:
+                        yield source + count, term
 
 
 def _both(site: Site, term: ast.expr, name: str, rank: float) -> Iterator[Change]:

@@ -99,6 +99,19 @@ def dotted(node: ast.AST) -> str:
     return ""
 
 
+def names_in(target: ast.AST) -> Iterator[str]:
+    """Find the names that a target sets: ``dx``, ``self.dW``, and ``dx`` for ``dx[i]``."""
+    if isinstance(target, ast.Tuple | ast.List):
+        for one in target.elts:
+            yield from names_in(one)
+    elif isinstance(target, ast.Subscript | ast.Starred):
+        yield from names_in(target.value)
+    else:
+        name = dotted(target)
+        if name:
+            yield name
+
+
 def blocks(
     function: ast.FunctionDef | ast.AsyncFunctionDef,
 ) -> Iterator[tuple[Path, list[ast.stmt]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import (
@@ -40,6 +41,7 @@ _FUNCTIONS = (
     ("diag", "diagflat", "eye"),
     ("hstack", "vstack", "concatenate"),
     ("flip", "flipud", "fliplr"),
+    ("cumsum", "cumprod"),
 )
 #: Functions that another family takes away, or that cannot be missing.
 _KEPT = ("zeros_like", "copy", "len", "sum", "mean", "max", "min")
@@ -195,7 +197,9 @@ def functions(site: Site) -> Iterator[Change]:
         and not method
     )
     if single and site.role in (VALUE, OPERAND) and name not in _KEPT:
-        yield Change(node.args[0], "local-factor", 1.8, f"without {name}")
+        ones = name == "ones_like" and dotted(node.args[0]) in site.scope.upstream
+        cause, rank = ("upstream-ignored", 1.0) if ones else ("local-factor", 1.8)
+        yield Change(node.args[0], cause, rank, f"without {name}")
     if name in ("sigmoid", "tanh", "exp", "softmax") and site.role in (VALUE, OPERAND):
         yield Change(
             binary(number(1, node), ast.Sub(), node), "local-factor", 2.1, f"1 - {name}(…)"
@@ -233,20 +237,28 @@ def dtypes(site: Site) -> Iterator[Change]:
         return
     name, method = called(node)
     if name == "astype" and method and isinstance(node.func, ast.Attribute):
-        yield Change(node.func.value, "dtype", 1.6, "without astype")
+        whole = _is_whole(node.args[0] if node.args else None)
+        yield Change(node.func.value, "dtype", 0.9 if whole else 1.6, "without astype")
         real = site.read("float")
         if real is not None:
             yield Change(twin(node, args=[real]), "dtype", 1.6, "floating point")
     if name in ("zeros_like", "empty_like", "ones_like", "zeros", "empty"):
         kept = [k for k in node.keywords if k.arg != "dtype"]
         if len(kept) < len(node.keywords):
-            yield Change(twin(node, keywords=kept), "dtype", 1.6, "without dtype")
+            dtype = next(k.value for k in node.keywords if k.arg == "dtype")
+            rank = 0.9 if _is_whole(dtype) else 1.6
+            yield Change(twin(node, keywords=kept), "dtype", rank, "without dtype")
         elif name.endswith("_like"):
             real = site.read("float")
             if real is not None:
                 keyword = make(ast.keyword, node, arg="dtype", value=real)
                 new = twin(node, keywords=[*node.keywords, keyword])
                 yield Change(new, "dtype", 2.2, "floating point")
+
+
+def _is_whole(node: ast.expr | None) -> bool:
+    """Whether a dtype is one of whole numbers, which no gradient has."""
+    return node is not None and bool(re.match(r"(np\.|'|)u?int", ast.unparse(node)))
 
 
 FAMILIES = (comparisons, masks, numbers, functions, powers, dtypes)

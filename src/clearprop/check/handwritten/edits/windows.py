@@ -84,6 +84,7 @@ def _masklike(site: Site) -> bool:
 
 
 def _slices(site: Site, node: ast.Slice) -> Iterator[Change]:
+    yield from _moved(node)
     if node.step is not None:
         yield Change(twin(node, step=None), "window", 1.6, "without a step")
     if node.lower is None and node.upper is None:
@@ -97,12 +98,88 @@ def _slices(site: Site, node: ast.Slice) -> Iterator[Change]:
         yield Change(twin(node, upper=None), "window", 2.0, "to the end")
 
 
+def _moved(node: ast.Slice) -> Iterator[Change]:
+    """Move both ends of a slice by one, or back to where they would be without it."""
+    lower, upper = node.lower, node.upper
+    if lower is None or upper is None:
+        return
+    for op, other in ((ast.Add, ast.Sub), (ast.Sub, ast.Add)):
+        ends = [_without(end, op) for end in (lower, upper)]
+        if ends[0] is None or ends[1] is None:
+            ends = [binary(end, other(), number(1, node)) for end in (lower, upper)]
+        what = "one place further" if other is ast.Add else "one place back"
+        yield Change(twin(node, lower=ends[0], upper=ends[1]), "window", 1.8, what)
+
+
+def _without(node: ast.expr, op: type[ast.operator]) -> ast.expr | None:
+    """Give ``a`` of ``a + 1``."""
+    one = isinstance(node, ast.BinOp) and isinstance(node.op, op)
+    if one and isinstance(node, ast.BinOp) and ast.unparse(node.right) == "1":
+        return node.left
+    return None
+
+
+#: The names of one axis and of the other.
+_AXES = (
+    *(("h", "w"), ("H", "W"), ("i", "j"), ("y", "x"), ("top", "left"), ("row", "col")),
+    *(("rows", "cols"), ("height", "width"), ("r", "c"), ("a", "b"), ("u", "v"), ("p", "q")),
+)
+
+
+def alike(site: Site) -> Iterator[Change]:
+    """``j * s : j * s + fw`` as ``i * s : i * s + fh`` beside it, for the other axis."""
+    node = site.node
+    if site.role not in (INDEX, OPTION) or not isinstance(node, ast.Tuple):
+        return
+    for i, j in permutations(range(len(node.elts)), 2):
+        one, other = node.elts[i], node.elts[j]
+        if abs(i - j) != 1 or isinstance(one, ast.Constant):
+            continue
+        said = ast.unparse(_crop_of(one))
+        changed = re.sub(r"[A-Za-z_]\w*", lambda m: _other_axis(m[0], i < j), said)
+        if changed == said or changed == ast.unparse(_crop_of(other)):
+            continue
+        read = site.read(f"({site.scope.owner or '0'})[{changed[1:-1]}]")
+        if isinstance(read, ast.Subscript):
+            several = list(node.elts)
+            several[j] = read.slice
+            yield Change(twin(node, elts=several), "window", 1.5, "as along the other axis")
+
+
+def _crop_of(node: ast.expr) -> ast.expr:
+    return ast.List([node], ast.Load())
+
+
+def _other_axis(name: str, forth: bool) -> str:
+    """Give the name of a length or an index for the other axis: ``out_w`` for ``out_h``."""
+    parts = re.split(r"(_)", name)
+    for pair in _AXES:
+        old, new = pair if forth else pair[::-1]
+        if old in parts:
+            return "".join(new if part == old else part for part in parts)
+        if len(old) == 1 and len(name) == 2 and name[1] == old:  # ow for oh
+            return name[0] + new
+    return name
+
+
 def ranges(site: Site) -> Iterator[Change]:
     """``range(T)`` for ``reversed(range(T))``, and back; other bounds."""
     node = site.node
-    if site.role != OVER or not isinstance(node, ast.Call):
+    if site.role != OVER:
         return
     name, _ = called(node)
+    over = isinstance(site.parent, ast.For) and not isinstance(node, ast.Constant | ast.Tuple)
+    if over and name not in ("range", "reversed", "enumerate", "zip"):
+        function = site.read("reversed")
+        if function is not None:
+            listed = node
+            if name in ("values", "keys", "items"):
+                keep = site.read("list")
+                listed = node if keep is None else call(keep, node, like=node)
+            new = call(function, listed, like=node)
+            yield Change(new, "window", 1.2, "from the last to the first")
+    if not isinstance(node, ast.Call):
+        return
     if name == "reversed" and len(node.args) == 1:
         yield Change(node.args[0], "window", 1.3, "from the first to the last")
     elif name == "range" and not isinstance(site.parent, ast.Call):
@@ -251,7 +328,24 @@ def crops(site: Site) -> Iterator[Change]:
     pair = isinstance(node, ast.Tuple) and site.role == OPTION and len(node.elts) == 2
     if pair and isinstance(node, ast.Tuple) and all(map(dotted, node.elts)):
         new = twin(node, elts=list(reversed(node.elts)))
-        yield Change(new, "shape", 2.2, "the lengths exchanged")
+        made = called(site.parent)[0] in ("zeros", "ones", "empty", "full")
+        cause, rank = ("exchanged", 1.9) if made else ("shape", 2.2)
+        yield Change(new, cause, rank, "the lengths exchanged")
 
 
-FAMILIES = (indices, ranges, orders, reshaped, crops)
+def axes_added(site: Site) -> Iterator[Change]:
+    """``e[:, None]``, ``e[:, :, None, None]``: axes for broadcasting."""
+    node = site.node
+    if site.role not in (VALUE, OPERAND) or not dotted(node):
+        return
+    if isinstance(site.parent, ast.Subscript | ast.Attribute):
+        return
+    shape = site.scope.value(dotted(node)).shape
+    forms = {1: ("[:, None]", "[:, None, None]"), 2: ("[:, :, None, None]", "[:, :, None]")}
+    for form in forms.get(len(shape or ()), ()):
+        new = site.read(f"{dotted(node)}{form}")
+        if new is not None:
+            yield Change(new, "shape", 1.8, f"`{dotted(node)}{form}`")
+
+
+FAMILIES = (alike, axes_added, indices, ranges, orders, reshaped, crops)
