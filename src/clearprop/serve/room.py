@@ -173,10 +173,7 @@ class Room:
             rate = SPEEDS[training.settings.speed]
             if self.running and rate:
                 self._changed.wait(1 / rate)
-            if not self.running and not step and not self._problem:
-                paused = True
-            else:
-                paused = False
+            paused = not (self.running or step or self._problem)
         if paused:  # what is seen is then what there is
             self._show(training)
 
