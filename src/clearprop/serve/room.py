@@ -32,13 +32,15 @@ class Room:
     Attributes
     ----------
     settings : Settings
-    running : bool
-    closed : bool
+    running, closed : bool
+    closing : bool
+        Set where the server is about to end: those who look are to go.
     """
 
     def __init__(self, data: Callable[[], MNIST] = _data) -> None:
         self.settings = Settings()
         self.running = False
+        self.closing = False
         self.closed = False
         self._load = data
         self._steps = 0
