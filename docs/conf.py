@@ -19,7 +19,8 @@ exclude_patterns = [
     "_build",
     "jupyter_execute",
     "mutation_table.md",
-]  # the last is included in a page
+    "breakout_table.md",
+]  # the last two are included in pages
 
 html_theme = "furo"
 html_title = "clearprop"

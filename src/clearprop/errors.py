@@ -122,8 +122,16 @@ class FormulaError(ClearpropError, ValueError):
         Where in the formula, from 1; 0 where it concerns the whole.
     """
 
-    def __init__(self, what: str, *, line: int = 0, column: int = 0, **parts: str | None) -> None:
-        self.line, self.column = line, column
-        if line and "where" not in parts:
-            parts["where"] = f"line {line}, column {column}"
-        super().__init__(what, **parts)
+    def __init__(
+        self,
+        what: str,
+        *,
+        at: tuple[int, int] = (0, 0),
+        where: str | None = None,
+        why: str | None = None,
+        write: str | None = None,
+    ) -> None:
+        self.line, self.column = at
+        if self.line and where is None:
+            where = f"line {self.line}, column {self.column}"
+        super().__init__(what, where=where, why=why, write=write)

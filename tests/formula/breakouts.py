@@ -125,7 +125,11 @@ ATTEMPTS: list[tuple[str, str, str]] = [
     ("too large", "(ones((9999, 1)) + ones((1, 9999))) * x", "would have 99,980,001 elements"),
     ("too large", "(ones((9999, 1)) @ ones((1, 9999))) * x", "would have 99,980,001 elements"),
     ("too large", "x[None, None, None, None, None, None, None, None, None]", "too many axes"),
-    ("too large", "v = ones(2) * x; v[None, None, None, None, None, None, None, None]", "many axes"),
+    (
+        "too large",
+        "v = ones(2) * x; v[None, None, None, None, None, None, None, None]",
+        "many axes",
+    ),
     ("too large", "v = ones(2) * x; v[:10**30]", "This is no whole number"),
     ("too large", "v = ones(2) * x; v[::0]", "This cannot be computed"),
     ("too large", "v = ones(2) * x; v[10**15]", "This cannot be computed"),
@@ -155,9 +159,9 @@ ATTEMPTS: list[tuple[str, str, str]] = [
     ("letters", "x\ud800", "U+D800 stands in the formula"),
     ("letters", "x\x0c+1", "U+000C stands in the formula"),
     ("letters", "x\u2028y", "U+2028 stands in the formula"),
-    ("letters", "ℯ**x", "ℯ stands in the formula"),
+    ("letters", "\u212f**x", "\u212f stands in the formula"),
     ("letters", "x²", "Powers are written with two stars"),
-    ("letters", "x − 1", "longer dash than the minus sign"),  # noqa: RUF001
+    ("letters", "x − 1", "longer dash than the minus sign"),
     ("letters", "∂x", "∂ stands in the formula"),
     ("letters", "٣ * x", "٣ stands in the formula"),
     # numbers that are none
@@ -191,10 +195,20 @@ def table() -> str:
         shown = attempt if len(attempt) <= 60 else f"{attempt[:57]}… ({len(attempt):,} characters)"
         shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown)
         shown = shown.replace("\\u000a", "⏎").replace("|", "\\|").replace("`", "'")
-        lines.append(f"| {kind} | `{shown}` | {_answer(answer)} |" if shown else
-                     f"| {kind} | (nothing) | {_answer(answer)} |")
+        lines.append(
+            f"| {kind} | `{shown}` | {_answer(answer)} |"
+            if shown
+            else f"| {kind} | (nothing) | {_answer(answer)} |"
+        )
     return "\n".join(lines) + "\n"
 
 
 def _answer(answer: str) -> str:
     return f"computed: {answer[2:]}" if answer.startswith("= ") else answer.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    from pathlib import Path
+
+    target = Path(__file__).parents[2] / "docs" / "breakout_table.md"
+    target.write_text(table(), encoding="utf-8")

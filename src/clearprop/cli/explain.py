@@ -73,13 +73,15 @@ def explain(
     ] = None,
     text: Annotated[
         bool,
-        typer.Option("--text", help="The steps as text (without -o anyway).",
-                     rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--text", help="The steps as text (without -o anyway).", rich_help_panel=_OUTPUT
+        ),
     ] = False,
     svg: Annotated[
         bool,
-        typer.Option("--svg", help="The picture, to the screen or into FILE.",
-                     rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--svg", help="The picture, to the screen or into FILE.", rich_help_panel=_OUTPUT
+        ),
     ] = False,
     json: Annotated[
         str | None,

@@ -11,9 +11,7 @@ import typer
 def serve(
     port: Annotated[
         int,
-        typer.Option(
-            min=0, max=65535, help="Where to listen.", show_default="0, a free one"
-        ),
+        typer.Option(min=0, max=65535, help="Where to listen.", show_default="0, a free one"),
     ] = 0,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only print the address.")

@@ -38,8 +38,7 @@ def as_text(told: Steps) -> str:
     lines += ["", "Forward: values go from left to right"]
     digits = len(str(len(told.steps)))
     written = {
-        step.number: f"{step.name} = {step.text}" if step.name else step.text
-        for step in told.steps
+        step.number: f"{step.name} = {step.text}" if step.name else step.text for step in told.steps
     }
     width = min(max(map(len, written.values()), default=0), _WIDEST)
     for step in told.steps:

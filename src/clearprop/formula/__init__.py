@@ -1,8 +1,8 @@
-"""Formulas: ``price * count * tax``, typed by somebody, read by a whitelist and never run as Python.
+"""Formulas: ``price * count * tax``, typed by somebody, read by a list and never run as Python.
 
 The stages are the files: `words` cuts the text and refuses what no formula has; `reading` parses
-it and looks at every node; `computing` walks the tree and calls the functions of `table`, with
-`limits`; `given` reads the values of its names, and proposes those that nobody gave.
+it, and `checking` looks at every node; `computing` walks the tree and calls the functions of
+`table`, within `limits`; `given` reads the values of its names, and proposes what nobody gave.
 """
 
 from clearprop.formula.formula import Formula as Formula

@@ -14,7 +14,8 @@ import numpy as np
 
 from clearprop.errors import ClearpropError, FormulaError
 from clearprop.formula import limits
-from clearprop.formula.reading import Tree, called_name, place
+from clearprop.formula.checking import called_name, place
+from clearprop.formula.reading import Tree
 from clearprop.formula.table import CONSTANTS, FUNCTIONS, Shape, elementwise, product
 from clearprop.graph import TracedNode
 from clearprop.places import Line, Written
@@ -78,7 +79,9 @@ class _Walk:
             case ast.UnaryOp():
                 operand = self.array(node.operand)
                 negative = isinstance(node.op, ast.USub)
-                return self.called(node, operator.neg, elementwise, operand) if negative else operand
+                return (
+                    self.called(node, operator.neg, elementwise, operand) if negative else operand
+                )
             case ast.BinOp():
                 return self.binary(node, node.op, node.left, node.right)
             case ast.Compare():
@@ -98,7 +101,7 @@ class _Walk:
         value = self.value(node)
         if isinstance(value, tuple):
             what = "A shape is several numbers."
-            raise FormulaError(what, **place(node), why="Take one of them.", write="x.shape[0]")
+            raise FormulaError(what, at=place(node), why="Take one of them.", write="x.shape[0]")
         return value
 
     def binary(self, node: Any, sign: Any, left: Any, right: Any) -> Any:
@@ -142,14 +145,14 @@ class _Walk:
         if size > limits.ELEMENTS:
             raise FormulaError(
                 f"The result here would have {size:,} elements.",
-                **place(node),
+                at=place(node),
                 why=f"An array of a formula has at most {limits.ELEMENTS:,}.",
                 write="smaller arrays: a picture shows the same with 3 rows as with 3,000",
             )
         if self.left < 0:
             raise FormulaError(
                 "The formula computes too much.",
-                **place(node),
+                at=place(node),
                 why=f"All operations together have at most {limits.WORK:,} elements and products.",
                 write="smaller arrays",
             )
@@ -157,15 +160,15 @@ class _Walk:
     def looked_at(self, node: Any, result: Any) -> Any:
         if len(_shape(result)) > limits.DIMENSIONS:
             why = f"An array of a formula has at most {limits.DIMENSIONS}."
-            raise FormulaError("The array has too many axes here.", **place(node), why=why)
+            raise FormulaError("The array has too many axes here.", at=place(node), why=why)
         return result
 
     def failure(self, node: Any, error: Exception) -> FormulaError:
         if isinstance(error, ClearpropError):
-            return FormulaError(error.what, **place(node), why=error.why, write=error.write)
+            return FormulaError(error.what, at=place(node), why=error.why, write=error.write)
         text = str(error) or type(error).__name__
         why = text[:1].upper() + text[1:300] + ("" if text.endswith(".") else ".")
-        return FormulaError("This cannot be computed.", **place(node), why=why)
+        return FormulaError("This cannot be computed.", at=place(node), why=why)
 
     # ---- literals, elements, attributes --------------------------------------------------------
 
@@ -173,7 +176,7 @@ class _Walk:
         """``[1, 2]`` is an array; of recorded values it is a stack of them."""
         parts = [self.array(element) for element in node.elts]
         if not parts:
-            raise FormulaError("An array has elements.", **place(node), write="[1, 2]")
+            raise FormulaError("An array has elements.", at=place(node), write="[1, 2]")
         size = sum(math.prod(_shape(part)) for part in parts)
         if any(isinstance(part, Tensor) for part in parts):
             return self.called(node, lambda *p: np.stack(p), lambda _: (size, size), *parts)
@@ -182,7 +185,7 @@ class _Walk:
             return self.looked_at(node, np.array(parts, dtype=np.float64))
         except (ValueError, TypeError):
             why = "The rows of an array are equally long."
-            raise FormulaError("This is no array.", **place(node), why=why) from None
+            raise FormulaError("This is no array.", at=place(node), why=why) from None
 
     def element(self, node: ast.Subscript) -> Any:
         value = self.value(node.value)
@@ -191,21 +194,23 @@ class _Walk:
         if isinstance(value, tuple):
             if len(index) != 1 or not isinstance(index[0], int) or not -9 < index[0] < len(value):
                 why = f"The shape is {value}."
-                raise FormulaError("There is no such size.", **place(node), why=why)
+                raise FormulaError("There is no such size.", at=place(node), why=why)
             try:
                 return value[index[0]]
             except IndexError:
                 why = f"The shape is {value}."
-                raise FormulaError("There is no such size.", **place(node), why=why) from None
+                raise FormulaError("There is no such size.", at=place(node), why=why) from None
         if _is_number(value):
             what = "A number has no elements."
-            raise FormulaError(what, **place(node), write="[1, 2, 3] for its value")
+            raise FormulaError(what, at=place(node), write="[1, 2, 3] for its value")
         shape = _shape(value)
         return self.called(node, lambda v: v[index], lambda _: (math.prod(shape),) * 2, value)
 
     def index(self, node: Any) -> Any:
         if isinstance(node, ast.Slice):
-            bounds = [None if p is None else self.whole(p) for p in (node.lower, node.upper, node.step)]
+            bounds = [
+                None if p is None else self.whole(p) for p in (node.lower, node.upper, node.step)
+            ]
             return slice(*bounds)
         if isinstance(node, ast.Constant) and node.value is None:
             return None
@@ -216,7 +221,7 @@ class _Walk:
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= limits.WHOLE:
             raise FormulaError(
                 "This is no whole number.",
-                **place(node),
+                at=place(node),
                 why="Indices, axes and sizes are whole numbers, slices of them, or x.shape[0].",
                 write="x[0], x[1:3], axis=0",
             )
@@ -253,7 +258,7 @@ class _Walk:
         if name == "len":
             shape = _shape(self.array(node.args[0]))
             if not shape:
-                raise FormulaError("A number has no length.", **place(node), write="x.size")
+                raise FormulaError("A number has no length.", at=place(node), write="x.size")
             return shape[0]
         function = FUNCTIONS[name]
         attributes = {str(k.arg): self.option(k) for k in node.keywords}
@@ -280,10 +285,10 @@ class _Walk:
             if isinstance(given.value, ast.Constant) and isinstance(given.value.value, bool):
                 return given.value.value
             why = "It says whether the axis is kept."
-            raise FormulaError("keepdims is True or False.", **place(given), why=why)
+            raise FormulaError("keepdims is True or False.", at=place(given), why=why)
         axes = self.wholes(given.value)
         if isinstance(axes, tuple) and len(axes) > limits.DIMENSIONS:
-            raise FormulaError("These are too many axes.", **place(given), write="axis=0")
+            raise FormulaError("These are too many axes.", at=place(given), write="axis=0")
         return axes
 
     def made(self, node: ast.Call, name: str) -> Any:
@@ -291,8 +296,10 @@ class _Walk:
         sizes = self.wholes(given[0]) if len(given) == 1 else tuple(map(self.whole, given))
         shape = sizes if isinstance(sizes, tuple) else (sizes,)
         if len(shape) > limits.DIMENSIONS or any(n is None or n < 1 for n in shape):
-            why = "Sizes are whole numbers from 1."
-            raise FormulaError("This is no shape.", **place(node), why=why, write=f"{name}((2, 3))")
+            why = "Sizes are whole numbers."
+            raise FormulaError(
+                "This is no shape.", at=place(node), why=why, write=f"{name}((2, 3))"
+            )
         self.spend(node, math.prod(shape), math.prod(shape))
         return FUNCTIONS[name].call(shape)
 
@@ -300,12 +307,10 @@ class _Walk:
         listed = node.args[0]
         if not isinstance(listed, ast.List | ast.Tuple) or not listed.elts:
             what, write = f"{name} joins a list of arrays.", FUNCTIONS[name].usage
-            raise FormulaError(what, **place(node), write=write)
+            raise FormulaError(what, at=place(node), write=write)
         parts = [self.array(element) for element in listed.elts]
         join = FUNCTIONS[name].call
-        return self.called(
-            node, lambda *p: join(p, **attributes), FUNCTIONS[name].cost, *parts
-        )
+        return self.called(node, lambda *p: join(p, **attributes), FUNCTIONS[name].cost, *parts)
 
     # ---- places -----------------------------------------------------------------------------
 

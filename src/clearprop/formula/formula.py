@@ -45,7 +45,7 @@ class Formula:
     >>> print(float(g.output), float(d["t"]), float(d["x"]))
     9.0 6.0 6.0
     >>> print(g.line_of(g.find("t")))
-    formula:1: t = x + y; t**2
+    formula:1: t = x + y
     >>> Formula("1 + sin x")
     Traceback (most recent call last):
     clearprop.errors.FormulaError: sin is written sin(x). Where: line 1, column 9. Why: A function

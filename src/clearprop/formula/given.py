@@ -9,8 +9,8 @@ import numpy as np
 
 from clearprop.errors import FormulaError
 from clearprop.formula import limits
+from clearprop.formula.checking import called_name, is_literal, literal
 from clearprop.formula.formula import Formula
-from clearprop.formula.reading import called_name, is_literal, literal
 from clearprop.formula.words import cut
 
 #: What names stand for in the documents, and what others do.

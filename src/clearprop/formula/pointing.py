@@ -21,7 +21,7 @@ def pointed(text: str, error: FormulaError) -> str:
 
     Examples
     --------
-    >>> print(pointed("1 + sin x", FormulaError("…", line=1, column=9)))
+    >>> print(pointed("1 + sin x", FormulaError("…", at=(1, 9))))
     1 + sin x
             ^
     """

@@ -58,8 +58,9 @@ def _broadcast(shapes: Sequence[Shape]) -> Shape:
         return np.broadcast_shapes(*shapes)
     except ValueError:
         shown = " and ".join(str(shape) for shape in dict.fromkeys(shapes) if shape)
-        raise ValueError(f"the shapes {shown} do not fit together, axis by axis from the right")\
-            from None
+        raise ValueError(
+            f"the shapes {shown} do not fit together, axis by axis from the right"
+        ) from None
 
 
 def as_large(shapes: Sequence[Shape]) -> tuple[int, int]:
@@ -80,8 +81,10 @@ def product(shapes: Sequence[Shape]) -> tuple[int, int]:
     if not a or not b:
         raise ValueError("matmul: a number has no rows and columns; write * for it")
     if a[-1] != b[-2 if len(b) > 1 else -1]:
-        raise ValueError(f"the shapes {a} and {b} do not fit: {a[-1]} columns meet "
-                         f"{b[-2 if len(b) > 1 else -1]} rows")
+        raise ValueError(
+            f"the shapes {a} and {b} do not fit: {a[-1]} columns meet "
+            f"{b[-2 if len(b) > 1 else -1]} rows"
+        )
     rows, columns = (a[-2] if len(a) > 1 else 1), (b[-1] if len(b) > 1 else 1)
     size = math.prod(_broadcast([a[:-2], b[:-2]])) * rows * columns
     return size, size * a[-1]
@@ -152,7 +155,10 @@ FUNCTIONS: dict[str, Function] = _table()
 
 #: What can also be written behind a value: ``x.sum(axis=0)``.
 METHODS = frozenset(
-    "sum prod mean max min var std cumsum dot reshape transpose ravel squeeze clip".split()
+    (
+        *("sum", "prod", "mean", "max", "min", "var", "std", "cumsum"),
+        *("dot", "clip", "reshape", "transpose", "ravel", "squeeze"),
+    )
 )
 
 #: ``x.T`` and its like.

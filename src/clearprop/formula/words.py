@@ -67,7 +67,7 @@ class Word(NamedTuple):
 
 def refuse(what: str, at: Word, why: str, write: str | None = None) -> FormulaError:
     """Make the error at a word."""
-    return FormulaError(what, line=at.line, column=at.column, why=why, write=write)
+    return FormulaError(what, at=(at.line, at.column), why=why, write=write)
 
 
 def cut(text: str) -> list[Word]:
@@ -133,10 +133,9 @@ def _check_brackets(words: list[Word]) -> None:
             if len(opened) > limits.BRACKETS:
                 why = f"Brackets may stand {limits.BRACKETS} deep inside one another."
                 raise refuse("The brackets are too deep here.", word, why, "t = …, on a line above")
-        elif word.text in _CLOSE:
-            if not opened or opened.pop().text != _CLOSE[word.text]:
-                why = f"There is no {_CLOSE[word.text]} before it that is still open."
-                raise refuse(f"This {word.text} closes nothing.", word, why)
+        elif word.text in _CLOSE and (not opened or opened.pop().text != _CLOSE[word.text]):
+            why = f"There is no {_CLOSE[word.text]} before it that is still open."
+            raise refuse(f"This {word.text} closes nothing.", word, why)
     if opened:
         why = f"A {_OPEN[opened[-1].text]} is missing behind it."
         raise refuse(f"This {opened[-1].text} is never closed.", opened[-1], why)
@@ -157,16 +156,16 @@ def _check(before: Word | None, word: Word) -> None:
 
 def _check_beside(before: Word | None, word: Word) -> None:
     """Refuse two things beside one another that have no sign between them."""
-    joined = before is not None and before.kind in ("name", "number") or _closes(before)
+    joined = (before is not None and before.kind in ("name", "number")) or _closes(before)
     if not joined or word.kind not in ("name", "number") or before is None:
         return
     if before.kind == "name" and before.text in FUNCTIONS:
         write = f"{before.text}({word.text})"
         raise refuse(f"{before.text} is written {write}.", word, "A function has brackets.", write)
-    if before.kind == "number" and before.column + len(before.text) == word.column:
-        if re.fullmatch(r"_[0-9]+|[xob]_?[0-9a-fA-F]+|[jJ]", word.text):
-            why = "Numbers are real and decimal: 12, 0.5, 1e-3."
-            raise refuse(f"{before.text}{word.text} is no number here.", before, why)
+    adjacent = before.kind == "number" and before.column + len(before.text) == word.column
+    if adjacent and re.fullmatch(r"_[0-9]+|[xob]_?[0-9a-fA-F]+|[jJ]", word.text):
+        why = "Numbers are real and decimal: 12, 0.5, 1e-3."
+        raise refuse(f"{before.text}{word.text} is no number here.", before, why)
     left = before.text if before.kind != "sign" else "(…)"
     write = f"{left} * {word.text}"
     raise refuse(f"Between {left} and {word.text} a sign is missing.", word, "Say which.", write)

@@ -51,13 +51,13 @@ def answer(request: Any) -> dict[str, Any]:
     told = steps(done.gradients)
     leaves = []
     for name, value in done.values.items():
-        source = "formula" if formula.leaves[name] is not None else (
-            "proposed" if name in done.proposed else "given"
+        source = (
+            "formula"
+            if formula.leaves[name] is not None
+            else ("proposed" if name in done.proposed else "given")
         )
         back = told.arguments[name][1]
-        leaves.append(
-            {"name": name, "value": written(value), "source": source, "derivative": back}
-        )
+        leaves.append({"name": name, "value": written(value), "source": source, "derivative": back})
     shape = np.shape(done.gradients.graph.output)
     notes = []
     if shape:

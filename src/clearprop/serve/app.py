@@ -149,7 +149,7 @@ async def room_stream(room: Room, is_gone: Any) -> AsyncIterator[str]:
     seen: dict[str, int] = {}
     silent = 0
     try:
-        while not room.closed and not await is_gone():
+        while not (room.closing or room.closed or await is_gone()):
             silent += 1
             for kind, (version, data) in room.news().items():
                 if seen.get(kind) != version:

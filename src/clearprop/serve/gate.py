@@ -80,11 +80,13 @@ class Gate:
         if not length.isascii() or not length.isdigit() or int(length[:12]) > LARGEST_BODY:
             await _answer(send, 413, "The request is too large.")
             return
-        body = _Body(receive)
-        try:
-            await self.app(scope, body, _with_headers(send))
-        except _TooLargeError:
-            await _answer(send, 413, "The request is too large.")
+        if scope["method"] == "POST":
+            body = await _whole_body(receive)
+            if body is None:
+                await _answer(send, 413, "The request is too large.")
+                return
+            receive = _replayed(body, receive)
+        await self.app(scope, receive, _with_headers(send))
 
     def refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         """Say why a request is not let in, as status and sentence; None where it is."""
@@ -127,28 +129,31 @@ class Gate:
         await _answer(send, 303, "", {"location": "/", "set-cookie": cookie})
 
 
-class _TooLargeError(Exception):
-    """More came than was announced."""
+async def _whole_body(receive: Receive) -> bytes | None:
+    """Read a body, whatever length was announced; None where it is too large."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > LARGEST_BODY:
+            return None
+    return body
 
 
-class _Body:
-    """What the sender sends, counted."""
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Give the body that was read once more, and then what comes after it."""
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
-    def __init__(self, receive: Receive) -> None:
-        self.receive = receive
-        self.left = LARGEST_BODY
+    async def receiving() -> dict[str, Any]:
+        return waiting.pop() if waiting else await receive()
 
-    async def __call__(self) -> dict[str, Any]:
-        message = await self.receive()
-        self.left -= len(message.get("body", b""))
-        if self.left < 0:
-            raise _TooLargeError
-        return message
+    return receiving
 
 
 def _asked_token(scope: Scope) -> str:
     asked = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"), max_num_fields=20)
-    return asked.get("token", [""])[0]
+    return str(asked.get("token", [""])[0])
 
 
 def _headers(scope: Scope) -> dict[str, str]:
@@ -156,8 +161,10 @@ def _headers(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in scope["headers"]:
         key = name.decode("latin-1").lower()
-        found[key] = f"{found[key]}, {value.decode('latin-1')}" if key in found else (
-            value.decode("latin-1")
+        found[key] = (
+            f"{found[key]}, {value.decode('latin-1')}"
+            if key in found
+            else (value.decode("latin-1"))
         )
     return found
 

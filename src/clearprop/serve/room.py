@@ -32,13 +32,15 @@ class Room:
     Attributes
     ----------
     settings : Settings
-    running : bool
-    closed : bool
+    running, closed : bool
+    closing : bool
+        Set where the server is about to end: those who look are to go.
     """
 
     def __init__(self, data: Callable[[], MNIST] = _data) -> None:
         self.settings = Settings()
         self.running = False
+        self.closing = False
         self.closed = False
         self._load = data
         self._steps = 0
@@ -173,10 +175,7 @@ class Room:
             rate = SPEEDS[training.settings.speed]
             if self.running and rate:
                 self._changed.wait(1 / rate)
-            if not self.running and not step and not self._problem:
-                paused = True
-            else:
-                paused = False
+            paused = not (self.running or step or self._problem)
         if paused:  # what is seen is then what there is
             self._show(training)
 

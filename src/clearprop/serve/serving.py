@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from types import FrameType
 
 from clearprop.errors import OptionError
 from clearprop.serve.extra import require_extra
@@ -60,6 +61,16 @@ def serve(port: int, browser: bool, say: Callable[[str], None]) -> None:
     import uvicorn
 
     from clearprop.serve.app import make_app
+    from clearprop.serve.room import Room
+
+    room = Room()
+
+    class Server(uvicorn.Server):
+        """Ends the streams when it is told to end: they have no end of their own."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            room.closing = True
+            super().handle_exit(sig, frame)
 
     with listen(port) as taken:
         number = taken.getsockname()[1]
@@ -67,14 +78,14 @@ def serve(port: int, browser: bool, say: Callable[[str], None]) -> None:
         address = f"http://{HOST}:{number}/?token={token}"
         say(f"The playground: {address}\nIt is there for this machine alone. Ctrl-C ends it.")
         config = uvicorn.Config(
-            make_app(number, token),
+            make_app(number, token, room=room),
             log_level="warning",
             access_log=False,  # it would have the token in it
             server_header=False,
             proxy_headers=False,
             ws="none",
-            timeout_graceful_shutdown=1,  # the stream of the training room has no end of its own
+            timeout_graceful_shutdown=3,
         )
         if browser:
             threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
-        uvicorn.Server(config).run(sockets=[taken])
+        Server(config).run(sockets=[taken])

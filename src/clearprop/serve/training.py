@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from array import array
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,11 @@ from clearprop.train.models import CLASSES, PIXELS
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 #: Initial weights by name: 0.01, Xavier, He.
 INITIALS = ("0.01", "xavier", "he")
-SPEEDS = {"slow": 4.0, "medium": 40.0, "fast": 0.0}  #: updates a second; 0 is as many as there can be
+SPEEDS = {
+    "slow": 4.0,
+    "medium": 40.0,
+    "fast": 0.0,
+}  #: updates a second; 0 is as many as there can be
 
 _LIMITS: dict[str, tuple[type, float, float]] = {
     "lr": (float, 1e-6, 100.0),
@@ -81,7 +86,7 @@ def _number(name: str, value: Any) -> float | int:
     if not is_number or not least <= value <= most or (kind is int and value != int(value)):
         what = "a number" if kind is float else "a whole number"
         raise ValueError(f"{name} is {what} from {least:g} to {most:g}.")
-    return kind(value)
+    return float(value) if kind is float else int(value)
 
 
 @dataclass
@@ -178,7 +183,7 @@ class Training:
 def _affines(settings: Settings, rng: np.random.Generator) -> list[nn.Affine]:
     sizes = [PIXELS, *[settings.hidden] * settings.layers, CLASSES]
     made = []
-    for n, m in zip(sizes, sizes[1:], strict=False):
+    for n, m in itertools.pairwise(sizes):
         shape: Any = {"shape": (n, m), "seed": rng, "dtype": np.float32}
         if settings.initial == "he":
             weights = initial.he(**shape)

@@ -33,7 +33,9 @@ def curves(training: Training) -> dict[str, Any]:
     history = training.history
     return {
         "iteration": training.iteration,
-        "epoch": round(training.iteration * training.settings.batch / len(training.data.train.x), 3),
+        "epoch": round(
+            training.iteration * training.settings.batch / len(training.data.train.x), 3
+        ),
         "loss": thin(history.loss),
         "strength": [thin(noted) for noted in history.strength],
         "train": _at(history.at, history.train),
@@ -72,7 +74,7 @@ def _finite(value: float) -> float | None:
 
 
 def pictures(training: Training) -> dict[str, Any]:
-    """Give the first layer's weights, the digits that are taken for others, and the silent units."""
+    """Give the first layer's weights, the digits it gets wrong, and the silent units."""
     weights = np.nan_to_num(np.asarray(training.affines[0].W)[:, :_UNITS].T)
     largest = float(np.abs(weights).max()) or 1.0
     x, t = training.data.test.x[:SAMPLE], training.data.test.t[:SAMPLE]

@@ -1,0 +1,111 @@
+"""A server of its own, and a browser. Without one a test skips, unless one is required."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clearprop
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(clearprop.__file__).parents[1])}
+REQUIRED = os.environ.get("CLEARPROP_BROWSER_REQUIRED") == "1"
+
+
+def no_browser(reason: str) -> Any:
+    """Skip with the reason; where a browser is required, fail with it."""
+    return pytest.fail(reason) if REQUIRED else pytest.skip(reason)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Start the playground; give the address that it prints."""
+    command = [sys.executable, "-m", "clearprop", "serve", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        assert process.stdout is not None
+        try:
+            found = re.search(r"http\S+", process.stdout.readline())
+            assert found is not None
+            yield found[0]
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Start Chromium: that of the system, or the one that Playwright brought.
+
+    For one module and not for all: while it is there, no other event loop can run in this thread.
+    """
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        no_browser("Playwright is not installed")
+    system = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(
+                executable_path=system, args=["--no-sandbox", "--disable-gpu"]
+            )
+        except Error as error:
+            no_browser(f"there is no Chromium: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
+
+
+class Seen:
+    """What a page did that nobody should see."""
+
+    def __init__(self, page: Any, origin: str) -> None:
+        self.bad: list[str] = []
+        self.origin = origin
+        page.on("console", self.console)
+        page.on("pageerror", lambda error: self.bad.append(f"error: {error}"))
+        page.on("request", self.request)
+        page.on("response", self.response)
+
+    def console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.bad.append(f"{message.type}: {message.text}")
+
+    def request(self, request: Any) -> None:
+        if not request.url.startswith((f"{self.origin}/", "data:", "blob:")):
+            self.bad.append(f"request: {request.url}")
+
+    def response(self, response: Any) -> None:
+        if response.status >= 400:
+            self.bad.append(f"{response.status}: {response.url}")
+
+
+@pytest.fixture
+def open_page(browser: Any, address: str) -> Iterator[Any]:
+    """Open a page of the playground; at the end nothing bad must have happened in it."""
+    contexts = []
+    watched = []
+
+    def opening(path: str = "/", width: int = 1280, height: int = 800, dark: bool = False) -> Any:
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
+        contexts.append(context)
+        page = context.new_page()
+        origin = address.partition("/?")[0]
+        watched.append(Seen(page, origin))
+        page.goto(address)
+        if path != "/":
+            page.goto(origin + path)
+        return page
+
+    yield opening
+    for context in contexts:
+        context.close()
+    assert [bad for seen in watched for bad in seen.bad] == []
