@@ -454,3 +454,33 @@ def test_code_that_loops_over_every_number_is_given_few(tmp_path: Path) -> None:
     judgement = last(text, tmp_path)
     assert judgement.verdict == CORRECT
     assert judgement.shapes["x"][0] == 2
+
+
+def test_a_gradient_that_is_handed_on_unchanged_is_said_to_be(tmp_path: Path) -> None:
+    text = """
+    class Softmax:
+        def forward(self, x):
+            e = np.exp(x - x.max(axis=-1, keepdims=True))
+            self.y = e / e.sum(axis=-1, keepdims=True)
+            return self.y
+        def backward(self, dy):
+            return dy
+    """
+    judgement = last(text, tmp_path)
+    assert judgement.verdict == FAULT
+    assert judgement.findings[0].cause == "jacobian"
+    assert "unchanged" in judgement.findings[0].sentence
+
+
+def test_an_empty_backward_that_takes_nothing_is_nobodys_fault(tmp_path: Path) -> None:
+    text = """
+    class Base:
+        def backward(self, dy):
+            pass
+    class Start(Base):
+        def forward(self, x):
+            return x
+    """
+    assert last(text, tmp_path).verdict == NOT_JUDGED
+    own = text.rstrip(" ") + "        def backward(self, dy):\n            pass\n"
+    assert last(own, tmp_path).verdict == FAULT

@@ -337,7 +337,9 @@ def _alternative(
 
 def _more_general(one: Proposal, other: Proposal) -> bool:
     """Whether no argument has fewer axes or more axes of length 1, and some argument has more."""
-    pairs = [(spec.shape, other.specs[n].shape) for n, spec in one.specs.items() if n in other.specs]
+    pairs = [
+        (spec.shape, other.specs[n].shape) for n, spec in one.specs.items() if n in other.specs
+    ]
     no_less = all(len(a) >= len(b) and a.count(1) <= b.count(1) for a, b in pairs)
     return no_less and any(len(a) > len(b) or a.count(1) < b.count(1) for a, b in pairs)
 def _by_rows(proposal: Proposal, texts: Texts) -> bool:

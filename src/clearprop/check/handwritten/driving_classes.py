@@ -36,6 +36,8 @@ from clearprop.check.handwritten.meaning import (
     stems,
 )
 from clearprop.check.handwritten.model import Candidate
+from clearprop.check.handwritten.naming import BACKWARD_METHODS
+from clearprop.check.handwritten.setting_up import methods_before
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.standins import LAYERS, OPTIMISER
 from clearprop.check.handwritten.state import (
@@ -47,15 +49,16 @@ from clearprop.check.handwritten.state import (
     is_real,
 )
 
-_SETS_UP = re.compile(
-    r"^_?(build|set_?up|initiali[sz]e\w*|init\w*|compile|configure|allocate|prepare|connect"
-    r"|set_(input_?)?(shape|size|dims?)|(make|create|reset)_(params|parameters|weights)\w*)$"
-)
 _RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 
 
 class LayerDriver(Driver):
-    """A class with forward and backward."""
+    """A class with forward and backward.
+
+    ``setting_up`` are the methods to call before forward, with their arguments.
+    """
+
+    setting_up: dict[str, list[Parameter]]
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
@@ -68,7 +71,8 @@ class LayerDriver(Driver):
         self.rate = next((p.name for p in self.upstreams if _RATE.match(p.name)), "")
         self.loose = self._loose() if self.forward_name else []
         self.constructor += [Parameter(n) for n in self.loose]
-        self.setting_up = self._setting_up() if self.forward_name else {}
+        if self.forward_name and self.template is None:
+            self.setting_up = methods_before(self.cls, self.forward_name, source)
         known = {p.name for p in self.constructor}
         named = {p.name: p for each in self.setting_up.values() for p in each}
         self.constructor += [p for name, p in named.items() if name not in known]
@@ -89,7 +93,7 @@ class LayerDriver(Driver):
         if self.starred:
             self.constructor = [Parameter(self.starred)]
         self.told = {p.name for p in self.constructor}
-        self.setting_up: dict[str, list[Parameter]] = {}
+        self.setting_up = {}
         self.inner: set[type] | None = None  # layers inside, known after a first forward
 
     def _loose(self) -> list[str]:
@@ -101,34 +105,6 @@ class LayerDriver(Driver):
         read = self.source.read_of_self(getattr(self.cls, self.forward_name))
         private = f"_{self.cls.__name__.lstrip('_')}"
         return [n for n in read if n not in known and private + n not in known]
-
-    def _setting_up(self) -> dict[str, list[Parameter]]:
-        """Give the methods that must be called before forward, with their arguments: ``build``.
-
-        They set what forward reads and the constructor leaves out, or sets to None.
-        """
-        if self.template is not None:
-            return {}
-        forward = getattr(self.cls, self.forward_name)
-        init = getattr(self.cls, "__init__", None)
-        called = self.source.text(forward) + self.source.text(init)
-        settled = self.source.set_of_self(init) - set(
-            re.findall(r"self\.(\w+)(?:: [^=]+)? = None\b", self.source.text(init))
-        )
-        lacking = set(self.source.read_of_self(forward)) - settled
-        methods: dict[str, Any] = {}
-        for base in self.cls.__mro__[:-1]:
-            named = {n: f for n, f in vars(base).items() if _SETS_UP.match(n)}
-            methods = {n: f for n, f in named.items() if inspect.isfunction(f)} | methods
-        found = {}
-        for name, method in methods.items():
-            text = self.source.text(method)
-            called += text.replace(f"super().{name}(", "")
-            inner = [other for n, other in methods.items() if f"self.{n}(" in text]
-            sets = {n for each in [method, *inner] for n in self.source.set_of_self(each)}
-            if sets & lacking:
-                found[name] = arguments_of(method, 1)
-        return {name: taken for name, taken in found.items() if f"self.{name}(" not in called}
 
     def _updates(self) -> str:
         """Name what changes the parameters in backward, an optimiser of the object; "" for none."""
@@ -258,7 +234,11 @@ class LayerDriver(Driver):
         returned, members = opened(run.result, names, leaves)
         inputs = [*members, *inputs]
         lists = {last.partition("[")[0] for last in members}
-        fixed = [n for n in names if n not in {*leaves, *lists} and (is_target(n) or not self.is_label(n))]
+        fixed = [
+            n
+            for n in names
+            if n not in {*leaves, *lists} and (is_target(n) or not self.is_label(n))
+        ]
         lone = self.returned[0] if len(self.returned) == 1 else ""
         stray = any(stem in fixed for stem in stems(lone))  # of an input that is no real number
         result = None if stray else returned
@@ -298,9 +278,11 @@ class LayerDriver(Driver):
         return self.restored(run, found + self._left(run, held, leaves, found))
 
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
-        """See `Driver.owed`; a network of layers that returns nothing owes nothing for its input."""
+        """See `Driver.owed`; a network that returns nothing owes nothing for its input."""
         owed = super().owed(leaves, given)
-        if not self.inner or self.returned:
+        calls = rf"\b(?!self\b|super\b)\w+\.({'|'.join(BACKWARD_METHODS)})\("
+        holds = re.search(calls, self.source.text(self.backward_function))
+        if self.returned or not (self.inner or holds):
             return owed
         return [leaf for leaf in owed if leaf != self.inputs[0].name]
 

@@ -10,18 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.check.handwritten.constructing import OPTIONAL, SHAPE, lists_of, objects_named
 from clearprop.check.handwritten.driving import Parameter
 from clearprop.check.handwritten.meaning import is_prediction, is_target
-from clearprop.check.handwritten.specs import Spec, array, several, size, value
-from clearprop.check.handwritten.standins import (
-    LAYER,
-    LAYERS,
-    OPTIMISER,
-    Bent,
-    Descent,
-    bent,
-    two_layers,
-)
+from clearprop.check.handwritten.specs import Spec, array, size, value
+from clearprop.check.handwritten.standins import LAYER, LAYERS, OPTIMISER
 from clearprop.check.handwritten.texts import Texts
 
 #: What the data are in each world.
@@ -188,46 +181,6 @@ NUMBERS: list[tuple[str, list[Any]]] = [
 
 
 _TRAINS = re.compile(r"^(is_)?train(ing)?(_?(mode|fla?g|phase))?$", re.I)
-_SHAPE = re.compile(r"^(in|input|x|data|output|out|image|img)?_?(shape|dims?)$", re.I)
-_TUPLE = re.compile(r"^(kernel|filter|pool|window)_?(size|shape|dims?)$", re.I)
-_FUNCTION = re.compile(r"^(act|activation|nonlin\w*|func|fn|f)(_?(func|function|fn))?$", re.I)
-#: What a constructor needs after all though its default is None.
-_OPTIONAL = re.compile(
-    rf"{_SHAPE.pattern}|^(n_?in\w*|in_?(dim|features|channels)|input_?(size|dim))$|{LAYERS.pattern}",
-    re.I,
-)
-_DERIVATIVE = re.compile(
-    r"^\w*(prime|deriv|derivative)(_?(fn|func|function))?$|^d_?(act|activation|func|fn|f)$|^(activation|act)_(grad|d)$",
-    re.I,
-)
-
-
-def _tanh(x: Any) -> Any:
-    return np.tanh(x)
-
-
-def _slope_of_tanh(x: Any) -> Any:
-    return 1 - np.tanh(x) ** 2
-
-
-def _objects_named(name: str, world: str, texts: Texts) -> list[Spec]:
-    """Say what a constructor may be given that is no number and no array."""
-    if _DERIVATIVE.match(name):
-        return [value(_slope_of_tanh)]
-    if _FUNCTION.match(name):
-        named = [value(text) for text in texts.strings if re.match(r"^[a-z_]+$", text, re.I)]
-        known = [value("relu"), value("sigmoid"), value(_tanh), value(None)]
-        return [*named, *known, Spec("made", value=bent), value(Bent)]
-    if LAYERS.match(name):
-        return [Spec("made", value=two_layers), Spec("made", value=bent)]
-    if LAYER.match(name):
-        return [Spec("made", value=bent)]
-    if OPTIMISER.match(name):
-        return [value(Descent()), value(None)]
-    shape = DATA[world][0].shape
-    if _SHAPE.match(name):
-        return [Spec("shape", shape[1:]), Spec("shape", shape)]
-    return [Spec("shape", ("K", "L")), Spec("shape", ("K", "K"))] if _TUPLE.match(name) else []
 
 
 def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
@@ -242,7 +195,7 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if role == "data" and p.default is None:
         p = Parameter(name)
     if not p.required and not _may_be_given(p):
-        if role == "constructor" and p.default is None and _OPTIONAL.match(name):
+        if role == "constructor" and p.default is None and OPTIONAL.match(name):
             return [value(None), *specs_for(Parameter(name), world, role, texts)]
         is_size = role == "constructor" and type(p.default) is int and p.default >= 0
         return sizes_named(name, world, _LAYER_SIZES) if is_size else []
@@ -261,15 +214,15 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if re.match(r"^(len\w*|seq_len\w*)$", low) and role == "input":
         found.append(Spec("lengths", ("N",), of="T"))
     if role == "data":
-        lists, likely = _lists(name, world, texts)
+        lists, likely = lists_of(name, DATA[world][0], texts)
         data = lists + DATA[world] if likely else DATA[world] + lists
         return list(dict.fromkeys(found + data))
     arrays = _arrays_named(low, world, role, texts)
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
     numbers += sizes_named(name, world) if role != "input" else []
     if role == "constructor":
-        objects = _objects_named(name, world, texts)
-        shaped = _SHAPE.match(name) and not re.search(r"dim$", low)
+        objects = objects_named(name, DATA[world][0].shape, texts)
+        shaped = SHAPE.match(name) and not re.search(r"dim$", low)
         first = [spec for spec in objects if spec.kind == "shape" and shaped]
         if LAYERS.match(name) or LAYER.match(name) or OPTIMISER.match(name):
             first = objects
@@ -284,24 +237,6 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if world == "sequences":
         general.insert(0, array("N", "T"))
     return list(dict.fromkeys([*found, *general, _ANY]))
-
-
-def _lists(name: str, world: str, texts: Texts) -> tuple[list[Spec], bool]:
-    """Give lists of data, where the code takes several of them at once; and whether it says so."""
-    n = re.escape(name)
-    first = DATA[world][0]
-    if first.kind != "array" or re.search(rf"\b{n}\.(shape|ndim|dot|size|reshape|T)\b", texts.forward):
-        return [], False
-    says = re.search(
-        rf"\b{n}\[0\]\.(copy|shape)|(concatenate|[hvd]stack)\(\(?{n}\b"
-        rf"|isinstance\({n}, \(?(list|tuple|np\.ndarray|numpy\.ndarray)|in {n}\[1:\]|\w, \w+ = {n}\b",
-        texts.forward,
-    )
-    if not says and not re.search(rf"len\({n}\)|\bin (enumerate\(|zip\()?{n}\b", texts.forward):
-        return [], False
-    wider = array(*first.shape[:-1], "M")
-    pairs = [several(first, first, first), several(first, wider), several(first, first)]
-    return pairs, bool(says)
 
 
 def _may_be_given(p: Parameter) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.check.handwritten.bodies import parameters
 from clearprop.check.handwritten.choosing import NoSetupError, Setup, choose
 from clearprop.check.handwritten.classes import methods_of
 from clearprop.check.handwritten.conventions import (
@@ -116,7 +117,7 @@ def judge_candidates(
 def judge(candidate: Candidate, options: Options | None = None) -> Judgement:
     """Judge one candidate; whatever its code does to an exception, it gets a judgement."""
     start, options = time.monotonic(), options or Options()
-    if candidate.problem.endswith("is a stub") and candidate.forward is not None:
+    if candidate.problem.endswith("is a stub") and _is_left_empty(candidate):
         return _empty(candidate, start)
     if candidate.problem.endswith("not returned") and candidate.backward is not None:
         return _kept_to_itself(candidate, start)
@@ -187,6 +188,13 @@ def _meant(error: BaseException, driver: Driver) -> tuple[str, str] | None:
         if same and isinstance(thing, type):
             return str(name), other
     return None
+
+
+def _is_left_empty(candidate: Candidate) -> bool:
+    """Whether a class has a backward of its own that takes a gradient and does nothing with it."""
+    name = methods_of(candidate.backward)[1] if isinstance(candidate.backward, type) else ""
+    own = vars(candidate.backward).get(name) if name else candidate.backward
+    return candidate.forward is not None and own is not None and bool(parameters(own))
 
 
 def _empty(candidate: Candidate, start: float) -> Judgement:

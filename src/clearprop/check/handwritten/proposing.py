@@ -139,7 +139,13 @@ def proposals(
     for world in worlds_for(texts):
         listed = _listed(driver, texts, world, given)
         images = world in ("images", "channels last", "matrix", "volume", "signal", "solids")
-        for dims in _SOLIDS if world == "solids" else _IMAGES if images else [{"K": 2}, _EVEN, *_fixed(texts)]:
+        for dims in (
+            _SOLIDS
+            if world == "solids"
+            else _IMAGES
+            if images
+            else [{"K": 2}, _EVEN, *_fixed(texts)]
+        ):
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
             if not wanted(start):
                 continue

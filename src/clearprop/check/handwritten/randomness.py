@@ -29,11 +29,13 @@ def kept() -> Iterator[None]:
         _KEPT.append((made, made.bit_generator.state))
         return made
 
-    before, np.random.default_rng = np.random.default_rng, remembered  # type: ignore[assignment]
+    _KEPT.clear()
+    before = np.random.default_rng
+    np.random.default_rng = remembered  # type: ignore[assignment]
     try:
         yield
     finally:
-        np.random.default_rng = before  # type: ignore[assignment]
+        np.random.default_rng = before
 
 
 def reseed(seed: int) -> None:

@@ -396,6 +396,18 @@ def _of_scores(c: Case) -> Symptom | None:
     )
 
 
+def _unchanged(c: Case) -> Symptom | None:
+    if not c.upstream.ndim or not close(c.found, c.upstream):
+        return None
+    rows = (y for _, y in c.values if y.shape == c.found.shape and (y > 0).all())
+    softmax = any(np.allclose(y.sum(axis=-1), 1) for y in rows)
+    return Symptom(
+        "jacobian" if softmax else "local-factor",
+        f"{c.label} is the gradient that comes in, unchanged: the derivative of what forward does "
+        "is missing.",
+    )
+
+
 def _zero(c: Case) -> Symptom | None:
     if np.any(c.found):
         return None
@@ -417,6 +429,7 @@ TESTS: list[Callable[[Case], Symptom | None]] = [
     _shifted,
     _mask,
     _factor,
+    _unchanged,
     _missing_product,
     _mean_path,
     _spread,
