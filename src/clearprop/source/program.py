@@ -114,8 +114,8 @@ def _merge(nodes: list[Node]) -> dict[Node, Node]:
     first: dict[Any, Node] = {}
     merged: dict[Node, Node] = {}
     for node in nodes:
-        if node.primitive is None:
-            continue
+        if node.primitive is None or node.operation == "unindex":
+            continue  # the sweep adds up what comes from an index each time
         sources = [n if n is None else merged.get(n, n) for n in node.inputs]
         key = computation(node, sources)
         if key in first:
