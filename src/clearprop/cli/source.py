@@ -20,7 +20,7 @@ def source(
     given: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME=VALUE]...",
+            metavar="NAME=VALUE",
             help="Example arguments: x=3.5, x=4,3 for a shape, 't=[0, 1, 2]', params.W=3,5.",
             show_default="proposed from names and code",
         ),
