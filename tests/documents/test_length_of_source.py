@@ -34,7 +34,7 @@ def batch_norm(x, gamma, beta):
 
 
 def convolution(x, W, b):
-    FN, C, FH, FW = W.shape
+    FN, _, FH, FW = W.shape
     N = len(x)
     col = np.lib.stride_tricks.sliding_window_view(x, (FH, FW), axis=(2, 3))
     OH, OW = col.shape[2:4]

@@ -18,6 +18,7 @@ from clearprop.cli.explain import ExplainCommand
 from clearprop.cli.explain import explain as explain_formula
 from clearprop.cli.explanation import explain
 from clearprop.cli.serve import serve
+from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
 
@@ -54,6 +55,7 @@ app.command()(train)
 app.command(cls=CheckCommand)(check)
 app.command("explain", cls=ExplainCommand)(explain_formula)
 app.command()(serve)
+app.command()(source)
 
 
 def _print_version(wanted: bool) -> None:

@@ -51,7 +51,10 @@ class Constants:
         if not isinstance(value, np.ndarray) or _is_short(value):
             plain = self._bare and type(value) is np.float64
             return written(float(value) if plain else value)
-        key = (value.dtype.str, value.shape, value.tobytes())
+        key = _key(value)
+        if value.ndim == 2 and key not in self._names and _key(value.T) in self._names:
+            name = self._names[_key(value.T)]
+            return ast.Attribute(ast.Name(name, ast.Load()), "T", ast.Load())
         if key not in self._names:
             name = self._names[key] = self._unique(self._wanted(value))
             held = self.parameters if value.size > LARGEST else self.written
@@ -64,6 +67,10 @@ class Constants:
             if array is value or (alike and array.tobytes() == value.tobytes()):
                 return name
         return "data" if value.size > LARGEST else "constant"
+
+
+def _key(value: Any) -> Any:
+    return value.dtype.str, value.shape, value.tobytes()
 
 
 def _is_short(value: Any) -> bool:

@@ -30,12 +30,10 @@ def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.ex
         return operands[0]
     if primitive.name == "transpose" and len(node.shape) == 2 and not node.attributes.get("axes"):
         return ast.Attribute(operands[0], "T", ast.Load())
-    tree = definition_of(primitive.function)
-    body = [s for s in tree.body if not _is_docstring(s)]
-    if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
-        value = helpers.resolved(body[0].value, tree, primitive.function)
-        made: ast.expr = _Fill(primitive, node.attributes, operands).visit(value)
-        return ast.fix_missing_locations(made)
+    value = helpers.expression_of(primitive.function)
+    if value is not None:
+        made: ast.expr = _Fill(primitive, node.attributes, operands).visit(copied(value))
+        return made
     if isinstance(primitive.numpy, np.ufunc):
         return ast.Call(_np(primitive.numpy.__name__), operands, [])
     return _call_helper(primitive, node, operands, helpers)
@@ -54,7 +52,7 @@ def filled(tree: ast.expr, operands: list[ast.expr]) -> ast.expr:
             return operands[int(name.id)] if name.id.isdecimal() else name
 
     made: ast.expr = Put().visit(copied(tree))
-    return ast.fix_missing_locations(made)
+    return made
 
 
 def names_in(tree: ast.AST) -> set[str]:
@@ -74,7 +72,19 @@ class Helpers:
     def __init__(self, reserved: set[str]) -> None:
         self.texts: dict[str, str] = {}
         self._names: dict[FunctionType, str] = {}
+        self._expressions: dict[FunctionType, ast.expr | None] = {}
         self._reserved = reserved
+
+    def expression_of(self, function: Any) -> ast.expr | None:
+        """Give the body of a function that is one expression; None where it is more."""
+        if function not in self._expressions:
+            tree = definition_of(function)
+            body = [s for s in tree.body if not _is_docstring(s)]
+            value = body[0].value if isinstance(body[0], ast.Return) and len(body) == 1 else None
+            if value is not None:
+                value = self.resolved(value, tree, function)
+            self._expressions[function] = value
+        return self._expressions[function]
 
     def name(self, wanted: str, function: Any) -> str:
         """Give the name of a function in the module; its text is added at the first time."""

@@ -21,6 +21,8 @@ def one_line(tree: ast.AST) -> str:
     'x**2 + y[a + 1 :]["k"]'
     """
     text = _double_quoted(ast.unparse(tree))
+    if "**" not in text and ":" not in text:
+        return text
     is_expression = isinstance(tree, ast.expr)
     parsed = ast.parse(text, mode="eval" if is_expression else "exec")
     data = text.encode()
@@ -50,6 +52,9 @@ def lines_of(statement: ast.stmt, indent: int = 0) -> list[str]:
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target = statement.targets[0]
         if isinstance(target, ast.Tuple):
+            names = ", ".join(one_line(part) for part in target.elts)
+            if isinstance(statement.value, ast.Call):
+                return _broken(f"{names} = ", statement.value, "", indent)
             return _broken("", target, f" = {one_line(statement.value)}", indent)
         return _broken(f"{one_line(target)} = ", statement.value, "", indent)
     if isinstance(statement, ast.AugAssign):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clearprop.graph import Node
-from clearprop.source.expressions import Helpers
+from clearprop.source.expressions import Helpers, names_in
 from clearprop.source.layout import WIDTH, lines_of, one_line, signature
 from clearprop.source.literals import written, zeros
 from clearprop.source.program import Program
@@ -66,7 +67,7 @@ class _Writer:
         forward = self.statements.of_pass(program.forward, False, {program.output})
         gradients = self.statements.gradients
         backward = self.statements.of_pass(program.backward, True, gradients)
-        saved = self._saved()
+        saved = self._saved(backward)
         pack = ast.Tuple([ast.Name(name, ast.Load()) for name in saved], ast.Load())
         result, body = self._result(backward)
         data = list(self.statements.constants.parameters)
@@ -93,9 +94,9 @@ class _Writer:
                 _plain(self._gradients_body(data)),
             ),
         ]
-        return [*self._head(), *lines]
+        return [*self._head(lines), *lines]
 
-    def _head(self) -> list[Line]:
+    def _head(self, functions: list[Line]) -> list[Line]:
         title = f'"""{self.graph.name} and its backward pass, written by clearprop."""'
         data = self.statements.constants.parameters
         texts = [title]
@@ -103,14 +104,17 @@ class _Writer:
             kinds = [f"{name}: {array.shape} {array.dtype}" for name, array in data.items()]
             texts = [title.removesuffix('"""'), "", "Arrays to be passed by name, as they were:"]
             texts += [f"    {kind}" for kind in kinds] + ['"""']
-        texts += ["", "import numpy as np"]
-        written_arrays = self.statements.constants.written
-        if written_arrays:
+        arrays = self.statements.constants.written
+        helpers = self.helpers.texts.values()
+        if arrays or any("np." in text for text in [*helpers, *(line.text for line in functions)]):
+            texts += ["", "import numpy as np"]
+        if arrays:
             texts += ["", "# fmt: off"]
-            for name, array in written_arrays.items():
-                texts += f"{name} = {one_line(written(array))}".split("\n")
+            for name, array in arrays.items():
+                text = f"{name} = {one_line(written(array))}"
+                texts += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
             texts += ["# fmt: on"]
-        for text in self.helpers.texts.values():
+        for text in helpers:
             texts += ["", "", *text.split("\n")]
         return [Line(text) for text in texts]
 
@@ -181,11 +185,12 @@ class _Writer:
                     lines.append(f"{name} = {self.parameters[argument]}{label[len(argument) :]}")
         return lines
 
-    def _saved(self) -> list[str]:
-        """List the forward values that the backward pass reads."""
+    def _saved(self, backward: list[Statement]) -> list[str]:
+        """List the forward values, and the arrays passed by name, that the backward pass reads."""
         program, statements = self.program, self.statements
         forward = set(program.forward) | set(self.graph.inputs.values())
-        needed: dict[str, None] = {}
+        read = {name for each in backward for name in names_in(ast.parse(each.text))}
+        needed = {name: None for name in statements.constants.parameters if name in read}
 
         def visit(node: Node) -> None:
             node = statements.stands_for(node)

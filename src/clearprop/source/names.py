@@ -56,6 +56,7 @@ class Names:
         self.taken = set(taken)
         self.same = same
         self.of: dict[Node, str] = {}
+        self._next: dict[str, int] = {}
 
     def unique(self, wanted: str) -> str:
         """Give an identifier like the one wanted that nobody has yet."""
@@ -64,9 +65,10 @@ class Names:
             wanted = "".join(c if f"_{c}".isidentifier() else "_" for c in wanted).strip("_") or "x"
         if not wanted.isidentifier() or keyword.iskeyword(wanted):
             wanted = f"x_{wanted}"
-        name, number = wanted, 2
+        name, number = wanted, self._next.get(wanted, 2)
         while name in self.taken:
             name, number = f"{wanted}_{number}", number + 1
+        self._next[wanted] = number
         self.taken.add(name)
         return name
 

@@ -18,7 +18,7 @@ def shortened(tree: ast.expr) -> ast.expr:
     'np.where(z <= 0, 0.0, np.sum(dy, axis=0))'
     """
     made: ast.expr = _Shorter().visit(tree)
-    return ast.fix_missing_locations(made)
+    return made
 
 
 class _Shorter(ast.NodeTransformer):

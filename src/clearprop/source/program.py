@@ -72,7 +72,7 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     if not isinstance(graph._output, Tensor) or graph._output.node is None:
         raise ShapeError(
             f"{graph.name} returns {type(graph._output).__name__}.",
-            where=current_line(2),
+            where=_place_of(f) or current_line(2),
             why="The program of a backward pass starts at one array that depends on the arguments.",
             write="return np.sum(…), or one of the arrays.",
         )
@@ -109,13 +109,18 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     )
 
 
+def _place_of(f: Callable[..., Any]) -> str | None:
+    code = getattr(f, "__code__", None)
+    return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
 def _merge(nodes: list[Node]) -> dict[Node, Node]:
     """Find the nodes that compute what an earlier one has computed already."""
     first: dict[Any, Node] = {}
     merged: dict[Node, Node] = {}
     for node in nodes:
-        if node.primitive is None:
-            continue
+        if node.primitive is None or node.operation == "unindex":
+            continue  # the sweep adds up what comes from an index each time
         sources = [n if n is None else merged.get(n, n) for n in node.inputs]
         key = computation(node, sources)
         if key in first:

@@ -23,7 +23,7 @@ _ELEMENTWISE = {
 _ARITHMETIC = {"add", "subtract", "multiply", "divide"}
 
 
-def left_out(program: Program, results: set[Node]) -> dict[Node, Node]:
+def left_out(program: Program, results: set[Node], into: dict[Node, Node]) -> dict[Node, Node]:
     """Find the nodes of a backward pass in whose place their operand can stand.
 
     Parameters
@@ -31,6 +31,8 @@ def left_out(program: Program, results: set[Node]) -> dict[Node, Node]:
     program : Program
     results : set of Node
         What the backward pass returns: it keeps its shape and dtype.
+    into : dict of Node to Node
+        The sums that are made in place (`accumulation`): what they start from keeps its shape, too.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def left_out(program: Program, results: set[Node]) -> dict[Node, Node]:
         for node in backward
         if node not in results and (operand := _unchanged(program, node)) is not None
     }
-    users = _users(program, backward)
+    users = users_of(program, backward)
     for node in backward:
         if node not in results and _is_needless_cast(program, node, users.get(node, [])):
             found[node] = _operand(program, node)
@@ -52,7 +54,8 @@ def left_out(program: Program, results: set[Node]) -> dict[Node, Node]:
         for node in backward
         if node not in results and node not in found and _repeats(program, node)
     }
-    _keep_where_seen(program, backward, results, users, repeated)
+    starts = {program.same(node.inputs[0]) for node in into if node.inputs[0] is not None}
+    _keep_where_seen(program, backward, results | starts, users, repeated)
     return found | repeated
 
 
@@ -62,7 +65,8 @@ def _operand(program: Program, node: Node) -> Node:
     return program.same(source)
 
 
-def _users(program: Program, nodes: Iterable[Node]) -> dict[Node, list[tuple[Node, int]]]:
+def users_of(program: Program, nodes: Iterable[Node]) -> dict[Node, list[tuple[Node, int]]]:
+    """Give for each node who uses it, and as which operand."""
     users: dict[Node, list[tuple[Node, int]]] = {}
     for node in nodes:
         for position, source in enumerate(node.inputs):

@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.graph import Node
 from clearprop.rules.indexing import Slot
+from clearprop.source.accumulation import Accumulation
 from clearprop.source.constants import Constants
 from clearprop.source.expressions import (
     Helpers,
@@ -65,13 +66,14 @@ class Statements:
         self.gradients = {
             program.same(g) for g in program.gradients.values() if isinstance(g, Node)
         }
-        self.skipped = left_out(program, self.gradients)
+        self.accumulation = Accumulation(program, self.gradients)
+        self.skipped = left_out(program, self.gradients, self.accumulation.into)
         every = [*program.forward, *program.backward]
         # every expression, with gaps for its operands: they have names only when it is written
         self._expressions = {
             node: expression(node, slots(len(node.operands)), helpers)
             for node in every
-            if node.primitive is not None and not _writes(node) and node not in self.skipped
+            if node.primitive is not None and not self._by_steps(node) and node not in self.skipped
         }
         taken = {*own, "saved", "slice", "_", *helpers.texts}
         for made in self._expressions.values():
@@ -99,7 +101,9 @@ class Statements:
         for node in nodes:
             if node.primitive is None or node in self.skipped:
                 continue
-            if _writes(node):
+            if backward and node in self.accumulation.scatters:
+                continue  # it is written where it is added
+            if self._by_steps(node):
                 found += self._by_index(node, backward)
                 continue
             gaps = self._expressions.pop(node)
@@ -114,6 +118,7 @@ class Statements:
                 node not in results
                 and self.uses.get(node) == uses_here.get(node) == 1
                 and not self.names.is_named(node, backward)
+                and node not in self.accumulation.final
                 and len(one_line(made)) <= _LONGEST_EXPRESSION
             ):
                 self.inlined[node] = made
@@ -129,17 +134,31 @@ class Statements:
     # ---- one statement -------------------------------------------------------------------------
 
     def _named(self, node: Node, made: ast.expr, backward: bool) -> Statement:
-        name = self.names.give(node, backward)
+        name = self._name(node, backward)
         return self._statement(node, f"{name} = {one_line(made)}", backward)
+
+    def _name(self, node: Node, backward: bool) -> str:
+        """Name a node; what a sum is made in is called as the sum."""
+        last = self.accumulation.final.get(node) if backward else None
+        if last is None:
+            return self.names.of.get(node) or self.names.give(node, backward)
+        if last not in self.names.of:
+            self.names.give(last, backward)
+        self.names.of[node] = self.names.of[last]
+        return self.names.of[node]
 
     def _statement(self, node: Node, text: str, backward: bool) -> Statement:
         if not backward:
             self.lines[node] = text
             return Statement(text, node)
+        return Statement(text, node, self._derived_from(node))
+
+    def _derived_from(self, node: Node) -> Node | None:
+        """Give the node of forward, with a line of its own, whose derivative this is a part of."""
         of = None if node.stage is None else self.program.same(node.stage[0])
         while of in self.hosts and of not in self.lines:
             of = self.hosts[of]
-        return Statement(text, node, of)
+        return of
 
     def _inner(self, node: Node) -> list[Node]:
         """List the values that would stand in the expression of a node, the longest first."""
@@ -172,34 +191,51 @@ class Statements:
 
     # ---- writes by index -----------------------------------------------------------------------
 
+    def _by_steps(self, node: Node) -> bool:
+        """Whether it takes two statements: an array, and a write into it."""
+        return node.operation in ("unindex", "setitem") or node in self.accumulation.into
+
     def _by_index(self, node: Node, backward: bool) -> list[Statement]:
+        if node in self.accumulation.into:
+            return self._added(node)
         operands = self._operands(node)
-        name = self.names.give(node, backward)
-        assert node.primitive is not None
-        scatters = node.primitive.name == "unindex"
-        arrays = operands[1 if scatters else 2 :]
-        place = index(node.attributes["index"], arrays)
-        where = one_line(ast.Subscript(ast.Name(name, ast.Load()), place, ast.Load()))
-        if not scatters:
+        name = self._name(node, backward)
+        if node.operation == "unindex":
+            start = f"{name} = {zeros(node.shape, node.dtype)}"
+            step = _scattering(name, node, operands, adds=backward)
+        else:
             is_new = node.inputs[0] is None and isinstance(node.operands[0], np.ndarray)
             old = one_line(operands[0])
             start = f"{name} = {old if is_new else f'np.array({old})'}"
+            where = _element(name, index(node.attributes["index"], operands[2:]))
             step = f"{where} = {one_line(operands[1])}"
-        else:
-            value = one_line(operands[0])
-            start = f"{name} = {zeros(node.shape, node.dtype)}"
-            if _meets_once(node):
-                # the sweep adds up: 0 + -0 is 0, and so it must be here
-                step = f"{where} {'+=' if backward else '='} {value}"
-            else:
-                parts = one_line(_whole(node, arrays))
-                step = f"np.add.at({name}, {parts}, {value})"
-        return [self._statement(node, one_line(ast.parse(t)), backward) for t in (start, step)]
+        return [self._statement(node, text, backward) for text in (start, step)]
+
+    def _added(self, node: Node) -> list[Statement]:
+        """Add what comes from an index to the total that there is."""
+        assert node.inputs[0] is not None
+        total, scatter = self.program.same(node.inputs[0]), self.accumulation.into[node]
+        name = self._name(node, True)
+        found = []
+        if total not in self.accumulation.final:
+            start = f"{name} = np.array({one_line(self.text_of(total))})"
+            found.append(Statement(start, node, self._derived_from(total)))
+        step = _scattering(name, scatter, self._operands(scatter), adds=True)
+        return [*found, Statement(step, node, self._derived_from(scatter))]
 
 
-def _writes(node: Node) -> bool:
-    """Whether the operation is written as an assignment by index."""
-    return node.operation in ("unindex", "setitem")
+def _element(name: str, place: ast.expr) -> str:
+    return one_line(ast.Subscript(ast.Name(name, ast.Load()), place, ast.Load()))
+
+
+def _scattering(name: str, node: Node, operands: list[ast.expr], adds: bool) -> str:
+    """Write the step that puts a value into an array of zeros, or adds it to a total."""
+    value, arrays = one_line(operands[0]), operands[1:]
+    if _meets_once(node):
+        # the sweep adds up: 0 + -0 is 0, and so it must be here
+        where = _element(name, index(node.attributes["index"], arrays))
+        return f"{where} {'+=' if adds else '='} {value}"
+    return f"np.add.at({name}, {one_line(_whole(node, arrays))}, {value})"
 
 
 def _is_float(node: Node) -> bool:
