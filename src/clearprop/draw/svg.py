@@ -12,14 +12,16 @@ from clearprop.draw.metrics import (
     LINE,
     RADIUS,
     RETURN,
+    SMALL,
     STACK,
     contents,
     half_height,
     outline_width,
     shown_height,
     text_below,
+    text_width,
 )
-from clearprop.draw.model import Arrow, Box
+from clearprop.draw.model import Arrow, Box, Frame
 from clearprop.draw.theme import CLASS, style
 from clearprop.draw.views import find_view, make_views
 from clearprop.draw.words import in_words
@@ -72,6 +74,11 @@ def svg(
 def draw(layout: Layout) -> str:
     """Write a layout as SVG."""
     ink = Ink()
+    for frame, outline in zip(
+        layout.model.frames, layout.frames or [None] * len(layout.model.frames), strict=True
+    ):
+        if outline is not None:
+            _frame(ink, frame, outline)
     for i, (arrow, route) in enumerate(zip(layout.model.arrows, layout.routes, strict=True)):
         _arrow(ink, i, arrow, route)
     for i, (box, place) in enumerate(zip(layout.model.boxes, layout.boxes, strict=True)):
@@ -90,6 +97,16 @@ def draw(layout: Layout) -> str:
         f'<rect class="paper" width="{w}" height="{h}"/>'
         f'<g transform="translate({_MARGIN:.0f} {_MARGIN:.0f})">{ink}</g></svg>\n'
     )
+
+
+def _frame(ink: Ink, frame: Frame, place: Place) -> None:
+    with ink.group(frame.title, frame=frame.group):
+        middle = (place.top + place.bottom) / 2
+        ink.rectangle("frame", place.x, middle, place.width, place.bottom - place.top, 6)
+        title = frame.title
+        while len(title) > 1 and text_width(title, SMALL) > place.width - 4:
+            title = title.removesuffix("…")[:-1] + "…"
+        ink.text(title, place.left + 3, place.top - 4, "start small title")
 
 
 def _arrow(ink: Ink, number: int, arrow: Arrow, route: Route) -> None:
