@@ -6,7 +6,7 @@ frame stays inside, and what is not stays out, by the same means that keep boxes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from clearprop.draw.model import Arrow, Model
 
@@ -35,14 +35,26 @@ class Frames:
     span: list[tuple[int, int]]
     of: list[int]
     borders: list[tuple[list[int], list[int]]]
+    #: −1 for the items of an upper border, 1 for those of a lower one
+    ends: dict[int, int] = field(default_factory=dict)
+    _paths: dict[int, list[int]] = field(default_factory=dict)
+
+    def add_border(self, upper: list[int], lower: list[int]) -> None:
+        """Give the next frame its borders."""
+        self.borders.append((upper, lower))
+        self.ends.update(dict.fromkeys(upper, -1))
+        self.ends.update(dict.fromkeys(lower, 1))
 
     def path(self, frame: int) -> list[int]:
         """List a frame and those around it, the outermost first."""
-        found = []
-        while frame >= 0:
-            found.append(frame)
-            frame = self.parent[frame]
-        return found[::-1]
+        if frame not in self._paths:
+            found = []
+            around = frame
+            while around >= 0:
+                found.append(around)
+                around = self.parent[around]
+            self._paths[frame] = found[::-1]
+        return self._paths[frame]
 
 
 def make_frames(model: Model, rank: list[int]) -> Frames:
@@ -79,10 +91,7 @@ def together(frames: Frames, rank: list[int], key: dict[int, float]) -> list[int
         for frame in paths[item]:
             total, count = sums.get(frame, (0.0, 0))
             sums[frame] = (total + key[item], count + 1)
-    ends = {}
-    for upper, lower in frames.borders:
-        ends.update(dict.fromkeys(upper, -1))
-        ends.update(dict.fromkeys(lower, 1))
+    ends = frames.ends
 
     def place(item: int) -> list[tuple[int, float, int]]:
         found = [(0, sums[frame][0] / sums[frame][1], -1 - frame) for frame in paths[item]]

@@ -126,7 +126,7 @@ def _add_borders(grid: Grid, frames: Frames) -> None:
             for a, b in pairwise(line):
                 grid.link(a, b, 0.0, 0.0, _STRAIGHT)
             lines.append(line)
-        frames.borders.append((lines[0], lines[1]))
+        frames.add_border(*lines)
     for r, rank in enumerate(grid.ranks):
         key = {item: float(i) for i, item in enumerate(rank)}
         for frame, (first, last) in enumerate(frames.span):

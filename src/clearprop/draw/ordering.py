@@ -90,8 +90,7 @@ def _ends(links: Iterable[Link], position: list[int]) -> list[float]:
 def _swap_neighbours(grid: Grid, position: list[int]) -> None:
     """Swap two neighbours wherever that makes the crossings fewer."""
     frames = grid.frames
-    pairs = frames.borders if frames else []
-    borders = {item for pair in pairs for line in pair for item in line}
+    borders = frames.ends if frames else {}
     for rank in grid.ranks:
         for _ in range(3):
             before = list(rank)

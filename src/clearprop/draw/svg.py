@@ -10,6 +10,7 @@ from clearprop.draw.legend import legend
 from clearprop.draw.metrics import (
     ABOVE,
     LINE,
+    LOCAL,
     RADIUS,
     RETURN,
     SMALL,
@@ -37,6 +38,7 @@ def svg(
     gradients: Gradients | None = None,
     view: int | str = 0,
     is_open: bool | None = None,
+    local: bool = False,
 ) -> str:
     """Draw a graph: values above the arrows going right, derivatives below going left.
 
@@ -52,6 +54,8 @@ def svg(
     is_open : bool, optional
         Whether groups are drawn with all their operations, or as one box each; by default as the
         number of boxes allows.
+    local : bool, default False
+        Whether the local derivatives stand under the operations.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def svg(
     >>> picture[:4], ">6.5<" in picture, ">13<" in picture
     ('<svg', True, True)
     """
-    return draw(find_view(make_views(graph, gradients, is_open=is_open), view).layout)
+    return draw(find_view(make_views(graph, gradients, is_open=is_open, local=local), view).layout)
 
 
 def draw(layout: Layout) -> str:
@@ -153,8 +157,13 @@ def _box(ink: Ink, number: int, box: Box, place: Place) -> None:
                 ink.rectangle("box operation", place.x, place.y, width, 2 * half, RADIUS)
                 ink.text(box.text, place.x, place.y + 4.5)
                 ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
+                below = place.y + half + 12
                 if box.caption:
-                    ink.text(box.caption, place.x, place.y + half + 12, "small muted")
+                    ink.text(box.caption, place.x, below, "small muted")
+                    below += SMALL + 5
+                for line in box.local:
+                    ink.text(line, place.x, below, "small derivative")
+                    below += LOCAL
             case "group":
                 behind = (place.x + STACK, place.y + STACK)
                 ink.rectangle("box operation", *behind, width, 2 * half, 6)
