@@ -10,6 +10,7 @@ import ast
 import linecache
 import os
 import sys
+from bisect import bisect_right
 from functools import cache, lru_cache
 from types import CodeType, FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -162,12 +163,16 @@ def _line_number(code: CodeType, instruction: int) -> int:
     return _position(code, instruction)[0] or code.co_firstlineno
 
 
-@lru_cache(maxsize=4096)
 def _position(code: CodeType, instruction: int) -> tuple[int | None, ...]:
-    for offset, position in enumerate(code.co_positions()):
-        if 2 * offset == instruction:
-            return position
+    positions = _positions(code)
+    if 0 <= instruction // 2 < len(positions):
+        return positions[instruction // 2]
     return (None, None, None, None)
+
+
+@lru_cache(maxsize=256)
+def _positions(code: CodeType) -> tuple[tuple[int | None, ...], ...]:
+    return tuple(code.co_positions())
 
 
 @lru_cache(maxsize=4096)
@@ -188,16 +193,24 @@ def _expression(code: CodeType | Written, instruction: int) -> ast.AST | None:
 @lru_cache(maxsize=4096)
 def _stored(code: CodeType, instruction: int) -> tuple[str | None, bool]:
     """Read from the bytecode where a value goes: (the variable, whether it is returned)."""
-    import dis
-
+    offsets, steps = _steps(code)
     # During a call of a Python function the offset is that of the last cache entry of the call.
-    after = next((step for step in dis.get_instructions(code) if step.offset > instruction), None)
-    if after is None:
+    next_one = bisect_right(offsets, instruction)
+    if next_one == len(steps):
         return None, False
+    after = steps[next_one]
     if after.opname.startswith("STORE_") and after.opname not in ("STORE_SUBSCR", "STORE_SLICE"):
         name = after.argval[0] if isinstance(after.argval, tuple) else after.argval
         return str(name), False
     return None, after.opname == "RETURN_VALUE"
+
+
+@lru_cache(maxsize=256)
+def _steps(code: CodeType) -> tuple[list[int], list[Any]]:
+    import dis
+
+    steps = list(dis.get_instructions(code))
+    return [step.offset for step in steps], steps
 
 
 def _binding(node: Any, position: int | None, writes: bool) -> tuple[str | None, bool, int | None]:

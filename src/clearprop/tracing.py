@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from clearprop.graph import Node, Tape, TracedLeaf
 from clearprop.guarding import call_user_function
 from clearprop.leaves import dtype_of_numbers, refuse_masked, seed
 from clearprop.operands import frozen
+from clearprop.pictured import Pictured
 from clearprop.places import Line, current_line, line_of, name_of
 from clearprop.plumbing import PROJECTION
 from clearprop.rules.indexing import setitem
@@ -100,7 +100,7 @@ def _recordable(value: Any, dtype: Any) -> Any:
     return None
 
 
-class Graph:
+class Graph(Pictured):
     """The record of one call: nodes in the order in which they were computed.
 
     Attributes
@@ -219,34 +219,8 @@ class Graph:
             lines.append(f"  … and {len(self.nodes) - 40} more")
         return "\n".join(lines)
 
-    def to_svg(
-        self, path: str | PathLike[str] | None = None, gradients: Gradients | None = None
-    ) -> str:
-        """Draw the graph: values above the arrows, derivatives below them.
-
-        Parameters
-        ----------
-        path : path, optional
-            Where to write the picture.
-        gradients : Gradients, optional
-            The result of `backward`; without it derivatives are marked as not computed.
-
-        Returns
-        -------
-        str
-            The picture, as SVG.
-        """
-        from clearprop.draw import svg
-
-        text: str = svg(self, gradients)
-        if path is not None:
-            from pathlib import Path
-
-            Path(path).write_text(text, encoding="utf-8")
-        return text
-
-    def _repr_svg_(self) -> str | None:
-        return self.to_svg() if len(self.nodes) <= 200 else None  # larger ones print as text
+    def _drawn(self) -> tuple[Graph, Gradients | None]:
+        return self, None
 
     def backward(self, dy: Any = None) -> Gradients:
         """Propagate from the output to every node.
@@ -290,7 +264,7 @@ class Graph:
         return sweep(seeds, recorded=recorded, keep_all=True)
 
 
-class Gradients:
+class Gradients(Pictured):
     """The derivatives of the output with respect to every node of a graph.
 
     Examples
@@ -363,12 +337,8 @@ class Gradients:
 
         return why_zero(self, key)
 
-    def to_svg(self, path: str | PathLike[str] | None = None) -> str:
-        """Draw the graph with these derivatives below its arrows (see `Graph.to_svg`)."""
-        return self.graph.to_svg(path, self)
-
-    def _repr_svg_(self) -> str | None:
-        return self.to_svg() if len(self.graph.nodes) <= 200 else None
+    def _drawn(self) -> tuple[Graph, Gradients | None]:
+        return self.graph, self
 
     def keys(self) -> list[str]:
         """List the names of arguments and intermediate values."""

@@ -99,7 +99,7 @@ def test_many_values_from_group_to_group_are_one_arrow():
     between = [a for a in arrows(whole.model) if a[:2] == ("make", "use")]
     assert between == [("make", "use", "", "8 values", "8 derivatives")]
     inside = find_view(views_of(f, 1.0), "use")
-    assert [b.text for b in inside.model.boxes if b.kind == "reference"][0] == "(2)"
+    assert next(b.text for b in inside.model.boxes if b.kind == "reference") == "(2)"
 
 
 def test_many_parameters_of_one_group_are_one_box():
@@ -142,6 +142,29 @@ def test_closed_views_of_random_graphs_have_no_overlaps_and_no_circles(program):
             leaving = {a.output for a in view.model.arrows if a.source == i}
             assert arriving == list(range(len(box.inputs)))
             assert leaving <= set(range(box.outputs))
+
+
+@pytest.mark.parametrize(("f", "args"), [(two_layer_net, NET), (lstm, LSTM)])
+def test_frames_go_around_their_groups(f, args):
+    graph = cp.trace(f, *args)
+    for view in make_views(graph, graph.backward()):
+        check(view.layout)
+        assert None not in view.layout.frames
+
+
+@settings(deadline=None)
+@given(programs(longest=12), programs(longest=12), programs(longest=12))
+def test_frames_around_random_calls(first, second, third):
+    def one(x, y):
+        return run(first, x, y)
+
+    def two(x, y):
+        return run(second, one(y, x), x) + one(x, y)
+
+    def three(x, y):
+        return run(third, two(x, one(x, y)), y)
+
+    check(make_views(cp.trace(three, 0.5, -0.25), limit=1000)[0].layout)
 
 
 @settings(deadline=None)

@@ -9,6 +9,7 @@ from clearprop.draw.crossing import Flow
 from clearprop.draw.facts import NAME, Facts, Use
 from clearprop.draw.frames import Frames
 from clearprop.draw.groups import Group, opened
+from clearprop.draw.local import local_derivatives
 from clearprop.draw.model import NOT_COMPUTED, Arrow, Box, Derivative, Kind, Model
 from clearprop.draw.numbers import constant, plain
 from clearprop.graph import Node
@@ -134,6 +135,7 @@ class _Builder:
                 hint=facts.hint(node),
                 inputs=[self.rank(box) for box, *_ in arriving],
                 outputs=max(len(parts), 1),
+                local=local_derivatives(facts, node) if facts.local else (),
                 frame=frame,
                 node=node,
             )

@@ -84,20 +84,18 @@ class Flow:
 
     def uses_in(self, value: Node, unit: int) -> list[Use]:
         """List the uses of a value in a unit."""
-        number = self.facts.number
-        return [use for use in self.facts.uses[value] if self.unit_of(number[use[0]]) == unit]
+        found = self.units[unit]
+        if isinstance(found, Group):
+            return self.facts.uses_between(value, found.start, found.stop)
+        step = self.facts.number[found]
+        return self.facts.uses_between(value, step - 1, step)
 
     def uses_outside(self, value: Node) -> list[Use]:
         """List the uses of a value outside of what is shown; none where they are bundled."""
-        if (value, None) in self._bundled:
+        if (value, None) in self._bundled or not self.is_inside(value):
             return []
-        number = self.facts.number
-        return [
-            use
-            for use in self.facts.uses.get(value, ())
-            if self.unit_of(number[use[0]]) is None
-            if self.is_inside(value)
-        ]
+        before = self.facts.uses_between(value, 0, self.whole.start)
+        return before + self.facts.uses_between(value, self.whole.stop, len(self.facts.operations))
 
     def ends(self, value: Node) -> int:
         """Count the arrows that a value leaves by, without those of many values."""
@@ -105,19 +103,16 @@ class Flow:
         inside: set[int | None] = set()
         count = 0
         own = self.unit_of(self.facts.step_of(value))
-        for node, _ in self.facts.uses.get(value, ()):
+        if self.uses_outside(value):
+            inside.add(None)
+        for node, _ in self.facts.uses_between(value, self.whole.start, self.whole.stop):
             unit = self.unit_of(number[node])
             if (value, unit) in self._bundled:
                 continue
-            if unit is None:
-                if self.is_inside(value):
-                    inside.add(None)
-            elif unit == own:  # inside the group that computes it
-                continue
-            elif isinstance(self.units[unit], Group):
-                inside.add(unit)
-            else:
+            if unit is None or not isinstance(self.units[unit], Group):
                 count += 1
+            elif unit != own:  # else it is used in the group that computes it
+                inside.add(unit)
         return count + len(inside) + (value in self.facts.results)
 
     # ---- bundles ----------------------------------------------------------------------------
@@ -151,10 +146,9 @@ class Flow:
         return found
 
     def _is_only_for(self, argument: Node, unit: Group) -> bool:
-        number = self.facts.number
-        return argument not in self.facts.results and all(
-            unit.start < number[node] <= unit.stop for node, _ in self.facts.uses[argument]
-        )
+        inside = self.facts.uses_between(argument, unit.start, unit.stop)
+        is_result = argument in self.facts.results
+        return not is_result and len(inside) == len(self.facts.uses[argument])
 
     def _leaving(self, i: int, unit: Group) -> list[Bundle]:
         """List the values that leave a group; those in bundles may leave alone as well."""

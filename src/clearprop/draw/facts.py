@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +43,12 @@ class Facts:
         The results of the function, and where in it they stand.
     """
 
-    def __init__(self, graph: Graph, gradients: Gradients | None, most: int = 30) -> None:
+    def __init__(
+        self, graph: Graph, gradients: Gradients | None, most: int = 30, local: bool = False
+    ) -> None:
         self.graph = graph
         self.gradients = gradients
+        self.local = local  # whether operations say their local derivatives
         self.recorded = set(graph.nodes)
         self.operations = [
             node
@@ -57,6 +61,7 @@ class Facts:
         self.results: dict[Node, str] = {}
         #: the outputs of the operations that have several
         self.projections: dict[Node | None, list[Node]] = {}
+        self._steps: dict[Node, list[int]] = {}
         self._values: dict[Node, Shown] = {}
         self._passed: dict[tuple[Use, ...], Derivative] = {}
         for node in self.operations:
@@ -82,6 +87,15 @@ class Facts:
         if value.primitive is PROJECTION and value.inputs[0] is not None:
             value = value.inputs[0]
         return self.number.get(value, 0)
+
+    def uses_between(self, value: Node, start: int, stop: int) -> list[Use]:
+        """List the uses of a value by the steps after ``start``, up to ``stop``."""
+        if value not in self.uses:
+            return []
+        if value not in self._steps:
+            self._steps[value] = [self.number[node] for node, _ in self.uses[value]]
+        steps = self._steps[value]
+        return self.uses[value][bisect_right(steps, start) : bisect_right(steps, stop)]
 
     def parts(self, node: Node) -> list[Node]:
         """List the values that leave an operation; of several outputs those that are used."""

@@ -14,9 +14,14 @@ _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEAD = 8.0
 
 
+def printable(text: str) -> str:
+    """Replace what no text file may hold."""
+    return _FORBIDDEN.sub("�", text)
+
+
 def escape(text: str) -> str:
     """Write a text so that XML takes it for text, whatever is in it."""
-    text = _FORBIDDEN.sub("�", text)
+    text = printable(text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 

@@ -23,6 +23,14 @@ def legend(ink: Ink, model: Model, top: float) -> tuple[float, float]:
             rows.append(("back", f"backward{back}: the derivative stands below the arrow"))
         else:
             rows.append(("", "derivatives: not computed"))
+        if any(box.local for box in model.boxes):
+            rows.append(
+                (
+                    "",
+                    "under an operation: its local derivatives; y is its result, ȳ the "
+                    "derivative that arrives",
+                )
+            )
         if any(box.kind == "junction" for box in model.boxes):
             rows.append(("dot", "one value used in several places: their derivatives add up"))
         if any(box.kind == "reference" for box in model.boxes):

@@ -21,6 +21,7 @@ BRACKET = 7.0  # the bracket of a matrix, with the room beside it
 ABOVE = 5.0  # between a line and the text above it
 BELOW = 12.0  # between a line and the text below it: the arrow back lies between
 RETURN = 7.0  # between a line and the arrow back
+LOCAL = 15.0  # a local derivative under an operation
 STACK = 4.0  # a group looks like several boxes behind each other
 
 
@@ -134,6 +135,9 @@ def box_extent(box: Box) -> tuple[float, float, float]:
     if box.caption:
         below += SMALL + 5
         width = max(width, text_width(box.caption, SMALL))
+    for line in box.local:
+        below += LOCAL
+        width = max(width, text_width(line, SMALL))
     return width, above, below
 
 

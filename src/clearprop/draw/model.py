@@ -61,6 +61,8 @@ class Box:
         The operation, or the value of an argument, a junction or an output.
     caption : str
         What stands under it.
+    local : tuple of str
+        The local derivatives of an operation, where they are asked for.
     value : Shown or None
         The value of an argument that no arrow leads from.
     derivative : Derivative or None
@@ -83,6 +85,7 @@ class Box:
     hint: str = ""
     inputs: list[int] = field(default_factory=list)
     outputs: int = 1
+    local: tuple[str, ...] = ()
     group: int | None = None
     refers: int = 0
     frame: int = -1

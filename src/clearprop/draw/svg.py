@@ -10,16 +10,19 @@ from clearprop.draw.legend import legend
 from clearprop.draw.metrics import (
     ABOVE,
     LINE,
+    LOCAL,
     RADIUS,
     RETURN,
+    SMALL,
     STACK,
     contents,
     half_height,
     outline_width,
     shown_height,
     text_below,
+    text_width,
 )
-from clearprop.draw.model import Arrow, Box
+from clearprop.draw.model import Arrow, Box, Frame
 from clearprop.draw.theme import CLASS, style
 from clearprop.draw.views import find_view, make_views
 from clearprop.draw.words import in_words
@@ -35,6 +38,7 @@ def svg(
     gradients: Gradients | None = None,
     view: int | str = 0,
     is_open: bool | None = None,
+    local: bool = False,
 ) -> str:
     """Draw a graph: values above the arrows going right, derivatives below going left.
 
@@ -50,6 +54,8 @@ def svg(
     is_open : bool, optional
         Whether groups are drawn with all their operations, or as one box each; by default as the
         number of boxes allows.
+    local : bool, default False
+        Whether the local derivatives stand under the operations.
 
     Returns
     -------
@@ -66,12 +72,17 @@ def svg(
     >>> picture[:4], ">6.5<" in picture, ">13<" in picture
     ('<svg', True, True)
     """
-    return draw(find_view(make_views(graph, gradients, is_open=is_open), view).layout)
+    return draw(find_view(make_views(graph, gradients, is_open=is_open, local=local), view).layout)
 
 
 def draw(layout: Layout) -> str:
     """Write a layout as SVG."""
     ink = Ink()
+    for frame, outline in zip(
+        layout.model.frames, layout.frames or [None] * len(layout.model.frames), strict=True
+    ):
+        if outline is not None:
+            _frame(ink, frame, outline)
     for i, (arrow, route) in enumerate(zip(layout.model.arrows, layout.routes, strict=True)):
         _arrow(ink, i, arrow, route)
     for i, (box, place) in enumerate(zip(layout.model.boxes, layout.boxes, strict=True)):
@@ -90,6 +101,16 @@ def draw(layout: Layout) -> str:
         f'<rect class="paper" width="{w}" height="{h}"/>'
         f'<g transform="translate({_MARGIN:.0f} {_MARGIN:.0f})">{ink}</g></svg>\n'
     )
+
+
+def _frame(ink: Ink, frame: Frame, place: Place) -> None:
+    with ink.group(frame.title, frame=frame.group):
+        middle = (place.top + place.bottom) / 2
+        ink.rectangle("frame", place.x, middle, place.width, place.bottom - place.top, 6)
+        title = frame.title
+        while len(title) > 1 and text_width(title, SMALL) > place.width - 4:
+            title = title.removesuffix("…")[:-1] + "…"
+        ink.text(title, place.left + 3, place.top - 4, "start small title")
 
 
 def _arrow(ink: Ink, number: int, arrow: Arrow, route: Route) -> None:
@@ -136,8 +157,13 @@ def _box(ink: Ink, number: int, box: Box, place: Place) -> None:
                 ink.rectangle("box operation", place.x, place.y, width, 2 * half, RADIUS)
                 ink.text(box.text, place.x, place.y + 4.5)
                 ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
+                below = place.y + half + 12
                 if box.caption:
-                    ink.text(box.caption, place.x, place.y + half + 12, "small muted")
+                    ink.text(box.caption, place.x, below, "small muted")
+                    below += SMALL + 5
+                for line in box.local:
+                    ink.text(line, place.x, below, "small derivative")
+                    below += LOCAL
             case "group":
                 behind = (place.x + STACK, place.y + STACK)
                 ink.rectangle("box operation", *behind, width, 2 * half, 6)

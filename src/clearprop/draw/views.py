@@ -70,6 +70,7 @@ def make_views(
     gradients: Gradients | None = None,
     limit: int = LIMIT,
     is_open: bool | None = None,
+    local: bool = False,
 ) -> list[View]:
     """List the views of a graph: the whole first, then one for each group.
 
@@ -83,6 +84,8 @@ def make_views(
         groups; else each group is one box.
     is_open : bool, optional
         Open all groups, or close them, whatever their size.
+    local : bool, default False
+        Whether the operations say their local derivatives.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def make_views(
     >>> [box.text for box in views[0].model.boxes][:3]
     ['x', 'steps 1–10', 'steps 11–20']
     """
-    facts = Facts(graph, gradients, most=limit // 2)
+    facts = Facts(graph, gradients, most=limit // 2, local=local)
     return [View(facts, group, limit, is_open) for group in facts.groups]
 
 

@@ -1,0 +1,193 @@
+"""What has a picture: a graph, and a graph with its derivatives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from clearprop.tracing import Gradients, Graph
+
+    File = str | PathLike[str] | None
+
+
+class Pictured:
+    """The methods that draw; they are the same for `Graph` and `Gradients`."""
+
+    def _drawn(self) -> tuple[Graph, Gradients | None]:
+        raise NotImplementedError
+
+    def _view(self, gradients: Gradients | None, view: Any, is_open: Any, local: bool) -> Any:
+        from clearprop.draw.views import find_view, make_views
+
+        graph, own = self._drawn()
+        return find_view(make_views(graph, gradients or own, is_open=is_open, local=local), view)
+
+    def to_svg(
+        self,
+        path: File = None,
+        gradients: Gradients | None = None,
+        *,
+        view: int | str = 0,
+        is_open: bool | None = None,
+        local: bool = False,
+    ) -> str:
+        """Draw the graph: values above the arrows, derivatives below them.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the picture.
+        gradients : Gradients, optional
+            The result of `backward`; without it derivatives are marked as not computed. A picture
+            of `Gradients` has its own.
+        view : int or str, default 0
+            What to draw: 0 is the whole; else the title of a group (``"softmax"``,
+            ``"Affine 2"``), or its number. A group is a call of a function or a layer, or a step
+            of a loop.
+        is_open : bool, optional
+            Whether groups are drawn with all their operations, or as one box each. By default
+            they are open where the whole has at most 60 boxes.
+        local : bool, default False
+            Whether to write the local derivatives under each operation: what it multiplies by,
+            and where that is a number, the number.
+
+        Returns
+        -------
+        str
+            The picture, as SVG.
+
+        Raises
+        ------
+        UnknownNameError
+            If the graph has no such group.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> def total(apple, number):
+        ...     return apple * number
+        >>> d = cp.trace(total, 100.0, 2.0).backward()
+        >>> "∂/∂apple = number = 2" in d.to_svg(local=True)
+        True
+        """
+        from clearprop.draw.svg import draw
+
+        text: str = draw(self._view(gradients, view, is_open, local).layout)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_dot(
+        self,
+        path: File = None,
+        gradients: Gradients | None = None,
+        *,
+        view: int | str = 0,
+        is_open: bool | None = None,
+        local: bool = False,
+    ) -> str:
+        r"""Write the graph in the DOT language, for Graphviz; see `to_svg`.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> print(cp.trace(lambda x: x * x, 3.0).backward().to_dot().splitlines()[-3])
+          b0 -> b1 [label="3\n← 3"];
+        """
+        from clearprop.draw.dot import dot
+
+        text: str = dot(self._view(gradients, view, is_open, local).model)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_mermaid(
+        self,
+        path: File = None,
+        gradients: Gradients | None = None,
+        *,
+        view: int | str = 0,
+        is_open: bool | None = None,
+        local: bool = False,
+    ) -> str:
+        """Write the graph as a Mermaid flowchart, for wikis and README files; see `to_svg`.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> print(cp.trace(lambda x: x * x, 3.0).backward().to_mermaid().splitlines()[-2])
+          b0 -->|"3<br/>← 3"| b1
+        """
+        from clearprop.draw.mermaid import mermaid
+
+        text: str = mermaid(self._view(gradients, view, is_open, local).model)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
+    def to_png(
+        self,
+        path: File = None,
+        gradients: Gradients | None = None,
+        *,
+        scale: float = 2.0,
+        view: int | str = 0,
+        is_open: bool | None = None,
+        local: bool = False,
+    ) -> bytes:
+        """Draw the graph as PNG; see `to_svg`.
+
+        Parameters
+        ----------
+        scale : float, default 2
+            Dots for each pixel of the SVG.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        MissingExtraError
+            If Matplotlib is not installed: ``pip install 'clearprop[pictures]'``.
+        """
+        svg = self.to_svg(None, gradients, view=view, is_open=is_open, local=local)
+        return _rendered(svg, path, "png", scale)
+
+    def to_pdf(
+        self,
+        path: File = None,
+        gradients: Gradients | None = None,
+        *,
+        view: int | str = 0,
+        is_open: bool | None = None,
+        local: bool = False,
+    ) -> bytes:
+        """Draw the graph as PDF, in lines and letters; see `to_svg`.
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        MissingExtraError
+            If Matplotlib is not installed: ``pip install 'clearprop[pictures]'``.
+        """
+        svg = self.to_svg(None, gradients, view=view, is_open=is_open, local=local)
+        return _rendered(svg, path, "pdf", 1.0)
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+
+def _rendered(svg: str, path: File, form: str, scale: float) -> bytes:
+    from clearprop.draw.paper import rendered
+
+    content = rendered(svg, form, scale)
+    if path is not None:
+        Path(path).write_bytes(content)
+    return content
