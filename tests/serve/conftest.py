@@ -101,6 +101,7 @@ def open_page(browser: Any, address: str) -> Iterator[Any]:
         origin = address.partition("/?")[0]
         watched.append(Seen(page, origin))
         page.goto(address)
+        page.wait_for_url(f"{origin}/")
         if path != "/":
             page.goto(origin + path)
         return page
