@@ -74,7 +74,7 @@ class Seen:
 
     def console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
-            self.bad.append(f"{message.type}: {message.text}")
+            self.bad.append(f"{message.type}: {message.text} {message.location}")
 
     def request(self, request: Any) -> None:
         if not request.url.startswith((f"{self.origin}/", "data:", "blob:")):

@@ -179,7 +179,9 @@ def test_another_page_gets_nothing(browser: Any, address: str, tmp_path: Path) -
           return found }""",
         origin,
     )
-    assert tried == {"read": "nothing", "send": "opaque", "script": "nothing", "listen": "nothing"}
+    sent = tried.pop("send")  # newer browsers let no page elsewhere send to this machine at all
+    assert sent in ("opaque", "nothing")
+    assert tried == {"read": "nothing", "script": "nothing", "listen": "nothing"}
     page.goto(f"{origin}/training")
     page.wait_for_selector("#wrong li")
     assert page.locator("#start").inner_text() == "Start", "what was sent blindly did nothing"

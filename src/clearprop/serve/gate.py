@@ -47,6 +47,7 @@ def leading_to(address: str) -> str:
     shown = escape(address, quote=True)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>clearprop</title>'
+        '<link rel="icon" href="data:,">'
         f'<meta http-equiv="refresh" content="0;url={shown}"></head>'
         f'<body><p><a href="{shown}">To the playground</a></p></body></html>'
     )
