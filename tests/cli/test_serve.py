@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 import clearprop
 from clearprop.cli import app
+from clearprop.serve import serving
 from clearprop.serve.serving import listen
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(clearprop.__file__).parents[1])}
@@ -50,6 +51,32 @@ def test_a_missing_extra_is_told(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert result.exit_code == 2
     assert f"serve: {name}" in result.stderr
     assert "Write instead: pip install 'clearprop[serve]'" in result.stderr
+
+
+def test_the_browser_is_told_the_address_in_a_file_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everybody on the machine can read the command line of the browser."""
+    opened: list[str] = []
+    monkeypatch.setattr(serving.webbrowser, "open", opened.append)
+    monkeypatch.setattr(serving.threading, "Thread", Now)
+    serving._open("http://127.0.0.1:1/?token=secret&x=1", str(tmp_path))
+    file = tmp_path / "playground.html"
+    assert opened == [file.as_uri()]
+    assert "secret" not in opened[0]
+    assert "url=http://127.0.0.1:1/?token=secret&amp;x=1" in file.read_text(encoding="utf-8")
+    if os.name == "posix":
+        assert file.stat().st_mode & 0o077 == 0
+
+
+class Now:
+    """A thread that runs when it is started."""
+
+    def __init__(self, target: Any, args: list[Any], daemon: bool) -> None:
+        self.run = lambda: target(*args)
+
+    def start(self) -> None:
+        self.run()
 
 
 def test_formulas_need_no_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import clearprop as cp
 from clearprop.errors import FormulaError
+from clearprop.explain.steps import steps
 from clearprop.formula import Formula, read_value, run
 from clearprop.formula.checking import ATTRIBUTES, METHODS
 from clearprop.formula.table import FUNCTIONS
@@ -129,3 +130,50 @@ def test_nothing_is_made_before_its_size_is_known(
     monkeypatch.setitem(FUNCTIONS, "ones", FUNCTIONS["ones"]._replace(call=made.append))
     assert "elements" in answer_to(f"ones({size}) * x")
     assert made == []
+
+
+NAMES = {"x": 2.0, "y": -0.5, "W": np.array([[1.0, 2.0], [3.0, 4.0]]), "v": np.array([1.0, -2, 0])}
+WORDS = [
+    *(*NAMES, *NAMES, "1", "0", "2", "0.5", "-1", "[1,2,3]", "pi", "x.shape[0]", "len(v)"),
+    *("True", "None", "W.shape", "[[0,1],[1,0]]", "pi.T", "(1)"),
+]
+AXES = ["", "", ", axis=0", ", axis=-1", ", axis=(0,1)", ", axis=x", ", keepdims=True", ", out=x"]
+
+
+def calls(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Write operations on formulas, most of them with sense."""
+    sign = st.sampled_from(["+", "-", "*", "/", "**", "@", "<", "=="])
+    part = st.sampled_from(
+        ["0", "-1", "1:", "::-1", "None", "0,1", ":,0", "5", "len(v)", "W.shape"]
+    )
+    end = st.sampled_from([".T", ".shape", ".size", ".sum()", ".reshape(-1)", ".reshape(2, 2)"])
+    name = st.sampled_from(sorted(FUNCTIONS))
+    return st.one_of(
+        st.builds("({} {} {})".format, inner, sign, inner),
+        st.builds("-{}".format, inner),
+        st.builds("{}[{}]".format, inner, part),
+        st.builds("({}){}".format, inner, end),
+        st.builds("{}({}{})".format, name, inner, st.sampled_from(AXES)),
+        st.builds("{}({}, {})".format, name, inner, inner),
+        st.builds("{}([{}, {}]{})".format, name, inner, inner, st.sampled_from(AXES)),
+        st.builds("where({} > 0, {}, {})".format, inner, inner, inner),
+    )
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.recursive(st.sampled_from(WORDS), calls, max_leaves=8))
+@example("pi.T * x")
+@example("clip(2, x, 3)")
+@example("min(x, axis=0)")
+@example("expand_dims(v, axis=W.shape)")
+def test_any_formula_is_computed_or_refused(text: str) -> None:
+    found: object = None
+    try:
+        formula = Formula(text)
+        found = run(formula, {name: NAMES[name] for name in formula.leaves}).gradients
+    except FormulaError as error:
+        found = error
+    if isinstance(found, cp.Gradients):
+        told = steps(found)
+        assert len(told.steps) <= len(found.graph.nodes)
+        assert all(node.shape == found[node].shape for node in found.graph.inputs.values())

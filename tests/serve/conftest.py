@@ -74,7 +74,7 @@ class Seen:
 
     def console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
-            self.bad.append(f"{message.type}: {message.text}")
+            self.bad.append(f"{message.type}: {message.text} {message.location}")
 
     def request(self, request: Any) -> None:
         if not request.url.startswith((f"{self.origin}/", "data:", "blob:")):
@@ -101,6 +101,7 @@ def open_page(browser: Any, address: str) -> Iterator[Any]:
         origin = address.partition("/?")[0]
         watched.append(Seen(page, origin))
         page.goto(address)
+        page.wait_for_url(f"{origin}/")
         if path != "/":
             page.goto(origin + path)
         return page

@@ -16,7 +16,7 @@ from clearprop.errors import ClearpropError, FormulaError
 from clearprop.formula import limits
 from clearprop.formula.checking import called_name, place
 from clearprop.formula.reading import Tree
-from clearprop.formula.table import CONSTANTS, FUNCTIONS, Shape, elementwise, product
+from clearprop.formula.table import CONSTANTS, FUNCTIONS, MODULES, Shape, elementwise, product
 from clearprop.graph import TracedNode
 from clearprop.places import Line, Written
 from clearprop.tensor import Tensor
@@ -35,7 +35,6 @@ _OPERATORS: dict[type[ast.AST], Any] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-_FAILURES = (ClearpropError, ArithmeticError, LookupError, TypeError, ValueError, MemoryError)
 
 
 def compute(tree: Tree, values: dict[str, Any]) -> Any:
@@ -135,7 +134,7 @@ class _Walk:
             result = function(*operands, **attributes)
         except FormulaError:
             raise
-        except _FAILURES as error:
+        except Exception as error:  # whatever it is, it happened here
             raise self.failure(node, error) from None
         self.mark(node, since)
         return self.looked_at(node, result)
@@ -237,7 +236,7 @@ class _Walk:
         return self.whole(node)
 
     def attribute(self, node: ast.Attribute) -> Any:
-        if isinstance(node.value, ast.Name) and node.value.id not in self.values:
+        if isinstance(node.value, ast.Name) and node.value.id in MODULES:
             return CONSTANTS[node.attr]  # np.pi
         value = self.array(node.value)
         shape = _shape(value)
@@ -274,10 +273,12 @@ class _Walk:
             sizes = self.wholes(rest[0]) if len(rest) == 1 else tuple(map(self.whole, rest))
             return self.called(node, lambda x: np.reshape(x, sizes), function.cost, *operands)
         operands += [self.array(n) for n in rest]
-        if all(map(_is_number, operands)):  # NumPy's scalars compute as floats do
-            operands = [np.float64(operand) for operand in operands]
-            if name == "where":
-                operands[0] = operands[0] != 0
+        operands = [np.float64(o) if _is_number(o) else o for o in operands]
+        if name == "where" and isinstance(operands[0], np.float64):
+            operands[0] = operands[0] != 0
+        if attributes and not _shape(operands[0]):
+            what = f"{name} is given an axis of a number, which has none."
+            raise FormulaError(what, at=place(node), write=f"{name}(x) of an array")
         return self.called(node, function.call, function.cost, *operands, **attributes)
 
     def option(self, given: ast.keyword) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from html import escape
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -39,6 +40,17 @@ _HEADERS = {
 }
 
 _HELP = "Open the address that `clearprop serve` printed in its terminal."
+
+
+def leading_to(address: str) -> str:
+    """Write a page that leads to another one."""
+    shown = escape(address, quote=True)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>clearprop</title>'
+        '<link rel="icon" href="data:,">'
+        f'<meta http-equiv="refresh" content="0;url={shown}"></head>'
+        f'<body><p><a href="{shown}">To the playground</a></p></body></html>'
+    )
 
 
 class Gate:
@@ -124,9 +136,14 @@ class Gate:
         return secrets.compare_digest(given.encode("utf-8", "replace"), self.cookie.encode())
 
     async def change_token(self, send: Send) -> None:
-        """Give the cookie for the token, and lead to the page without it in its address."""
+        """Give the cookie for the token, and lead to the page without it in its address.
+
+        A redirection would not do: who comes from a link elsewhere, or from a file, would be sent
+        on without a strict cookie. This page is ours, and so is the step from it.
+        """
         cookie = f"{self.cookie_name}={self.cookie}; HttpOnly; SameSite=Strict; Path=/"
-        await _answer(send, 303, "", {"location": "/", "set-cookie": cookie})
+        found = {"content-type": "text/html; charset=utf-8", "set-cookie": cookie}
+        await _answer(send, 200, leading_to("/"), found)
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import secrets
 import socket
+import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from clearprop.errors import OptionError
 from clearprop.serve.extra import require_extra
+from clearprop.serve.gate import leading_to
 
 HOST = "127.0.0.1"  #: the loopback, and nothing else: there is no option for it
 
@@ -86,6 +89,18 @@ def serve(port: int, browser: bool, say: Callable[[str], None]) -> None:
             ws="none",
             timeout_graceful_shutdown=3,
         )
-        if browser:
-            threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()
-        Server(config).run(sockets=[taken])
+        with tempfile.TemporaryDirectory(prefix="clearprop-") as folder:
+            if browser:
+                _open(address, folder)
+            Server(config).run(sockets=[taken])
+
+
+def _open(address: str, folder: str) -> None:
+    """Open the page in the browser, by way of a file that nobody else can read.
+
+    The command line of the browser is there for everybody on the machine: no token stands in it.
+    """
+    file = Path(folder, "playground.html")
+    file.touch(mode=0o600)
+    file.write_text(leading_to(address), encoding="utf-8")
+    threading.Thread(target=webbrowser.open, args=[file.as_uri()], daemon=True).start()
