@@ -7,7 +7,8 @@ The stages, each a module, in the order in which they run::
     finding    what in them has a backward: layers, losses, pairs, derivatives, networks → Candidate
     driving    one face for every style: make, forward, backward → gradients by name
                (driving_classes, driving_functions, referring, torch_functions, autograd_rules)
-    proposing  inputs and parameters that the code accepts (texts, guesses, specs), and
+    proposing  inputs and parameters that the code accepts (texts, guesses, specs; constructing and
+               standins: layers, activations, lists; setting_up: what is called before forward), and
     choosing   which of them it is judged with
     truth      the exact derivative of its forward, and a numerical one that must agree
     probing    many calls of both, compared (varying: which); kinks, writing, order: what else shows
