@@ -82,7 +82,8 @@ def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any
         leaves = iter([one(part, value) for part, value in tree_leaves(arg, name)])
         made.append(tree_map(lambda _, leaves=leaves: next(leaves), arg))
     output = tree_map(versioned, call_user_function(f, *made, **kwargs))
-    return Graph(name_of_function(f), tape, inputs, output, dict(zip(names, args, strict=True)))
+    arguments = dict(zip(names, args, strict=True))
+    return Graph(name_of_function(f), tape, inputs, output, arguments, (f, kwargs))
 
 
 def _recordable(value: Any, dtype: Any) -> Any:
@@ -121,9 +122,11 @@ class Graph:
         inputs: dict[str, Node],
         output: Any,
         arguments: dict[str, Any],
+        call: tuple[Callable[..., Any], dict[str, Any]],
     ) -> None:
         self.name = name
         self.arguments = arguments
+        self._call = call  # for who runs it again: a page whose arguments can be changed
         self.nodes = tuple(tape.nodes)
         self.inputs = inputs
         self._output = output
@@ -243,6 +246,43 @@ class Graph:
     def _repr_svg_(self) -> str | None:
         return self.to_svg() if len(self.nodes) <= 200 else None  # larger ones print as text
 
+    def to_html(
+        self, path: str | PathLike[str] | None = None, gradients: Gradients | None = None
+    ) -> str:
+        """Write a page on which the graph can be walked: forward, backward, with every number.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the page: one file, which needs nothing beside it.
+        gradients : Gradients, optional
+            The result of `backward`; without it the page walks forward only.
+
+        Returns
+        -------
+        str
+            The page, as HTML. Its arguments can be changed where the function computes the same
+            steps for other numbers; the page says where it does not.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> def total(price, tax):
+        ...     return price * tax
+        >>> g = cp.trace(total, 200.0, 1.1)
+        >>> page = g.to_html(gradients=g.backward())
+        >>> page[:15], "https://" in page
+        ('<!doctype html>', False)
+        """
+        from clearprop.draw.page import write_page
+
+        text: str = write_page(self, gradients)
+        if path is not None:
+            from pathlib import Path
+
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
     def backward(self, dy: Any = None) -> Gradients:
         """Propagate from the output to every node.
 
@@ -263,7 +303,7 @@ class Graph:
         OrderError
             If the output depends on no argument.
         """
-        return Gradients(self, self._cotangents(dy, recorded=False))
+        return Gradients(self, self._cotangents(dy, recorded=False), dy)
 
     def _cotangents(self, dy: Any, recorded: bool) -> dict[Node, Any]:
         if dy is None:
@@ -299,9 +339,10 @@ class Gradients:
     6.0 6.0
     """
 
-    def __init__(self, graph: Graph, cotangents: dict[Node, Any]) -> None:
+    def __init__(self, graph: Graph, cotangents: dict[Node, Any], dy: Any = None) -> None:
         self.graph = graph
         self._cotangents = cotangents
+        self._dy = dy  # what the sweep started from
 
     def __getitem__(self, key: str | Node | tuple[str, int]) -> Any:
         """Give the derivative of a value: by name, ``(name, occurrence)``, or node.
@@ -361,6 +402,10 @@ class Gradients:
     def to_svg(self, path: str | PathLike[str] | None = None) -> str:
         """Draw the graph with these derivatives below its arrows (see `Graph.to_svg`)."""
         return self.graph.to_svg(path, self)
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str:
+        """Write a page that walks forward and backward through the graph (`Graph.to_html`)."""
+        return self.graph.to_html(path, self)
 
     def _repr_svg_(self) -> str | None:
         return self.to_svg() if len(self.graph.nodes) <= 200 else None

@@ -104,7 +104,7 @@ class _Builder:
         leaving = len(self.uses.get(node, ())) + (node in self.results)
         total = self.total(node)
         text = shorten(node.label or "captured value", _NAME)
-        box = Box("argument", text, hint=self.hint(node))
+        box = Box("argument", text, hint=self.hint(node), node=node)
         if not leaving:
             box.value = self.value(node)
         if total.state != "not computed" and self.is_news(node, leaving, total):
@@ -143,11 +143,13 @@ class _Builder:
                 hint=self.hint(node),
                 inputs=[_RANK.get(self.model.boxes[box].kind, 2) for box, *_ in arriving],
                 outputs=max(len(parts), 1),
+                node=node,
             )
         )
         for position, (source_box, output, value) in enumerate(arriving):
             arrow = Arrow(source_box, box, position, output)
             if value is not None:
+                arrow.node = value
                 arrow.value = self.value(value)
                 arrow.derivative = self.contribution(node, position)
                 if self.model.boxes[source_box].kind == "operation":
@@ -167,7 +169,17 @@ class _Builder:
         end.hint = self.hint(value)
         target = self.model.add(end)
         self.model.arrows.append(
-            Arrow(box, target, 0, output, self.name(value), self.value(value), self.total(value))
+            Arrow(
+                box,
+                target,
+                0,
+                output,
+                self.name(value),
+                self.value(value),
+                self.total(value),
+                value,
+                "total",
+            )
         )
         self.origin[value] = (target, 0)
 
@@ -187,12 +199,22 @@ class _Builder:
             self.argument(value)
         source, output = self.origin[value]
         box = self.model.add(
-            Box("output", shorten(label, _NAME), hint=self.hint(value), inputs=[2])
+            Box("output", shorten(label, _NAME), hint=self.hint(value), inputs=[2], node=value)
         )
         straight = self.model.boxes[source].kind == "operation"
         name = self.name(value) if straight else ""
         self.model.arrows.append(
-            Arrow(source, box, 0, output, name, self.value(value), self.start(value))
+            Arrow(
+                source,
+                box,
+                0,
+                output,
+                name,
+                self.value(value),
+                self.start(value),
+                value,
+                "start",
+            )
         )
 
     # ---- what stands on them ----------------------------------------------------------------

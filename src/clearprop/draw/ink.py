@@ -30,9 +30,13 @@ class Ink:
         return "".join(self._parts)
 
     @contextmanager
-    def group(self, hint: str = "") -> Iterator[None]:
-        """Draw elements that belong together; a pointer on them shows the hint."""
-        self._parts.append(f"<g><title>{escape(hint)}</title>" if hint else "<g>")
+    def group(self, hint: str = "", mark: str = "") -> Iterator[None]:
+        """Draw elements that belong together; a pointer on them shows the hint.
+
+        ``mark`` is an attribute by which a page finds them.
+        """
+        start = f"<g {mark}>" if mark else "<g>"
+        self._parts.append(f"{start}<title>{escape(hint)}</title>" if hint else start)
         yield
         self._parts.append("</g>\n")
 

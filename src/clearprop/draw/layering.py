@@ -35,7 +35,7 @@ def assign_columns(model: Model) -> tuple[Model, list[int]]:
         more = f" and {len(arrows) - 3} more" if len(arrows) > 3 else ""
         to = shown.add(Box("reference", f"to {', '.join(places)}{more}", inputs=[2]))
         first = arrows[0]
-        shown.arrows.append(Arrow(source, to, 0, output, first.name, first.value))
+        shown.arrows.append(Arrow(source, to, 0, output, first.name, first.value, node=first.node))
         column.append(column[source] + 1)
         for arrow in arrows:
             here = shown.add(Box("reference", _origin(model, arrow, into)))

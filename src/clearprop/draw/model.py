@@ -6,9 +6,12 @@ The boxes are in an order in which every arrow leads from an earlier one to a la
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from clearprop.draw.numbers import Shown, plain
+
+if TYPE_CHECKING:
+    from clearprop.graph import Node
 
 #: A *junction* is where the paths of an intermediate value part (and its derivatives meet); a
 #: *reference* stands for the other end of a line that would be too long to follow.
@@ -58,6 +61,8 @@ class Box:
         constant. The higher, the more level it should be.
     outputs : int
         The number of different values that leave it.
+    node : Node or None
+        What it stands for on the record.
     """
 
     kind: Kind
@@ -69,6 +74,7 @@ class Box:
     hint: str = ""
     inputs: list[int] = field(default_factory=list)
     outputs: int = 1
+    node: Node | None = None
 
 
 @dataclass
@@ -89,6 +95,11 @@ class Arrow:
         None for a constant, whose box says it.
     derivative : Derivative or None
         The part that comes back along this very arrow; None where there is nothing to say.
+    node : Node or None
+        The value on the record; None for a constant.
+    meaning : "part", "total" or "start"
+        Which derivative it is: what the target passes back to its operand, the sum over all
+        paths, or what the backward pass starts from.
     """
 
     source: int
@@ -98,6 +109,8 @@ class Arrow:
     name: str = ""
     value: Shown | None = None
     derivative: Derivative | None = None
+    node: Node | None = None
+    meaning: Literal["part", "total", "start"] = "part"
 
 
 @dataclass

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from clearprop.tracing import Gradients, Graph
 
 _MARGIN = 16.0
+_PART = {"name": "title", "": "above", "derivative": "below"}  # as on arrows
 
 
 def svg(graph: Graph, gradients: Gradients | None = None) -> str:
@@ -61,10 +62,12 @@ def svg(graph: Graph, gradients: Gradients | None = None) -> str:
 def draw(layout: Layout) -> str:
     """Write a layout as SVG."""
     ink = Ink()
-    for arrow, route in zip(layout.model.arrows, layout.routes, strict=True):
-        _arrow(ink, arrow, route)
-    for box, place in zip(layout.model.boxes, layout.boxes, strict=True):
-        _box(ink, box, place)
+    for i, (arrow, route) in enumerate(zip(layout.model.arrows, layout.routes, strict=True)):
+        with ink.group(_hint(arrow), f'data-arrow="{i}"'):
+            _arrow(ink, arrow, route)
+    for i, (box, place) in enumerate(zip(layout.model.boxes, layout.boxes, strict=True)):
+        with ink.group(box.hint, f'data-box="{i}"'):
+            _box(ink, box, place)
     below = layout.height + (2 * LINE if layout.model.boxes else 0)
     width, height = legend(ink, layout.model, below)
     width = max(width, layout.width) + 2 * _MARGIN
@@ -83,20 +86,20 @@ def draw(layout: Layout) -> str:
 
 def _arrow(ink: Ink, arrow: Arrow, route: Route) -> None:
     label = route.label
-    with ink.group(_hint(arrow)):
-        ink.path("line", route.pieces)
-        _, x, y = route.pieces[-1]
-        ink.head("head", x, y, 1)
-        if arrow.value is None or label is None:
-            return
-        bottom = label.y - ABOVE
-        ink.shown(arrow.value, label.x, bottom - LINE * len(arrow.value.rows))
-        if arrow.name:
-            baseline = label.top + LINE - 4
-            ink.text(arrow.name, label.x, baseline, "name")
-        derivative = arrow.derivative
-        if derivative is None or derivative.shown is None:
-            return
+    ink.path("line", route.pieces)
+    _, x, y = route.pieces[-1]
+    ink.head("head", x, y, 1)
+    if arrow.value is None or label is None:
+        return
+    with ink.group(mark='class="above"'):
+        ink.shown(arrow.value, label.x, label.y - ABOVE - LINE * len(arrow.value.rows))
+    if arrow.name:
+        baseline = label.top + LINE - 4
+        ink.text(arrow.name, label.x, baseline, "name")
+    derivative = arrow.derivative
+    if derivative is None or derivative.shown is None:
+        return
+    with ink.group(mark='class="below"'):
         if derivative.state == "computed":
             back = label.y + RETURN
             ink.path("back", [(label.left + 8, label.right - 1, back)])
@@ -116,22 +119,21 @@ def _hint(arrow: Arrow) -> str:
 def _box(ink: Ink, box: Box, place: Place) -> None:
     half = half_height(box)
     width = outline_width(box)
-    with ink.group(box.hint):
-        match box.kind:
-            case "junction":
-                ink.dot(place.x, place.y)
-            case "operation":
-                ink.rectangle("box operation", place.x, place.y, width, 2 * half, RADIUS)
-                ink.text(box.text, place.x, place.y + 4.5)
-                ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
-                if box.caption:
-                    ink.text(box.caption, place.x, place.y + half + 12, "small muted")
-            case "argument" | "output":
-                _contents(ink, box, place, width, half)
-            case _:
-                look = "constant" if box.kind == "constant" else "tag"
-                ink.rectangle(look, place.x, place.y, width, 2 * half, 3)
-                ink.text(box.text, place.x, place.y + 4, "small")
+    match box.kind:
+        case "junction":
+            ink.dot(place.x, place.y)
+        case "operation":
+            ink.rectangle("box operation", place.x, place.y, width, 2 * half, RADIUS)
+            ink.text(box.text, place.x, place.y + 4.5)
+            ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
+            if box.caption:
+                ink.text(box.caption, place.x, place.y + half + 12, "small muted")
+        case "argument" | "output":
+            _contents(ink, box, place, width, half)
+        case _:
+            look = "constant" if box.kind == "constant" else "tag"
+            ink.rectangle(look, place.x, place.y, width, 2 * half, 3)
+            ink.text(box.text, place.x, place.y + 4, "small")
 
 
 def _contents(ink: Ink, box: Box, place: Place, width: float, half: float) -> None:
@@ -140,5 +142,6 @@ def _contents(ink: Ink, box: Box, place: Place, width: float, half: float) -> No
         ink.rectangle("double", place.x, place.y, width - 6, 2 * half - 6, 2)
     top = place.y - half + 6
     for shown, look in contents(box):
-        ink.shown(shown, place.x, top, look)
+        with ink.group(mark=f'class="{_PART[look]}"'):
+            ink.shown(shown, place.x, top, look)
         top += shown_height(shown)

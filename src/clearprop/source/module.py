@@ -51,6 +51,20 @@ def write_module(program: Program) -> str:
     return _Writer(program).module()
 
 
+def write_lines(program: Program) -> tuple[str, list[tuple[Node, int]]]:
+    """Write a program as a module, and say in which lines, from 1, its nodes are computed."""
+    writer = _Writer(program)
+    text = writer.module()
+    number = {line.strip(): i for i, line in enumerate(text.split("\n"), 1)}  # each is there once
+    found = []
+    for node in [*program.forward, *program.backward]:
+        host = node
+        while host in writer.hosts:  # it stands in the expression of another
+            host = writer.hosts[host]
+        found += [(node, number[line]) for line in writer.written.get(host, ()) if line in number]
+    return text, found
+
+
 class _Writer:
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -60,6 +74,7 @@ class _Writer:
         self.inlined: dict[Node, ast.expr] = {}
         self.hosts: dict[Node, Node] = {}  # in whose expression an inlined node stands
         self.lines: dict[Node, str] = {}  # the forward line that computes a node
+        self.written: dict[Node, list[str]] = {}  # all lines of a node
         nodes = [*self.graph.inputs.values(), *program.forward, *program.backward]
         self.all_float64 = all(n.dtype == np.float64 for n in nodes if _is_float(n))
         # every expression, with gaps for its operands: they have names only when it is written
@@ -145,7 +160,8 @@ class _Writer:
                 continue
             operands = self._operands(node)
             if _writes(node):
-                lines += self._write_by_index(node, operands, backward)
+                self.written[node] = self._write_by_index(node, operands, backward)
+                lines += self.written[node]
                 continue
             made = filled(self.expressions.pop(node), operands)
             text = ast.unparse(made)
@@ -160,7 +176,8 @@ class _Writer:
                 self.inlined[node] = made
                 continue
             name = self.names[node] = self._name(node, backward)
-            lines += self._commented(node, f"{name} = {text}", backward)
+            self.written[node] = self._commented(node, f"{name} = {text}", backward)
+            lines += self.written[node]
         return lines
 
     def _write_by_index(self, node: Node, operands: list[ast.expr], backward: bool) -> list[str]:
