@@ -118,6 +118,8 @@ def _statistics(array: Any) -> dict[str, Any]:
     if not finite.size:
         return found
     where = np.flatnonzero(np.isfinite(flat))
+    if array.ndim > 1:
+        found["dead"] = int(np.count_nonzero(~rows_of(array).any(axis=0)))
     wide = finite.astype(np.float64)
     largest = float(np.abs(wide).max())
     scaled = wide / largest if largest else wide  # squares of the values might overflow

@@ -8,7 +8,7 @@ import numpy as np
 
 from clearprop.draw.page.arrays import Table
 from clearprop.graph import Node
-from clearprop.kinds import Elementwise
+from clearprop.kinds import Elementwise, Reduce
 from clearprop.sweep import needs_of, pull
 from clearprop.tensor import Tensor
 
@@ -103,9 +103,12 @@ def passed_back(gradients: Gradients, node: Node, position: int) -> Any:
 
 
 def local(node: Node, position: int, recorded: bool = False, ones: Any = None) -> Any:
-    """Give the derivative of an elementwise operation alone; None of any other."""
+    """Give the derivative of an operation alone, for each element; None where it is no array.
+
+    It is what the rule makes of ones, where each element has a part in one element of the result.
+    """
     primitive = node.primitive
-    if primitive is None or not isinstance(primitive.kind, Elementwise):
+    if primitive is None or not isinstance(primitive.kind, Elementwise | Reduce):
         return None
     rule = primitive.rule(position)
     if rule is None or not node.active:

@@ -212,7 +212,12 @@ class _Writer:
         inputs = []
         for place, source, operand in zip(places, node.inputs, node.operands, strict=True):
             inputs.append(self._constant(operand, _meets(node)) if source is None else place)
-        step: dict[str, Any] = {"o": node.operation, "i": inputs, "s": _shape(node.shape)}
+        own = "" if node.primitive.built_in else ", your own primitive"
+        step: dict[str, Any] = {
+            "o": f"{node.operation}{own}",
+            "i": inputs,
+            "s": _shape(node.shape),
+        }
         if node.dtype != np.float64:
             step["d"] = str(node.dtype)
         defaults = node.primitive.attributes

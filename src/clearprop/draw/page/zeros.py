@@ -19,12 +19,14 @@ _MOST_NODES = 1500  # of the graph: each explanation looks at all that a value l
 def explain_zeros(
     gradients: Gradients | None, builder: _Builder, quantities: Quantities
 ) -> dict[int, Any]:
-    """Explain the zeros of each derivative that has some, by the number of the quantity."""
+    """Explain the zeros of each derivative that has some, by the number of its value."""
     found: dict[int, Any] = {}
     if gradients is None or len(builder.graph.nodes) > _MOST_NODES:
         return found
     for (meaning, node, _), place in quantities.places.items():
-        if meaning != "total" or place < 0 or len(found) >= _MOST_VALUES:
+        if meaning != "value" or place < 0 or len(found) >= _MOST_VALUES:
+            continue
+        if not node.active or not gradients.reached(node):
             continue
         derivative = np.asarray(gradients[node])
         if not derivative.size or np.count_nonzero(derivative) == derivative.size:

@@ -57,9 +57,18 @@ function statistics(a) {
   const mean = pairwise(scaled) / scaled.length;
   const spread = Math.sqrt(pairwise(scaled.map((v) => (v - mean) ** 2)) / scaled.length);
   return {
-    ...found, min, max, at: [low, high], mean: mean * largest, spread: spread * largest,
+    ...found, min, max, dead: deadColumns(a), at: [low, high], mean: mean * largest, spread: spread * largest,
     hist: histogram(scaled, min / (largest || 1), max / (largest || 1)),
   };
+}
+
+/** Count the columns in which all is 0: units that are dead. @param {Arr} a */
+function deadColumns(a) {
+  const columns = a.s[a.s.length - 1];
+  if (a.s.length < 2 || !columns) return 0;
+  const alive = new Set();
+  a.x.forEach((v, i) => v !== 0 && alive.add(i % columns));
+  return columns - alive.size;
 }
 
 /** @param {Float64Array} x @param {number} min @param {number} max @returns {number[]} */

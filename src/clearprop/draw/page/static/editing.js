@@ -1,6 +1,6 @@
 // @ts-check
 // The arguments: numbers and small matrices to be changed, and everything follows.
-import { shapeText } from "./numbers.js";
+import { general, shapeText } from "./numbers.js";
 import { html, name } from "./text.js";
 
 const MOST = 36; // elements of an argument that can be changed
@@ -37,15 +37,35 @@ export class Editing {
       return html("p", { class: "fixed" }, name(label), ` ${shapeText(value.s)} `, html("span", { class: "note" }, "too large to be changed here"));
     }
     const fields = Array.from(value.x, (v, i) => {
-      const field = html("input", { type: "number", step: value.d.startsWith("float") ? "any" : "1", value: String(v), autocomplete: "off" });
+      const field = html("input", { type: "number", step: value.d.startsWith("float") ? "any" : "1", autocomplete: "off" });
+      this.put(field, v);
+      field.addEventListener("focus", () => {
+        if (field.exact === undefined || field.value === String(field.exact)) return;
+        field.value = String(field.exact);
+        field.select();
+      });
+      field.addEventListener("blur", () => field.exact !== undefined && this.put(field, field.exact));
       field.setAttribute("aria-label", label + (value.s.length ? `[${at(i, value.s).join(", ")}]` : ""));
-      field.addEventListener("input", () => this.changed(label, value));
+      field.addEventListener("input", () => {
+        field.exact = undefined;
+        this.changed(label, value);
+      });
       return field;
     });
     this.fields.set(label, fields);
     const grid = html("div", { class: value.s.length ? "grid" : "single" }, ...fields);
     grid.style.setProperty("--columns", String(value.s[value.s.length - 1] ?? 1));
-    return html("div", { class: "argument", role: "group", "aria-label": label }, html("span", { class: "label" }, name(label)), grid);
+    if (value.s.length) {
+      const title = html("summary", {}, name(label), ` ${shapeText(value.s)}`);
+      return html("details", { open: this.state.given.size * value.x.length <= MOST }, title, grid);
+    }
+    return html("div", { class: "argument" }, html("span", { class: "label" }, name(label)), grid);
+  }
+
+  /** Write a number short, and keep all its digits. @param {any} field @param {number} v */
+  put(field, v) {
+    field.exact = v;
+    field.value = general(v, 6);
   }
 
   /** @param {string} label @param {any} value */
@@ -53,7 +73,7 @@ export class Editing {
     const fields = this.fields.get(label);
     let good = true;
     const x = Float64Array.from(fields, (/** @type {any} */ field) => {
-      const v = field.value.trim() === "" ? NaN : Number(field.value);
+      const v = field.exact ?? (field.value.trim() === "" ? NaN : Number(field.value));
       const bad = !Number.isFinite(v) || (!value.d.startsWith("float") && !Number.isInteger(v));
       field.setAttribute("aria-invalid", String(bad));
       if (bad) good = false;
@@ -76,7 +96,7 @@ export class Editing {
     for (const [label, fields] of this.fields) {
       const value = this.state.given.get(label);
       fields.forEach((/** @type {any} */ field, /** @type {number} */ i) => {
-        field.value = String(value.x[i]);
+        this.put(field, value.x[i]);
         field.setAttribute("aria-invalid", "false");
       });
     }
@@ -94,6 +114,8 @@ export class Editing {
   focus(label) {
     const fields = this.fields.get(label);
     if (!fields) return false;
+    const around = fields[0].closest("details");
+    if (around) around.open = true;
     fields[0].focus();
     fields[0].select();
     return true;

@@ -52,7 +52,7 @@ export class Detail {
     const close = html("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
     close.addEventListener("click", () => this.close());
     const parts = [html("h2", {}, name(entry.name || "value"), close)];
-    const both = html("div", { class: "both" });
+    const both = html("div", { class: "sides" });
     const there = (/** @type {number|undefined} */ from) => from === undefined || from <= moment;
     both.append(this.side("value", entry.v, there(entry.from)));
     if (typeof entry.d === "number" && entry.d >= 0) both.append(this.side("derivative", entry.d, there(entry.back)));
@@ -79,7 +79,7 @@ export class Detail {
     if (!size) return made;
     made.push(this.map(what, array), ...this.extremes(array, size));
     made.push(this.histogram(array));
-    if (what === "derivative") made.push(...this.zeros(quantity, array, size));
+    if (what === "derivative") made.push(...this.zeros(array, size));
     return made;
   }
 
@@ -161,16 +161,25 @@ export class Detail {
     return html("div", { class: "histogram" }, chart, html("div", { class: "ticks" }, html("span", {}, number(min, array.d, 3)), html("span", {}, number(max, array.d, 3))));
   }
 
-  /** Say which units are dead, and where their gradient stopped. @param {number} quantity @param {any} array @param {number} size */
-  zeros(quantity, array, size) {
+  /** Say which units are dead, and where their gradient stopped. @param {any} array @param {number} size */
+  zeros(array, size) {
     if (!array.n.zeros) return [];
-    const percent = Math.round((100 * array.n.zeros) / size);
-    const made = [html("p", { class: "dead" }, `${percent} % of these units are dead: their derivative is 0.`)];
-    const known = this.state.data.zeros[quantity];
+    const share = (/** @type {number} */ part, /** @type {number} */ all) => (part && 200 * part < all ? "less than 1" : Math.round((100 * part) / all));
+    const known = this.state.computed ? null : this.state.data.zeros[/** @type {any} */ (this.entry).v];
+    const where = known ? "here is where their gradient stopped" : "no gradient reaches them";
+    const rows = array.s.length > 1 ? size / array.s[array.s.length - 1] : 1;
+    const made = [];
+    if (rows < 2) {
+      made.push(html("p", { class: "dead" }, `${share(array.n.zeros, size)} % of these units are dead: ${where}.`));
+    } else if (array.n.dead) {
+      const all = array.s[array.s.length - 1];
+      made.push(html("p", { class: "dead" }, `${share(array.n.dead, all)} % of these units are dead, ${array.n.dead} of ${all}: 0 in every row. ${known ? "Here is where their gradient stopped." : ""}`));
+    } else {
+      made.push(html("p", { class: "dead" }, `${share(array.n.zeros, size)} % of these elements have the derivative 0: ${where}.`));
+    }
     if (this.state.computed) {
-      made.push(html("p", { class: "note" }, "Where their gradient stopped is known for the numbers that the page was made with."));
+      made.push(html("p", { class: "note" }, "Where a gradient stopped is explained for the numbers that the page was made with."));
     } else if (known) {
-      made.push(html("p", {}, "Here is where their gradient stopped:"));
       const items = known.paths.map((/** @type {any} */ path) => {
         const item = html("li", {}, html("bdi", {}, path.names.join(" → ")), `: ${path.why}${path.line ? `, line ${path.line}` : ""} `);
         const step = path.steps[path.steps.length - 1];

@@ -14,7 +14,7 @@ export function general(x, digits) {
   if (x === 0) return "0";
   const [mantissa, exponent] = scientific(Math.abs(x), digits);
   const sign = x < 0 ? "-" : "";
-  const strip = (/** @type {string} */ text) => text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  const strip = (/** @type {string} */ text) => text.includes(".") ? text.replace(/\.?0*$/, "") : text;
   if (exponent < -4 || exponent >= digits) {
     const tail = mantissa.length > 1 ? `.${mantissa.slice(1)}` : "";
     return `${sign}${strip(mantissa[0] + tail)}e${exponent}`;

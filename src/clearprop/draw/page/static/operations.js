@@ -276,6 +276,11 @@ export const OPERATIONS = {
   argmax: ([a], f) => reduced(a, f.a.axis, f.a.keepdims, f.d, (x) => best(x, 1)),
   argmin: ([a], f) => reduced(a, f.a.axis, f.a.keepdims, f.d, (x) => best(x, -1)),
   norm: ([a], f) => each(f.d, Math.sqrt, sum(each(a.d, (v) => v * v, a), f.a.axis, f.a.keepdims)),
+  invert: ([a], f) => each(f.d, f.d === "bool" ? (v) => 1 - v : (v) => -v - 1, a),
+  cumprod: ([a], f) => alongLines(a, f.a.axis, (line) => {
+    let total = 1;
+    return line.map((v) => (total = rounding(f.d)(total * v)));
+  }, f.s, f.d),
   cumsum: ([a], f) => alongLines(a, f.a.axis, (line) => {
     let total = 0;
     return line.map((v) => (total = rounding(f.d)(total + v)));

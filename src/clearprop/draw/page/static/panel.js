@@ -39,6 +39,15 @@ function matrix(rows, d, below = false, right = false) {
   return made;
 }
 
+/** @param {any} value a matrix, or what is known of a large one */
+function transposed(value) {
+  const [rows, columns] = value.s;
+  const turned = { ...value, s: [columns, rows] };
+  if (value.x) turned.x = value.x.map((/** @type {any} */ _, /** @type {number} */ i) => value.x[(i % rows) * columns + Math.floor(i / rows)]);
+  if (value.c) turned.c = value.c[0].map((/** @type {any} */ _, /** @type {number} */ j) => value.c.map((/** @type {number[]} */ row) => row[j]));
+  return turned;
+}
+
 export class Panel {
   /** @param {import("./state.js").State} state @param {(entry: any) => void} open shows one value in detail */
   constructor(state, open) {
@@ -121,35 +130,50 @@ export class Panel {
       const part = html("div", { class: "passing" }, html("h3", {}, "to ", name(operand.name)));
       const rule = operation.rules[Math.min(i, several - 1)];
       if (rule) part.append(html("p", { class: "rule" }, formula(rule)));
-      part.append(this.product(arrives[0], operand));
+      part.append(this.product(arrives[0], operand, operation, entry));
       if (operand.meet !== undefined) part.append(this.meeting(this.state.data.meetings[operand.meet]));
       made.push(part);
     });
     return made;
   }
 
-  /** Upstream × local = downstream. @param {any} up @param {any} operand */
-  product(up, operand) {
+  /** Upstream × local = downstream. @param {any} up @param {any} operand @param {any} operation @param {any} entry */
+  product(up, operand, operation, entry) {
     const piece = (/** @type {string} */ label, /** @type {any} */ node, look = "") =>
       html("div", { class: `piece ${look}` }, html("span", { class: "label" }, label), node);
     const sign = (/** @type {string} */ text) => html("span", { class: "sign" }, text);
     const parts = [];
-    if (up && operand.l >= 0) {
+    const other = up ? this.factor(operation, operand, entry) : null;
+    if (other) {
+      const local = piece(`local, ${other.name}ᵀ`, numbers(other.value));
+      const upstream = piece("upstream", numbers(this.state.quantity(up.d)), "up");
+      parts.push(...(other.first ? [local, sign("×"), upstream] : [upstream, sign("×"), local]), sign("="));
+    } else if (up && operand.l >= 0) {
       parts.push(piece("upstream", numbers(this.state.quantity(up.d)), "up"), sign("×"), piece("local", numbers(this.state.quantity(operand.l))), sign("="));
     } else if (up) {
       parts.push(piece("upstream", numbers(this.state.quantity(up.d)), "up"), sign("→"));
     }
     parts.push(piece("downstream", this.value(operand.d, operand), "down"));
     const made = html("div", { class: "product" }, ...parts);
-    if (up && operand.l >= 0 && this.narrows(up, operand)) {
-      return html("div", {}, made, html("p", { class: "note" }, "Forward it was repeated to fit; backward the derivatives of all repetitions are added up."));
+    if (!other && up && operand.l >= 0) {
+      const [arrived, local, passed] = [up.d, operand.l, operand.d].map((q) => this.state.quantity(q).s.join());
+      const notes = [];
+      if (arrived !== local) notes.push("Each element of upstream goes to all the elements that it was computed from.");
+      if (local !== passed) notes.push("Forward the operand was repeated to fit; backward the derivatives of its repetitions are added up.");
+      if (notes.length) return html("div", {}, made, html("p", { class: "note" }, notes.join(" ")));
     }
     return made;
   }
 
-  /** Whether the operand was broadcast. @param {any} up @param {any} operand */
-  narrows(up, operand) {
-    return this.state.quantity(up.d).s.join() !== this.state.quantity(operand.d).s.join();
+  /** Of a product of two matrices the other one, transposed, and whether it comes first.
+   * @param {any} operation @param {any} operand @param {any} entry */
+  factor(operation, operand, entry) {
+    if (operation.name !== "matmul") return null;
+    const i = entry.in.indexOf(operand), other = entry.in[1 - i];
+    if (!(other.v >= 0)) return null;
+    const value = this.state.quantity(other.v);
+    if (value.s.length !== 2 || this.state.quantity(operand.v).s.length !== 2) return null;
+    return { name: other.name, first: i === 1, value: transposed(value) };
   }
 
   /** The sum where paths meet, as far as it is known by now. @param {any} meeting */

@@ -33,7 +33,10 @@ export class Sources {
     const { step, back } = this.state.place;
     const entry = this.state.data.steps[step - 1];
     for (const one of [...this.own, ...(this.made ? [this.made] : [])]) {
-      for (const row of one.lit ?? []) row.className = "line";
+      for (const row of one.lit ?? []) {
+        row.className = "line";
+        if (row.childElementCount) row.textContent = row.textContent;
+      }
       one.lit = [];
     }
     const look = back ? "line lit-back" : "line lit";
@@ -42,6 +45,7 @@ export class Sources {
       if (this.left.firstChild !== one.figure) this.left.replaceChildren(one.figure);
       this.light(one, Array.from({ length: entry.line[2] - entry.line[1] + 1 }, (_, i) => entry.line[1] + i), look);
     }
+    if (entry?.line && entry.line[1] === entry.line[2]) this.mark(this.own[entry.line[0]].lit[0], entry.line[3], entry.line[4]);
     if (!this.made) return;
     const { forward, backward } = this.state.data.generated;
     const lines = step ? ((back ? backward : forward)[step] ?? []) : [];
@@ -49,13 +53,23 @@ export class Sources {
     this.note.textContent = step && !lines.length ? (back ? "This step has no line of its own: what arrives is passed on as it is, or is written within another line." : "This step has no line of its own in the generated text.") : "";
   }
 
+  /** Mark the expression within its line. @param {any} row @param {number} start @param {number} end */
+  mark(row, start, end) {
+    const text = row?.textContent ?? "";
+    if (start < end && end - start < text.trim().length) {
+      row.replaceChildren(text.slice(0, start), html("mark", {}, text.slice(start, end)), text.slice(end));
+    }
+  }
+
   /** @param {any} one @param {number[]} lines @param {string} look */
   light(one, lines, look) {
     one.lit = lines.map((n) => one.rows[n - one.first]).filter(Boolean);
     for (const row of one.lit) row.className = look;
     if (!one.lit.length) return;
-    const { text } = one, row = one.lit[0];
-    const top = row.offsetTop - text.offsetTop;
-    if (top < text.scrollTop + 8 || top > text.scrollTop + text.clientHeight - 40) text.scrollTop = top - text.clientHeight / 2;
+    const { text } = one, first = one.lit[0], last = one.lit[one.lit.length - 1];
+    const top = first.offsetTop, bottom = last.offsetTop + last.offsetHeight;
+    if (top < text.scrollTop || bottom > text.scrollTop + text.clientHeight) {
+      text.scrollTop = Math.min(top - 40, (top + bottom - text.clientHeight) / 2 + 20);
+    }
   }
 }

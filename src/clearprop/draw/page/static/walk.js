@@ -1,7 +1,7 @@
 // @ts-check
 // The walk: buttons, slider, keys, and the sentence that says what happens.
 import { describe } from "./numbers.js";
-import { lineOf } from "./text.js";
+import { html, lineOf } from "./text.js";
 
 const PACE = 1400; // milliseconds for one step
 const get = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
@@ -68,10 +68,9 @@ export class Walk {
   /** Write what the slider means below it. */
   scale() {
     const { n, last } = this.state;
-    const parts = [["start", 0], [`(1) … (${n}) forward`, n / 2 / last]];
-    if (last > n) parts.push([`(${n}) … (1) backward`, 0.75]);
-    get("scale").replaceChildren(...(n ? parts.slice(1) : []).map(([text]) => Object.assign(document.createElement("span"), { textContent: text })));
-    get("track").classList.toggle("both", last > n);
+    const parts = n ? [n > 1 ? `(1) … (${n}) forward` : "(1) forward"] : [];
+    if (last > n) parts.push(n > 1 ? `(${n}) … (1) backward` : "(1) backward");
+    get("scale").replaceChildren(...parts.map((text) => html("span", {}, text)));
   }
 
   show() {

@@ -1,7 +1,7 @@
 // @ts-check
 // Zoom and pan of the picture: buttons, wheel with Ctrl, dragging, two fingers.
 
-const LEAST = 0.5, START_LEAST = 0.72, START_MOST = 1.5, MOST = 6; // pixels of the screen for one of the picture
+const LEAST = 0.5, START_LEAST = 0.85, START_MOST = 1.5, MOST = 6; // pixels of the screen for one of the picture
 
 export class Zoom {
   /** @param {HTMLElement} place */
@@ -36,6 +36,7 @@ export class Zoom {
     picture.removeAttribute("width");
     picture.removeAttribute("height");
     this.touched = false;
+    this.x = this.y = 0;
     this.resized();
   }
 
@@ -51,9 +52,9 @@ export class Zoom {
     this.place.style.setProperty("--height", `${high}px`);
     if (!this.touched) {
       this.scale = Math.min(Math.max(Math.min(w / (this.width ?? 1), this.room().h / (this.height ?? 1)), START_LEAST), START_MOST);
-      this.x = this.y = 0;
     }
     this.apply();
+    if (this.lit) this.reveal(...this.lit);
   }
 
   fit() {
@@ -66,6 +67,7 @@ export class Zoom {
 
   /** Back to the left, where a walk starts. */
   start() {
+    this.lit = undefined;
     if (this.touched) return;
     this.x = this.y = 0;
     this.apply();
@@ -97,6 +99,7 @@ export class Zoom {
 
   /** Move the picture only if a part of it is not to be seen. @param {number} x @param {number} y @param {number} width @param {number} height */
   reveal(x, y, width, height) {
+    this.lit = /** @type {[number, number, number, number]} */ ([x, y, width, height]);
     const { w, h } = this.room();
     const [vw, vh] = [w / this.scale, h / this.scale];
     const margin = Math.min(110, vw / 5);
