@@ -25,6 +25,7 @@ class Opened:
         page.on("console", lambda message: self.faults.append(message.text))
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("request", lambda request: self.requests.append(request.url))
+        page.set_default_timeout(5000)
         page.goto(path.as_uri())
         page.wait_for_selector("html[data-ready]", state="attached", timeout=10_000)
 

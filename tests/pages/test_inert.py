@@ -77,7 +77,7 @@ def test_the_page_asks_for_nothing_and_allows_nothing():
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     outside = re.findall(r"https?://[^\s\"'<)]*", html)
-    assert set(outside) <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}
+    assert set(outside) == {"http://www.w3.org/2000/svg"}  # a name, not an address
     assert not re.search(r"<link|<img|<iframe|@import|url\(", html)
 
 
@@ -95,7 +95,7 @@ def test_pages_of_examples_are_small(name):
     html = graph.to_html()
     assert len(html.encode()) < 400_000
     data = data_of(html)
-    assert len(data["steps"]) == len([n for n in graph.nodes if n.primitive is not None]) or data
+    assert data["steps"]
 
 
 def test_the_bare_graph_and_its_derivatives_have_a_page_each():

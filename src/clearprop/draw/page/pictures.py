@@ -104,7 +104,7 @@ class Pictures:
         found["from"] = self._forward(node)
         if route.label is not None:
             place = route.label
-            found["at"] = _rounded(place.x, place.y, place.width)
+            found["at"] = _rounded(place.x, place.y, place.width, place.above, place.below)
         target = model.boxes[arrow.target].node
         if arrow.derivative is None:
             return found

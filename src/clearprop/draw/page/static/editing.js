@@ -38,6 +38,7 @@ export class Editing {
     }
     const fields = Array.from(value.x, (v, i) => {
       const field = html("input", { type: "number", step: value.d.startsWith("float") ? "any" : "1", autocomplete: "off" });
+      field.digits = value.s.length ? 4 : 6;
       this.put(field, v);
       field.addEventListener("focus", () => {
         if (field.exact === undefined || field.value === String(field.exact)) return;
@@ -65,7 +66,7 @@ export class Editing {
   /** Write a number short, and keep all its digits. @param {any} field @param {number} v */
   put(field, v) {
     field.exact = v;
-    field.value = general(v, 6);
+    field.value = general(v, field.digits);
   }
 
   /** @param {string} label @param {any} value */

@@ -59,6 +59,10 @@ export class Picture {
     if (kind === "arrow") group.querySelector(":scope > title")?.remove();
     const silent = kind === "arrow" ? entry.v === undefined : ["junction", "constant", "unused", "reference"].includes(entry.kind);
     if (silent) return;
+    if (kind === "arrow" && entry.at) { // between the texts is the arrow, too
+      const [x, y, width, above, below] = entry.at;
+      group.prepend(svg("rect", { class: "hit", x: x - width / 2, y: y - above, width, height: above + below }));
+    }
     group.setAttribute("role", "button");
     group.setAttribute("tabindex", "-1");
     const item = { kind, group, entry, i: this.items.length };
