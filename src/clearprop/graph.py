@@ -17,6 +17,7 @@ from clearprop.places import current_line
 if TYPE_CHECKING:
     import types
 
+    from clearprop.calls import Calls, Moment
     from clearprop.primitive import Primitive
 
     Place = tuple[tuple[types.CodeType, int], ...]
@@ -31,10 +32,12 @@ NO_ATTRIBUTES: dict[str, Any] = {}  # what nodes without any share
 class Tape:
     """What one trace records: every node, in order, with its value and its place."""
 
-    __slots__ = ("is_staged", "is_trace", "nodes", "refusal", "stage")
+    __slots__ = ("calls", "is_staged", "is_trace", "nodes", "refusal", "stage")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        #: who tells calls apart, where the graph is to be shown
+        self.calls: Calls | None = None
         #: whether the graph is what is wanted; else a gradient is, and the tape only looks
         self.is_trace = True
         #: whether a program is made of the graph: what is read as a plain number would be fixed
@@ -88,6 +91,8 @@ class Node:
         The trace it belongs to; None where only a gradient was asked for.
     place : tuple
         The instructions of the user's frames, innermost first (in a trace).
+    moment : Moment or None
+        The call of the user's in which it was computed (in a trace).
     stage : tuple or None
         For a node of a recorded backward pass: the forward node and operand it serves.
     label : str
@@ -112,6 +117,7 @@ class Node:
     active: bool = True
     is_inner: bool = False
     label: str = ""
+    moment: Moment | None = None
     place: Place = ()
     stage: tuple[Node, int] | None = None
     tape: Tape | None = None
@@ -253,13 +259,21 @@ class ElementNode(ShortNode):
 class TracedNode(WideNode):
     """A node of a trace: it knows its tape and its place, and may have no derivative."""
 
-    __slots__ = ("active", "is_inner", "label", "place", "stage", "tape")
+    __slots__ = ("active", "is_inner", "label", "moment", "place", "stage", "tape")
 
-    def __init__(self, *form: Any, active: bool, tape: Tape | None, place: Place = ()) -> None:
+    def __init__(
+        self,
+        *form: Any,
+        active: bool,
+        tape: Tape | None,
+        place: Place = (),
+        moment: Moment | None = None,
+    ) -> None:
         super().__init__(*form)
         self.active = active
         self.is_inner = False
         self.label = ""
+        self.moment = moment
         self.place = place
         self.stage = None if tape is None else tape.stage
         self.tape = tape

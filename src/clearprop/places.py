@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _PACKAGE = __file__.removesuffix("places.py")
 _NUMPY = np.__file__.removesuffix("__init__.py")
-_ENTRY = "call_user_function"  # the frame below which the user's own function runs
+ENTRY = "call_user_function"  # the frame below which the user's own function runs
 
 
 class Line(NamedTuple):
@@ -60,7 +60,7 @@ def here(depth: int = 1) -> Place:
         code = frame.f_code
         if is_users(code):
             found.append((code, frame.f_lasti))
-        elif code.co_name == _ENTRY:
+        elif code.co_name == ENTRY:
             break
         frame = frame.f_back
     return tuple(found)
@@ -221,6 +221,11 @@ def _target(target: Any, position: int | None) -> str | None:
         return None
     name = ast.unparse(target)
     return name if position is None else f"{name}[{position}]"
+
+
+def expression_at(place: Place) -> ast.AST | None:
+    """Give the expression that was being computed at a place, where its text can be read."""
+    return _expression(*place[0]) if place else None
 
 
 def operand_texts(place: Place, names: set[str], count: int) -> list[str] | None:

@@ -89,7 +89,8 @@ def record(
         kept = tuple(frozen(v) if plain >> i & 1 else v for i, v in enumerate(values))
         shape, dtype = form_of(primitive, y)
         form = (primitive, tuple(inputs), kept, attributes, y, shape, dtype)
-        node = TracedNode(*form, active=bool(active), tape=tape, place=here(2))
+        place, moment = (here(2), None) if tape.calls is None else tape.calls.look(2)
+        node = TracedNode(*form, active=bool(active), tape=tape, place=place, moment=moment)
     if primitive.outputs > 1:
         return tuple(_project(node, y, i) for i in range(primitive.outputs))
     result = Tensor(y, node)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.arguments import argument_names, name_of_function
+from clearprop.calls import Calls
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.explain.watching import new_tape
 from clearprop.graph import Node, Tape, TracedLeaf
@@ -59,7 +60,11 @@ def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
     """
     tape = new_tape(keep=True)
     assert tape is not None
-    return trace_on(tape, f, args, kwargs)
+    tape.calls = Calls()
+    try:
+        return trace_on(tape, f, args, kwargs)
+    finally:
+        tape.calls.forget()
 
 
 def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Graph:

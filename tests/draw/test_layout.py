@@ -66,11 +66,45 @@ def check(layout):
                 and route.label.right <= end + 1e-6
                 for start, end, y in route.pieces
             ), "a label stands along a level piece of its line"
-    for p in places.values():
+    check_frames(layout)
+    for p in [*places.values(), *filter(None, layout.frames)]:
         assert p.left >= -1e-6
         assert p.top >= -1e-6
         assert p.right <= layout.width + 1e-6
         assert p.bottom <= layout.height + 1e-6
+
+
+def check_frames(layout):
+    """In a frame stands what belongs to it, and nothing else; frames lie apart or in each other."""
+    model = layout.model
+
+    def around(frame):
+        while frame >= 0:
+            yield frame
+            frame = model.frames[frame].parent
+
+    for i, frame in enumerate(layout.frames):
+        if frame is None:
+            continue
+        for box, p in zip(model.boxes, layout.boxes, strict=True):
+            if i in around(box.frame):
+                assert frame.left < p.left
+                assert p.right < frame.right
+                assert frame.top < p.top
+                assert p.bottom < frame.bottom
+            else:
+                assert (
+                    frame.right <= p.left
+                    or p.right <= frame.left
+                    or (frame.bottom <= p.top or p.bottom <= frame.top)
+                )
+        for j, other in enumerate(layout.frames[:i]):
+            if other is not None and j not in around(i):
+                assert (
+                    frame.right <= other.left
+                    or other.right <= frame.left
+                    or (frame.bottom <= other.top or other.bottom <= frame.top)
+                )
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -73,18 +73,17 @@ def _backward(graph):
 
 def _quantities(graph, gradients):
     """Give the arrays of the quantities, as Python has them."""
-    from clearprop.draw.building import _Builder
     from clearprop.draw.page.arrays import Table
     from clearprop.draw.page.lines import Listings
-    from clearprop.draw.page.pictures import Pictures, make_views
+    from clearprop.draw.page.pictures import Pictures
     from clearprop.draw.page.quantities import Quantities
     from clearprop.draw.page.steps import Steps
+    from clearprop.draw.views import make_views
 
     quantities = Quantities(gradients, Table())
-    builder = _Builder(graph, gradients)
-    views = make_views(builder)
-    Steps(graph, gradients, builder, quantities, Listings())
-    Pictures(graph, gradients, builder, quantities, views)
+    views = make_views(graph, gradients)
+    Steps(graph, gradients, views[0].facts, quantities, Listings())
+    Pictures(views[0].facts, quantities, views)
     return [quantities._value(q) for q, place in quantities.places.items() if place >= 0]
 
 

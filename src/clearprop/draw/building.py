@@ -1,38 +1,26 @@
-"""From a graph and its derivatives to the boxes and arrows of its picture."""
+"""From a graph and its derivatives to the boxes and arrows of a picture of it, or of a group."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from clearprop.draw.caption import caption, shorten
-from clearprop.draw.model import (
-    NO_DERIVATIVE,
-    NO_PATH,
-    NOT_COMPUTED,
-    Arrow,
-    Box,
-    Derivative,
-    Kind,
-    Model,
-)
-from clearprop.draw.numbers import Shown, constant, describe, plain, shape_text
+from clearprop.draw.crossing import Flow
+from clearprop.draw.facts import NAME, Facts, Use
+from clearprop.draw.frames import Frames
+from clearprop.draw.groups import Group, opened
+from clearprop.draw.model import NOT_COMPUTED, Arrow, Box, Derivative, Kind, Model
+from clearprop.draw.numbers import constant, plain
 from clearprop.graph import Node
-from clearprop.plumbing import ALIAS, PROJECTION
-from clearprop.sweep import pull
-from clearprop.tensor import Tensor
-from clearprop.trees import tree_leaves
 
 if TYPE_CHECKING:
     from clearprop.tracing import Gradients, Graph
 
-_NAME = 32  # longer names are cut; who points at them is told the whole
-_RANK: dict[Kind, int] = {"argument": 1, "constant": 0}
+_RANK: dict[Kind, int] = {"argument": 1, "reference": 1, "constant": 0}
 
 
 def make_model(graph: Graph, gradients: Gradients | None = None) -> Model:
-    """Say which boxes and arrows the picture of a graph has.
+    """Say which boxes and arrows the picture of a whole graph has.
 
     Parameters
     ----------
@@ -44,69 +32,73 @@ def make_model(graph: Graph, gradients: Gradients | None = None) -> Model:
     -------
     Model
     """
-    return _Builder(graph, gradients).build()
+    facts = Facts(graph, gradients)
+    return model_of(facts, facts.groups[0], opened(facts.groups[0]))
+
+
+def model_of(facts: Facts, whole: Group, units: list[Node | Group]) -> Model:
+    """Say which boxes and arrows the picture of a group has.
+
+    Parameters
+    ----------
+    facts : Facts
+    whole : Group
+        What is shown; what enters and leaves ends in references.
+    units : list of Node or Group
+        What it is shown by: operations, and groups that are one box each.
+    """
+    return _Builder(facts, whole, units).build()
 
 
 class _Builder:
-    def __init__(self, graph: Graph, gradients: Gradients | None) -> None:
-        self.graph = graph
-        self.gradients = gradients
-        self.recorded = set(graph.nodes)
-        self.operations = [
-            node
-            for node in graph.nodes
-            if node.primitive is not None and node.primitive not in (ALIAS, PROJECTION)
-        ]
-        self.number = {node: i for i, node in enumerate(self.operations, 1)}
+    def __init__(self, facts: Facts, whole: Group, units: list[Node | Group]) -> None:
+        self.facts = facts
+        self.whole = whole
+        self.is_root = whole.parent is None
+        self.units = units
+        self.flow = Flow(facts, whole, units)
+        self.frames = Frames(facts, whole, units)
         self.model = Model(
-            graph.name, [], [], len(self.operations), differentiated=gradients is not None
+            whole.title,
+            [],
+            [],
+            len(facts.operations),
+            differentiated=facts.gradients is not None,
+            frames=self.frames.frames,
+            first=whole.start + 1,
+            last=whole.stop,
         )
-        #: who uses a value: the operation and the position of its operand
-        self.uses: dict[Node, list[tuple[Node, int]]] = {}
-        #: the results of the function, and where in it they stand
-        self.results: dict[Node, str] = {}
-        #: the outputs of the operations that have several
-        self.projections: dict[Node | None, list[Node]] = {}
         #: from where the arrows of a value start: box and output
         self.origin: dict[Node, tuple[int, int]] = {}
-        self._values: dict[Node, Shown] = {}
-        self._contributions: dict[tuple[Node, int], Derivative] = {}
+        #: from where an arrow of several values starts, by the unit at its end (None: outside)
+        self.bundle_origin: dict[tuple[int, int | None], tuple[int, int]] = {}
 
     def build(self) -> Model:
-        for node in self.operations:
-            for position, source in enumerate(node.inputs):
-                if source is not None:
-                    self.uses.setdefault(self.origin_of(source), []).append((node, position))
-        for label, part in tree_leaves(self.graph._output, "output"):
-            if isinstance(part, Tensor) and part.node is not None:
-                value = self.origin_of(part.node)
-                self.results[value] = ", ".join(filter(None, [self.results.get(value), label]))
-        for node in self.graph.nodes:
-            if node.primitive is None:
-                self.argument(node)
-            elif node.primitive is PROJECTION:
-                self.projections.setdefault(node.inputs[0], []).append(node)
-        for node in self.operations:
-            self.operation(node)
-        for value, label in self.results.items():
-            self.output(value, label)
+        facts = self.facts
+        if self.is_root:
+            for node in facts.graph.nodes:
+                if node.primitive is None and not self.flow.is_hidden(node):
+                    self.argument(node)
+        for i, unit in enumerate(self.units):
+            if isinstance(unit, Group):
+                self.group(i, unit)
+            else:
+                self.operation(i, unit)
+        for value, label in facts.results.items():
+            if self.flow.is_inside(value) or (self.is_root and not facts.step_of(value)):
+                self.output(value, label)
         return self.model
-
-    def origin_of(self, node: Node) -> Node:
-        """See through an alias: an argument of a nested function is the value itself."""
-        while node.primitive is ALIAS and node in self.recorded and node.inputs[0] is not None:
-            node = node.inputs[0]
-        return node
 
     # ---- boxes ------------------------------------------------------------------------------
 
     def argument(self, node: Node) -> None:
-        leaving = len(self.uses.get(node, ())) + (node in self.results)
-        total = self.total(node)
-        text = shorten(node.label or "captured value", _NAME)
-        box = Box("argument", text, hint=self.hint(node), node=node)
+        facts = self.facts
+        leaving = self.flow.ends(node)
+        total = facts.total(node)
+        text = shorten(node.label or "captured value", NAME)
+        box = Box("argument", text, hint=facts.hint(node), node=node)
         if not leaving:
-            box.value = self.value(node)
+            box.value = facts.value(node)
         if total.state != "not computed" and self.is_news(node, leaving, total):
             box.derivative = total
         self.origin[node] = (self.model.add(box), 0)
@@ -115,179 +107,170 @@ class _Builder:
         """Whether the sum over the arrows of an argument is more than what they say."""
         if leaving != 1:
             return leaving == 0 or total.state != "no derivative"
-        if node in self.results:
+        if node in self.facts.results:
             return False
-        user, position = self.uses[node][0]
-        return total.state != self.contribution(user, position).state
+        uses = self.facts.uses[node]
+        return total.state != self.facts.passed_back(node, uses).state
 
-    def operation(self, node: Node) -> None:
-        primitive = node.primitive
+    def operation(self, unit: int, node: Node) -> None:
+        facts, primitive = self.facts, node.primitive
         assert primitive is not None
+        frame = self.frames.of(facts.number[node])
         arriving: list[tuple[int, int, Node | None]] = []
         for position, source in enumerate(node.inputs):
             if source is None:
                 text = constant(node.operands[position])
-                arriving.append((self.model.add(Box("constant", text)), 0, None))
+                arriving.append((self.model.add(Box("constant", text, frame=frame)), 0, None))
             else:
-                origin = self.origin_of(source)
-                if origin not in self.origin:  # from before the trace
-                    self.argument(origin)
-                arriving.append((*self.origin[origin], origin))
-        parts = self.parts(node)
+                value = facts.origin_of(source)
+                arriving.append((*self.start_of(value), value))
+        parts = facts.parts(node)
         box = self.model.add(
             Box(
                 "operation",
                 primitive.symbol,
-                self.number[node],
+                facts.number[node],
                 caption(node),
-                hint=self.hint(node),
-                inputs=[_RANK.get(self.model.boxes[box].kind, 2) for box, *_ in arriving],
+                hint=facts.hint(node),
+                inputs=[self.rank(box) for box, *_ in arriving],
                 outputs=max(len(parts), 1),
+                frame=frame,
                 node=node,
             )
         )
-        for position, (source_box, output, value) in enumerate(arriving):
+        for position, (source_box, output, operand) in enumerate(arriving):
             arrow = Arrow(source_box, box, position, output)
-            if value is not None:
-                arrow.node = value
-                arrow.value = self.value(value)
-                arrow.derivative = self.contribution(node, position)
-                if self.model.boxes[source_box].kind == "operation":
-                    arrow.name = self.name(value)
+            if operand is not None:
+                self.say(arrow, operand, facts.passed_back(operand, [(node, position)]))
             self.model.arrows.append(arrow)
         for output, part in enumerate(parts):
             self.leave(box, output, part)
 
-    def leave(self, box: int, output: int, value: Node) -> None:
-        """Let a value leave its operation: straight, over a junction, or to a dead end."""
-        self.origin[value] = (box, output)
-        leaving = len(self.uses.get(value, ())) + (value in self.results)
-        if leaving == 1:
-            return
-        end = Box("junction", "") if leaving else Box("unused", "unused")
-        end.inputs = [2]
-        end.hint = self.hint(value)
-        target = self.model.add(end)
-        self.model.arrows.append(
-            Arrow(
-                box,
-                target,
-                0,
-                output,
-                self.name(value),
-                self.value(value),
-                self.total(value),
-                value,
-                "total",
+    def group(self, unit: int, group: Group) -> None:
+        """Draw a group as one box; many values that go the same way are one arrow."""
+        facts, flow = self.facts, self.flow
+        lines = []
+        for bundle in flow.arriving[unit]:
+            if len(bundle.values) > 1:
+                start = self.start_of_bundle(bundle.source, unit, bundle.values)
+            else:
+                start = self.start_of(bundle.values[0])
+            lines.append((start, bundle.values))
+        leaving = flow.leaving[unit]
+        count = len(group)
+        first, last = group.start + 1, group.stop
+        box = self.model.add(
+            Box(
+                "group",
+                group.title,
+                caption=f"({first}) to ({last}), {count} operations",
+                hint=", ".join(
+                    filter(None, [group.title, f"{count} operations", str(group.line or "")])
+                ),
+                inputs=[self.rank(start[0]) for start, _ in lines],
+                outputs=max(len(leaving), 1),
+                group=group.number,
+                frame=self.frames.of(first),
             )
         )
-        self.origin[value] = (target, 0)
+        for position, ((source, output), values) in enumerate(lines):
+            arrow = Arrow(source, box, position, output)
+            if len(values) > 1:
+                self.say_many(arrow, len(values))
+            else:
+                uses = flow.uses_in(values[0], unit)
+                self.say(arrow, values[0], facts.passed_back(values[0], uses))
+            self.model.arrows.append(arrow)
+        for output, going in enumerate(leaving):
+            if len(going.values) == 1:
+                self.leave(box, output, going.values[0])
+                continue
+            assert going.source is not None
+            self.bundle_origin[going.source, going.target] = (box, output)
+            if going.target is None:
+                text = f"{len(going.values)} values for later steps"
+                end = self.model.add(Box("reference", text, inputs=[2]))
+                arrow = Arrow(box, end, 0, output)
+                self.say_many(arrow, len(going.values))
+                self.model.arrows.append(arrow)
 
-    def parts(self, node: Node) -> list[Node]:
-        """List the values that leave an operation; of several outputs those that are used."""
-        assert node.primitive is not None
-        if node.primitive.outputs == 1:
-            return [node]
-        return [
-            part
-            for part in self.projections.get(node, ())
-            if part in self.uses or part in self.results
-        ]
+    def rank(self, box: int) -> int:
+        return _RANK.get(self.model.boxes[box].kind, 2)
+
+    # ---- arrows -----------------------------------------------------------------------------
+
+    def start_of(self, value: Node) -> tuple[int, int]:
+        """Say where the arrows of a value start, with a box for what comes from outside."""
+        if value not in self.origin:
+            step = self.facts.step_of(value)
+            if not step:  # an argument, or from before the trace
+                self.argument(value)
+            else:
+                text = f"{self.facts.name(value)} ({step})".strip()
+                hint = self.facts.hint(value)
+                box = Box("reference", text, hint=hint, refers=step, node=value)
+                self.origin[value] = (self.model.add(box), 0)
+        return self.origin[value]
+
+    def start_of_bundle(
+        self, source: int | None, target: int, values: list[Node]
+    ) -> tuple[int, int]:
+        if source is not None and source >= 0:
+            return self.bundle_origin[source, target]
+        what = "arguments" if source is not None else "values of earlier steps"
+        steps = [self.facts.step_of(value) for value in values]
+        box = Box("reference", f"{len(values)} {what}", refers=min(steps))
+        return self.model.add(box), 0
+
+    def say(self, arrow: Arrow, value: Node, derivative: Derivative) -> None:
+        """Write value and derivative on an arrow, and the name where nothing has said it."""
+        arrow.node = value
+        arrow.value = self.facts.value(value)
+        arrow.derivative = derivative
+        if self.model.boxes[arrow.source].kind in ("operation", "group"):
+            arrow.name = self.facts.name(value)
+
+    def say_many(self, arrow: Arrow, count: int) -> None:
+        arrow.value = plain(f"{count} values")
+        arrow.derivative = NOT_COMPUTED
+        if self.model.differentiated:
+            arrow.derivative = Derivative("computed", plain(f"{count} derivatives"))
+
+    def leave(self, box: int, output: int, value: Node) -> None:
+        """Let a value leave its box: straight, over a junction, or to a dead end."""
+        facts = self.facts
+        self.origin[value] = (box, output)
+        ends = self.flow.ends(value)
+        outside = self.flow.uses_outside(value)
+        if ends != 1:
+            end = Box("junction", "") if ends else Box("unused", "unused")
+            end.inputs = [2]
+            end.hint = facts.hint(value)
+            end.node = value
+            end.frame = self.frames.common(value) if ends else self.model.boxes[box].frame
+            target = self.model.add(end)
+            arrow = Arrow(box, target, 0, output)
+            self.say(arrow, value, facts.total(value))
+            self.model.arrows.append(arrow)
+            self.origin[value] = (target, 0)
+        if outside:
+            self.refer(value, outside)
+
+    def refer(self, value: Node, uses: list[Use]) -> None:
+        """Let a value leave what is shown."""
+        steps = list(dict.fromkeys(self.facts.number[node] for node, _ in uses))
+        more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
+        text = f"to {', '.join(f'({step})' for step in steps[:3])}{more}"
+        end = self.model.add(Box("reference", text, inputs=[2], refers=steps[0], node=value))
+        source, output = self.origin[value]
+        arrow = Arrow(source, end, 0, output)
+        self.say(arrow, value, self.facts.passed_back(value, uses))
+        self.model.arrows.append(arrow)
 
     def output(self, value: Node, label: str) -> None:
-        if value not in self.origin:
-            self.argument(value)
-        source, output = self.origin[value]
-        box = self.model.add(
-            Box("output", shorten(label, _NAME), hint=self.hint(value), inputs=[2], node=value)
-        )
-        straight = self.model.boxes[source].kind == "operation"
-        name = self.name(value) if straight else ""
-        self.model.arrows.append(
-            Arrow(
-                source,
-                box,
-                0,
-                output,
-                name,
-                self.value(value),
-                self.start(value),
-                value,
-                "start",
-            )
-        )
-
-    # ---- what stands on them ----------------------------------------------------------------
-
-    def name(self, node: Node) -> str:
-        return shorten(self.graph.name_of(node) or "", _NAME)
-
-    def hint(self, node: Node) -> str:
-        what = node.label or "captured value"
-        if node.primitive is not None:
-            what = f"({self.number[node]}) {node.operation}" if node in self.number else "part"
-        line = self.graph.line_of(node)
-        name = self.graph.name_of(node)
-        if name and node.primitive is not None:
-            what = f"{what}, named {name}"
-        parts = [what, f"shape {node.shape}" if node.shape else "", str(line) if line else ""]
-        return ", ".join(filter(None, parts))
-
-    def value(self, node: Node) -> Shown:
-        if node not in self._values:
-            if node.value is not None:
-                self._values[node] = describe(node.value)
-            else:  # what was computed before the trace keeps only what its rule needs
-                self._values[node] = plain(
-                    f"{shape_text(node.shape)} not kept" if node.shape else "not kept"
-                )
-        return self._values[node]
-
-    def total(self, node: Node) -> Derivative:
-        """Give the derivative with respect to a value, over all paths."""
-        if not node.active:
-            return NO_DERIVATIVE
-        if self.gradients is None:
-            return NOT_COMPUTED
-        if not self.gradients.reached(node):
-            return NO_PATH
-        return Derivative("computed", describe(self.gradients[node], shape=False))
-
-    def contribution(self, node: Node, position: int) -> Derivative:
-        """Give what one operation passes back to one of its operands."""
-        key = (node, position)
-        if key not in self._contributions:
-            self._contributions[key] = self.passed_back(node, position)
-        return self._contributions[key]
-
-    def passed_back(self, node: Node, position: int) -> Derivative:
-        source = node.inputs[position]
-        assert node.primitive is not None and source is not None
-        if not (source.active and node.active and node.primitive.rule(position)):
-            return NO_DERIVATIVE
-        if self.gradients is None:
-            return NOT_COMPUTED
-        if not self.gradients.reached(node):
-            return NO_PATH
-        return Derivative("computed", describe(self.pulled(node, position), shape=False))
-
-    def pulled(self, node: Node, position: int) -> Any:
-        assert self.gradients is not None and node.primitive is not None
-        rule = node.primitive.rule(position)
-        assert rule is not None
-        with np.errstate(all="ignore"):  # whatever there is to warn of, the sweep has warned of
-            return pull(node, position, rule, self.gradients[node], recorded=False)
-
-    def start(self, value: Node) -> Derivative:
-        """Give the cotangent that the backward pass started from at an output."""
-        total = self.total(value)
-        users = [
-            (node, position)
-            for node, position in self.uses.get(value, ())
-            if self.contribution(node, position).state == "computed"
-        ]
-        if total.state != "computed" or not users:
-            return total
-        assert self.gradients is not None
-        rest = self.gradients[value] - sum(self.pulled(*user) for user in users)
-        return Derivative("computed", describe(rest, shape=False))
+        facts = self.facts
+        source, output = self.start_of(value)
+        box = Box("output", shorten(label, NAME), hint=facts.hint(value), inputs=[2], node=value)
+        arrow = Arrow(source, self.model.add(box), 0, output)
+        self.say(arrow, value, facts.start(value))
+        self.model.arrows.append(arrow)

@@ -11,6 +11,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
+from clearprop.draw.framing import (
+    BOTTOM,
+    TOP,
+    Frames,
+    frame_of_bend,
+    make_frames,
+    together,
+)
 from clearprop.draw.metrics import box_extent, exits, label_extent, ports
 from clearprop.draw.model import Model
 
@@ -47,6 +55,8 @@ class Grid:
         The items of each rank, from the top.
     chains : list of list of int
         For each arrow its label and bends, from source to target.
+    frames : Frames or None
+        None where there is no frame.
     """
 
     boxes: int
@@ -56,6 +66,7 @@ class Grid:
     right: list[list[Link]] = field(default_factory=list)
     ranks: list[list[int]] = field(default_factory=list)
     chains: list[list[int]] = field(default_factory=list)
+    frames: Frames | None = None
 
     def add(self, rank: int, extent: tuple[float, float, float]) -> int:
         """Add an item; give its number."""
@@ -76,10 +87,14 @@ def make_grid(model: Model, column: list[int]) -> Grid:
     grid = Grid(len(model.boxes))
     for box, x in zip(model.boxes, column, strict=True):
         grid.add(2 * x + (box.kind == "constant"), box_extent(box))
+    frames = grid.frames = make_frames(model, grid.rank) if model.frames else None
     for arrow in model.arrows:
         source, target = model.boxes[arrow.source], model.boxes[arrow.target]
         first, last = grid.rank[arrow.source] + 1, grid.rank[arrow.target]
         chain = [grid.add(rank, (0.0, _BEND, _BEND)) for rank in range(first, last)]
+        if frames:
+            of = [frame_of_bend(frames, model, grid.rank, arrow, r) for r in range(first, last)]
+            frames.of += of
         if arrow.value is not None:
             grid.extent[chain[0]] = label_extent(arrow)
         ends = [arrow.source, *chain, arrow.target]
@@ -97,7 +112,29 @@ def make_grid(model: Model, column: list[int]) -> Grid:
             grid.link(a, b, starts[i], arrives[i], weight)
         grid.chains.append(chain)
     _first_order(model, grid)
+    if frames:
+        _add_borders(grid, frames)
     return grid
+
+
+def _add_borders(grid: Grid, frames: Frames) -> None:
+    for frame, (first, last) in enumerate(frames.span):
+        lines = []
+        for extent in (TOP, BOTTOM):
+            line = [grid.add(rank, extent) for rank in range(first, last + 1)]
+            frames.of += [frame] * len(line)
+            for a, b in pairwise(line):
+                grid.link(a, b, 0.0, 0.0, _STRAIGHT)
+            lines.append(line)
+        frames.borders.append((lines[0], lines[1]))
+    for r, rank in enumerate(grid.ranks):
+        key = {item: float(i) for i, item in enumerate(rank)}
+        for frame, (first, last) in enumerate(frames.span):
+            if first <= r <= last:
+                middle = [key[item] for item in rank if frame in frames.path(frames.of[item])]
+                for line in frames.borders[frame]:
+                    key[line[r - first]] = sum(middle) / len(middle) if middle else len(rank) / 2
+        grid.ranks[r] = together(frames, list(key), key)
 
 
 def _first_order(model: Model, grid: Grid) -> None:

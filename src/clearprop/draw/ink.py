@@ -30,13 +30,16 @@ class Ink:
         return "".join(self._parts)
 
     @contextmanager
-    def group(self, hint: str = "", mark: str = "") -> Iterator[None]:
+    def group(self, hint: str = "", look: str = "", **data: int | None) -> Iterator[None]:
         """Draw elements that belong together; a pointer on them shows the hint.
 
-        ``mark`` is an attribute by which a page finds them.
+        What they stand for is said in attributes, such as ``data-step``.
         """
-        start = f"<g {mark}>" if mark else "<g>"
-        self._parts.append(f"{start}<title>{escape(hint)}</title>" if hint else start)
+        given = f' class="{look}"' if look else ""
+        said = "".join(f' data-{k}="{v}"' for k, v in data.items() if v is not None)
+        self._parts.append(f"<g{given}{said}>")
+        if hint:
+            self._parts.append(f"<title>{escape(hint)}</title>")
         yield
         self._parts.append("</g>\n")
 

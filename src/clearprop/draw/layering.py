@@ -33,12 +33,15 @@ def assign_columns(model: Model) -> tuple[Model, list[int]]:
     for (source, output), arrows in far.items():
         places = [_name(model.boxes[arrow.target]) for arrow in arrows[:3]]
         more = f" and {len(arrows) - 3} more" if len(arrows) > 3 else ""
-        to = shown.add(Box("reference", f"to {', '.join(places)}{more}", inputs=[2]))
+        step = model.boxes[arrows[0].target].number
+        text = f"to {', '.join(places)}{more}"
+        to = shown.add(Box("reference", text, inputs=[2], refers=step, node=arrows[0].node))
         first = arrows[0]
         shown.arrows.append(Arrow(source, to, 0, output, first.name, first.value, node=first.node))
         column.append(column[source] + 1)
         for arrow in arrows:
-            here = shown.add(Box("reference", _origin(model, arrow, into)))
+            text, step = _origin(model, arrow, into)
+            here = shown.add(Box("reference", text, refers=step, node=arrow.node))
             shown.arrows.append(replace(arrow, source=here, output=0, name=""))
             column.append(column[arrow.target] - 1)
             target = shown.boxes[arrow.target]
@@ -57,9 +60,9 @@ def _columns(model: Model) -> list[int]:
     for box, sources in enumerate(arriving):
         column[box] = max((column[source] + 1 for source in sources), default=0)
     for box, kind in enumerate(b.kind for b in model.boxes):
-        if kind in ("argument", "constant") and leaving[box]:
+        if kind in ("argument", "constant", "reference") and leaving[box]:
             first = min(column[target] for target in leaving[box]) - 1
-            if kind == "constant" or first >= _NEAR:
+            if kind != "argument" or first >= _NEAR:
                 column[box] = first
     return column
 
@@ -68,8 +71,9 @@ def _name(box: Box) -> str:
     return f"({box.number})" if box.number else box.text
 
 
-def _origin(model: Model, arrow: Arrow, into: dict[int, Arrow]) -> str:
+def _origin(model: Model, arrow: Arrow, into: dict[int, Arrow]) -> tuple[str, int]:
     """Say where a line that was cut comes from; ``into`` finds the arrow into a junction."""
     while model.boxes[arrow.source].kind == "junction":
         arrow = into[arrow.source]
-    return f"{arrow.name} {_name(model.boxes[arrow.source])}".strip()
+    box = model.boxes[arrow.source]
+    return f"{arrow.name} {_name(box)}".strip(), box.number or box.refers

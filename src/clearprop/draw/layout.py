@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from clearprop.draw.grid import Grid, make_grid
 from clearprop.draw.layering import assign_columns
@@ -12,6 +12,7 @@ from clearprop.draw.ordering import order
 from clearprop.draw.placement import heights
 
 _GAP, _STEEP = 20.0, 70.0  # between two ranks: at least, and at most, where lines are steep
+_PAD, _NESTED = 7.0, 4.0  # between a frame and what is in it, beside; more around another frame
 _HEAD = 9.0  # the last piece of an arrow is level, and carries its head
 
 
@@ -70,6 +71,8 @@ class Layout:
     routes: list[Route]
     width: float
     height: float
+    #: the frames of the model; None for one that would have to go around what is not in it
+    frames: list[Place | None] = field(default_factory=list)
 
 
 def make_layout(model: Model) -> Layout:
@@ -98,7 +101,60 @@ def make_layout(model: Model) -> Layout:
             left, right = sides[grid.rank[chain[0]]]
             label = Place((left + right) / 2, y[chain[0]], *grid.extent[chain[0]])
         routes.append(Route(pieces, label))
-    return Layout(model, boxes, routes, sides[-1][1] if sides else 0.0, bottom)
+    width = sides[-1][1] if sides else 0.0
+    if grid.frames is None:
+        return Layout(model, boxes, routes, width, bottom)
+    around = _frames(model, grid, y, boxes, routes)
+    beside = -min((place.left for place in around if place), default=0.0)
+    if beside > 0:  # a frame that goes around the first column
+        boxes = [replace(place, x=place.x + beside) for place in boxes]
+        routes = [_moved(route, beside) for route in routes]
+        around = [place and replace(place, x=place.x + beside) for place in around]
+        width += beside
+    width = max(width, *(place.right for place in around if place), 0.0)
+    return Layout(model, boxes, routes, width, bottom, around)
+
+
+def _moved(route: Route, by: float) -> Route:
+    pieces = [(start + by, end + by, y) for start, end, y in route.pieces]
+    return Route(pieces, route.label and replace(route.label, x=route.label.x + by))
+
+
+def _frames(
+    model: Model, grid: Grid, y: list[float], boxes: list[Place], routes: list[Route]
+) -> list[Place | None]:
+    """Place the frames, but for those that something else would stand in."""
+    frames = grid.frames
+    assert frames is not None
+    places = dict(enumerate(boxes))
+    places.update(
+        (chain[0], route.label)
+        for chain, route in zip(grid.chains, routes, strict=True)
+        if route.label is not None
+    )
+    paths = [frames.path(frame) for frame in frames.of]
+    found: list[Place | None] = [None] * len(model.frames)
+    deep = [0] * len(model.frames)  # how many frames lie in each other inside
+    for frame in reversed(range(len(model.frames))):
+        parent = frames.parent[frame]
+        if parent >= 0:
+            deep[parent] = max(deep[parent], deep[frame] + 1)
+        inside = [place for item, place in places.items() if frame in paths[item]]
+        pad = _PAD + _NESTED * min(deep[frame], 3)
+        left = min(place.left for place in inside) - pad
+        right = max(place.right for place in inside) + pad
+        upper, lower = frames.borders[frame]
+        top, bottom = min(y[item] for item in upper), max(y[item] for item in lower)
+        x = (left + right) / 2
+        place = Place(x, top, right - left, 0.0, bottom - top)
+        outside = [p for item, p in places.items() if frame not in paths[item]]
+        if not any(_meet(place, other) for other in outside):
+            found[frame] = place
+    return found
+
+
+def _meet(a: Place, b: Place) -> bool:
+    return a.left < b.right and b.left < a.right and a.top < b.bottom and b.top < a.bottom
 
 
 def _sides(grid: Grid, y: list[float]) -> list[tuple[float, float]]:

@@ -13,8 +13,9 @@ def make_level(grid: Grid, room: Room) -> None:
     """Make arrows level over their whole length, and boxes level with their arrows."""
     chains = [chain for chain in grid.chains if chain]
     lines = [_line(grid, chain) for chain in chains]
-    Blocks(lines, room).settle()
-    on_line = {item for line in lines for item in line}
+    borders = [line for pair in grid.frames.borders for line in pair] if grid.frames else []
+    Blocks(lines + borders, room).settle()
+    on_line = {item for line in lines + borders for item in line}
     of_first = {chain[0]: (chain, line) for chain, line in zip(chains, lines, strict=True)}
     for _ in range(_ROUNDS):
         for rank in grid.ranks:  # from the left, so that a level line can go on behind a box

@@ -21,6 +21,7 @@ BRACKET = 7.0  # the bracket of a matrix, with the room beside it
 ABOVE = 5.0  # between a line and the text above it
 BELOW = 12.0  # between a line and the text below it: the arrow back lies between
 RETURN = 7.0  # between a line and the arrow back
+STACK = 4.0  # a group looks like several boxes behind each other
 
 
 def text_width(text: str, size: float = TEXT, bold: bool = False) -> float:
@@ -78,7 +79,7 @@ def exits(box: Box) -> list[float]:
 def half_height(box: Box) -> float:
     """Give half the height of the outline of a box."""
     match box.kind:
-        case "operation":
+        case "operation" | "group":
             return max([RADIUS, *(abs(y) + 3 for y in [*ports(box), *exits(box)])])
         case "junction":
             return 4.0
@@ -93,6 +94,8 @@ def outline_width(box: Box) -> float:
     match box.kind:
         case "operation":
             return max(2 * RADIUS, text_width(box.text) + 16)
+        case "group":
+            return text_width(box.text, bold=True) + 24
         case "junction":
             return 8.0
         case "constant" | "unused" | "reference":
@@ -125,6 +128,9 @@ def box_extent(box: Box) -> tuple[float, float, float]:
     if box.number:
         above += SMALL + 5
         width = max(width, text_width(f"({box.number})", SMALL))
+    if box.kind == "group":
+        below += STACK
+        width += 2 * STACK
     if box.caption:
         below += SMALL + 5
         width = max(width, text_width(box.caption, SMALL))

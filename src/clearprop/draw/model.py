@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from clearprop.graph import Node
 
 #: A *junction* is where the paths of an intermediate value part (and its derivatives meet); a
-#: *reference* stands for the other end of a line that would be too long to follow.
-Kind = Literal["argument", "constant", "operation", "junction", "output", "unused", "reference"]
+#: *reference* stands for the other end of a line that would be too long to follow, or that leads
+#: out of what is shown; a *group* for operations that are shown elsewhere.
+Kind = Literal[
+    "argument", "constant", "operation", "group", "junction", "output", "unused", "reference"
+]
 State = Literal["computed", "no path", "no derivative", "not computed"]
 
 
@@ -48,6 +51,14 @@ class Box:
         What stands in it: the name of an argument, the symbol of an operation, a constant.
     number : int
         The step of an operation, from 1; 0 for other boxes.
+    group : int or None
+        The number of the group that it stands for.
+    refers : int
+        The step that a reference stands for, or the first of them; 0 where there is none.
+    frame : int
+        The innermost frame of the model in which it stands; -1 for none.
+    node : Node or None
+        The operation, or the value of an argument, a junction or an output.
     caption : str
         What stands under it.
     value : Shown or None
@@ -61,8 +72,6 @@ class Box:
         constant. The higher, the more level it should be.
     outputs : int
         The number of different values that leave it.
-    node : Node or None
-        What it stands for on the record.
     """
 
     kind: Kind
@@ -74,7 +83,10 @@ class Box:
     hint: str = ""
     inputs: list[int] = field(default_factory=list)
     outputs: int = 1
-    node: Node | None = None
+    group: int | None = None
+    refers: int = 0
+    frame: int = -1
+    node: Node | None = field(default=None, compare=False)
 
 
 @dataclass
@@ -96,10 +108,7 @@ class Arrow:
     derivative : Derivative or None
         The part that comes back along this very arrow; None where there is nothing to say.
     node : Node or None
-        The value on the record; None for a constant.
-    meaning : "part", "total" or "start"
-        Which derivative it is: what the target passes back to its operand, the sum over all
-        paths, or what the backward pass starts from.
+        Whose value it is; None for a constant, and for several values in one arrow.
     """
 
     source: int
@@ -109,19 +118,40 @@ class Arrow:
     name: str = ""
     value: Shown | None = None
     derivative: Derivative | None = None
-    node: Node | None = None
-    meaning: Literal["part", "total", "start"] = "part"
+    node: Node | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A group whose operations are all shown, inside a line with its title.
+
+    Attributes
+    ----------
+    group : int
+        The number of the group.
+    title : str
+    parent : int
+        The frame around it; -1 for none.
+    """
+
+    group: int
+    title: str
+    parent: int = -1
 
 
 @dataclass
 class Model:
-    """What a picture shows."""
+    """What a picture shows: a whole graph, or one group of it."""
 
     name: str
     boxes: list[Box]
     arrows: list[Arrow]
     steps: int
     differentiated: bool
+    frames: list[Frame] = field(default_factory=list)
+    #: the numbers of its first and its last step
+    first: int = 1
+    last: int = 0
 
     def add(self, box: Box) -> int:
         """Add a box; give its number."""

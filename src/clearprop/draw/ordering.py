@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 
+from clearprop.draw.framing import Frames, together
 from clearprop.draw.grid import Grid, Link
 
 _SWEEPS = 12
@@ -29,7 +30,7 @@ def order(grid: Grid) -> None:
         links = grid.left if rightwards else grid.right
         ranks = grid.ranks if rightwards else grid.ranks[::-1]
         for rank in ranks:
-            _sort(rank, links, position)
+            _sort(rank, links, position, grid.frames)
         _swap_neighbours(grid, position)
         found = crossings(grid, position)
         if found < fewest:
@@ -58,8 +59,20 @@ def _number(rank: list[int], position: list[int]) -> None:
         position[item] = i
 
 
-def _sort(rank: list[int], links: list[list[Link]], position: list[int]) -> None:
+def _sort(
+    rank: list[int], links: list[list[Link]], position: list[int], frames: Frames | None
+) -> None:
     """Sort the items that have neighbours; the others keep their places."""
+    if frames:
+        key = {
+            item: sum(_ends(links[item], position)) / len(links[item])
+            if links[item]
+            else float(position[item])
+            for item in rank
+        }
+        rank[:] = together(frames, rank, key)
+        _number(rank, position)
+        return
     slots = [i for i, item in enumerate(rank) if links[item]]
     moved = sorted(
         (rank[i] for i in slots),
@@ -76,11 +89,16 @@ def _ends(links: Iterable[Link], position: list[int]) -> list[float]:
 
 def _swap_neighbours(grid: Grid, position: list[int]) -> None:
     """Swap two neighbours wherever that makes the crossings fewer."""
+    frames = grid.frames
+    pairs = frames.borders if frames else []
+    borders = {item for pair in pairs for line in pair for item in line}
     for rank in grid.ranks:
         for _ in range(3):
             before = list(rank)
             for i in range(len(rank) - 1):
                 a, b = rank[i], rank[i + 1]
+                if frames and (frames.of[a] != frames.of[b] or a in borders or b in borders):
+                    continue
                 gain = 0
                 for links in (grid.left, grid.right):
                     of_a, of_b = _ends(links[a], position), _ends(links[b], position)

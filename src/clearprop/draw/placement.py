@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clearprop.draw.framing import tighten
 from clearprop.draw.grid import Grid, Link
 from clearprop.draw.levels import make_level
 from clearprop.draw.room import Room
@@ -29,6 +30,8 @@ def heights(grid: Grid) -> list[float]:
         for r in reversed(numbers):
             _settle(grid.ranks[r], distances[r], grid.right, y)
     make_level(grid, Room(grid, distances, y))
+    if grid.frames:
+        tighten(grid.frames, grid.ranks, distances, y)
     return y
 
 

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clearprop.draw.building import make_model
 from clearprop.draw.ink import Ink, escape
-from clearprop.draw.layout import Layout, Place, Route, make_layout
+from clearprop.draw.layout import Layout, Place, Route
 from clearprop.draw.legend import legend
 from clearprop.draw.metrics import (
     ABOVE,
     LINE,
     RADIUS,
     RETURN,
+    SMALL,
+    STACK,
     contents,
     half_height,
     outline_width,
     shown_height,
     text_below,
+    text_width,
 )
-from clearprop.draw.model import Arrow, Box
+from clearprop.draw.model import Arrow, Box, Frame
 from clearprop.draw.theme import CLASS, style
+from clearprop.draw.views import find_view, make_views
 from clearprop.draw.words import in_words
 
 if TYPE_CHECKING:
     from clearprop.tracing import Gradients, Graph
 
 _MARGIN = 16.0
-_PART = {"name": "title", "": "above", "derivative": "below"}  # as on arrows
+_PART = {"name": "named", "": "above", "derivative": "below"}  # where it would be on an arrow
 
 
-def svg(graph: Graph, gradients: Gradients | None = None) -> str:
+def svg(
+    graph: Graph,
+    gradients: Gradients | None = None,
+    view: int | str = 0,
+    is_open: bool | None = None,
+) -> str:
     """Draw a graph: values above the arrows going right, derivatives below going left.
 
     Parameters
@@ -40,6 +48,11 @@ def svg(graph: Graph, gradients: Gradients | None = None) -> str:
     gradients : Gradients, optional
         What ``graph.backward()`` gives; without them the picture says that derivatives are not
         computed.
+    view : int or str, default 0
+        Which group to draw, by its number or its title; 0 is the whole graph.
+    is_open : bool, optional
+        Whether groups are drawn with all their operations, or as one box each; by default as the
+        number of boxes allows.
 
     Returns
     -------
@@ -56,18 +69,21 @@ def svg(graph: Graph, gradients: Gradients | None = None) -> str:
     >>> picture[:4], ">6.5<" in picture, ">13<" in picture
     ('<svg', True, True)
     """
-    return draw(make_layout(make_model(graph, gradients)))
+    return draw(find_view(make_views(graph, gradients, is_open=is_open), view).layout)
 
 
 def draw(layout: Layout) -> str:
     """Write a layout as SVG."""
     ink = Ink()
+    for frame, outline in zip(
+        layout.model.frames, layout.frames or [None] * len(layout.model.frames), strict=True
+    ):
+        if outline is not None:
+            _frame(ink, frame, outline)
     for i, (arrow, route) in enumerate(zip(layout.model.arrows, layout.routes, strict=True)):
-        with ink.group(_hint(arrow), f'data-arrow="{i}"'):
-            _arrow(ink, arrow, route)
+        _arrow(ink, i, arrow, route)
     for i, (box, place) in enumerate(zip(layout.model.boxes, layout.boxes, strict=True)):
-        with ink.group(box.hint, f'data-box="{i}"'):
-            _box(ink, box, place)
+        _box(ink, i, box, place)
     below = layout.height + (2 * LINE if layout.model.boxes else 0)
     width, height = legend(ink, layout.model, below)
     width = max(width, layout.width) + 2 * _MARGIN
@@ -84,28 +100,40 @@ def draw(layout: Layout) -> str:
     )
 
 
-def _arrow(ink: Ink, arrow: Arrow, route: Route) -> None:
+def _frame(ink: Ink, frame: Frame, place: Place) -> None:
+    with ink.group(frame.title, frame=frame.group):
+        middle = (place.top + place.bottom) / 2
+        ink.rectangle("frame", place.x, middle, place.width, place.bottom - place.top, 6)
+        title = frame.title
+        while len(title) > 1 and text_width(title, SMALL) > place.width - 4:
+            title = title.removesuffix("…")[:-1] + "…"
+        ink.text(title, place.left + 3, place.top - 4, "start small title")
+
+
+def _arrow(ink: Ink, number: int, arrow: Arrow, route: Route) -> None:
     label = route.label
-    ink.path("line", route.pieces)
-    _, x, y = route.pieces[-1]
-    ink.head("head", x, y, 1)
-    if arrow.value is None or label is None:
-        return
-    with ink.group(mark='class="above"'):
-        ink.shown(arrow.value, label.x, label.y - ABOVE - LINE * len(arrow.value.rows))
-    if arrow.name:
-        baseline = label.top + LINE - 4
-        ink.text(arrow.name, label.x, baseline, "name")
-    derivative = arrow.derivative
-    if derivative is None or derivative.shown is None:
-        return
-    with ink.group(mark='class="below"'):
-        if derivative.state == "computed":
-            back = label.y + RETURN
-            ink.path("back", [(label.left + 8, label.right - 1, back)])
-            ink.head("backhead", label.left + 1, back, -1)
-        look = "muted small" if derivative.state == "no derivative" else "derivative"
-        ink.shown(derivative.shown, label.x, label.y + text_below(derivative), look)
+    with ink.group(_hint(arrow), arrow=number):
+        ink.path("line", route.pieces)
+        _, x, y = route.pieces[-1]
+        ink.head("head", x, y, 1)
+        if arrow.value is None or label is None:
+            return
+        bottom = label.y - ABOVE
+        with ink.group(look="above"):
+            ink.shown(arrow.value, label.x, bottom - LINE * len(arrow.value.rows))
+        if arrow.name:
+            baseline = label.top + LINE - 4
+            ink.text(arrow.name, label.x, baseline, "name")
+        derivative = arrow.derivative
+        if derivative is None or derivative.shown is None:
+            return
+        with ink.group(look="below"):
+            if derivative.state == "computed":
+                back = label.y + RETURN
+                ink.path("back", [(label.left + 8, label.right - 1, back)])
+                ink.head("backhead", label.left + 1, back, -1)
+            look = "muted small" if derivative.state == "no derivative" else "derivative"
+            ink.shown(derivative.shown, label.x, label.y + text_below(derivative), look)
 
 
 def _hint(arrow: Arrow) -> str:
@@ -116,24 +144,32 @@ def _hint(arrow: Arrow) -> str:
     return f"{name}{arrow.value.line}{back}"
 
 
-def _box(ink: Ink, box: Box, place: Place) -> None:
+def _box(ink: Ink, number: int, box: Box, place: Place) -> None:
     half = half_height(box)
     width = outline_width(box)
-    match box.kind:
-        case "junction":
-            ink.dot(place.x, place.y)
-        case "operation":
-            ink.rectangle("box operation", place.x, place.y, width, 2 * half, RADIUS)
-            ink.text(box.text, place.x, place.y + 4.5)
-            ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
-            if box.caption:
-                ink.text(box.caption, place.x, place.y + half + 12, "small muted")
-        case "argument" | "output":
-            _contents(ink, box, place, width, half)
-        case _:
-            look = "constant" if box.kind == "constant" else "tag"
-            ink.rectangle(look, place.x, place.y, width, 2 * half, 3)
-            ink.text(box.text, place.x, place.y + 4, "small")
+    step, refers = box.number or None, box.refers or None
+    with ink.group(box.hint, box=number, step=step, refers=refers, group=box.group):
+        match box.kind:
+            case "junction":
+                ink.dot(place.x, place.y)
+            case "operation":
+                ink.rectangle("box operation", place.x, place.y, width, 2 * half, RADIUS)
+                ink.text(box.text, place.x, place.y + 4.5)
+                ink.text(f"({box.number})", place.x, place.y - half - 5, "small muted")
+                if box.caption:
+                    ink.text(box.caption, place.x, place.y + half + 12, "small muted")
+            case "group":
+                behind = (place.x + STACK, place.y + STACK)
+                ink.rectangle("box operation", *behind, width, 2 * half, 6)
+                ink.rectangle("box operation", place.x, place.y, width, 2 * half, 6)
+                ink.text(box.text, place.x, place.y + 4.5, "name")
+                ink.text(box.caption, place.x, place.y + half + STACK + 12, "small muted")
+            case "argument" | "output":
+                _contents(ink, box, place, width, half)
+            case _:
+                look = "constant" if box.kind == "constant" else "tag"
+                ink.rectangle(look, place.x, place.y, width, 2 * half, 3)
+                ink.text(box.text, place.x, place.y + 4, "small")
 
 
 def _contents(ink: Ink, box: Box, place: Place, width: float, half: float) -> None:
@@ -142,6 +178,6 @@ def _contents(ink: Ink, box: Box, place: Place, width: float, half: float) -> No
         ink.rectangle("double", place.x, place.y, width - 6, 2 * half - 6, 2)
     top = place.y - half + 6
     for shown, look in contents(box):
-        with ink.group(mark=f'class="{_PART[look]}"'):
+        with ink.group(look=_PART[look]):
             ink.shown(shown, place.x, top, look)
         top += shown_height(shown)

@@ -15,6 +15,7 @@ LIGHT = {
     "backward": "#a84300",
     "node": "#e8f1fc",
     "leaf": "#f3f4f6",
+    "frame": "#fafbfc",
 }
 DARK = {
     "paper": "#14181d",
@@ -24,6 +25,7 @@ DARK = {
     "backward": "#ffab61",
     "node": "#1d2f47",
     "leaf": "#242a32",
+    "frame": "#191e24",
 }
 
 #: The class on the picture: a style sheet inside a page concerns the whole page.
@@ -42,7 +44,9 @@ def style() -> str:
         ".line,.back,.bracket,.double{fill:none}",
         ".line{stroke-width:1.6}",
         ".back{stroke-width:1.3;stroke-dasharray:4 2.5}",
-        ".bracket,.double{stroke-width:1}",
+        ".bracket,.double,.frame{stroke-width:1}",
+        ".frame{stroke-dasharray:1 3;stroke-linecap:round}",
+        ".title{paint-order:stroke;stroke-width:3px}",
         ".box{stroke-width:1.4}",
         ".tag,.constant{stroke-width:1}",
         ".tag{stroke-dasharray:2 2}",
@@ -66,6 +70,8 @@ def _coloured(colours: dict[str, str]) -> list[str]:
         f".operation{{fill:{c['node']};stroke:{c['forward']}}}",
         f".argument,.output{{fill:{c['leaf']};stroke:{c['ink']}}}",
         f".double{{stroke:{c['ink']}}}",
+        f".frame{{fill:{c['frame']};stroke:{c['muted']}}}",
+        f".title{{fill:{c['muted']};stroke:{c['paper']}}}",
         f".tag,.constant{{fill:{c['paper']};stroke:{c['muted']}}}",
     ]
 

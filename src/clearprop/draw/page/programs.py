@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clearprop.draw.building import _Builder
+from clearprop.draw.facts import Facts
 from clearprop.draw.page.quantities import Quantities
 from clearprop.draw.page.recording import MOST_OPERATIONS, Unwritable, run_again, write_program
 from clearprop.errors import ClearpropError
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def programs(
-    graph: Graph, gradients: Gradients | None, builder: _Builder, quantities: Quantities
+    graph: Graph, gradients: Gradients | None, facts: Facts, quantities: Quantities
 ) -> dict[str, Any]:
     """Write ``program`` and ``generated``; where one cannot be, why not."""
     try:
-        if len(builder.operations) > MOST_OPERATIONS:
+        if len(facts.operations) > MOST_OPERATIONS:
             raise Unwritable(
-                f"The graph has {len(builder.operations)} operations; a page computes and lists "
+                f"The graph has {len(facts.operations)} operations; a page computes and lists "
                 f"up to {MOST_OPERATIONS}. clearprop.source writes more."
             )
         again = run_again(graph)
@@ -33,13 +33,13 @@ def programs(
     except Exception as error:
         found["program"] = {"why": _why(error)}
     try:
-        found["generated"] = _generated(again, graph, builder)
+        found["generated"] = _generated(again, graph, facts)
     except Exception as error:
         found["generated"] = {"why": _why(error)}
     return found
 
 
-def _generated(again: Graph, graph: Graph, builder: _Builder) -> dict[str, Any]:
+def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
     """Write the backward pass as source, and say which of its lines belong to which step."""
     from clearprop.source.module import write_lines
     from clearprop.source.program import program_of
@@ -53,10 +53,10 @@ def _generated(again: Graph, graph: Graph, builder: _Builder) -> dict[str, Any]:
     for node, number in lines:
         old = now.get(node)
         if old is not None:
-            step = builder.number.get(old)
+            step = facts.number.get(old)
             place = forward
         else:
-            step = builder.number.get(now[node.stage[0]]) if node.stage else None
+            step = facts.number.get(now[node.stage[0]]) if node.stage else None
             place = backward
         if step is not None and number not in place.setdefault(step, []):
             place[step].append(number)

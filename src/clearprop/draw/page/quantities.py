@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from clearprop.draw.facts import Use
 from clearprop.draw.page.arrays import Table
 from clearprop.graph import Node
 from clearprop.kinds import Elementwise, Reduce
@@ -15,17 +16,21 @@ from clearprop.tensor import Tensor
 if TYPE_CHECKING:
     from clearprop.tracing import Gradients
 
-#: What a number is: a value; its whole derivative; the part of it that one operation passes back to
-#: one operand; what the sweep started from; the derivative of an operation for one operand alone.
+#: What a number is: a value; its whole derivative; the part of it that some operations pass back to
+#: their operands; what the sweep started from; the derivative of an operation alone.
 Meaning = Literal["value", "total", "part", "start", "local"]
 
 
 class Quantity(NamedTuple):
-    """A number that is shown, and so can follow when an argument is changed."""
+    """A number that is shown, and so can follow when an argument is changed.
+
+    ``uses`` are operations and the positions of their operands: those that pass back a part, or
+    the one whose local derivative it is.
+    """
 
     meaning: Meaning
     node: Node
-    position: int = 0
+    uses: tuple[Use, ...] = ()
 
 
 class Quantities:
@@ -44,9 +49,9 @@ class Quantities:
         self.places: dict[Quantity, int] = {}
         self.entries: list[int] = []
 
-    def ask(self, meaning: Meaning, node: Node, position: int = 0) -> int:
+    def ask(self, meaning: Meaning, node: Node, *uses: Use) -> int:
         """Give the number of a quantity; -1 where it is not known."""
-        quantity = Quantity(meaning, node, position)
+        quantity = Quantity(meaning, node, uses)
         if quantity not in self.places:
             value = self._value(quantity)
             self.places[quantity] = -1 if value is None else len(self.entries)
@@ -55,20 +60,21 @@ class Quantities:
         return self.places[quantity]
 
     def _value(self, quantity: Quantity) -> Any:
-        meaning, node, position = quantity
+        meaning, node, uses = quantity
         if meaning == "value":
             value = node.value
             return None if value is None or np.asarray(value).dtype.kind not in "biuf" else value
         if meaning == "local":
-            return local(node, position)
+            return local(*uses[0])
         gradients = self.gradients
-        if gradients is None or not gradients.reached(node):
+        if gradients is None:
             return None
-        if meaning == "total":
-            return gradients[node]
-        if meaning == "start":
-            return self._start(node)
-        return passed_back(gradients, node, position)
+        if meaning == "part":
+            parts = [passed_back(gradients, *use) for use in uses if is_reached(gradients, *use)]
+            return sum(parts[1:], parts[0]) if parts else None
+        if not gradients.reached(node):
+            return None
+        return gradients[node] if meaning == "total" else self._start(node)
 
     def _start(self, node: Node) -> Any:
         """Give what the sweep started from: the whole derivative less what came from uses."""
@@ -76,7 +82,7 @@ class Quantities:
         rest = self.gradients[node]
         for user in self.gradients.graph.nodes:
             for position, source in enumerate(user.inputs):
-                if source is node and is_passed(user, position) and self.gradients.reached(user):
+                if source is node and is_reached(self.gradients, user, position):
                     rest = rest - passed_back(self.gradients, user, position)
         return rest
 
@@ -91,6 +97,11 @@ def is_passed(node: Node, position: int) -> bool:
         and primitive is not None
         and primitive.rule(position)
     )
+
+
+def is_reached(gradients: Gradients, node: Node, position: int) -> bool:
+    """Whether an operation passes back to an operand what came from the result."""
+    return is_passed(node, position) and gradients.reached(node)
 
 
 def passed_back(gradients: Gradients, node: Node, position: int) -> Any:

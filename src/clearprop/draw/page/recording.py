@@ -153,29 +153,35 @@ class _Writer:
         }
 
     def _shown(self, quantity: Quantity) -> int:
-        meaning, old, position = quantity
+        meaning, old, uses = quantity
         node = self.now.get(old)
         if node is None:  # from before the trace: it does not change
             return self._constant(old.value, old.dtype)
         if meaning == "value":
             return self._emit(node)
-        if meaning == "part":
-            rule = node.primitive.rule(position) if node.primitive else None
-            assert rule is not None
-            return self._any(pull(node, position, rule, self.found[node], recorded=True))
         if meaning == "local":
-            ones = TracedLeaf(np.ones(node.shape, node.dtype)[()], self.again._tape)
-            return self._any(local(node, position, True, Tensor(ones.value, ones)))
+            user, position = self.now[uses[0][0]], uses[0][1]
+            ones = TracedLeaf(np.ones(user.shape, user.dtype)[()], self.again._tape)
+            return self._any(local(user, position, True, Tensor(ones.value, ones)))
+        if meaning == "part":
+            parts = [self._pulled(self.now[user], position) for user, position in uses]
+            known = [part for part in parts if part is not None]
+            return self._any(sum(known[1:], known[0]))
         total = self.found[node]
         if meaning == "total":
             return self._any(total)
         for user in self.again.nodes:  # where the sweep starts: less what came from uses
             for i, source in enumerate(user.inputs):
-                if source is node and is_passed(user, i) and user in self.found:
-                    rule = user.primitive.rule(i) if user.primitive else None
-                    assert rule is not None
-                    total = total - pull(user, i, rule, self.found[user], recorded=True)
+                if source is node and (part := self._pulled(user, i)) is not None:
+                    total = total - part
         return self._any(total)
+
+    def _pulled(self, user: Node, position: int) -> Any:
+        """Record what an operation passes back to an operand; None where nothing arrived."""
+        rule = user.primitive.rule(position) if user.primitive else None
+        if rule is None or not is_passed(user, position) or user not in self.found:
+            return None
+        return pull(user, position, rule, self.found[user], recorded=True)
 
     def _any(self, value: Any) -> int:
         if isinstance(value, Tensor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clearprop.draw.building import _Builder
+from clearprop.draw.facts import Facts
 from clearprop.draw.numbers import constant
 from clearprop.draw.page.formulas import mathml
 from clearprop.draw.page.lines import Listings
@@ -34,24 +34,24 @@ class Steps:
         self,
         graph: Graph,
         gradients: Gradients | None,
-        builder: _Builder,
+        facts: Facts,
         quantities: Quantities,
         listings: Listings,
     ) -> None:
         self.graph = graph
         self.gradients = gradients
-        self.builder = builder
+        self.facts = facts
         self.quantities = quantities
         self.listings = listings
         self.operations: list[dict[str, Any]] = []
         self.meetings: list[dict[str, Any]] = []
         self._places: dict[Primitive, int] = {}
         self._meeting: dict[Node, int] = {}
-        self.entries = [self._entry(node) for node in builder.operations]
+        self.entries = [self._entry(node) for node in facts.operations]
 
     def _entry(self, node: Node) -> dict[str, Any]:
         ask = self.quantities.ask
-        outputs = self.builder.parts(node) or [node]
+        outputs = self.facts.parts(node) or [node]
         entry: dict[str, Any] = {
             "op": self._operation(node),
             "in": [self._operand(node, i) for i in range(len(node.inputs))],
@@ -69,11 +69,11 @@ class Steps:
         source = node.inputs[position]
         if source is None:
             return {"text": constant(node.operands[position])}
-        source = self.builder.origin_of(source)
+        source = self.facts.origin_of(source)
         ask = self.quantities.ask
         found: dict[str, Any] = {"name": self._name(source), "v": ask("value", source)}
-        if source in self.builder.number:
-            found["step"] = self.builder.number[source]
+        if source in self.facts.number:
+            found["step"] = self.facts.number[source]
         if not is_passed(node, position):
             found["d"] = "no derivative"
         elif self.gradients is None:
@@ -81,8 +81,8 @@ class Steps:
         elif not self.gradients.reached(node):
             found["d"] = "no path"
         else:
-            found["d"] = ask("part", node, position)
-            found["l"] = ask("local", node, position)
+            found["d"] = ask("part", source, (node, position))
+            found["l"] = ask("local", source, (node, position))
             meeting = self._meet(source)
             if meeting is not None:
                 found["meet"] = meeting
@@ -93,24 +93,24 @@ class Steps:
         if value not in self._meeting:
             uses = [
                 (user, position)
-                for user, position in self.builder.uses.get(value, ())
+                for user, position in self.facts.uses.get(value, ())
                 if is_passed(user, position)
                 and self.gradients is not None
                 and self.gradients.reached(user)
             ]
-            if len(uses) + (value in self.builder.results) < 2:
+            if len(uses) + (value in self.facts.results) < 2:
                 return None
             self._meeting[value] = len(self.meetings)
             ask = self.quantities.ask
             entry: dict[str, Any] = {
                 "name": self._name(value),
                 "parts": [
-                    [self.builder.number[user], ask("part", user, position)]
+                    [self.facts.number[user], ask("part", value, (user, position))]
                     for user, position in uses
                 ],
                 "d": ask("total", value),
             }
-            if value in self.builder.results:
+            if value in self.facts.results:
                 entry["start"] = ask("start", value)
             self.meetings.append(entry)
         return self._meeting[value]
@@ -133,8 +133,8 @@ class Steps:
         if node.primitive is None:
             return node.label or "captured value"
         if node.primitive is PROJECTION and node.inputs[0] is not None:
-            return f"({self.builder.number.get(node.inputs[0], '?')})[{node.attributes['i']}]"
-        return f"({self.builder.number[node]})" if node in self.builder.number else node.operation
+            return f"({self.facts.number.get(node.inputs[0], '?')})[{node.attributes['i']}]"
+        return f"({self.facts.number[node]})" if node in self.facts.number else node.operation
 
     def _operation(self, node: Node) -> int:
         primitive = node.primitive

@@ -11,16 +11,17 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from clearprop.draw.building import _Builder
+from clearprop.draw.facts import Facts
 from clearprop.draw.ink import escape
 from clearprop.draw.page.arrays import Table
 from clearprop.draw.page.lines import Listings
-from clearprop.draw.page.pictures import Pictures, make_views
+from clearprop.draw.page.pictures import Pictures
 from clearprop.draw.page.programs import programs
 from clearprop.draw.page.quantities import Quantities
 from clearprop.draw.page.steps import Steps
 from clearprop.draw.page.zeros import explain_zeros
 from clearprop.draw.theme import style
+from clearprop.draw.views import make_views
 
 if TYPE_CHECKING:
     from clearprop.tracing import Gradients, Graph
@@ -80,10 +81,10 @@ def page_data(graph: Graph, gradients: Gradients | None) -> tuple[dict[str, Any]
     table = Table()
     quantities = Quantities(gradients, table)
     listings = Listings()
-    builder = _Builder(graph, gradients)
-    views = make_views(builder)
-    steps = Steps(graph, gradients, builder, quantities, listings)
-    pictures = Pictures(graph, gradients, builder, quantities, views)
+    views = make_views(graph, gradients)
+    facts = views[0].facts
+    steps = Steps(graph, gradients, facts, quantities, listings)
+    pictures = Pictures(facts, quantities, views)
     data = {
         "name": graph.name,
         "steps": steps.entries,
@@ -92,10 +93,10 @@ def page_data(graph: Graph, gradients: Gradients | None) -> tuple[dict[str, Any]
         "views": pictures.entries,
         "listings": listings.entries,
         "differentiated": gradients is not None,
-        "zeros": explain_zeros(gradients, builder, quantities),
+        "zeros": explain_zeros(gradients, facts, quantities),
         "quantities": quantities.entries,
         "arrays": table.entries,
-        **programs(graph, gradients, builder, quantities),
+        **programs(graph, gradients, facts, quantities),
     }
     return data, pictures.svgs
 

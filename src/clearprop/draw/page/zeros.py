@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.draw.building import _Builder
+from clearprop.draw.facts import Facts
 from clearprop.draw.page.quantities import Quantities
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ _MOST_NODES = 1500  # of the graph: each explanation looks at all that a value l
 
 
 def explain_zeros(
-    gradients: Gradients | None, builder: _Builder, quantities: Quantities
+    gradients: Gradients | None, facts: Facts, quantities: Quantities
 ) -> dict[int, Any]:
     """Explain the zeros of each derivative that has some, by the number of its value."""
     found: dict[int, Any] = {}
-    if gradients is None or len(builder.graph.nodes) > _MOST_NODES:
+    if gradients is None or len(facts.graph.nodes) > _MOST_NODES:
         return found
     for (meaning, node, _), place in quantities.places.items():
         if meaning != "value" or place < 0 or len(found) >= _MOST_VALUES:
@@ -36,7 +36,7 @@ def explain_zeros(
             "paths": [
                 {
                     "names": list(path.names),
-                    "steps": [builder.number[n] for n in path.nodes if n in builder.number],
+                    "steps": [facts.number[n] for n in path.nodes if n in facts.number],
                     "why": path.reason,
                     "line": None if path.line is None else path.line.number,
                 }

@@ -17,7 +17,11 @@ const editing = new Editing(state);
 
 /** @param {"arrow" | "box"} kind @param {any} entry */
 function choose(kind, entry) {
-  if (kind === "box" && entry.opens !== undefined) return state.open(entry.opens);
+  if (kind === "box" && entry.kind === "group") {
+    if (entry.opens === undefined) say(`There is no picture of ${entry.text} on this page: it would be too large. Its steps can be walked.`);
+    else state.open(entry.opens);
+    return;
+  }
   if (kind === "box" && entry.kind === "operation") {
     const back = state.place.back || state.moment === state.n;
     state.go(back && state.place.step === entry.step && state.data.differentiated ? 2 * state.n + 1 - entry.step : entry.step);
@@ -29,6 +33,11 @@ function choose(kind, entry) {
 
 const picture = new Picture(state, choose);
 new Walk(state);
+
+/** @param {string} text */
+function say(text) {
+  /** @type {any} */ (document.getElementById("sentence")).textContent = text;
+}
 
 const path = /** @type {HTMLElement} */ (document.getElementById("path"));
 
@@ -50,6 +59,28 @@ function breadcrumb() {
 }
 state.listeners.push((what) => what === "view" && breadcrumb());
 breadcrumb();
+
+const offer = /** @type {HTMLElement} */ (document.getElementById("offer"));
+
+/** Where the step is inside a group, or elsewhere, offer to go there. */
+function offers() {
+  const { step } = state.place, { views } = state.data, here = views[state.view];
+  const box = step ? here.boxes.find((/** @type {any} */ b) => b.step === step || (b.inside && b.inside[0] <= step && step <= b.inside[1])) : null;
+  let target = box?.opens;
+  let label = box ? `Open ${box.text}` : "";
+  if (step && !box && here.parent !== null) {
+    for (target = here.parent; views[target].parent !== null && !(views[target].steps[0] <= step && step <= views[target].steps[1]); ) target = views[target].parent;
+    label = `Step (${step}) is in ${views[target].name}: go there`;
+  }
+  offer.hidden = target === undefined;
+  offer.replaceChildren();
+  if (target === undefined) return;
+  const button = html("button", { type: "button" }, html("bdi", {}, label));
+  button.addEventListener("click", () => state.open(/** @type {number} */ (target)));
+  offer.append(button);
+}
+state.listeners.push(offers);
+offers();
 document.addEventListener("keydown", (event) => {
   const parent = state.data.views[state.view].parent;
   if (event.key === "Escape" && parent !== null && parent !== undefined) state.open(parent);

@@ -117,7 +117,7 @@ export class Picture {
 
   /** Which box stands for a step: its own, or the group that it is in. @param {number} step */
   boxOf(step) {
-    return this.entry.boxes.findIndex((/** @type {any} */ box) => box.step === step || box.inside?.includes(step));
+    return this.entry.boxes.findIndex((/** @type {any} */ box) => box.step === step || (box.inside && box.inside[0] <= step && step <= box.inside[1]));
   }
 
   /** Write all numbers anew. */
@@ -164,6 +164,7 @@ export class Picture {
   label({ kind, entry }) {
     const { state } = this;
     if (kind === "box") {
+      if (entry.kind === "group") return `group ${entry.text}, steps (${entry.inside[0]}) to (${entry.inside[1]})${entry.opens === undefined ? "" : ", Enter opens it"}`;
       if (entry.kind === "operation") return `step ${entry.step}, ${entry.hint || entry.text}`;
       const what = entry.kind === "argument" ? "argument" : entry.kind;
       return `${what} ${entry.text}${this.numbers(entry)}`;
