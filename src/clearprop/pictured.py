@@ -80,6 +80,41 @@ class Pictured:
             Path(path).write_text(text, encoding="utf-8")
         return text
 
+    def to_html(self, path: File = None, gradients: Gradients | None = None) -> str:
+        """Write a page on which the graph can be walked: forward, backward, with every number.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to write the page: one file, which needs nothing beside it.
+        gradients : Gradients, optional
+            The result of `backward`; without it the page walks forward only. A page of `Gradients`
+            has its own.
+
+        Returns
+        -------
+        str
+            The page, as HTML. Its arguments can be changed where the function computes the same
+            steps for other numbers; the page says where it does not.
+
+        Examples
+        --------
+        >>> import clearprop as cp
+        >>> def total(price, tax):
+        ...     return price * tax
+        >>> g = cp.trace(total, 200.0, 1.1)
+        >>> page = g.to_html(gradients=g.backward())
+        >>> page[:15], "https://" in page
+        ('<!doctype html>', False)
+        """
+        from clearprop.draw.page import write_page
+
+        graph, own = self._drawn()
+        text: str = write_page(graph, gradients or own)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
+
     def to_dot(
         self,
         path: File = None,

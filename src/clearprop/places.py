@@ -100,6 +100,11 @@ def line_of(place: Place) -> Line | None:
     return Line(code.co_filename, number, text, code.co_name)
 
 
+def span_of(place: Place) -> tuple[int | None, ...]:
+    """Give the innermost user expression of a place: first and last line, first and last byte."""
+    return _position(*place[0]) if place else (None, None, None, None)
+
+
 def current_line(depth: int = 1) -> str | None:
     """Describe the user's line that is running now, for an error message."""
     frame: FrameType | None = sys._getframe(depth)

@@ -87,7 +87,8 @@ def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any
         leaves = iter([one(part, value) for part, value in tree_leaves(arg, name)])
         made.append(tree_map(lambda _, leaves=leaves: next(leaves), arg))
     output = tree_map(versioned, call_user_function(f, *made, **kwargs))
-    return Graph(name_of_function(f), tape, inputs, output, dict(zip(names, args, strict=True)))
+    arguments = dict(zip(names, args, strict=True))
+    return Graph(name_of_function(f), tape, inputs, output, arguments, (f, kwargs))
 
 
 def _recordable(value: Any, dtype: Any) -> Any:
@@ -126,9 +127,11 @@ class Graph(Pictured):
         inputs: dict[str, Node],
         output: Any,
         arguments: dict[str, Any],
+        call: tuple[Callable[..., Any], dict[str, Any]],
     ) -> None:
         self.name = name
         self.arguments = arguments
+        self._call = call  # for who runs it again: a page whose arguments can be changed
         self.nodes = tuple(tape.nodes)
         self.inputs = inputs
         self._output = output
@@ -242,7 +245,7 @@ class Graph(Pictured):
         OrderError
             If the output depends on no argument.
         """
-        return Gradients(self, self._cotangents(dy, recorded=False))
+        return Gradients(self, self._cotangents(dy, recorded=False), dy)
 
     def _cotangents(self, dy: Any, recorded: bool) -> dict[Node, Any]:
         if dy is None:
@@ -278,9 +281,10 @@ class Gradients(Pictured):
     6.0 6.0
     """
 
-    def __init__(self, graph: Graph, cotangents: dict[Node, Any]) -> None:
+    def __init__(self, graph: Graph, cotangents: dict[Node, Any], dy: Any = None) -> None:
         self.graph = graph
         self._cotangents = cotangents
+        self._dy = dy  # what the sweep started from
 
     def __getitem__(self, key: str | Node | tuple[str, int]) -> Any:
         """Give the derivative of a value: by name, ``(name, occurrence)``, or node.

@@ -63,7 +63,7 @@ def test_the_numbers_of_the_apples_stand_above_and_below_their_lines():
         height = float(re.match(r"M\S+ (\S+?)H", line.get("d"))[1])
         above = [t.text for t in group.iter(f"{SVG}text") if float(t.get("y")) < height]
         below = [t.text for t in group.iter(f"{SVG}text") if float(t.get("y")) > height]
-        back = group.find(f"{SVG}path[@class='back']").get("d")
+        back = group.find(f".//{SVG}path[@class='back']").get("d")
         assert float(re.match(r"M\S+ (\S+?)H", back)[1]) > height
         found.append((above, below))
     assert found == [

@@ -35,13 +35,14 @@ class Ink:
         return "".join(self._parts)
 
     @contextmanager
-    def group(self, hint: str = "", **data: int | None) -> Iterator[None]:
+    def group(self, hint: str = "", look: str = "", **data: int | None) -> Iterator[None]:
         """Draw elements that belong together; a pointer on them shows the hint.
 
         What they stand for is said in attributes, such as ``data-step``.
         """
+        given = f' class="{look}"' if look else ""
         said = "".join(f' data-{k}="{v}"' for k, v in data.items() if v is not None)
-        self._parts.append(f"<g{said}>")
+        self._parts.append(f"<g{given}{said}>")
         if hint:
             self._parts.append(f"<title>{escape(hint)}</title>")
         yield

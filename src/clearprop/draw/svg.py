@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from clearprop.tracing import Gradients, Graph
 
 _MARGIN = 16.0
+_PART = {"name": "named", "": "above", "derivative": "below"}  # where it would be on an arrow
 
 
 def svg(
@@ -122,19 +123,21 @@ def _arrow(ink: Ink, number: int, arrow: Arrow, route: Route) -> None:
         if arrow.value is None or label is None:
             return
         bottom = label.y - ABOVE
-        ink.shown(arrow.value, label.x, bottom - LINE * len(arrow.value.rows))
+        with ink.group(look="above"):
+            ink.shown(arrow.value, label.x, bottom - LINE * len(arrow.value.rows))
         if arrow.name:
             baseline = label.top + LINE - 4
             ink.text(arrow.name, label.x, baseline, "name")
         derivative = arrow.derivative
         if derivative is None or derivative.shown is None:
             return
-        if derivative.state == "computed":
-            back = label.y + RETURN
-            ink.path("back", [(label.left + 8, label.right - 1, back)])
-            ink.head("backhead", label.left + 1, back, -1)
-        look = "muted small" if derivative.state == "no derivative" else "derivative"
-        ink.shown(derivative.shown, label.x, label.y + text_below(derivative), look)
+        with ink.group(look="below"):
+            if derivative.state == "computed":
+                back = label.y + RETURN
+                ink.path("back", [(label.left + 8, label.right - 1, back)])
+                ink.head("backhead", label.left + 1, back, -1)
+            look = "muted small" if derivative.state == "no derivative" else "derivative"
+            ink.shown(derivative.shown, label.x, label.y + text_below(derivative), look)
 
 
 def _hint(arrow: Arrow) -> str:
@@ -184,5 +187,6 @@ def _contents(ink: Ink, box: Box, place: Place, width: float, half: float) -> No
         ink.rectangle("double", place.x, place.y, width - 6, 2 * half - 6, 2)
     top = place.y - half + 6
     for shown, look in contents(box):
-        ink.shown(shown, place.x, top, look)
+        with ink.group(look=_PART[look]):
+            ink.shown(shown, place.x, top, look)
         top += shown_height(shown)

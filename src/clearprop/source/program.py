@@ -68,7 +68,11 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     ShapeError
         If the result of ``f`` is not one array.
     """
-    graph = staged(f, args, {})
+    return program_of(staged(f, args, {}), f)
+
+
+def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
+    """Record the backward pass of a staged graph of ``f``, and keep what is needed."""
     if not isinstance(graph._output, Tensor) or graph._output.node is None:
         raise ShapeError(
             f"{graph.name} returns {type(graph._output).__name__}.",

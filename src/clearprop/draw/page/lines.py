@@ -1,0 +1,93 @@
+"""The user's functions as text, and where in them each step stands."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from pathlib import PurePath
+from types import CodeType
+from typing import Any
+
+from clearprop.graph import Node
+from clearprop.places import cell_of, span_of
+
+_LONGEST = 160  # lines of one function
+
+
+class Listings:
+    """The functions whose lines computed something.
+
+    Attributes
+    ----------
+    entries : list of dict
+        ``file``, ``name``, the number of the first line, and the lines.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self._places: dict[CodeType, int | None] = {}
+
+    def find(self, node: Node) -> list[int] | None:
+        """Give the listing of a node, and its lines and columns there; None without a text."""
+        if not node.place:
+            return None
+        code = node.place[0][0]
+        first, last, start, end = span_of(node.place)
+        if first is None:
+            return None
+        if code not in self._places:
+            self._places[code] = self._add(code, first)
+        place = self._places[code]
+        if place is None:
+            return None
+        entry = self.entries[place]
+        if not entry["first"] <= first < entry["first"] + len(entry["lines"]):
+            return None
+        lines = entry["lines"]
+        rows = [lines[n - entry["first"]] for n in (first, last or first) if self._has(entry, n)]
+        if len(rows) < 2 or start is None or end is None:
+            return [place, first, first, 0, len(rows[0])]
+        cut = entry["indent"]
+        return [
+            place,
+            first,
+            last or first,
+            max(_characters(rows[0], start - cut), 0),
+            max(_characters(rows[1], end - cut), 0),
+        ]
+
+    @staticmethod
+    def _has(entry: dict[str, Any], number: int) -> bool:
+        return bool(0 <= number - entry["first"] < len(entry["lines"]))
+
+    def _add(self, code: CodeType, first: int) -> int | None:
+        start = code.co_firstlineno
+        try:
+            lines = inspect.getsourcelines(code)[0]
+        except (OSError, SyntaxError, TypeError, IndexError):
+            lines = [linecache.getline(code.co_filename, first)]
+            start = first
+        if code.co_name == "<module>" or len(lines) > _LONGEST:
+            every = linecache.getlines(code.co_filename)
+            start = max(first - _LONGEST // 4, 1)
+            lines = every[start - 1 : start - 1 + _LONGEST]
+        lines = [line.rstrip("\n") for line in lines]
+        if not any(lines):
+            return None
+        indent = min((len(s) - len(s.lstrip()) for s in lines if s.strip()), default=0)
+        file = cell_of(code.co_filename) or PurePath(code.co_filename).name
+        self.entries.append(
+            {
+                "file": file,
+                "name": code.co_name,
+                "first": start,
+                "indent": indent,
+                "lines": [line[indent:] for line in lines],
+            }
+        )
+        return len(self.entries) - 1
+
+
+def _characters(line: str, count: int) -> int:
+    """Say how many characters the first bytes of a line are: Python counts columns in bytes."""
+    return len(line.encode()[: max(count, 0)].decode(errors="ignore"))

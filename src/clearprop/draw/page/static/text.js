@@ -1,0 +1,84 @@
+// @ts-check
+// Texts of the picture, as draw/ink.py writes them, and elements of the page.
+
+const SVG = "http://www.w3.org/2000/svg";
+const LINE = 16, CELL = 9, BRACKET = 7; // as in draw/metrics.py
+const SMALLEST = 0.6; // a number that grew is written smaller, down to this
+
+/** @param {string} name @param {Record<string, any>} [attributes] @param {...(Node|string)} children @returns {any} */
+export function svg(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  made.append(...children);
+  return made;
+}
+
+/** @param {string} name @param {Record<string, any>} [attributes] @param {...(Node|string)} children @returns {any} */
+export function html(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value !== null) made.setAttribute(key, String(value));
+  }
+  made.append(...children);
+  return made;
+}
+
+/** A name of the reader's, whose writing direction stays its own. @param {string} text */
+export function name(text) {
+  return html("bdi", { class: "name" }, text);
+}
+
+/** Put MathML of the page's own data into an element. @param {string} markup */
+export function formula(markup) {
+  const made = html("span", { class: "formula" });
+  made.innerHTML = markup;
+  return made;
+}
+
+/** Write a value around x, ending above `bottom` or starting below `top`; no wider than there is room.
+ * @param {import("./numbers.js").Shown} shown @param {string} look
+ * @param {{x: number, top?: number, bottom?: number, room: number}} at @returns {SVGElement[]} */
+export function written(shown, look, { x, top, bottom, room }) {
+  const height = LINE * shown.rows.length;
+  const start = top ?? (bottom ?? 0) - height;
+  if (!shown.matrix) {
+    return shown.rows.map(([text], i) => fitted(svg("text", { x, y: start + LINE * (i + 1) - 4, class: look }, text), room));
+  }
+  const widths = shown.rows[0].map((_, j) => Math.max(...shown.rows.map((row) => wide(row[j]))));
+  const width = widths.reduce((a, b) => a + b) + CELL * (widths.length - 1) + 2 * BRACKET;
+  const scale = Math.max(Math.min(room / width, 1), SMALLEST);
+  const group = svg("g", { transform: `translate(${x} ${start}) scale(${scale} 1)` });
+  let end = BRACKET - width / 2;
+  widths.forEach((column, j) => {
+    end += column + (j ? CELL : 0);
+    shown.rows.forEach((row, i) => group.append(svg("text", { x: end, y: LINE * (i + 1) - 4, class: `end ${look}` }, row[j])));
+  });
+  for (const [side, inwards] of [[1 - width / 2, 4], [width / 2 - 1, -4]]) {
+    group.append(svg("path", { class: "bracket", d: `M${side + inwards} 1h${-inwards}v${height - 2}h${inwards}` }));
+  }
+  return [group];
+}
+
+/** @param {any} text @param {number} room */
+function fitted(text, room) {
+  const width = wide(text.textContent);
+  if (width > room) {
+    text.setAttribute("textLength", String(Math.max(room, width * SMALLEST)));
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+  }
+  return text;
+}
+
+/** About how wide a text is, rather too wide. @param {string} text */
+function wide(text) {
+  let width = 0;
+  for (const c of text) width += "ijl.,:;'|!()[]{}ft/ ".includes(c) ? 0.46 : "mwMW@%…".includes(c) ? 1.02 : "±×+−".includes(c) ? 0.86 : 0.62;
+  return width * 13;
+}
+
+/** @param {import("./numbers.js").Shown} shown @returns {string} */
+export function lineOf(shown) {
+  const rows = shown.rows.map((row) => row.join(", "));
+  return shown.matrix ? `[${rows.map((row) => `[${row}]`).join(", ")}]` : rows.join(" ");
+}

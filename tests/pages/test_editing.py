@@ -1,0 +1,122 @@
+"""Changing an argument on the page: every number is then what Python would have drawn."""
+
+import numpy as np
+import pytest
+from draw.examples import EXAMPLES
+from pages.browsing import data_of
+
+import clearprop as cp
+from clearprop.draw.building import make_model
+
+
+def drawn(graph, dy=None):
+    """Give what stands above and below the arrows in Python's own picture."""
+    model = make_model(graph, graph.backward(dy))
+    values = [arrow.value for arrow in model.arrows]
+    derivatives = [arrow.derivative and arrow.derivative.shown for arrow in model.arrows]
+    return [_text(value) for value in values], [_text(shown) for shown in derivatives]
+
+
+def _text(shown):
+    if shown is None:
+        return None
+    rows = zip(*shown.rows, strict=True) if shown.matrix else shown.rows  # drawn by columns
+    return " ".join(cell for row in rows for cell in row)
+
+
+def at_the_end(opened):
+    opened.page.click("#last") if opened.page.is_enabled("#last") else None
+    return opened.labels("above"), opened.labels("below")
+
+
+def test_scalars(show):
+    f, args = EXAMPLES["apples_and_oranges"]
+    opened = show(cp.trace(f, *args).backward().to_html())
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        new = [float(x) for x in np.round(rng.standard_normal(5) * 100, rng.integers(0, 9))]
+        for label, value in zip(data_labels(f, args), new, strict=True):
+            opened.change(label, {(): value})
+        assert at_the_end(opened) == drawn(cp.trace(f, *new))
+    opened.check()
+
+
+def data_labels(f, args):
+    return list(cp.trace(f, *args).inputs)
+
+
+@pytest.mark.parametrize("name", ["affine", "sigmoid", "softmax_with_loss", "two_layers", "relu"])
+def test_matrices(show, name):
+    f, args = EXAMPLES[name]
+    graph = cp.trace(f, *args)
+    dy = None if not np.ndim(graph.output) else np.ones(np.shape(graph.output))
+    opened = show(graph.backward(dy).to_html())
+    label = next(iter(graph.inputs))
+    x = np.array(graph.inputs[label].value)
+    for place, value in [((0,) * x.ndim, 1.75), ((-1,) * x.ndim, -0.125)]:
+        x[place] = value
+        index = tuple(int(n) % length for n, length in zip(place, x.shape, strict=True))
+        opened.change(label, {index: value})
+    new = cp.trace(f, *[float(x) if not x.ndim else x, *args[1:]])
+    assert at_the_end(opened) == drawn(new, dy)
+    opened.check()
+
+
+def test_the_panel_and_the_sentence_follow_too(show):
+    f, args = EXAMPLES["apples"]
+    opened = show(cp.trace(f, *args).backward().to_html())
+    opened.go(3)
+    opened.change("tax", {(): 1.25})
+    assert opened.text("#sentence") == "Backward, step (2), ×: apple_price gets 1.25; tax gets 200."
+    assert "1.25" in opened.text("#panel")
+    opened.page.click("#reset")
+    assert opened.text("#sentence") == "Backward, step (2), ×: apple_price gets 1.1; tax gets 200."
+    assert opened.page.input_value("#arguments input >> nth=2") == "1.1"
+
+
+def test_a_field_without_a_number_changes_nothing_and_says_so(show):
+    f, args = EXAMPLES["apples"]
+    opened = show(cp.trace(f, *args).backward().to_html())
+    opened.page.fill("#arguments input >> nth=0", "")
+    assert opened.page.get_attribute("#arguments input >> nth=0", "aria-invalid") == "true"
+    assert "no number yet" in opened.text("#arguments")
+    opened.go(1)
+    assert opened.labels("above")[0] == "100"
+    opened.check()
+
+
+def test_an_argument_that_is_shortened_keeps_its_digits(show):
+    opened = show(cp.trace(lambda x, y: x * y, 1 / 3, 2.0).backward().to_html())
+    assert opened.page.input_value("#arguments input >> nth=0") == "0.333333"
+    opened.change("y", {(): 3.0})
+    opened.go(1)
+    assert opened.labels("above")[-1] == "1"  # not 0.999999
+
+
+def test_a_changed_argument_that_is_an_index_out_of_range_is_refused_in_words(show):
+    f, args = EXAMPLES["labels"]
+    opened = show(cp.trace(f, *args).backward().to_html())
+    label = next(k for k, n in cp.trace(f, *args).inputs.items() if n.dtype.kind == "i")
+    opened.change(label, {(0,): 99})
+    assert "out of bounds" in opened.text("#arguments")
+    opened.check()
+
+
+def test_a_page_that_cannot_compute_says_why(show):
+    def f(x):
+        return x * 2 if x > 1 else x * 3
+
+    opened = show(cp.trace(f, 2.0).backward().to_html())
+    assert "cannot be changed here" in opened.text("#arguments")
+    assert "x > 1" in opened.text("#arguments")
+    assert "x > 1" in opened.text("#sources")
+    assert not opened.page.locator("#arguments input").count()
+    opened.go(2)
+    opened.check()
+
+
+def test_every_label_of_a_program_is_an_argument():
+    f, args = EXAMPLES["two_layers"]
+    graph = cp.trace(f, *args)
+    data = data_of(graph.backward().to_html())
+    assert [leaf["label"] for leaf in data["program"]["leaves"]] == list(graph.inputs)

@@ -1,0 +1,185 @@
+"""What the page computes after an argument was changed is what Python computes."""
+
+import numpy as np
+import pytest
+from draw.examples import EXAMPLES
+
+import clearprop as cp
+from clearprop.check.primitives import examples
+from clearprop.draw.page.writing import page_data
+from clearprop.primitive import PRIMITIVES
+from clearprop.trees import tree_leaves, tree_map
+
+#: What a page cannot compute, and says so.
+LACKING = {
+    "argpartition", "argsort", "argwhere", "binary_exponent", "cholesky", "cofactors",
+    "conv2d", "conv2d_W", "conv2d_x", "convolve", "det", "digitize", "divmod", "eigh",
+    "empty_like", "argmax_so_far", "inv", "isin", "keep_mask", "lexsort", "modf",
+    "nanargmax", "nanargmin", "nextafter", "searchsorted", "singular_values",
+    "sliding_window_view", "slogdet", "solve", "svd", "unwindow", "window_argmax",
+}  # fmt: skip
+
+RUN = """([program, leaves]) => {
+    const p = new lib.Program(program);
+    if (p.why) return p.why;
+    const changed = p.given();
+    for (const [label, entry] of Object.entries(leaves)) changed.set(label, lib.read(entry));
+    return p.run(changed).map(a => [a.s, Array.from(a.x, String)]);
+}"""
+
+
+def _entry(array):
+    return {"s": list(array.shape), "d": array.dtype.name, "v": array.ravel().tolist()}
+
+
+def _is_float(x):
+    return isinstance(x, np.ndarray | np.generic) and x.dtype.kind == "f"
+
+
+def compare(library, f, given, other):
+    """Make the program with some arguments, run it with others, and compare every quantity."""
+    graph = cp.trace(f, *given)
+    gradients = _backward(graph)
+    data, _ = page_data(graph, gradients)
+    again = cp.trace(f, *other)
+    expected, _ = page_data(again, _backward(again))
+    leaves = {
+        label: _entry(np.asarray(x, graph.inputs[label].dtype))
+        for name, argument in zip(graph.arguments, other, strict=True)
+        for label, x in tree_leaves(argument, name)
+        if label in graph.inputs
+    }
+    found = library.evaluate(RUN, [data["program"], leaves])
+    if isinstance(found, str):
+        return found
+    assert len(found) == len(expected["quantities"])
+    tables = _quantities(again, _backward(again))
+    for (shape, values), wanted in zip(found, tables, strict=True):
+        assert shape == list(np.shape(wanted))
+        got = np.array([float(v.replace("Infinity", "inf")) for v in values])
+        scale = np.max(np.abs(wanted), initial=0.0, where=np.isfinite(wanted))
+        eps = 2e-6 if np.asarray(wanted).dtype == np.float32 else 1e-13
+        np.testing.assert_allclose(got, np.ravel(wanted).astype(float), rtol=eps, atol=eps * scale)
+    return ""
+
+
+def _backward(graph):
+    if not any(node.active for node in graph.outputs):
+        return None
+    return graph.backward(
+        tree_map(lambda y: np.full(np.shape(y), 1.25, y.dtype)[()], graph.output)
+    )
+
+
+def _quantities(graph, gradients):
+    """Give the arrays of the quantities, as Python has them."""
+    from clearprop.draw.page.arrays import Table
+    from clearprop.draw.page.lines import Listings
+    from clearprop.draw.page.pictures import Pictures
+    from clearprop.draw.page.quantities import Quantities
+    from clearprop.draw.page.steps import Steps
+    from clearprop.draw.views import make_views
+
+    quantities = Quantities(gradients, Table())
+    views = make_views(graph, gradients)
+    Steps(graph, gradients, views[0].facts, quantities, Listings())
+    Pictures(views[0].facts, quantities, views)
+    return [quantities._value(q) for q, place in quantities.places.items() if place >= 0]
+
+
+@pytest.mark.parametrize("primitive", PRIMITIVES.values(), ids=lambda p: p.name)
+def test_every_primitive_and_its_rules(library, primitive):
+    if primitive.no_derivative and primitive.name == "empty_like":
+        return  # whatever was in memory: nothing to compare
+    first = examples(primitive, np.random.default_rng(3))
+    second = examples(primitive, np.random.default_rng(4))
+    compared = 0
+    for (given, attributes), (other, _) in zip(first, second, strict=True):
+        if any(np.asarray(x).dtype.kind == "c" for x in given):
+            continue
+        # Python numbers and what has no derivative stay as they are
+        places = [i for i, x in enumerate(given) if _is_float(x)]
+        if not places:
+            continue
+
+        def f(*floats, given=given, attributes=attributes, places=places):
+            operands = list(given)
+            for i, x in zip(places, floats, strict=True):
+                operands[i] = x
+            return primitive(*operands, **attributes)
+
+        why = compare(library, f, [given[i] for i in places], [other[i] for i in places])
+        if why:
+            assert primitive.name in LACKING, why
+            return
+        compared += 1
+    assert primitive.name not in LACKING or not compared, "it can be computed: take it off the list"
+
+
+def _others(args):
+    rng = np.random.default_rng(5)
+
+    def one(x):
+        if isinstance(x, dict):
+            return {k: one(v) for k, v in x.items()}
+        if isinstance(x, float):
+            return x * 1.5 + 0.25
+        return x * rng.uniform(0.5, 1.5, x.shape) if x.dtype.kind == "f" else x
+
+    return tuple(one(x) for x in args)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_with_other_arguments(library, name):
+    f, args = EXAMPLES[name]
+    wanted = "A page cannot compute polar, your own primitive." if name == "two_outputs" else ""
+    assert compare(library, f, args, _others(args)) == wanted
+
+
+def test_a_whole_network_in_float32(library):
+    rng = np.random.default_rng(0)
+
+    def network(x, W1, b1, W2, t):
+        h = np.maximum(x @ W1 + b1, 0)
+        y = h @ W2
+        return np.mean((y - t) ** 2)
+
+    def arguments():
+        shapes = [(3, 4), (4, 5), (5,), (5, 2), (3, 2)]
+        return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+
+    assert compare(library, network, arguments(), arguments()) == ""
+
+
+def test_a_function_that_branches_on_its_values_says_so():
+    def f(x):
+        return x * 2 if x > 1 else x * 3
+
+    data, _ = page_data(cp.trace(f, 2.0), None)
+    assert "x > 1" in data["program"]["why"]
+    assert data["program"]["why"] == data["generated"]["why"]
+
+
+def test_large_arguments_are_not_carried_along():
+    data, _ = page_data(cp.trace(np.sum, np.ones((200, 200))), None)
+    assert "40000 numbers" in data["program"]["why"]
+
+
+def test_a_function_that_reads_what_has_changed_says_so():
+    scale = [2.0]
+
+    def f(x):
+        return x * scale[0]
+
+    graph = cp.trace(f, 3.0)
+    scale[0] = 5.0
+    data, _ = page_data(graph, graph.backward())
+    assert "other numbers now" in data["program"]["why"]
+
+
+def test_arguments_are_those_of_the_trace_even_if_they_were_overwritten(library):
+    x = np.array([1.0, 2.0])
+    graph = cp.trace(lambda x: np.sum(x * x), x)
+    x[:] = 7.0
+    data, _ = page_data(graph, graph.backward())
+    assert data["program"]["registers"][0]["v"] == [1.0, 2.0]
