@@ -70,9 +70,9 @@ def test_what_is_drawn_depends_on_the_seed_alone() -> None:
 def test_what_is_proposed_is_said_so_that_it_can_be_given() -> None:
     code, told, notes = run("x @ W")
     assert code == 0
-    assert "'x=[[1, 2], [3, 4]]' 'W=[[0.5, -1], [1.5, 2]]'" in notes
+    assert "'x=[[1, 0.5], [-0.5, 2]]' 'W=[[0.5, -1], [1, 0.2]]'" in notes
     assert "The result has shape (2, 2): the derivatives are those of its sum." in notes
-    again = run("x @ W", "x=[[1, 2], [3, 4]]", "W=[[0.5, -1], [1.5, 2]]")
+    again = run("x @ W", "x=[[1, 0.5], [-0.5, 2]]", "W=[[0.5, -1], [1, 0.2]]")
     assert again[1] == told
     assert "Proposed" not in again[2]
 

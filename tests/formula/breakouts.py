@@ -5,6 +5,8 @@ An answer beginning with ``=`` is a value: the attempt is a formula like others,
 
 from __future__ import annotations
 
+import re
+
 #: The kind of attempt, the text, words of the answer.
 ATTEMPTS: list[tuple[str, str, str]] = [
     # Python's own doors
@@ -204,7 +206,9 @@ def table() -> str:
 
 
 def _answer(answer: str) -> str:
-    return f"computed: {answer[2:]}" if answer.startswith("= ") else answer.replace("|", "\\|")
+    if answer.startswith("= "):
+        return f"computed: {answer[2:]}"
+    return re.sub(r"([\\`*_|{}])", r"\\\1", answer)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ def test_the_picture_follows_what_is_typed(open_page: Any) -> None:
     page.type("#formula", "t = x + y\nt ** 2", delay=5)
     wait_for_result(page, "9")
     assert derivatives(page) == {"x": "6", "y": "6"}
+    assert page.locator("#example option:checked").inner_text() == "Your own formula"
+    assert "Two apples" not in page.locator("#sentence").inner_text()
     picture(page).get_by_text("t", exact=True).first.wait_for()
     page.fill("[data-name=x] input", "4")
     wait_for_result(page, "36")

@@ -14,6 +14,7 @@ import pytest
 from clearprop import nn
 from clearprop.data import MNIST
 from clearprop.data.mnist import Split
+from clearprop.errors import DataError
 from clearprop.serve.app import room_stream
 from clearprop.serve.room import Room
 from clearprop.serve.training import Settings, Training
@@ -198,6 +199,24 @@ def test_the_stream_tells_what_is_new_and_leaves_with_the_page(room: Room) -> No
     assert len(kinds) <= 2 + len(set(kinds)), "nothing is told again and again"
     for event in events:
         json.loads(event.split("data: ", 1)[1])
+
+
+def test_what_ends_the_training_is_told_and_it_can_be_tried_again() -> None:
+    def missing() -> MNIST:
+        tried.append(1)
+        if len(tried) == 1:
+            raise DataError("mnist: a file that comes with clearprop is missing.")
+        return easy()
+
+    tried: list[int] = []
+    room = Room(data=missing)
+    room.enter()
+    news = until(room, lambda news: bool(news["state"]["problem"]))
+    assert "The training ended: mnist: a file that comes with" in news["state"]["problem"]
+    room.leave()
+    room.enter()
+    until(room, is_there)
+    room.close()
 
 
 def test_pictures_show_what_there_is() -> None:

@@ -21,7 +21,8 @@ _KNOWN: dict[str, Any] = {
 _NUMBERS = (1.0, 2.0, 3.0, -1.0, 0.5)
 _VECTORS = {"vector": [1.0, 2.0, 3.0], "labels": [0.0, 1.0, 0.0]}
 _BESIDE_MATRICES = {"vector": [1.0, 2.0], "labels": [[0.0, 1.0], [1.0, 0.0]]}
-_MATRICES = ([[1.0, 2.0], [3.0, 4.0]], [[0.5, -1.0], [1.5, 2.0]])
+# not too large: a tanh or an exp of their products still moves
+_MATRICES = ([[1.0, 0.5], [-0.5, 2.0]], [[0.5, -1.0], [1.0, 0.2]])
 _LABELLED = ("softmax_cross_entropy", "sigmoid_cross_entropy")
 _OVER_AXES = ("sum", "mean", "prod", "max", "min", "var", "std", "norm", "softmax", "cumsum")
 
@@ -139,7 +140,7 @@ def propose(formula: Formula) -> dict[str, Any]:
     --------
     >>> propose(Formula("sum(x @ W)"))["W"]
     array([[ 0.5, -1. ],
-           [ 1.5,  2. ]])
+           [ 1. ,  0.2]])
     >>> propose(Formula("price * x"))
     {'price': 100.0, 'x': 2.0}
     """
@@ -157,7 +158,8 @@ def propose(formula: Formula) -> dict[str, Any]:
         elif form in vectors:
             value = vectors[form]
         else:
-            value = _KNOWN.get(name, _NUMBERS[position % len(_NUMBERS)])
+            number = 0.5 if vectors is _BESIDE_MATRICES else _NUMBERS[position % len(_NUMBERS)]
+            value = _KNOWN.get(name, number)
         found[name] = as_value(value, name)
     return found
 

@@ -129,6 +129,16 @@ class Room:
         self._news[kind] = self._news.get(kind, (0, {}))[0] + 1, data
 
     def _run(self) -> None:
+        """Train; what ends the thread is told, or the page would wait for ever."""
+        try:
+            self._train()
+        except Exception as error:
+            with self._changed:
+                self.running, self._thread = False, None  # who enters again tries again
+                self._problem = f"The training ended: {error}"
+                self._tell("state", loading=False)
+
+    def _train(self) -> None:
         data = self._load()
         training = Training(data, self.settings, self._seed)
         self._show(training)

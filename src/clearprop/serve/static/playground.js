@@ -2,6 +2,7 @@
 // What is typed goes to the server after a short rest; answers that come too late are dropped.
 const $ = id => document.getElementById(id);
 const WAIT = 200;
+const SENTENCE = $("sentence").textContent;
 const tab = Math.random().toString(36).slice(2);
 const typed = new Map(); // what somebody wrote into the fields, by name
 let number = 0, shown = 0, timer = 0, examples = [];
@@ -126,13 +127,20 @@ function picture(address) {
 async function begin() {
   examples = await (await fetch("/examples")).json();
   examples.forEach((example, i) => $("example").append(make("option", { value: String(i) }, example.title)));
-  $("example").addEventListener("change", () => choose(Number($("example").value || 0)));
-  $("formula").addEventListener("input", () => soon());
+  $("example").addEventListener("change", () => $("example").value && choose(Number($("example").value)));
+  $("formula").addEventListener("input", () => { leaveExample(); soon(); });
   $("formula").addEventListener("keydown", event => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); ask(); }
   });
   $("example").value = "0";
   choose(0);
+}
+
+function leaveExample() {
+  const example = examples[Number($("example").value || -1)];
+  if (!example || $("formula").value === example.text) return;
+  $("example").value = "";
+  $("sentence").textContent = SENTENCE;
 }
 
 function choose(i) {
