@@ -68,7 +68,17 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     ShapeError
         If the result of ``f`` is not one array.
     """
-    graph = staged(f, args, {})
+    return program_of(staged(f, args, {}), f)
+
+
+def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
+    """Record the backward pass of a graph, and keep what is needed.
+
+    Raises
+    ------
+    ShapeError
+        If the result is not one array.
+    """
     if not isinstance(graph._output, Tensor) or graph._output.node is None:
         raise ShapeError(
             f"{graph.name} returns {type(graph._output).__name__}.",
@@ -78,6 +88,7 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
         )
     output = graph._output.node
     tape = graph._tape
+    before = len(tape.nodes)
     ones = np.ones(output.shape, output.dtype)[()]
     dy = TracedLeaf(ones, tape, "dy")
     found = graph._cotangents(Tensor(ones, dy), recorded=True)
@@ -88,7 +99,9 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
         for node in graph.inputs.values()
         if node.active
     }
-    merged = _merge(tape.nodes)
+    nodes = [*graph.nodes, *tape.nodes[before:]]
+    del tape.nodes[before:]  # the graph stays as it was
+    merged = _merge(nodes)
     results = [output, *(g for g in gradients.values() if isinstance(g, Node))]
     used = needed(results, merged)
     forward_set = set(graph.nodes)
@@ -101,8 +114,8 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
         merged.get(output, output),
         dy,
         gradients,
-        [n for n in tape.nodes if n in used and n in forward_set],
-        [n for n in tape.nodes if n in used and n not in forward_set and n is not dy],
+        [n for n in nodes if n in used and n in forward_set],
+        [n for n in nodes if n in used and n not in forward_set and n is not dy],
         cotangents,
         merged,
         f,
