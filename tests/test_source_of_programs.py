@@ -16,6 +16,7 @@ from test_programs import STEPS, program
 
 import clearprop as cp
 from clearprop.errors import ShapeError, StagingError
+from clearprop.source import lines_of
 from clearprop.trees import tree_leaves
 
 ROWS = np.array([2, 0, 2])
@@ -272,6 +273,19 @@ def test_nothing_is_said_twice_or_in_vain():
         assert word not in text
     assert text.count("np.reshape") == 0
     assert "keepdims=True" in text[text.index("def backward") :]
+
+
+def test_every_line_knows_its_node():
+    t = np.array([0, 2, 1])
+    graph = cp.trace(loss, X, W, B, t)
+    lines = lines_of(graph, loss)
+    assert "".join(f"{line.text}\n" for line in lines) == cp.source(loss, X, W, B, t)
+    assert [line.text for line in lines] == [line.text for line in lines_of(graph, loss)]
+    derived = [line for line in lines if line.part == "backward" and line.of is not None]
+    assert len(derived) > 12
+    assert {line.of for line in derived} <= set(graph.nodes)
+    computed = {line.node for line in lines if line.part == "forward"} - {None}
+    assert computed <= set(graph.nodes)
 
 
 def test_ruff_would_write_it_so(tmp_path):

@@ -50,16 +50,19 @@ class Written:
     ----------
     line : Line
         The line that it stands on.
-    expression : ast.AST
+    expression : ast.expr
         What was computed; it and all above it have ``parent``, as those of `executing` do.
+    text : tuple of str
+        The lines of the whole.
     """
 
-    __slots__ = ("expression", "line")
+    __slots__ = ("expression", "line", "text")
     co_names = ()
 
-    def __init__(self, line: Line, expression: ast.AST) -> None:
+    def __init__(self, line: Line, expression: ast.expr, text: tuple[str, ...]) -> None:
         self.line = line
         self.expression = expression
+        self.text = text
 
 
 def cell_of(file: str) -> str:
@@ -168,7 +171,10 @@ def _line_number(code: CodeType, instruction: int) -> int:
     return _position(code, instruction)[0] or code.co_firstlineno
 
 
-def _position(code: CodeType, instruction: int) -> tuple[int | None, ...]:
+def _position(code: CodeType | Written, instruction: int) -> tuple[int | None, ...]:
+    if isinstance(code, Written):
+        at = code.expression
+        return (at.lineno, at.end_lineno, at.col_offset, at.end_col_offset)
     positions = _positions(code)
     if 0 <= instruction // 2 < len(positions):
         return positions[instruction // 2]

@@ -327,7 +327,8 @@ class _Walk:
             statement = statement.parent
         end = statement.end_col_offset if statement.end_lineno == statement.lineno else None
         text = self.lines[statement.lineno - 1][statement.col_offset : end].strip()
-        written = Written(Line("formula", statement.lineno, text, "formula"), node)
+        line = Line("formula", statement.lineno, text, "formula")
+        written = Written(line, node, tuple(self.lines))
         for made in self.tape.nodes[since:]:
             if isinstance(made, TracedNode):
                 made.place = ((written, 0),)

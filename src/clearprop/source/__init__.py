@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clearprop.source.module import Line
+    from clearprop.tracing import Graph
 
 
 def source(f: Callable[..., Any], *args: Any) -> str:
@@ -71,3 +75,43 @@ def source(f: Callable[..., Any], *args: Any) -> str:
     from clearprop.source.program import make_program
 
     return write_module(make_program(f, args))
+
+
+def lines_of(graph: Graph, f: Callable[..., Any] | None = None) -> list[Line]:
+    """Write the program of a graph line by line, each with the node that it computes.
+
+    Parameters
+    ----------
+    graph : Graph
+        As `cp.trace` gives it: what one run saw is not looked for, see `source`.
+    f : callable, optional
+        The function, for the names of arrays that it takes from outside.
+
+    Returns
+    -------
+    list of Line
+        ``line.node`` is computed there; in ``backward``, ``line.of`` is the node of ``graph`` whose
+        derivative it is a part of, None where paths meet.
+
+    Raises
+    ------
+    ShapeError
+        If the result is not one array.
+
+    Examples
+    --------
+    >>> import clearprop as cp
+    >>> import numpy as np
+    >>> graph = cp.trace(lambda x: np.exp(x) * 2, 1.0)
+    >>> for line in lines_of(graph):
+    ...     if line.of is not None:
+    ...         print(f"{line.of.operation:9}{line.text}")
+    multiply     # of y = exp_x * 2
+    multiply     dexp_x = dy * 2
+    exp          # of exp_x = np.exp(x)
+    exp          dx = dexp_x * exp_x
+    """
+    from clearprop.source.module import write_lines
+    from clearprop.source.program import program_of
+
+    return write_lines(program_of(graph, lines_of if f is None else f))

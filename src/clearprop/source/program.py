@@ -72,7 +72,13 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
 
 
 def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
-    """Record the backward pass of a staged graph of ``f``, and keep what is needed."""
+    """Record the backward pass of a staged graph of ``f``, and keep what is needed.
+
+    Raises
+    ------
+    ShapeError
+        If the result is not one array.
+    """
     if not isinstance(graph._output, Tensor) or graph._output.node is None:
         raise ShapeError(
             f"{graph.name} returns {type(graph._output).__name__}.",
@@ -82,6 +88,7 @@ def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
         )
     output = graph._output.node
     tape = graph._tape
+    before = len(tape.nodes)
     ones = np.ones(output.shape, output.dtype)[()]
     dy = TracedLeaf(ones, tape, "dy")
     found = graph._cotangents(Tensor(ones, dy), recorded=True)
@@ -92,7 +99,9 @@ def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
         for node in graph.inputs.values()
         if node.active
     }
-    merged = _merge(tape.nodes)
+    nodes = [*graph.nodes, *tape.nodes[before:]]
+    del tape.nodes[before:]  # the graph stays as it was
+    merged = _merge(nodes)
     results = [output, *(g for g in gradients.values() if isinstance(g, Node))]
     used = needed(results, merged)
     forward_set = set(graph.nodes)
@@ -105,8 +114,8 @@ def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
         merged.get(output, output),
         dy,
         gradients,
-        [n for n in tape.nodes if n in used and n in forward_set],
-        [n for n in tape.nodes if n in used and n not in forward_set and n is not dy],
+        [n for n in nodes if n in used and n in forward_set],
+        [n for n in nodes if n in used and n not in forward_set and n is not dy],
         cotangents,
         merged,
         f,

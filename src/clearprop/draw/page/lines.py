@@ -5,11 +5,10 @@ from __future__ import annotations
 import inspect
 import linecache
 from pathlib import PurePath
-from types import CodeType
 from typing import Any
 
 from clearprop.graph import Node
-from clearprop.places import cell_of, span_of
+from clearprop.places import Written, cell_of, span_of
 
 _LONGEST = 160  # lines of one function
 
@@ -25,7 +24,7 @@ class Listings:
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
-        self._places: dict[CodeType, int | None] = {}
+        self._places: dict[Any, int | None] = {}  # by code object, or by the lines of a text
 
     def find(self, node: Node) -> list[int] | None:
         """Give the listing of a node, and its lines and columns there; None without a text."""
@@ -35,9 +34,10 @@ class Listings:
         first, last, start, end = span_of(node.place)
         if first is None:
             return None
-        if code not in self._places:
-            self._places[code] = self._add(code, first)
-        place = self._places[code]
+        key = code.text if isinstance(code, Written) else code
+        if key not in self._places:
+            self._places[key] = self._add(code, first)
+        place = self._places[key]
         if place is None:
             return None
         entry = self.entries[place]
@@ -60,7 +60,9 @@ class Listings:
     def _has(entry: dict[str, Any], number: int) -> bool:
         return bool(0 <= number - entry["first"] < len(entry["lines"]))
 
-    def _add(self, code: CodeType, first: int) -> int | None:
+    def _add(self, code: Any, first: int) -> int | None:
+        if isinstance(code, Written):
+            return self._enter(code.line.file, "", 1, list(code.text))
         start = code.co_firstlineno
         try:
             lines = inspect.getsourcelines(code)[0]
@@ -74,12 +76,15 @@ class Listings:
         lines = [line.rstrip("\n") for line in lines]
         if not any(lines):
             return None
-        indent = min((len(s) - len(s.lstrip()) for s in lines if s.strip()), default=0)
         file = cell_of(code.co_filename) or PurePath(code.co_filename).name
+        return self._enter(file, code.co_name, start, lines)
+
+    def _enter(self, file: str, name: str, start: int, lines: list[str]) -> int:
+        indent = min((len(s) - len(s.lstrip()) for s in lines if s.strip()), default=0)
         self.entries.append(
             {
                 "file": file,
-                "name": code.co_name,
+                "name": name,
                 "first": start,
                 "indent": indent,
                 "lines": [line[indent:] for line in lines],
