@@ -140,6 +140,7 @@ class Room:
 
     def _train(self) -> None:
         data = self._load()
+        self._problem = ""
         training = Training(data, self.settings, self._seed)
         self._show(training)
         with self._changed:
