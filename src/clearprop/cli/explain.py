@@ -1,7 +1,8 @@
-"""``clearprop explain``: a formula forward and backward, as text, picture, page or JSON."""
+"""``clearprop explain``: a formula or a function forward and backward, as text, picture, page."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,10 @@ from clearprop.cli.files import must_be_writable, write_whole
 from clearprop.errors import FormulaError, OptionError
 
 if TYPE_CHECKING:
-    from clearprop.formula import Run
     from clearprop.tracing import Gradients
 
+#: What is a file and no formula: formulas have no such words.
+_FILE = re.compile(r".*\.(py|ipynb|md|txt)(:[^:]*)?", re.DOTALL | re.IGNORECASE)
 _INPUTS, _OUTPUT = "Inputs", "What comes out"
 
 
@@ -36,8 +38,9 @@ def explain(
     formula: Annotated[
         str,
         typer.Argument(
-            metavar="FORMULA",
-            help="An expression, or assignments on lines or between ; of which the last counts.",
+            metavar="FORMULA | FILE:FUNCTION",
+            help="An expression, or assignments on lines or between ; of which the last counts. "
+            "Or a function of a .py, .ipynb, .md or .txt file: the file is executed.",
             show_default=False,
         ),
     ],
@@ -96,11 +99,14 @@ def explain(
         typer.Option("--open", help="Show the page in the browser.", rich_help_panel=_OUTPUT),
     ] = False,
 ) -> None:
-    """Show a formula forward and backward: every value, every derivative, every step.
+    """Show a formula or a function forward and backward: every value, every derivative.
 
     A formula has names, numbers, + - * / ** @, comparisons and functions: exp(x), sum(x, axis=0),
     where(x > 0, x, 0), with or without np. in front. It is read by a list of what it may have and
     never run as Python.
+
+    A FILE IS EXECUTED, in this process and without limits: its imports and definitions, and then
+    the function, a few times. Do this with files that you trust.
 
     Exit codes: 0 it was computed, 1 a value or a derivative is NaN or infinite, 2 the formula or
     the request was wrong.
@@ -112,12 +118,14 @@ def explain(
     - `clearprop explain "t = x + y; t**2" x=1 y=2 -o square.html`
 
     - `clearprop explain "sum(relu(x @ W))" --shape x=3,2 "W=[[1,-1],[2,0.5]]"`
+
+    - `clearprop explain net.py:loss --shape x=4,3 -o loss.html`
     """
     json_path = None if json in (None, "-") else Path(str(json))
     for path in filter(None, (out, json_path)):
         must_be_writable(path)
-    gradients, notes = _explained(formula, values or (), shape or (), seed)
-    from clearprop.explain.page import page
+    explained = _function_explained if _FILE.fullmatch(formula) else _formula_explained
+    gradients, notes = explained(formula, values or (), shape or (), seed)
     from clearprop.explain.steps import steps
     from clearprop.explain.telling import as_data, as_text
 
@@ -135,7 +143,7 @@ def explain(
             write_whole(json_path, written + "\n")
     wants_picture = svg or (out is not None and out.suffix.lower() == ".svg")
     if out is not None:
-        write_whole(out, gradients.to_svg() if wants_picture else page(gradients, formula))
+        write_whole(out, gradients.to_svg() if wants_picture else gradients.to_html())
         typer.echo(f"{out}: {'the picture' if wants_picture else 'the page'}", err=True)
     elif svg:
         typer.echo(gradients.to_svg(), nl=False)
@@ -143,17 +151,17 @@ def explain(
     if text or not silent:
         typer.echo(as_text(told))
     if show:
-        _open(page(gradients, formula) if out is None or wants_picture else "", out)
+        _open(gradients.to_html() if out is None or wants_picture else "", out)
     if not told.finite:
         typer.echo("A value or a derivative is NaN or infinite.", err=True)
         raise typer.Exit(1)
 
 
-def _explained(
+def _formula_explained(
     text: str, values: Sequence[str], shapes: Sequence[str], seed: int
 ) -> tuple[Gradients, list[str]]:
-    """Trace what the first argument names, and go back; with what there is to say about it."""
-    from clearprop.formula import Formula, pointed, run
+    """Trace a formula, and go back; with what there is to say about it."""
+    from clearprop.formula import Formula, pointed, run, written
 
     try:
         done = run(Formula(text), _given(values, shapes, seed))
@@ -161,7 +169,31 @@ def _explained(
         if error.line:
             typer.echo(pointed(text, error), err=True)
         raise
-    return done.gradients, _notes(done)
+    notes = []
+    if done.proposed:
+        shown = " ".join(f"'{name}={written(done.values[name])}'" for name in done.proposed)
+        notes.append(f"Proposed, for nothing was given: {shown}")
+    return done.gradients, notes + _of_sum(done.gradients)
+
+
+def _function_explained(
+    target: str, values: Sequence[str], shapes: Sequence[str], seed: int
+) -> tuple[Gradients, list[str]]:
+    """Trace a function of a file, and go back; with what there is to say about it."""
+    import numpy as np
+
+    from clearprop import trace
+    from clearprop.check.handwritten.probing import quiet
+    from clearprop.cli.functions import find_call, printing_to_stderr
+
+    sizes = [item if "," in item else f"{item}," for item in shapes]
+    call = find_call(target, [*values, *sizes], "explain", seed)
+    with quiet(), printing_to_stderr():
+        graph = trace(call.function, *call.arguments)
+        shape = np.shape(graph.output) if not isinstance(graph.output, dict | tuple | list) else ()
+        gradients = graph.backward(np.ones(shape) if shape else None)
+    notes = [f"Proposed, for nothing was given: {call.described()}"] if call.proposed else []
+    return gradients, notes + _of_sum(gradients)
 
 
 def _given(values: Sequence[str], shapes: Sequence[str], seed: int) -> dict[str, Any]:
@@ -196,20 +228,14 @@ def _once(name: str, found: dict[str, Any]) -> None:
         )
 
 
-def _notes(done: Run) -> list[str]:
-    """Say what was proposed, and what the derivative is one of."""
+def _of_sum(gradients: Gradients) -> list[str]:
+    """Say what the derivative is one of."""
     import numpy as np
 
-    from clearprop.formula import written
-
-    notes = []
-    if done.proposed:
-        shown = " ".join(f"'{name}={written(done.values[name])}'" for name in done.proposed)
-        notes.append(f"Proposed, for nothing was given: {shown}")
-    shape = np.shape(done.gradients.graph.output)
-    if shape:
-        notes.append(f"The result has shape {shape}: the derivatives are those of its sum.")
-    return notes
+    shape = np.shape(gradients.graph.output)
+    if not shape:
+        return []
+    return [f"The result has shape {shape}: the derivatives are those of its sum."]
 
 
 def _open(text: str, path: Path | None) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError, FormulaError
-from clearprop.explain.page import page
 from clearprop.explain.steps import steps
 from clearprop.formula import Formula, pointed, read_value, run, written
 
@@ -69,7 +68,7 @@ def answer(request: Any) -> dict[str, Any]:
         "result": told.result,
         "steps": len(told.steps),
         "notes": notes,
-        "page": page(done.gradients, text),
+        "page": done.gradients.to_html(),
     }
 
 
