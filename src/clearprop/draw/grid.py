@@ -82,12 +82,12 @@ class Grid:
         self.left[b].append(Link(a, to_y, from_y, weight))
 
 
-def make_grid(model: Model, column: list[int]) -> Grid:
+def make_grid(model: Model, column: list[int], framed: bool = True) -> Grid:
     """Make the items of a model, and put each into its rank in a first order."""
     grid = Grid(len(model.boxes))
     for box, x in zip(model.boxes, column, strict=True):
         grid.add(2 * x + (box.kind == "constant"), box_extent(box))
-    frames = grid.frames = make_frames(model, grid.rank) if model.frames else None
+    frames = grid.frames = make_frames(model, grid.rank) if model.frames and framed else None
     for arrow in model.arrows:
         source, target = model.boxes[arrow.source], model.boxes[arrow.target]
         first, last = grid.rank[arrow.source] + 1, grid.rank[arrow.target]

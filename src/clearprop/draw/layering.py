@@ -35,13 +35,17 @@ def assign_columns(model: Model) -> tuple[Model, list[int]]:
         more = f" and {len(arrows) - 3} more" if len(arrows) > 3 else ""
         step = model.boxes[arrows[0].target].number
         text = f"to {', '.join(places)}{more}"
-        to = shown.add(Box("reference", text, inputs=[2], refers=step, node=arrows[0].node))
+        end = Box("reference", text, inputs=[2], refers=step, node=arrows[0].node)
+        end.frame = model.boxes[source].frame
+        to = shown.add(end)
         first = arrows[0]
         shown.arrows.append(Arrow(source, to, 0, output, first.name, first.value, node=first.node))
         column.append(column[source] + 1)
         for arrow in arrows:
             text, step = _origin(model, arrow, into)
-            here = shown.add(Box("reference", text, refers=step, node=arrow.node))
+            start = Box("reference", text, refers=step, node=arrow.node)
+            start.frame = model.boxes[arrow.target].frame
+            here = shown.add(start)
             shown.arrows.append(replace(arrow, source=here, output=0, name=""))
             column.append(column[arrow.target] - 1)
             target = shown.boxes[arrow.target]

@@ -8,11 +8,12 @@ from clearprop.draw.grid import Grid, make_grid
 from clearprop.draw.layering import assign_columns
 from clearprop.draw.metrics import edge, exits, ports
 from clearprop.draw.model import Model
-from clearprop.draw.ordering import order
+from clearprop.draw.ordering import arrows_crossed, order
 from clearprop.draw.placement import heights
 
 _GAP, _STEEP = 20.0, 70.0  # between two ranks: at least, and at most, where lines are steep
 _PAD, _NESTED = 7.0, 4.0  # between a frame and what is in it, beside; more around another frame
+_COST = 1.1  # so many times the crossings are given for frames
 _HEAD = 9.0  # the last piece of an arrow is level, and carries its head
 
 
@@ -78,8 +79,7 @@ class Layout:
 def make_layout(model: Model) -> Layout:
     """Place the boxes of a model from left to right, and lead its arrows around them."""
     model, column = assign_columns(model)
-    grid = make_grid(model, column)
-    order(grid)
+    grid = _ordered(model, column)
     y = heights(grid)
     top = min((y[i] - grid.extent[i][1] for i in range(len(y))), default=0.0)
     y = [v - top for v in y]
@@ -103,7 +103,7 @@ def make_layout(model: Model) -> Layout:
         routes.append(Route(pieces, label))
     width = sides[-1][1] if sides else 0.0
     if grid.frames is None:
-        return Layout(model, boxes, routes, width, bottom)
+        return Layout(model, boxes, routes, width, bottom, [None] * len(model.frames))
     around = _frames(model, grid, y, boxes, routes)
     beside = -min((place.left for place in around if place), default=0.0)
     if beside > 0:  # a frame that goes around the first column
@@ -113,6 +113,21 @@ def make_layout(model: Model) -> Layout:
         width += beside
     width = max(width, *(place.right for place in around if place), 0.0)
     return Layout(model, boxes, routes, width, bottom, around)
+
+
+def _ordered(model: Model, column: list[int]) -> Grid:
+    """Put the items in order, with frames unless they cost too many crossings."""
+    if model.frames:
+        grid = make_grid(model, column)
+        order(grid)
+        without = make_grid(model, column, framed=False)
+        order(without)
+        if arrows_crossed(grid) <= _COST * arrows_crossed(without) + 2:
+            return grid
+        return without
+    grid = make_grid(model, column)
+    order(grid)
+    return grid
 
 
 def _moved(route: Route, by: float) -> Route:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from clearprop.draw.framing import Frames, together
 from clearprop.draw.grid import Grid, Link
@@ -38,13 +38,22 @@ def order(grid: Grid) -> None:
     grid.ranks = best
 
 
-def crossings(grid: Grid, position: list[int]) -> int:
+def arrows_crossed(grid: Grid) -> int:
+    """Count the crossings of arrows, without those of arrows and borders."""
+    position = [0] * len(grid.rank)
+    for rank in grid.ranks:
+        _number(rank, position)
+    return crossings(grid, position, grid.frames.ends if grid.frames else {})
+
+
+def crossings(grid: Grid, position: list[int], without: Container[int] = ()) -> int:
     """Count the crossings of all arrows."""
     total = 0
     for rank in grid.ranks:
         pieces = sorted(
             (position[item] + _PORT * here, position[other] + _PORT * there)
             for item in rank
+            if item not in without
             for other, here, there, _ in grid.right[item]
         )
         seen: list[float] = []

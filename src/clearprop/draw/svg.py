@@ -79,9 +79,7 @@ def svg(
 def draw(layout: Layout) -> str:
     """Write a layout as SVG."""
     ink = Ink()
-    for frame, outline in zip(
-        layout.model.frames, layout.frames or [None] * len(layout.model.frames), strict=True
-    ):
+    for frame, outline in zip(layout.model.frames, layout.frames, strict=True):
         if outline is not None:
             _frame(ink, frame, outline)
     for i, (arrow, route) in enumerate(zip(layout.model.arrows, layout.routes, strict=True)):
