@@ -49,8 +49,7 @@ class Pictures:
                 self.parents.append(i)
         self.svgs = [_TOLD.sub("", draw(view.layout)).strip() for view in self.views]
         self.entries = [
-            self._entry(view, parent)
-            for view, parent in zip(self.views, self.parents, strict=True)
+            self._entry(view, parent) for view, parent in zip(self.views, self.parents, strict=True)
         ]
 
     def _entry(self, view: View, parent: int | None) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from clearprop.draw.facts import Facts
 from clearprop.draw.ink import escape
 from clearprop.draw.page.arrays import Table
 from clearprop.draw.page.lines import Listings
