@@ -58,8 +58,6 @@ class Opened:
         """Type numbers into the fields of an argument."""
         for field, value in values.items():
             name = label + ("" if field == () else f"[{', '.join(map(str, field))}]")
-            box = self.page.get_by_label(name, exact=True).and_(
-                self.page.locator("input")
-            )
+            box = self.page.get_by_label(name, exact=True).and_(self.page.locator("input"))
             box.evaluate("e => { for (let d = e.closest('details'); d; d = null) d.open = true; }")
             box.fill(repr(value))

@@ -1,4 +1,4 @@
-"""One browser for all tests of pages: Debian's Chromium, or the one that CLEARPROP_CHROMIUM names."""
+"""One browser for all tests of pages: the Chromium that is installed, or CLEARPROP_CHROMIUM."""
 
 import os
 import shutil

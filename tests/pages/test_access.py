@@ -39,18 +39,21 @@ CLIPPED = """() => {
     const width = document.documentElement.clientWidth;
     if (document.documentElement.scrollWidth > width) found.push('the page is too wide');
     for (const e of document.querySelectorAll('body *')) {
-        if (e.closest('svg, math, dialog, template, script') || !e.getClientRects().length) continue;
+        if (e.closest('svg, math, dialog, template, script')) continue;
+        if (!e.getClientRects().length) continue;
         const box = e.getBoundingClientRect();
         let scroller = e.parentElement;
         while (scroller && !/auto|scroll/.test(getComputedStyle(scroller).overflowX)) {
             scroller = scroller.parentElement;
         }
-        if (!scroller && (box.right > width + 1 || box.left < -1)) found.push(e.outerHTML.slice(0, 120));
+        if (!scroller && (box.right > width + 1 || box.left < -1))
+            found.push(e.outerHTML.slice(0, 120));
         const style = getComputedStyle(e);
         const hides = /hidden|clip/.test(style.overflowX);
         if (hides && e.id !== 'picture' && e.id !== 'stage' && e.scrollWidth > e.clientWidth + 1)
             found.push('cut: ' + e.outerHTML.slice(0, 120));
-        if (e.matches('button') && e.scrollWidth > e.clientWidth + 1) found.push('cut: ' + e.outerHTML);
+        if (e.matches('button') && e.scrollWidth > e.clientWidth + 1)
+            found.push('cut: ' + e.outerHTML);
     }
     return found;
 }"""
@@ -78,7 +81,8 @@ def test_the_lit_box_is_in_view_at_every_step(show, width):
             const window_ = document.getElementById('picture').getBoundingClientRect();
             for (let m = 1; m <= Number(slider.max); m++) {
                 slider.value = m; slider.dispatchEvent(new Event('input'));
-                const lit = document.querySelector('#picture .lit[data-box], #picture .lit-back[data-box]');
+                const lit = document.querySelector(
+                    '#picture .lit[data-box], #picture .lit-back[data-box]');
                 const box = lit.querySelector('rect').getBoundingClientRect();
                 if (box.left < window_.left || box.right > window_.right || box.top < window_.top
                     || box.bottom > window_.bottom) found.push(m);

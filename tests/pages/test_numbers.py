@@ -16,7 +16,9 @@ def _random_numbers():
     halves = (rng.integers(10**5, 10**7, 2000) + 0.5) * 2.0 ** rng.integers(-4, 4, 2000)
     single = rng.standard_normal(1000).astype(np.float32).astype(float)
     edges = [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, 1.7976931348623157e308, 1e-5, 9.9999995e-5]
-    tens = [s * d * 10.0**e for s in (1, -1) for d in (1, 9.999995, 9.9999949) for e in range(-9, 9)]
+    tens = [
+        s * d * 10.0**e for s in (1, -1) for d in (1, 9.999995, 9.9999949) for e in range(-9, 9)
+    ]
     return [*wide, *plain, *short, *halves, *single, *edges, *tens]
 
 
@@ -42,7 +44,19 @@ def test_thousands_of_numbers_are_written_alike(library):
 def _arrays():
     rng = np.random.default_rng(1)
     for dtype in (np.float64, np.float32, np.int64, bool):
-        for shape in [(), (1,), (3,), (11,), (12,), (2, 2), (3, 3), (4, 4), (2, 0), (2, 3, 4), (300,)]:
+        for shape in [
+            (),
+            (1,),
+            (3,),
+            (11,),
+            (12,),
+            (2, 2),
+            (3, 3),
+            (4, 4),
+            (2, 0),
+            (2, 3, 4),
+            (300,),
+        ]:
             for scale in (1.0, 1e-9, 1e6, 0.0):
                 yield np.asarray(rng.standard_normal(shape) * scale).astype(dtype)
     yield np.array([1.0, np.nan, np.inf])
@@ -58,7 +72,8 @@ def test_arrays_are_described_alike(library):
     found = library.evaluate(
         """entries => {
             const line = s => s.matrix
-                ? `[${s.rows.map(r => `[${r.join(', ')}]`).join(', ')}]` : s.rows.map(r => r.join(', ')).join(' ');
+                ? `[${s.rows.map(r => `[${r.join(', ')}]`).join(', ')}]`
+                : s.rows.map(r => r.join(', ')).join(' ');
             return entries.map(e => {
                 const a = lib.withStatistics(lib.read(e));
                 return [line(lib.describe(a)), line(lib.describe(a, false))];

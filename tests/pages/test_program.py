@@ -66,9 +66,7 @@ def compare(library, f, given, other):
 def _backward(graph):
     if not any(node.active for node in graph.outputs):
         return None
-    return graph.backward(
-        tree_map(lambda y: np.full(np.shape(y), 1.25, y.dtype)[()], graph.output)
-    )
+    return graph.backward(tree_map(lambda y: np.full(np.shape(y), 1.25, y.dtype)[()], graph.output))
 
 
 def _quantities(graph, gradients):

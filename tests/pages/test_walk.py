@@ -1,4 +1,4 @@
-"""Walking: forward, backward, by buttons, slider and keys; what is not there yet is not computed."""
+"""Walking by buttons, slider and keys; what is not there yet is not computed."""
 
 import re
 

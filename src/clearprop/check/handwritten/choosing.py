@@ -342,6 +342,8 @@ def _more_general(one: Proposal, other: Proposal) -> bool:
     ]
     no_less = all(len(a) >= len(b) and a.count(1) <= b.count(1) for a, b in pairs)
     return no_less and any(len(a) > len(b) or a.count(1) < b.count(1) for a, b in pairs)
+
+
 def _by_rows(proposal: Proposal, texts: Texts) -> bool:
     """Whether forward keeps the axis of the samples: what fits a vector alone is then no use."""
     kept = "keepdims=True" in texts.forward and re.search(r"axis=(-1|1)\b", texts.forward)

@@ -470,9 +470,7 @@ def _mended(driver: Driver, shot: Shot, outputs: Any, tolerance: float) -> set[s
         if g.leaf in shot.truth.expected and g.leaf not in shot.truth.doubts
     ]
     fine = {
-        g.leaf
-        for g in judged
-        if compare(g, shot.truth.expected[g.leaf], tolerance).kind in _FINE
+        g.leaf for g in judged if compare(g, shot.truth.expected[g.leaf], tolerance).kind in _FINE
     }
     if shot.error is not None:  # what it should give is not known: all that it gives is right
         given = {g.leaf for g in judged}

@@ -7,30 +7,10 @@ from functools import cache
 
 from clearprop.draw.ink import escape
 
-_TAGS = frozenset(
-    [
-        "math",
-        "mrow",
-        "mi",
-        "mo",
-        "mn",
-        "mtext",
-        "msup",
-        "msub",
-        "msubsup",
-        "mfrac",
-        "mover",
-        "munder",
-        "munderover",
-        "msqrt",
-        "mroot",
-        "mspace",
-        "mstyle",
-        "mtable",
-        "mtr",
-        "mtd",
-    ]
-)
+_TAGS = {
+    "math", "mrow", "mi", "mo", "mn", "mtext", "msup", "msub", "msubsup", "mfrac", "mover",
+    "munder", "munderover", "msqrt", "mroot", "mspace", "mstyle", "mtable", "mtr", "mtd",
+}  # fmt: skip
 _TAG = re.compile(r"</?([a-z]+)((?: [a-z]+=\"[a-z0-9 .%#-]*\")*) ?/?>", re.IGNORECASE)
 _SPACE_OF_NAMES = ' xmlns="http://www.w3.org/1998/Math/MathML"'
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clearprop.draw.facts import Facts
 from clearprop.draw.page.quantities import Quantities
-from clearprop.draw.page.recording import MOST_OPERATIONS, Unwritable, run_again, write_program
+from clearprop.draw.page.recording import MOST_OPERATIONS, UnwritableError, run_again, write_program
 from clearprop.errors import ClearpropError
 from clearprop.tensor import Tensor
 
@@ -20,7 +20,7 @@ def programs(
     """Write ``program`` and ``generated``; where one cannot be, why not."""
     try:
         if len(facts.operations) > MOST_OPERATIONS:
-            raise Unwritable(
+            raise UnwritableError(
                 f"The graph has {len(facts.operations)} operations; a page computes and lists "
                 f"up to {MOST_OPERATIONS}. clearprop.source writes more."
             )
@@ -45,7 +45,7 @@ def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
     from clearprop.source.program import program_of
 
     if not isinstance(again._output, Tensor):
-        raise Unwritable("Source is written of a function that returns one array.")
+        raise UnwritableError("Source is written of a function that returns one array.")
     text, lines = write_numbered(program_of(again, again._call[0]))
     now = dict(zip(again.nodes, graph.nodes, strict=True))
     forward: dict[int, list[int]] = {}
@@ -64,6 +64,6 @@ def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, ClearpropError | Unwritable):
+    if isinstance(error, ClearpropError | UnwritableError):
         return str(error)
     return f"Running the function again failed: {type(error).__name__}: {error}"

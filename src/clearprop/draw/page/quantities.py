@@ -1,4 +1,4 @@
-"""The numbers that a page shows: values, derivatives, what one step passes back, local derivatives."""
+"""The numbers that a page shows: values, derivatives, and what one step passes back."""
 
 from __future__ import annotations
 

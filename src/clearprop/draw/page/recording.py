@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ _MOST_NUMBERS = 16_384  # in all arguments and constants, which a program needs 
 _WHOLE = 64
 
 
-class Unwritable(Exception):
+class UnwritableError(Exception):
     """Why there is no program; the text is for the reader of the page."""
 
 
@@ -35,16 +36,16 @@ def run_again(graph: Graph) -> Graph:
     ------
     StagingError
         If they do not.
-    Unwritable
+    UnwritableError
         If it computes something else by now.
     """
     f, kwargs = graph._call
     again = staged(f, tuple(_arguments(graph)), kwargs)
     if [n.primitive for n in again.nodes] != [n.primitive for n in graph.nodes]:
-        raise Unwritable("The function takes other steps now than when it was traced.")
+        raise UnwritableError("The function takes other steps now than when it was traced.")
     for old, new in zip(graph.nodes, again.nodes, strict=True):
         if not isinstance(old.value, tuple) and not _is_same(old.value, new.value):
-            raise Unwritable(
+            raise UnwritableError(
                 "The function computes other numbers now than when it was traced: it reads "
                 "something that has changed, or draws random numbers."
             )
@@ -69,7 +70,7 @@ def _leaf(graph: Graph, label: str, value: Any) -> Any:
 
 def _is_same(a: Any, b: Any) -> bool:
     a, b = np.asarray(a), np.asarray(b)
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
 def write_program(
@@ -93,12 +94,12 @@ def write_program(
 
     Raises
     ------
-    Unwritable
+    UnwritableError
         If it would be too large.
     """
     size = sum(np.size(node.value) for node in graph.inputs.values())
     if size > _MOST_NUMBERS:
-        raise Unwritable(
+        raise UnwritableError(
             f"The arguments have {size} numbers; a page computes with up to {_MOST_NUMBERS}."
         )
     return _Writer(graph, again, gradients).write(quantities)
@@ -210,8 +211,7 @@ class _Writer:
             self.of[node] = self._constant(node.value, node.dtype)
             return
         places = [None if n is None else self.of[n] for n in node.inputs]
-        key = (places, computation(node, list(node.inputs)))
-        key = (tuple(places), _without_inputs(key[1], node))
+        key = (tuple(places), _without_inputs(computation(node, list(node.inputs)), node))
         if key in self.first:
             self.of[node] = self.first[key]
             return
@@ -244,12 +244,12 @@ class _Writer:
         if type(value) in (int, float) and dtype == np.float32:
             array = array.astype(np.float32)
         if array.dtype.kind not in "biuf":
-            raise Unwritable(f"The function uses a constant of dtype {array.dtype}.")
+            raise UnwritableError(f"The function uses a constant of dtype {array.dtype}.")
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self.constants:
             self.numbers += array.size
             if self.numbers > _MOST_NUMBERS:
-                raise Unwritable(
+                raise UnwritableError(
                     f"The function uses constants of more than {_MOST_NUMBERS} numbers, which is "
                     "more than a page computes with."
                 )
@@ -274,12 +274,10 @@ class _Writer:
             return str(value)
         if value is None or isinstance(value, bool | int | float | str):
             return value
-        raise Unwritable(f"A step has an attribute of type {type(value).__name__}.")
+        raise UnwritableError(f"A step has an attribute of type {type(value).__name__}.")
 
 
 def _is_empty(value: Any) -> bool:
-    import inspect
-
     return value is None or value is inspect.Parameter.empty
 
 

@@ -198,7 +198,7 @@ export class Detail {
 }
 
 /** @param {number} n @param {string} what */
-const every = (n, what) => (n === 1 ? `every ${what}` : `each ${n}th ${what}`);
+const every = (n, what) => `every ${["", "", "second ", "third "][n] ?? `${n}th `}${what}`;
 
 /** Give the cells of a heat map: all of a small array, a part of a large one. @param {any} array */
 function cells(array) {

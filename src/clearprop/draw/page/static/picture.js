@@ -37,8 +37,9 @@ export class Picture {
     this.items = [];
     /** @type {Map<number, any[]>} */
     this.appearing = new Map();
-    for (const group of this.svg.querySelectorAll("[data-arrow]")) this.take("arrow", group, this.entry.arrows[group.dataset.arrow]);
-    for (const group of this.svg.querySelectorAll("[data-box]")) this.take("box", group, this.entry.boxes[group.dataset.box]);
+    this.groups = { arrow: [...this.svg.querySelectorAll("[data-arrow]")], box: [...this.svg.querySelectorAll("[data-box]")] };
+    this.groups.arrow.forEach((group, i) => this.take("arrow", group, this.entry.arrows[i]));
+    this.groups.box.forEach((group, i) => this.take("box", group, this.entry.boxes[i]));
     this.svg.querySelector("title")?.remove();
     this.at = 0;
     this.there = -1;
@@ -103,9 +104,9 @@ export class Picture {
     const box = place.step ? this.boxOf(place.step) : -1;
     this.lit = [];
     if (box >= 0) {
-      this.lit.push(this.svg.querySelector(`[data-box="${box}"]`));
+      this.lit.push(this.groups.box[box]);
       this.entry.arrows.forEach((/** @type {any} */ arrow, /** @type {number} */ i) => {
-        if (arrow.t === box || arrow.s === box) this.lit.push(this.svg.querySelector(`[data-arrow="${i}"]`));
+        if (arrow.t === box || arrow.s === box) this.lit.push(this.groups.arrow[i]);
       });
       for (const group of this.lit) group.classList.add(look);
       const [x, y, width, above, below] = this.entry.boxes[box].at;

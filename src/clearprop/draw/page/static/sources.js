@@ -65,6 +65,11 @@ export class Sources {
   light(one, lines, look) {
     one.lit = lines.map((n) => one.rows[n - one.first]).filter(Boolean);
     for (const row of one.lit) row.className = look;
+    if (one.lit.length) window.requestAnimationFrame(() => this.reveal(one));
+  }
+
+  /** Scroll a listing to what is lit in it; later, when the page is laid out anyway. @param {any} one */
+  reveal(one) {
     if (!one.lit.length) return;
     const { text } = one, first = one.lit[0], last = one.lit[one.lit.length - 1];
     const top = first.offsetTop, bottom = last.offsetTop + last.offsetHeight;

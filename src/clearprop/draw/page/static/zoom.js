@@ -42,14 +42,17 @@ export class Zoom {
 
   /** The size of the window in which the picture is seen. */
   room() {
-    return { w: this.place.clientWidth || 1, h: this.place.clientHeight || 1 };
+    this.seen ??= { w: this.place.clientWidth || 1, h: this.place.clientHeight || 1 };
+    return this.seen; // asked of the browser only when it has changed: asking makes it lay out the page
   }
 
   resized() {
+    this.seen = undefined;
     const { w } = this.room();
     const scale = Math.min(Math.max(w / (this.width ?? 1), START_LEAST), START_MOST);
     const high = Math.round((this.height ?? 0) * scale);
     this.place.style.setProperty("--height", `${high}px`);
+    this.seen = undefined;
     if (!this.touched) {
       this.scale = Math.min(Math.max(Math.min(w / (this.width ?? 1), this.room().h / (this.height ?? 1)), START_LEAST), START_MOST);
     }
