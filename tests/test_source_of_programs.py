@@ -175,6 +175,17 @@ def test_a_checkpoint_is_written_out():
         np.testing.assert_allclose(a, b, rtol=1e-14)  # run again, it adds up in another order
 
 
+def test_a_sum_by_index_starts_from_what_is_written():
+    def f(x):
+        rows = x[ROWS] + x[:3] * 1.0
+        return np.sum(rows * x[ROWS]) + np.sum(np.reshape(x, (3, 4)) * 1.0)
+
+    agree(f, X)
+    steps = [("add", 0, 0, 0), ("pick", 0, 2, 0), ("same", 0, 4, 7), ("gather", 2, 0, 0)]
+    for k in range(8):
+        agree(graph_of([*steps, ("same", k, 0, 0), ("stack", 1, k, 2)]), X, W, B)
+
+
 # ---- forms of functions ------------------------------------------------------------------------
 
 

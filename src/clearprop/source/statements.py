@@ -68,6 +68,8 @@ class Statements:
         }
         self.accumulation = Accumulation(program, self.gradients)
         self.skipped = left_out(program, self.gradients, self.accumulation.into)
+        for node in self.skipped:  # what is not written cannot be added to
+            self.accumulation.final.pop(node, None)
         every = [*program.forward, *program.backward]
         # every expression, with gaps for its operands: they have names only when it is written
         self._expressions = {
