@@ -547,3 +547,19 @@ def test_forward_mode_goes_through():
     np.testing.assert_allclose(
         cp.hessian(total(again))(*args), cp.hessian(total(plain))(*args), rtol=1e-10
     )
+
+
+def test_an_array_that_was_filled_is_an_argument_like_any_other() -> None:
+    def weighted(x, y):
+        return np.sum(x * np.tanh(y))
+
+    def f(x, run):
+        y = np.zeros(3)
+        y[0] = x[0] * x[1]
+        y[1:] = 2 * x[1:]
+        return run(x, y)
+
+    x = np.array([0.5, -1.0, 2.0])
+    expected = cp.grad(f)(x, weighted)
+    assert np.array_equal(cp.grad(f)(x, cp.checkpoint(weighted)), expected)
+    assert np.all(expected != 0)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.arguments import Function, Leaves, check_callable, name_of_function
+from clearprop.buffers import unwrapped
 from clearprop.errors import ClearpropError, DTypeError, LostGradientError
 from clearprop.graph import NO_ATTRIBUTES, Node, WideNode, next_index
 from clearprop.leaves import alias, leaf
@@ -71,6 +72,7 @@ def checkpoint(f: Function) -> Function:
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = unwrapped((args, kwargs))  # arrays that were filled, as what they hold
         parts = list(tree_values((args, kwargs)))
         nodes = [part.node for part in parts if isinstance(part, Tensor)]
         in_trace = any(node is not None and node.tape is not None for node in nodes)
