@@ -166,7 +166,7 @@ def luminance(colour):
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK])
 @pytest.mark.parametrize("text", ["ink", "muted", "forward", "backward"])
-@pytest.mark.parametrize("ground", ["paper", "node", "leaf"])
+@pytest.mark.parametrize("ground", ["paper", "node", "leaf", "frame"])
 def test_colours_have_contrast(theme, text, ground):
     dark, light = sorted([luminance(theme[text]), luminance(theme[ground])])
     assert (light + 0.05) / (dark + 0.05) >= 4.5  # WCAG 2, AA

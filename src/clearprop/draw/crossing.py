@@ -169,7 +169,15 @@ class Flow:
             bundles.append(self._bundle(i, None, outside))
         for arriving in self.arriving[i + 1 :]:
             bundles += [b for b in arriving if b.source == i and len(b.values) > 1]
-        return [b for b in alone if self._is_alone(b.values[0], unit)] + bundles
+        alone = [b for b in alone if self._is_alone(b.values[0], unit)]
+        # In the order in which they arrive: else lines would cross without need.
+        order: dict[Node, tuple[int, int]] = {}
+        for target in range(i + 1, len(self.units)):
+            for position, arriving_one in enumerate(self.arriving[target]):
+                if arriving_one.source == i:
+                    order.setdefault(arriving_one.values[0], (target, position))
+        far = (len(self.units), 0)
+        return sorted(alone, key=lambda b: order.get(b.values[0], far)) + bundles
 
     def _is_alone(self, value: Node, unit: Group) -> bool:
         """Whether any arrow of its own leaves a group with a value."""

@@ -34,7 +34,9 @@ def legend(ink: Ink, model: Model, top: float) -> tuple[float, float]:
         if any(box.kind == "junction" for box in model.boxes):
             rows.append(("dot", "one value used in several places: their derivatives add up"))
         if any(box.kind == "reference" for box in model.boxes):
-            rows.append(("", "dashed box: the other end of a line too long to draw"))
+            rows.append(
+                ("", "dashed box: where a line comes from or goes to that is not drawn whole")
+            )
         if any("±" in arrow.value.line for arrow in model.arrows if arrow.value is not None):
             rows.append(("", "(shape) mean ± standard deviation of the elements"))
     for i, (sample, text) in enumerate(rows):
