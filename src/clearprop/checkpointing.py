@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.arguments import Function, Leaves, check_callable, name_of_function
-from clearprop.buffers import unwrapped
+from clearprop.buffers import Buffer, unwrapped
 from clearprop.errors import ClearpropError, DTypeError, LostGradientError
 from clearprop.graph import NO_ATTRIBUTES, Node, WideNode, next_index
 from clearprop.leaves import alias, leaf
@@ -72,7 +72,8 @@ def checkpoint(f: Function) -> Function:
 
     @functools.wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        args, kwargs = unwrapped((args, kwargs))  # arrays that were filled, as what they hold
+        args = tuple(map(_unwrapped, args))
+        kwargs = {name: _unwrapped(value) for name, value in kwargs.items()}
         parts = list(tree_values((args, kwargs)))
         nodes = [part.node for part in parts if isinstance(part, Tensor)]
         in_trace = any(node is not None and node.tape is not None for node in nodes)
@@ -197,6 +198,13 @@ class _Kept:
 
 def _is_recorded(part: Any) -> bool:
     return isinstance(part, Tensor) and part.node is not None and part.node.active
+
+
+def _unwrapped(argument: Any) -> Any:
+    """Replace arrays that were filled with recorded values; what holds none stays the caller's."""
+    if any(isinstance(part, Buffer) for part in tree_values(argument)):
+        return unwrapped(argument)
+    return argument
 
 
 def _own_or_made(own: Any, made: Any) -> Any:
