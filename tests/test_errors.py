@@ -317,13 +317,6 @@ def test_backward_through_what_was_let_go():
     assert "cp.vjp" in text
 
 
-def test_large_constant_in_source():
-    data = np.arange(1e4).reshape(100, 100)
-    text = text_of(errors.ClearpropError, lambda: cp.source(lambda x: np.sum(x * data), 2.0))
-    assert "an array of shape (100, 100) that is not an argument" in text
-    assert "def f(x, data)" in text
-
-
 def test_a_rule_that_asks_for_what_is_not_there():
     @cp.primitive
     def double(x):

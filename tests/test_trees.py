@@ -162,7 +162,7 @@ def test_none_stays_none():
     assert cp.trace(f, params).output == 6.0
     assert cp.compile(cp.grad(f))(params) == cp.grad(f)(params)
     assert cp.check(f, params).ok
-    assert "'b': None" in cp.source(f, params)
+    assert '"b": None' in cp.source(f, params)
 
 
 def test_compiled_programs_tell_none_from_a_number():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from clearprop.algebra import algebra as algebra
 from clearprop.check import check as check
 from clearprop.check import check_layer as check_layer
 from clearprop.checkpointing import checkpoint as checkpoint

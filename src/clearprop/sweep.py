@@ -260,8 +260,8 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, positi
         stretched = tuple(
             i + len(extra) for i, n in enumerate(shape) if n == 1 and found[i + len(extra)] != 1
         )
-        add = np.add.reduce if type(g) is np.ndarray else np.sum
-        g = add(g, axis=extra + stretched)
+        add: Any = np.add.reduce if type(g) is np.ndarray else np.sum
+        g = add(g, axis=extra + stretched, keepdims=not extra)
         if g.shape != shape:
             g = np.reshape(g, shape)
     if g.dtype != dtype:

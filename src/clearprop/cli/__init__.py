@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 import clearprop
 from clearprop.cli.check import CheckCommand, check
 from clearprop.cli.explanation import explain
+from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
 
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command(cls=CheckCommand)(check)
+app.command()(source)
 
 
 def _print_version(wanted: bool) -> None:

@@ -43,8 +43,15 @@ def requested_files(texts: Iterable[str]) -> Iterator[tuple[str, tuple[str, ...]
         yield path, () if path in whole else tuple(dict.fromkeys(names))
 
 
-def split_name(text: str) -> tuple[str, str]:
+def split_name(text: str, command: str = "check") -> tuple[str, str]:
     r"""Split ``FILE:NAME``; a drive letter, and a colon in a path that exists, are not a name.
+
+    Parameters
+    ----------
+    text : str
+        As it was typed.
+    command : str
+        Which command it was typed for, for the message.
 
     Returns
     -------
@@ -65,7 +72,7 @@ def split_name(text: str) -> tuple[str, str]:
     raise OptionError(
         f"{shown}: there is no such file.",
         why=f"it is looked for from {Path.cwd()}.",
-        write="clearprop check FILE, or FILE:NAME for one layer or function of it",
+        write=f"clearprop {command} FILE, or FILE:NAME for one layer or function of it",
     )
 
 

@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from clearprop.bodies import copied, definition_of
-from clearprop.errors import ClearpropError
 from clearprop.graph import Node
 from clearprop.primitive import Primitive
 from clearprop.rules.indexing import Slot, fill
-
-LARGEST_CONSTANT = 1000  # elements of an array that may stand in the text
+from clearprop.source.layout import function_lines
+from clearprop.source.literals import literal, written
 
 
 def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.expr:
@@ -31,12 +30,10 @@ def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.ex
         return operands[0]
     if primitive.name == "transpose" and len(node.shape) == 2 and not node.attributes.get("axes"):
         return ast.Attribute(operands[0], "T", ast.Load())
-    tree = definition_of(primitive.function)
-    body = [s for s in tree.body if not _is_docstring(s)]
-    if len(body) == 1 and isinstance(body[0], ast.Return) and body[0].value is not None:
-        value = helpers.resolved(body[0].value, tree, primitive.function)
-        made: ast.expr = _Fill(primitive, node.attributes, operands).visit(value)
-        return ast.fix_missing_locations(made)
+    value = helpers.expression_of(primitive.function)
+    if value is not None:
+        made: ast.expr = _Fill(primitive, node.attributes, operands).visit(copied(value))
+        return made
     if isinstance(primitive.numpy, np.ufunc):
         return ast.Call(_np(primitive.numpy.__name__), operands, [])
     return _call_helper(primitive, node, operands, helpers)
@@ -54,8 +51,8 @@ def filled(tree: ast.expr, operands: list[ast.expr]) -> ast.expr:
         def visit_Name(self, name: ast.Name) -> ast.expr:
             return operands[int(name.id)] if name.id.isdecimal() else name
 
-    made: ast.expr = Put().visit(tree)
-    return ast.fix_missing_locations(made)
+    made: ast.expr = Put().visit(copied(tree))
+    return made
 
 
 def names_in(tree: ast.AST) -> set[str]:
@@ -75,7 +72,19 @@ class Helpers:
     def __init__(self, reserved: set[str]) -> None:
         self.texts: dict[str, str] = {}
         self._names: dict[FunctionType, str] = {}
+        self._expressions: dict[FunctionType, ast.expr | None] = {}
         self._reserved = reserved
+
+    def expression_of(self, function: Any) -> ast.expr | None:
+        """Give the body of a function that is one expression; None where it is more."""
+        if function not in self._expressions:
+            tree = definition_of(function)
+            body = [s for s in tree.body if not _is_docstring(s)]
+            value = body[0].value if isinstance(body[0], ast.Return) and len(body) == 1 else None
+            if value is not None:
+                value = self.resolved(value, tree, function)
+            self._expressions[function] = value
+        return self._expressions[function]
 
     def name(self, wanted: str, function: Any) -> str:
         """Give the name of a function in the module; its text is added at the first time."""
@@ -88,7 +97,9 @@ class Helpers:
             tree = _Filled().visit(copied(definition_of(function)))
             tree.name, tree.decorator_list = name, []
             tree = self.resolved(tree, tree, function)
-            self.texts[name] = ast.unparse(ast.fix_missing_locations(tree))
+            self.texts[name] = "\n".join(
+                function_lines(ast.unparse(ast.fix_missing_locations(tree)))
+            )
         return self._names[function]
 
     def resolved(self, tree: Any, definition: ast.FunctionDef, function: Any) -> Any:
@@ -113,59 +124,10 @@ class Helpers:
                 if isinstance(found, FunctionType) and found is not fill:
                     return ast.Name(helpers.name(found.__name__, found), node.ctx)
                 if isinstance(found, bool | int | float | np.generic | np.ndarray):
-                    return _parse(literal(found))
+                    return written(found)
                 return node
 
         return Resolve().visit(copied(tree))
-
-
-def constant(value: Any, where: str, bare: bool) -> ast.expr:
-    """Write a constant operand; ``bare`` says that every float of the program is a float64.
-
-    Raises
-    ------
-    ClearpropError
-        If it is an array too large to be written.
-    """
-    if isinstance(value, np.ndarray) and value.size > LARGEST_CONSTANT and not _is_uniform(value):
-        raise ClearpropError(
-            f"{where} uses an array of shape {value.shape} that is not an argument.",
-            why=f"Source holds constants of up to {LARGEST_CONSTANT} elements.",
-            write="def f(x, data): …, with the array as an argument.",
-        )
-    return _parse(literal(float(value) if bare and type(value) is np.float64 else value))
-
-
-def _is_uniform(value: Any) -> bool:
-    """Whether all elements of an array are the same, bit for bit."""
-    first = value.flat[:1].tobytes()
-    return bool(value.size) and value.tobytes() == first * value.size
-
-
-def literal(value: Any) -> str:
-    """Write a value so that reading it gives the same bits, and the same dtype."""
-    if isinstance(value, np.ndarray):
-        if not value.size or (value.size > 3 and _is_uniform(value)):
-            form, dtype = value.shape, f"dtype={str(value.dtype)!r}"
-            if not value.any() and not np.signbit(value).any():
-                return f"np.zeros({form}, {dtype})"
-            return f"np.full({form}, {literal(value.flat[0].item())}, {dtype})"
-        return f"np.array({literal(value.tolist())}, dtype={str(value.dtype)!r})"
-    if isinstance(value, np.generic):
-        return f"np.{value.dtype.name}({literal(value.item())})"
-    if isinstance(value, np.dtype):
-        return f"np.{value.name}" if value.isnative else f"np.dtype({value.str!r})"
-    if isinstance(value, type):
-        return f"np.{value.__name__}" if issubclass(value, np.generic) else value.__name__
-    if isinstance(value, float) and not np.isfinite(value):
-        return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    if isinstance(value, slice):
-        return f"slice({', '.join(literal(v) for v in (value.start, value.stop, value.step))})"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
-    if isinstance(value, list):
-        return f"[{', '.join(map(literal, value))}]"
-    return repr(value)
 
 
 class _Fill(ast.NodeTransformer):
@@ -186,7 +148,7 @@ class _Fill(ast.NodeTransformer):
             found = self.operands[name.id]
             return ast.Tuple(found, ast.Load()) if isinstance(found, list) else copied(found)
         if name.id in self.attributes:
-            return _parse(literal(self.attributes[name.id]))
+            return written(self.attributes[name.id])
         return name
 
     def visit_Call(self, call: ast.Call) -> ast.expr:
@@ -208,15 +170,12 @@ def index(skeleton: tuple[Any, ...], arrays: list[ast.expr]) -> ast.expr:
         if isinstance(part, Slot):
             parts.append(arrays[part.number])
         elif isinstance(part, slice):
-            bounds = [
-                None if b is None else _parse(literal(b))
-                for b in (part.start, part.stop, part.step)
-            ]
+            bounds = [None if b is None else written(b) for b in (part.start, part.stop, part.step)]
             parts.append(ast.Slice(*bounds))
         elif part is Ellipsis:
             parts.append(ast.Constant(Ellipsis))
         else:
-            parts.append(_parse(literal(part)))
+            parts.append(written(part))
     return parts[0] if len(parts) == 1 else ast.Tuple(parts, ast.Load())
 
 
@@ -239,9 +198,9 @@ def _same(value: Any, default: Any) -> bool:
 def _attribute(value: Any, operands: list[ast.expr], primitive: Primitive) -> ast.expr:
     if isinstance(value, tuple) and any(isinstance(part, Slot) for part in value):
         arrays = operands[len(primitive.operands) - 1 :]  # the call gets the index filled
-        parts = [arrays[p.number] if isinstance(p, Slot) else _parse(literal(p)) for p in value]
+        parts = [arrays[p.number] if isinstance(p, Slot) else written(p) for p in value]
         return ast.Tuple(parts, ast.Load())
-    return _parse(literal(value))
+    return written(value)
 
 
 class _Filled(ast.NodeTransformer):
@@ -270,7 +229,3 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 def _np(name: str) -> ast.expr:
     return ast.Attribute(ast.Name("np", ast.Load()), name, ast.Load())
-
-
-def _parse(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body

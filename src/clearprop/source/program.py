@@ -41,6 +41,8 @@ class Program:
         Which forward node a backward node is the finished cotangent of.
     merged : dict of Node to Node
         For each node the first one that computes the same.
+    f : callable
+        The function that was traced.
     """
 
     graph: Graph
@@ -51,6 +53,7 @@ class Program:
     backward: list[Node]
     cotangents: dict[Node, Node]
     merged: dict[Node, Node]
+    f: Callable[..., Any]
 
     def same(self, node: Node) -> Node:
         """Give the node that stands for this one."""
@@ -65,20 +68,27 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     ShapeError
         If the result of ``f`` is not one array.
     """
-    return program_of(staged(f, args, {}))
+    return program_of(staged(f, args, {}), f)
 
 
-def program_of(graph: Graph) -> Program:
-    """Record the backward pass of a graph that is staged, and keep what is needed."""
+def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
+    """Record the backward pass of a graph, and keep what is needed.
+
+    Raises
+    ------
+    ShapeError
+        If the result is not one array.
+    """
     if not isinstance(graph._output, Tensor) or graph._output.node is None:
         raise ShapeError(
             f"{graph.name} returns {type(graph._output).__name__}.",
-            where=current_line(2),
+            where=_place_of(f) or current_line(2),
             why="The program of a backward pass starts at one array that depends on the arguments.",
             write="return np.sum(…), or one of the arrays.",
         )
     output = graph._output.node
     tape = graph._tape
+    before = len(tape.nodes)
     ones = np.ones(output.shape, output.dtype)[()]
     dy = TracedLeaf(ones, tape, "dy")
     found = graph._cotangents(Tensor(ones, dy), recorded=True)
@@ -89,7 +99,9 @@ def program_of(graph: Graph) -> Program:
         for node in graph.inputs.values()
         if node.active
     }
-    merged = _merge(tape.nodes)
+    nodes = [*graph.nodes, *tape.nodes[before:]]
+    del tape.nodes[before:]  # the graph stays as it was
+    merged = _merge(nodes)
     results = [output, *(g for g in gradients.values() if isinstance(g, Node))]
     used = needed(results, merged)
     forward_set = set(graph.nodes)
@@ -102,11 +114,17 @@ def program_of(graph: Graph) -> Program:
         merged.get(output, output),
         dy,
         gradients,
-        [n for n in tape.nodes if n in used and n in forward_set],
-        [n for n in tape.nodes if n in used and n not in forward_set and n is not dy],
+        [n for n in nodes if n in used and n in forward_set],
+        [n for n in nodes if n in used and n not in forward_set and n is not dy],
         cotangents,
         merged,
+        f,
     )
+
+
+def _place_of(f: Callable[..., Any]) -> str | None:
+    code = getattr(f, "__code__", None)
+    return None if code is None else f"{code.co_filename}:{code.co_firstlineno}"
 
 
 def _merge(nodes: list[Node]) -> dict[Node, Node]:
@@ -114,8 +132,8 @@ def _merge(nodes: list[Node]) -> dict[Node, Node]:
     first: dict[Any, Node] = {}
     merged: dict[Node, Node] = {}
     for node in nodes:
-        if node.primitive is None:
-            continue
+        if node.primitive is None or node.operation == "unindex":
+            continue  # the sweep adds up what comes from an index each time
         sources = [n if n is None else merged.get(n, n) for n in node.inputs]
         key = computation(node, sources)
         if key in first:

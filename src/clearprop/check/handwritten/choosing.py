@@ -61,7 +61,7 @@ def choose(
     """
     first: Setup | None = None
     worlds: dict[str, Proposal] = {}
-    attempts = _Attempts(driver, seed)
+    attempts = Attempts(driver, seed)
     loose = getattr(driver, "loose", []) if _ROW.search(texts.forward) is None else ["b", "bias"]
     tried: Counter[str] = Counter()
 
@@ -109,7 +109,7 @@ def _one_sample(
     return None
 
 
-class _Attempts:
+class Attempts:
     """Runs forward with proposed inputs, and says how far it came."""
 
     def __init__(self, driver: Driver, seed: int) -> None:
@@ -134,6 +134,7 @@ class _Attempts:
         return NoSetupError(self.reason)
 
     def __call__(self, proposal: Proposal) -> tuple[int, int] | None:
+        """Run forward; give None where it ran to its end, else how far it came."""
         error: BaseException
         count = 0
         files = {self.driver.file}
