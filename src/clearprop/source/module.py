@@ -51,26 +51,6 @@ def write_lines(program: Program) -> list[Line]:
     return _Writer(program).module()
 
 
-def write_numbered(program: Program) -> tuple[str, list[tuple[Node, int]]]:
-    """Write a program as a module, and say in which of its lines, from 1, each node is computed.
-
-    A node that has no line of its own is computed in that of the expression it stands in.
-    """
-    writer = _Writer(program)
-    lines = writer.module()
-    own: dict[Node, list[int]] = {}
-    for number, line in enumerate(lines, 1):
-        if line.node is not None:
-            own.setdefault(line.node, []).append(number)
-    hosts, found = writer.statements.hosts, []
-    for node in [*program.forward, *program.backward]:
-        host = node
-        while host in hosts and host not in own:
-            host = hosts[host]
-        found += [(node, number) for number in own.get(host, ())]
-    return "".join(f"{line.text}\n" for line in lines), found
-
-
 class _Writer:
     def __init__(self, program: Program) -> None:
         self.program = program

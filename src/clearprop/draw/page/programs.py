@@ -41,26 +41,29 @@ def programs(
 
 def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
     """Write the backward pass as source, and say which of its lines belong to which step."""
-    from clearprop.source.module import write_numbered
+    from clearprop.source.module import write_lines
     from clearprop.source.program import program_of
 
     if not isinstance(again._output, Tensor):
         raise UnwritableError("Source is written of a function that returns one array.")
-    text, lines = write_numbered(program_of(again, again._call[0]))
+    program = program_of(again, graph._call[0])
+    lines = write_lines(program)
     now = dict(zip(again.nodes, graph.nodes, strict=True))
     forward: dict[int, list[int]] = {}
     backward: dict[int, list[int]] = {}
-    for node, number in lines:
-        old = now.get(node)
-        if old is not None:
-            step = facts.number.get(old)
-            place = forward
-        else:
-            step = facts.number.get(now[node.stage[0]]) if node.stage else None
-            place = backward
-        if step is not None and number not in place.setdefault(step, []):
-            place[step].append(number)
-    return {"text": text.split("\n"), "forward": forward, "backward": backward}
+    for number, line in enumerate(lines, 1):
+        of = line.node if line.part == "forward" else line.of
+        if of is None or of not in now:
+            continue
+        places = forward if line.part == "forward" else backward
+        places.setdefault(facts.number.get(now[of], 0), []).append(number)
+    for step in range(len(facts.operations), 0, -1):  # what is written within its user's line
+        users = facts.uses.get(facts.operations[step - 1], [])
+        if step not in forward and len(users) == 1:
+            inside = forward.get(facts.number[users[0][0]])
+            if inside:
+                forward[step] = inside
+    return {"text": [line.text for line in lines], "forward": forward, "backward": backward}
 
 
 def _why(error: Exception) -> str:
