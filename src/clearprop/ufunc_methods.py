@@ -100,6 +100,8 @@ def accumulate(ufunc: np.ufunc, a: Any, *, axis: int = 0, dtype: Any = None) -> 
     """``ufunc.accumulate``: every intermediate result of ``ufunc.reduce``."""
     _refuse_unless_binary(ufunc, "accumulate")
     a = a if hasattr(a, "dtype") else np.asarray(a)
+    if not np.shape(a):
+        raise TypeError("cannot accumulate on a scalar")  # as NumPy has it
     if ufunc in _ACCUMULATED_BY:
         return _ACCUMULATED_BY[ufunc](_cast(a, dtype), axis=axis)
     a, _ = _checked(ufunc.accumulate, a, dtype, {"axis": axis})

@@ -1,6 +1,7 @@
 """Differences, integrals, interpolation and convolution along one axis."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
@@ -76,7 +77,7 @@ def _end(part, a, axis):
 
 
 def _along(a, axis, start, stop):
-    return a[(slice(None),) * (axis % np.ndim(a)) + (slice(start, stop),)]
+    return a[(slice(None),) * normalize_axis_index(axis, np.ndim(a)) + (slice(start, stop),)]
 
 
 @composition(np.ediff1d)
@@ -100,7 +101,7 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 
 def _on_axis(x, axis, ndim):
-    return np.reshape(x, (-1,) + (1,) * (ndim - 1 - axis % ndim))
+    return np.reshape(x, (-1,) + (1,) * (ndim - 1 - normalize_axis_index(axis, ndim)))
 
 
 @composition(np.gradient)
@@ -194,7 +195,7 @@ if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
         return _cumulative(np.cumprod, x, axis, dtype, 1 if include_initial else None)
 
     def _cumulative(accumulate, x, axis, dtype, initial):
-        if axis is None and np.ndim(x) != 1:
+        if axis is None and np.ndim(x) > 1:
             raise ValueError("For arrays which have more than one dimension axis is required.")
         axis = 0 if axis is None else axis
         y = accumulate(x, axis=axis, dtype=dtype)

@@ -4,6 +4,7 @@ import math
 from builtins import max as max_of
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from clearprop.kinds import COMPOSITE, OPAQUE, Reduce, Scan
 from clearprop.primitive import Case, composition, primitive
@@ -42,8 +43,12 @@ def count(shape, axis):
 
 def axes_of(axis, ndim):
     """Give the axes of a reduction as NumPy counts them, from 0."""
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(a % ndim for a in axes)
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
+def real_axis(axis, shape):
+    """Give the axis of a reduction; NumPy's ufuncs take 0 and -1 for a number, which has none."""
+    return axis if shape else None
 
 
 def kept_shape(shape, axis, keepdims):
@@ -136,7 +141,7 @@ def min(a, *, axis=None, keepdims=False):
 @min.vjp("a", latex=r"\bar y\,[x = y]")
 def _(dy, y, a, a_shape, *, axis, keepdims):
     if not keepdims:
-        form = kept_shape(a_shape, axis, True)
+        form = kept_shape(a_shape, real_axis(axis, a_shape), True)
         dy, y = np.reshape(dy, form), np.reshape(y, form)
     # Where one is NaN, so is the result, and it is the NaN that moves it.
     chosen = (a == y) | np.isnan(a)
@@ -177,6 +182,7 @@ def prod(a, *, axis=None, keepdims=False):
 
 @prod.vjp("a", latex=r"\bar y \prod_{j \ne i} x_j")
 def _(dy, a, *, axis, keepdims):
+    axis = real_axis(axis, np.shape(a))
     x = in_lines(a, axis)
     before = delayed(np.cumprod(x, axis=-1), 1.0)
     after = np.flip(delayed(np.cumprod(np.flip(x, -1), axis=-1), 1.0), -1)
@@ -207,6 +213,7 @@ def cumprod_of(a, axis=None, dtype=None):
 
 @cumprod.vjp("a", latex=r"\sum_{j \ge i} \bar y_j \prod_{k \le j,\,k \ne i} x_k")
 def _(dy, y, a, *, axis):
+    axis = real_axis(axis, np.shape(a))
     x = np.reshape(a, -1) if axis is None else np.moveaxis(a, axis, -1)
     if axis is not None:
         dy, y = np.moveaxis(dy, axis, -1), np.moveaxis(y, axis, -1)
@@ -322,7 +329,7 @@ def _extreme(reduce, of_two, a, axis, keepdims, initial, where):
             "so to use a where mask one has to specify 'initial'"
         )
     a = _chosen(a, None, where, initial)
-    if not count(np.shape(a), axis):  # of nothing: what it started from
+    if 0 in np.shape(a) and not count(np.shape(a), axis):  # of nothing: what it started from
         return np.broadcast_to(initial, kept_shape(np.shape(a), axis, keepdims)).astype(a.dtype)
     return of_two(reduce(a, axis=axis, keepdims=keepdims), initial)
 
@@ -379,6 +386,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         total = np.zeros_like(y) + count(np.shape(a), axis)
         return (y, total) if returned else y
     weights = array_of(weights)
+    axis = axis if axis is None else axes_of(axis, np.ndim(a))
     if np.shape(weights) != np.shape(a):
         axes = axes_of(axis, np.ndim(a))
         if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
