@@ -21,27 +21,30 @@ from clearprop.ufunc_methods import METHODS
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
     """Run a ufunc, or one of its methods, of which an operand or an output is a Tensor."""
     out = options.pop("out", None)
-    if method == "__call__" and not options:
-        y = run_ufunc(ufunc, inputs) if out is None else _run_any(ufunc, inputs)
-    elif method == "__call__":
-        y = _as_one_step(lambda: ufunc_options.call(_run_any, ufunc, inputs, options, out))
-    elif method not in METHODS:
-        raise missing_rule(ufunc, method)
-    elif method == "outer" and out is not None:
+    if method == "outer" and out is not None:
         return METHODS[method](ufunc, *inputs, **options, out=out)
-    else:
-        try:
-            y = _as_one_step(lambda: METHODS[method](ufunc, *inputs, **options))
-        except ClearpropError:
-            raise
-        except Exception as error:
-            raise refusal(error, getattr(ufunc, method), inputs, options) from None
+    try:
+        y = _run_method(ufunc, method, inputs, options, out)
+    except ClearpropError:
+        raise
+    except Exception as error:
+        raise refusal(error, getattr(ufunc, method), inputs, options) from None
     if out is None:
         return y
     if method == "__call__" and ufunc.signature is None:
         y = _stretched(y, out)
     instead = f"np.{ufunc.__name__}(…)" if options.get("where", True) is True else ""
     return write_outputs(out, y, ufunc.__name__, instead, options.get("casting", "same_kind"))
+
+
+def _run_method(ufunc: np.ufunc, method: str, inputs: Any, options: Any, out: Any) -> Any:
+    if method == "__call__" and not options:
+        return run_ufunc(ufunc, inputs) if out is None else _run_any(ufunc, inputs)
+    if method == "__call__":
+        return _as_one_step(lambda: ufunc_options.call(_run_any, ufunc, inputs, options, out))
+    if method not in METHODS:
+        raise missing_rule(ufunc, method)
+    return _as_one_step(lambda: METHODS[method](ufunc, *inputs, **options))
 
 
 def run_ufunc(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
@@ -111,7 +114,7 @@ def refusal(error: Exception, function: Any, args: Any, kwargs: dict[str, Any]) 
             warnings.simplefilter("ignore")
             function(*_plain_copy(list(args)), **_plain_copy(kwargs))
     except Exception as refused:
-        return refused
+        return error if isinstance(error, type(refused)) else refused
     return error
 
 

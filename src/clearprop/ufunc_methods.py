@@ -143,6 +143,7 @@ def reduceat(ufunc: np.ufunc, a: Any, indices: Any, *, axis: int = 0, dtype: Any
 
 def outer(ufunc: np.ufunc, a: Any, b: Any, **options: Any) -> Any:
     """``ufunc.outer``: every element of ``a`` with every element of ``b``."""
+    a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))  # a number is not weak
     return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **options)
 
 

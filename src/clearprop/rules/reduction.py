@@ -280,7 +280,7 @@ def sum_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True
     if dtype is not None or where is not True:
         a = _chosen(a, dtype, where, 0)
     y = sum(a, axis=axis, keepdims=keepdims)
-    return y if initial is None else y + initial
+    return y if initial is None else y + _number(initial, y.dtype)
 
 
 @composition(np.prod)
@@ -288,7 +288,7 @@ def prod_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=Tru
     if dtype is not None or where is not True:
         a = _chosen(a, dtype, where, 1)
     y = prod(a, axis=axis, keepdims=keepdims)
-    return y if initial is None else y * initial
+    return y if initial is None else y * _number(initial, y.dtype)
 
 
 @composition(np.mean)
@@ -319,7 +319,17 @@ def _chosen(a, dtype, where, otherwise):
     """Cast first, as NumPy does, and put what changes nothing where ``where`` is false."""
     if dtype is not None and np.dtype(dtype) != a.dtype:
         a = a.astype(dtype)
-    return a if where is True else np.where(where, a, otherwise)
+    if where is True:
+        return a
+    return np.where(np.broadcast_to(where, np.shape(a)), a, otherwise)
+
+
+def _number(initial, dtype):
+    if np.ndim(initial):
+        raise ValueError("setting an array element with a sequence.")  # as NumPy has it
+    if dtype.kind == "f" and getattr(initial, "dtype", dtype) != dtype:
+        return initial.astype(dtype)
+    return initial
 
 
 def _extreme(reduce, of_two, a, axis, keepdims, initial, where):
@@ -328,6 +338,7 @@ def _extreme(reduce, of_two, a, axis, keepdims, initial, where):
             f"reduction operation '{of_two.__name__}' does not have an identity, "
             "so to use a where mask one has to specify 'initial'"
         )
+    initial = _number(initial, a.dtype)
     a = _chosen(a, None, where, initial)
     if 0 in np.shape(a) and not count(np.shape(a), axis):  # of nothing: what it started from
         return np.broadcast_to(initial, kept_shape(np.shape(a), axis, keepdims)).astype(a.dtype)
@@ -357,7 +368,13 @@ def var(
     centred = _chosen(a - centre, None, where, 0)
     total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
     n = _number_of(a, where, axis, keepdims)
-    return _share(total, n - (ddof if correction is None else correction))
+    return _share(total, freedom(n, ddof if correction is None else correction))
+
+
+def freedom(n, ddof):
+    """Count what is free to vary: not less than 0."""
+    left = n - ddof
+    return max_of(left, 0) if isinstance(left, int | float) else np.maximum(left, 0)
 
 
 @composition(np.std)
@@ -395,7 +412,8 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         rest = tuple(i for i in range(np.ndim(a)) if i not in axes)
         weights = np.expand_dims(np.transpose(weights, tuple(order)), rest)
         weights = np.broadcast_to(weights, np.shape(a))
-    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    kind = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind == "f" else [float]))
+    total = np.sum(weights, axis=axis, dtype=kind, keepdims=keepdims)
     y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (y, total) if returned else y
 

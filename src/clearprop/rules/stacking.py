@@ -120,13 +120,14 @@ def apply_along_axis(func1d, axis, arr, *args, **kwargs):
 @composition(np.apply_over_axes)
 def apply_over_axes(func, a, axes):
     for axis in np.atleast_1d(axes).tolist():
-        y = func(a, axis % np.ndim(a))
-        a = y if np.ndim(y) == np.ndim(a) else np.expand_dims(y, axis % np.ndim(a))
+        along = axis + np.ndim(a) if axis < 0 else axis
+        y = func(a, along)
+        a = y if np.ndim(y) == np.ndim(a) else np.expand_dims(y, along)
     return a
 
 
 def _each(arys, form):
-    made = tuple(form(a) for a in arys)
+    made = tuple(form(a if hasattr(a, "dtype") else np.asarray(a)) for a in arys)
     return made[0] if len(made) == 1 else made
 
 
@@ -208,6 +209,8 @@ def insert(arr, obj, values, axis=None):
     n = arr.shape[axis]
     places = np.insert(np.zeros(n, int), obj, 1).sum()
     count = values.shape[axis] if places == 1 else int(places)
+    while np.ndim(values) > np.ndim(arr) and len(values) == 1:  # as in an assignment
+        values = values[0]
     new = np.broadcast_to(values, (*arr.shape[:axis], count, *arr.shape[axis + 1 :]))
     order = np.insert(np.arange(n), obj, n + np.arange(count))
     return np.take(np.concatenate([arr, new.astype(arr.dtype)], axis=axis), order, axis=axis)
@@ -284,6 +287,8 @@ def flipud(m):
 @composition(np.resize)
 def resize(a, new_shape):
     shape = (new_shape,) if isinstance(new_shape, int | np.integer) else tuple(new_shape)
+    if any(n < 0 for n in shape):
+        raise ValueError("all elements of `new_shape` must be non-negative")  # as NumPy has it
     wanted, flat = int(np.prod(shape)), np.ravel(a)
     if not flat.size:
         return np.zeros(shape, flat.dtype)
