@@ -147,13 +147,16 @@ class Attempts:
         if self.driver.candidate.style != "loss and gradient" or not tree:
             return 0
         line = line_of_error(error, {self.driver.file})
+        loss = (self.driver.source.returned(self.driver.backward_function) or [""])[0]
+        last = 0
         for node in ast.walk(tree):
-            if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno == line:
+            if isinstance(node, ast.Assign | ast.AugAssign):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 names = [ast.unparse(t).split("[")[0] for t in targets]
-                if any(stems(name) for name in names):
+                if node.lineno == line and any(stems(name) for name in names):
                     return line
-        return 0
+                last = max(last, node.lineno if loss in names else 0)
+        return line if last and line > last else 0
 
     def __call__(self, proposal: Proposal) -> tuple[int, int] | None:
         """Run forward; give None where it ran to its end, else how far it came."""
@@ -231,13 +234,13 @@ def _better(one: Setup, other: Setup) -> bool:
     """Whether a probe is a likelier use: backward runs where it raised, or less of it is wrong."""
     alike = one.proposal.world == other.proposal.world
     if one.shot.error is not None and other.shot.error is not None and not alike:
-        return _rank(one.proposal) > 1 and _lines(one) > _lines(other)
+        return not _flatter(one, other) and _lines(one) > _lines(other)
     if one.shot.error is not None or not one.shot.comparisons:
         return False
     if alike and (one.way, other.way) == ("output", "prediction"):
         return len(one.shot.wrong) <= len(other.shot.wrong) and _keeps_output(one)
     if other.shot.error is not None or not other.shot.comparisons:
-        partly = _rank(one.proposal) > 1 and len(one.shot.wrong) < len(one.shot.comparisons)
+        partly = not _flatter(one, other) and len(one.shot.wrong) < len(one.shot.comparisons)
         return alike or partly
     return (
         alike
@@ -260,6 +263,15 @@ def _fits(one: Setup, other: Setup, driver: Driver) -> bool:
         and bool(changed)
         and all(_as_the_data(other, name, one.proposal) for name in changed)
         and not any(c.kind == "shape" for c in one.shot.comparisons)
+    )
+
+
+def _flatter(one: Setup, other: Setup) -> bool:
+    """Whether vectors or numbers stand where there were samples."""
+    return any(
+        len(spec.shape) > 1 and len(one.proposal.specs[name].shape) < 2
+        for name, spec in other.proposal.specs.items()
+        if name in one.proposal.specs
     )
 
 
@@ -308,6 +320,8 @@ def _alternative(
         if spec == before or driver.is_label(name) or is_prediction(name):
             continue
         if spec.kind == before.kind == "value":
+            if first.shot.error is not None and _made_equal(first.proposal, proposal):
+                return False
             continue
         if name in loose and 1 in spec.shape:
             continue
@@ -342,6 +356,21 @@ def _more_general(one: Proposal, other: Proposal) -> bool:
     ]
     no_less = all(len(a) >= len(b) and a.count(1) <= b.count(1) for a, b in pairs)
     return no_less and any(len(a) > len(b) or a.count(1) < b.count(1) for a, b in pairs)
+
+
+def _made_equal(first: Proposal, other: Proposal) -> bool:
+    """Whether two lengths that forward took apart are one: a square in the place of a window."""
+    pairs = [
+        (name, name[:-1] + "w") for name in first.specs if name.endswith("h") and len(name) > 1
+    ]
+    return any(
+        first.specs[h].value != first.specs[w].value
+        and other.specs[h].value == other.specs[w].value
+        for h, w in pairs
+        if w in first.specs and h in other.specs and w in other.specs
+    )
+
+
 def _by_rows(proposal: Proposal, texts: Texts) -> bool:
     """Whether forward keeps the axis of the samples: what fits a vector alone is then no use."""
     kept = "keepdims=True" in texts.forward and re.search(r"axis=(-1|1)\b", texts.forward)

@@ -210,7 +210,9 @@ class LossGradientDriver(Driver):
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """See `Driver.owed`: what it computes and keeps to itself is owed as well."""
         leaves = list(leaves)
-        of_kept = {stem for name in unread_gradients(self.candidate.backward) for stem in stems(name)}
+        of_kept = {
+            stem for name in unread_gradients(self.candidate.backward) for stem in stems(name)
+        }
         kept = [x for x in leaves if x not in given and x in of_kept]
         return [*kept, *(x for x in super().owed(leaves, given) if x not in kept)]
 

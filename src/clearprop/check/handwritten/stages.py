@@ -97,7 +97,9 @@ def lines_cleared(stages: list[Stage], truths: Cotangents) -> frozenset[int]:
     """Give the lines of which every value is a true gradient of something."""
     right: dict[int, bool] = {}
     for stage in stages:
-        right[stage.line] = right.get(stage.line, True) and truths.likeness(stage.value, stage.name) == 1.0
+        right[stage.line] = (
+            right.get(stage.line, True) and truths.likeness(stage.value, stage.name) == 1.0
+        )
     return frozenset(line for line, is_right in right.items() if is_right)
 
 

@@ -123,9 +123,7 @@ def edits(
         yield edit
 
 
-def _all(
-    world: World, caching: bool, wanted: Callable[[int], bool]
-) -> Iterator[tuple[Edit, Any]]:
+def _all(world: World, caching: bool, wanted: Callable[[int], bool]) -> Iterator[tuple[Edit, Any]]:
     function, source = world.function, world.scope.source
     in_blocks = ((caches.keeping, 0),) if caching else _IN_BLOCKS
     for path, block in blocks(function):

@@ -21,6 +21,7 @@ PARAMETER, GRADIENT, CACHED, SETTING, OTHER = (
 )
 #: How people call the slope of a leaky ReLU, and the number of samples.
 _SLOPE = re.compile(r"(alpha|slope|leak|negative)\w*$", re.I)
+_WINDOW = re.compile(r"(^|[._])(k|kh|kw|ph|pw|pool\w*|kernel\w*|size|h|w)$", re.I)
 _BATCH = re.compile(
     r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I
 )
@@ -158,12 +159,14 @@ def scope_of(
     scope = Scope(own, attributes, (), tuple(upstream), (), tuple(functions), forward, known, owner)
     batch = tuple(_batch(function, scope, instance_attributes))
     renamed = _kept(forward, function, owner) if forward else {}
+    loops = [node.target for node in ast.walk(function) if isinstance(node, ast.For)]
+    running = {n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name)}
     return Scope(
         own,
         attributes,
         batch,
         tuple(upstream),
-        tuple(_factors(scope, forward, renamed, batch)),
+        tuple(_factors(scope, forward, renamed, batch, running)),
         tuple(functions),
         forward,
         known,
@@ -295,13 +298,16 @@ def _factors(
     forward: ast.FunctionDef | None,
     renamed: Mapping[str, str],
     counts: Sequence[str],
+    running: Container[str],
 ) -> Iterator[str]:
     """Find what a gradient may have to be multiplied by, each once."""
-    seen = dict.fromkeys(_forward_parts(forward, renamed) if forward else ())
+    kept = {a: b for a, b in renamed.items() if b not in running}
+    seen = dict.fromkeys(_forward_parts(forward, kept) if forward else ())
     names = [
         name
         for name in [*scope.locals, *(f"{scope.owner}.{name}" for name in scope.attributes)]
         if name != scope.owner and name not in scope.upstream and not is_gradient(name)
+        if name not in running
     ]
     shaped = [name for name in names if _may_be_factor(scope, name) and name not in counts]
     for name in shaped:
@@ -311,6 +317,9 @@ def _factors(
             continue
         seen[name] = None
         seen[f"~{name}" if value.mask else f"(1 - {name})"] = None
+    windows = [n for n in shaped if scope.value(n).shape == () and _WINDOW.search(n)]
+    for i, one in enumerate(windows):
+        seen.update(dict.fromkeys(f"({one} * {other})" for other in windows[i:]))
     for slope in (name for name in shaped if _SLOPE.search(name)):
         for name in shaped:
             if name != slope and not scope.value(name).mask and scope.value(name).shape != ():

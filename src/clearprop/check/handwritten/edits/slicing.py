@@ -38,13 +38,11 @@ class Slices:
             lines |= {line for at, _ in self.made.get(name, ()) for line in at}
         return frozenset(lines)
 
-
     def around(self, line: int) -> frozenset[int]:
         """Give the lines that make what the statement on a line reads."""
         read = {n for ways in self.made.values() for at, names in ways if line in at for n in names}
         read |= {n for at, names in self.returned if line in at for n in names}
         return frozenset(found for name in read for found in self.of(name) if name in self.made)
-
 
     def reaching(self, names: Iterable[str]) -> set[str]:
         """Give all names that some names are made of, themselves included."""
@@ -152,9 +150,7 @@ def _names(*nodes: ast.AST | None) -> frozenset[str]:
     return frozenset(found - {"np", "numpy", "self"})
 
 
-def blamed(
-    function: ast.FunctionDef, wrong: Iterable[str], right: Iterable[str]
-) -> dict[int, int]:
+def blamed(function: ast.FunctionDef, wrong: Iterable[str], right: Iterable[str]) -> dict[int, int]:
     """Say how well each line explains which gradients are wrong; lines not given explain nothing.
 
     Parameters
