@@ -36,6 +36,7 @@ class Setup:
     proposal: Proposal
     shot: Shot
     way: str
+    factor: float = 1.0
 
 
 class NoSetupError(Exception):
@@ -79,19 +80,25 @@ def choose(
             continue
         for way in driver.ways():
             setup = _tried(driver, proposal, way, seed, tolerance)
-            if setup is None:
+            if setup is None or _unfit(setup):
                 continue
             enough = first is None or len(setup.shot.comparisons) >= len(first.shot.comparisons)
             if setup.shot.right and setup.shot.comparisons and enough:
-                driver.upstream = way
+                driver.upstream, driver.factor = way, setup.factor
                 return setup
-            if first is None or _better(setup, first):
+            if (
+                first is None
+                or _better(setup, first, bool(driver.rate))
+                or _further(driver, setup, first)
+            ):
                 first = setup
+        if driver.starts and not driver.inputs and first is not None:
+            break
     if first is None:
         raise attempts.failure()
-    if driver.rate:
+    if driver.rate and not (driver.starts and _shaped(first)):
         first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
-    driver.upstream = first.way
+    driver.upstream, driver.factor = first.way, first.factor
     return first
 
 
@@ -103,10 +110,23 @@ def _one_sample(
     ``self.bias -= learning_rate * output_gradient`` is meant for one row or column at a time.
     """
     for proposal in proposals:
-        setup = _tried(driver, proposal.resized({"N": 1}), driver.ways()[0], seed, tolerance)
+        alone = proposal.resized({"N": 1})
+        setup: Setup | None = None
+        for way in driver.ways():
+            other = _tried(driver, alone, way, seed, tolerance)
+            if other is not None and (setup is None or _further(driver, other, setup)):
+                setup = other
         if setup is not None and setup.shot.right and setup.shot.comparisons:
             return setup
+        if setup is not None and driver.starts and _shaped(setup):
+            return setup
     return None
+
+
+def _shaped(setup: Setup) -> bool:
+    """Whether all gradients have the shapes that they ought to have."""
+    kinds = {c.kind for c in setup.shot.comparisons}
+    return setup.shot.error is None and bool(kinds) and "shape" not in kinds
 
 
 class _Attempts:
@@ -175,23 +195,44 @@ class _Attempts:
 def _tried(
     driver: Driver, proposal: Proposal, way: str, seed: int, tolerance: float
 ) -> Setup | None:
-    driver.upstream = way
+    driver.upstream, driver.factor = way, 1.0
     try:
         with quiet():
             shot = prepare(driver, proposal, seed)
     except Exception:
         return None
-    return Setup(proposal, shoot(driver, shot, tolerance), way)
+    shot = shoot(driver, shot, tolerance)
+    if not shot.right and driver.rescaled(shot.comparisons):
+        shot = shoot(driver, shot, tolerance)
+    return Setup(proposal, shot, way, driver.factor)
 
 
-def _better(one: Setup, other: Setup) -> bool:
-    """Whether a probe is a likelier use: backward runs where it raised, with inputs of a kind."""
+def _better(one: Setup, other: Setup, alone: bool = False) -> bool:
+    """Whether a probe is a likelier use: backward runs where it raised, with inputs of a kind.
+
+    What learns at once (``alone``) is often written for one sample: a vector.
+    """
     return (
-        one.proposal.world == other.proposal.world
+        (one.proposal.world == other.proposal.world or bool(one.shot.run and alone))
         and one.shot.error is None
         and bool(one.shot.comparisons)
         and (other.shot.error is not None or not other.shot.comparisons)
     )
+
+
+def _unfit(setup: Setup) -> bool:
+    """Whether backward says that a plain number is not what it takes."""
+    numbers = any(spec.kind == "float" for spec in setup.proposal.specs.values())
+    said = str(setup.shot.error or "")
+    return numbers and bool(re.search(r"'float' (object )?(has no|is not|object)", said))
+
+
+def _further(driver: Driver, one: Setup, other: Setup) -> bool:
+    """Whether under another loss more gradients are right, where no loss is written down."""
+    if not driver.starts or one.shot.error is not None:
+        return False
+    right = [len(s.shot.comparisons) - len(s.shot.wrong) for s in (one, other)]
+    return other.shot.error is not None or right[0] > right[1]
 
 
 def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool) -> bool:

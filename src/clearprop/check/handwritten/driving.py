@@ -30,7 +30,7 @@ from clearprop.check.handwritten.state import (
 
 Given = dict[str, Any]
 _ENTRY = re.compile(r"(\w+)\['(\w+)'\]$")
-_RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
+_RATE = re.compile(r"^(lr|l_rate|learn(ing)?_?rate|eta|step_size)$", re.I)
 
 #: What people call the output that forward leaves.
 OUTPUT_NAMES = (
@@ -112,6 +112,8 @@ class Driver:
         which stand in columns.
     single : bool
         Whether the code computes in single precision.
+    factor : float
+        What all gradients have in common, and none of them is blamed for.
     rate : str
         The argument of backward that is a learning rate: parameters change, and by how much says
         what their gradients are.
@@ -119,10 +121,16 @@ class Driver:
         Whether a library calls backward wherever it stands: then it cannot start the chain.
     own : bool
         Whether `differentiated` is believed.
+    starts : bool
+        Whether it starts the chain, whichever way it is called.
+    arriving : str
+        The source of the gradient that comes in, where it is no argument: ``out.grad``.
     """
 
     chained = False
     own = True
+    starts = False
+    arriving = ""
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         self.candidate = candidate
@@ -134,6 +142,7 @@ class Driver:
         self.averages_parameters = False
         self.single = False
         self.rate = ""
+        self.factor = 1.0
         self.forward_name = ""
 
     #: The ways in which backward may be meant to be called; the first that fits is taken.
@@ -168,6 +177,18 @@ class Driver:
     def moves(self, name: str, value: Any) -> bool:
         """Say whether an input of forward may have a gradient."""
         return True
+
+    def rescaled(self, comparisons: list[Any]) -> bool:
+        """Say whether gradients have a factor that is none of their own, and take it away."""
+        return False
+
+    def sizes(self) -> list[dict[str, int]]:
+        """Give numbers for the letters of shapes, where the code has fixed them."""
+        return []
+
+    def proposed(self) -> list[Any]:
+        """Give the proposals of inputs, where this style knows them better than names do."""
+        return []
 
     def conventions(self, run: Run) -> list[Finding]:
         """Say what whoever calls backward makes good."""

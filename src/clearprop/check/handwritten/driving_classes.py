@@ -45,7 +45,7 @@ from clearprop.check.handwritten.state import (
     is_real,
 )
 
-_RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
+_RATE = re.compile(r"^(lr|l_rate|learn(ing)?_?rate|eta|step_size)$", re.I)
 
 
 class LayerDriver(Driver):
@@ -127,6 +127,9 @@ class LayerDriver(Driver):
         inner = {key: value for key, value in inner.items() if id(value) != key}
         if inner:
             exchange(layer, inner)
+        for name in given.keys() - named:  # self.b = 0.0
+            if type(vars(layer).get(name)) is float:
+                setattr(layer, name, given[name])
         return Run(layer=layer, given=given)
 
     def forward(self, run: Run) -> tuple[Any, ...]:
@@ -224,6 +227,13 @@ class LayerDriver(Driver):
                     done.add(leaf)
                     break
         return self.restored(run, found + self._left(run, held, leaves, found))
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; a first layer that learns at once may say that it gives nothing."""
+        owed = super().owed(leaves, given)
+        if self.rate and not any(self.returned):
+            owed = [x for x in owed if x not in {p.name for p in self.inputs}]
+        return owed
 
     def _updated(self, run: Run, held: dict[str, Any]) -> bool:
         """Whether backward has changed a parameter: one that ignores its rate keeps gradients."""

@@ -96,11 +96,11 @@ _ANY = Spec("float")
 
 _SIZES = [
     (
-        r"^(n_?in\w*|in_?\w*|input_?(size|dim|features)?|n_?inputs?|n_?features|d_?in|fan_?in|dim_?in|num_?inputs?|features?|num_?features|dim|d_?model|size|n|d|normalized_shape|embed_?dim|units_in|input_dim)$",
+        r"^(n_?in\w*|input_len\w*|in_?\w*|input_?(size|dim|features)?|n_?inputs?|n_?features|d_?in|fan_?in|dim_?in|num_?inputs?|features?|num_?features|dim|d_?model|size|n|d|normalized_shape|embed_?dim|units_in|input_dim)$",
         "in",
     ),
     (
-        r"^(n_?out\w*|out_?\w*|output_?(size|dim|features)?|n_?outputs?|n_?neurons|d_?out|fan_?out|dim_?out|n_?units|units|neurons|num_?outputs?|n_?classes|num_?classes|classes|m|embedding_?dim|emb\w*)$",
+        r"^(n_?out\w*|nodes|out_?\w*|output_?(size|dim|features)?|n_?outputs?|n_?neurons|d_?out|fan_?out|dim_?out|n_?units|units|neurons|num_?outputs?|n_?classes|num_?classes|classes|m|embedding_?dim|emb\w*)$",
         "out",
     ),
     (r"^(n_?hidden\w*|hidden\w*|d_?hidden|hid\w*|h)$", "hidden"),
@@ -177,6 +177,11 @@ NUMBERS: list[tuple[str, list[Any]]] = [
 
 _TRAINS = re.compile(r"^(is_)?train(ing)?(_?(mode|fla?g|phase))?$", re.I)
 _SHAPE = re.compile(r"^(in|input|x|data|output|out|image|img)?_?(shape|dims?)$", re.I)
+_SIZES_OF_LAYERS = re.compile(
+    r"^((layers?|network|net)_?)?(sizes|dims|dimensions|structure|architecture|topology)$"
+    r"|^layers$|^(n_)?(neurons|units|nodes)_per_layer$|^layer_(shape|nodes|units|neurons)$",
+    re.I,
+)
 _TUPLE = re.compile(r"^(kernel|filter|pool|window)_?(size|shape|dims?)$", re.I)
 _FUNCTION = re.compile(r"^(act|activation|nonlin\w*|func|fn|f)(_?(func|function|fn))?$", re.I)
 _DERIVATIVE = re.compile(
@@ -200,6 +205,8 @@ def _objects_named(name: str, world: str) -> list[Spec]:
     if _FUNCTION.match(name):
         return [value("relu"), value("sigmoid"), value(_tanh), value(None)]
     shape = DATA[world][0].shape
+    if _SIZES_OF_LAYERS.match(name):
+        return [Spec("shape", ("D", "H", "M"))]
     if _SHAPE.match(name):
         return [Spec("shape", shape[1:]), Spec("shape", shape)]
     return [Spec("shape", ("K", "L")), Spec("shape", ("K", "K"))] if _TUPLE.match(name) else []
@@ -224,6 +231,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
         found.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
     if role not in {"constructor", "data"} and is_target_of(name, texts):
         return found + _targets(world, name, texts)
+    if role == "constructor" and texts.is_network and name in ("y", "Y", "x", "X"):
+        return _targets(world, name, texts) if name in ("y", "Y") else DATA[world]
     predicted = is_prediction(name) and (role in ("data", "input") or texts.is_loss)
     if (predicted and role != "constructor") or (texts.is_loss and role == "data"):
         found += _predictions(world, name, texts)
@@ -240,11 +249,14 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     numbers += sizes_named(name, world) if role != "input" else []
     if role == "constructor":
         objects = _objects_named(name, world)
-        first = [spec for spec in objects if spec.kind == "shape" and _SHAPE.match(name)]
+        told = _SHAPE.match(name) or name in ("sizes", "layers", "layer_sizes", "layer_dims")
+        first = [spec for spec in objects if spec.kind == "shape" and told]
         numbers = [*first, *numbers, *objects]
     lone = not any(re.match(r"^(gamma|weights?|w|g|scale|gain)$", n) for n in texts.arguments)
     if re.match(r"^(alpha|beta|slope|scale|temperature)$", low) and lone:
         arrays = [_ANY, *arrays]
+    if role == "constructor" and re.search(r"size|dim|(^|_)n_|len|units|nodes", low):
+        arrays, numbers = numbers, arrays  # a size before a state of that name
     found += arrays + numbers if arrays else numbers
     if role in ("input", "argument"):
         found += DATA[world]
@@ -378,7 +390,7 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
     elif world == "columns":
         shapes = [("D", "N"), ("M", "N"), (1, "N")]
     elif world == "vector":
-        shapes = [("D",)]
+        shapes = [("M",), ("D",)] if texts.is_network else [("D",)]
     elif world == "number":
         return [Spec("float"), value(1), value(1.0)]
     elif world not in ("rows", "indices"):

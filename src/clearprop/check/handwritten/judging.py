@@ -329,8 +329,11 @@ def _doubts(base: Shot) -> tuple[Finding, ...]:
     )
 
 
+_NO_CODE = (lambda: None).__code__
+
+
 def _functions(driver: Driver) -> list[Any]:
-    """Give forward, the constructor and what forward calls: what says how inputs must be."""
+    """Give forward, the constructor and what forward calls, as far as names lead."""
     candidate = driver.candidate
     if candidate.style in ("layer", "network"):
         names = [driver.forward_name, "__init__"]
@@ -338,9 +341,16 @@ def _functions(driver: Driver) -> list[Any]:
     else:
         found = [candidate.forward or candidate.backward]
     found = [f for f in found if hasattr(f, "__code__")]
-    codes = [function_of(f).__code__ for f in found[:1]]
-    called = [candidate.namespace.get(name) for code in codes for name in code.co_names]
-    return found + [f for f in called if hasattr(f, "__code__")]
+    called: list[Any] = []
+    for function in [*found[:1], called]:
+        for each in function if isinstance(function, list) else [function]:
+            names = getattr(function_of(each), "__code__", _NO_CODE).co_names
+            called += [
+                f
+                for name in names
+                if hasattr(f := candidate.namespace.get(name), "__code__") and f not in called
+            ]
+    return found + called
 
 
 def _text_in_reach(driver: Driver) -> str:

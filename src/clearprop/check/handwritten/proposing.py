@@ -98,6 +98,8 @@ def worlds_for(texts: Texts) -> list[str]:
         2: ["rows", "columns", "matrix"],
         1: ["vector"],
     }
+    if re.search(r"\bmath\.(exp|tanh|log|sqrt|pow)\(", texts.forward) and not ranks:
+        first.insert(0, "number")
     if texts.channels_last:
         by_rank[4].reverse()
     if columns and texts.keys:
@@ -129,10 +131,12 @@ def proposals(
         Not longer than this, of processor time.
     """
     end = time.process_time() + seconds
-    for world in worlds_for(texts):
+    own = driver.proposed()
+    yield from (each for each in own if attempt(each) is None)
+    for world in worlds_for(texts) if not own else ():
         listed = _listed(driver, texts, world, given)
         images = world in ("images", "channels last", "matrix", "volume", "signal")
-        for dims in _IMAGES if images else [{"K": 2}, _EVEN]:
+        for dims in [*driver.sizes(), *(_IMAGES if images else [{"K": 2}, _EVEN])]:
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
             if not wanted(start):
                 continue

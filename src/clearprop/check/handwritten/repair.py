@@ -60,18 +60,20 @@ class Repair:
     @property
     def cause(self) -> str:
         """The cause that the edit stands for."""
-        moved = _moves_an_update(self.edit) or _drops_an_update(self.edit)
+        training = getattr(self.function, "training", None)
+        learned = training.step.parameters if training is not None else ()
+        moved = _moves_an_update(self.edit, learned) or _drops_an_update(self.edit)
         return "updated-parameter" if moved else self.edit.cause
 
 
-def _moves_an_update(edit: Edit) -> bool:
+def _moves_an_update(edit: Edit, learned: tuple[str, ...]) -> bool:
     """Whether the edit puts an update of a parameter after the lines that need the old one."""
     before, after = [ast.dump(s) for s in edit.old], [ast.dump(s) for s in edit.new]
     if sorted(before) != sorted(after) or before == after:
         return False
     return any(
         isinstance(s, ast.AugAssign)
-        and isinstance(s.target, ast.Attribute | ast.Subscript)
+        and (isinstance(s.target, ast.Attribute | ast.Subscript) or s.target.id in learned)
         and isinstance(s.op, ast.Sub | ast.Add)
         for s in edit.old
     )
@@ -79,10 +81,14 @@ def _moves_an_update(edit: Edit) -> bool:
 
 @dataclass(frozen=True)
 class Clues:
-    """Where a fault is looked for first, and the lines whose values are right."""
+    """Where a fault is looked for first, and the lines whose values are right.
+
+    ``ends`` are the lines that give the only wrong gradient, where no value before it is wrong.
+    """
 
     suspect: int = 0
     cleared: frozenset[int] = frozenset()
+    ends: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -275,7 +281,7 @@ def _tier(part: Part, edit: Edit, shot: Shot, clues: Clues) -> int:
     """Say when an edit has its turn: the suspected line, what forward keeps, lines not cleared."""
     if part.caching:
         return 0 if shot.error is not None else 2
-    if edit.line == clues.suspect:
+    if edit.line == clues.suspect or edit.line in clues.ends:
         return 1
     return 4 if edit.line in clues.cleared else 3
 
@@ -300,6 +306,8 @@ def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]
 
 
 def _upstream_names(driver: Driver, part: Part) -> list[str]:
+    if driver.arriving and part.function is function_of(driver.backward_function):
+        return [driver.arriving]
     takes = getattr(driver, "upstreams", [])
     if part.function is function_of(driver.backward_function) and takes:
         return [takes[0].name]
@@ -358,7 +366,8 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
     if not truths.values:
         return 0.0
     named: dict[str, Any] = {}
-    code = part.function.__code__
+    watched = function_of(driver.backward_function) if part.caching else part.function
+    code = watched.__code__
 
     def note(frame: Any, event: str, arg: Any) -> Any:
         if frame.f_code is not code:

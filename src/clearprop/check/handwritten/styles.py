@@ -11,6 +11,8 @@ from clearprop.check.handwritten.driving_functions import (
     PairDriver,
     begins_at_target,
 )
+from clearprop.check.handwritten.driving_steps import MethodsDriver, StepDriver
+from clearprop.check.handwritten.engines import EngineDriver
 from clearprop.check.handwritten.model import Candidate
 from clearprop.check.handwritten.source import Source
 
@@ -31,6 +33,11 @@ def driver_for(candidate: Candidate, source: Source) -> Driver:
         from clearprop.check.handwritten.autograd_rules import RuleDriver
 
         return RuleDriver(candidate, source)
+    if candidate.style == "engine":
+        return EngineDriver(candidate, source)
+    if candidate.style == "training":
+        made = hasattr(candidate.backward, "training")
+        return (StepDriver if made else MethodsDriver)(candidate, source)
     if candidate.style == "pair" and begins_at_target(candidate):
         return CostDriver(candidate, source)
     return {

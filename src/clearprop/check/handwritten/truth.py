@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Run
-from clearprop.check.handwritten.meaning import is_gradient_of, last_of
+from clearprop.check.handwritten.meaning import is_gradient_of, is_parameter, last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import arrays_in, attributes_of, copied, is_array, is_real
@@ -90,6 +90,9 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
             own = not known and not _is_gradient(path, [*paths, *made, *names])
             if is_real(value) and path not in leaves and own:
                 leaves[path] = _telling(path, value)
+        for path, value in attributes_of(run.layer).items():  # self.b = 0.0
+            if type(value) is float and path.isidentifier() and is_parameter(path):
+                leaves.setdefault(path, value)
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
                 leaves[p.name] = given[p.name]
@@ -243,23 +246,35 @@ def complex_step(f: Callable[[Any], Any], seen: Estimate) -> Estimate:
 
 @dataclass
 class Cotangents:
-    """The true gradients of all that forward computes, for recognising what backward computes."""
+    """The true gradients of all that forward computes, for recognising what backward computes.
+
+    ``scaled`` says that a multiple of one is recognised as well.
+    """
 
     values: list[tuple[str, Array]] = field(default_factory=list)
     forwards: list[tuple[str, Array]] = field(default_factory=list)
+    scaled: bool = False
 
     def knows(self, value: Any) -> bool:
         """Whether a value is a true gradient of something, up to axes and order."""
         if not is_array(value) or value.dtype.kind != "f" or not value.size:
             return False
-        return any(_same(value, g) for _, g in self.values)
+        return any(self.same(value, g) for _, g in self.values)
+
+    def same(self, value: Array, other: Array) -> bool:
+        """Whether a value is a gradient; a multiple counts where what is learned is scaled."""
+        if self.scaled and value.shape == other.shape and np.any(other):
+            value = value / (float(np.sum(value * other) / np.sum(other**2)) or 1.0)
+        return _same(value, other)
 
     def likeness(self, value: Any) -> float:
         """1 for a true gradient of something, 1/2 for one in another shape, else 0."""
         if not self.knows(value):
             return 0.0
         return (
-            1.0 if any(g.shape == value.shape and _same(value, g) for _, g in self.values) else 0.5
+            1.0
+            if any(g.shape == value.shape and self.same(value, g) for _, g in self.values)
+            else 0.5
         )
 
 
@@ -291,7 +306,7 @@ def cotangents_of(
     def positional(*values: Any) -> Any:
         return weighed(**dict(zip(names, values, strict=True)))
 
-    found = Cotangents()
+    found = Cotangents(scaled=driver.starts)
     try:
         graph: Graph = trace(
             positional, *[np.float64(v) if isinstance(v, float) else v for v in leaves.values()]

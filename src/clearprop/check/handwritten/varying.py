@@ -24,6 +24,9 @@ def other_probes(
 ) -> Iterator[Shot]:
     """Probe with other sizes, and in other orders; what forward does not accept is left out."""
     leaves = list(base.leaves)
+    if driver.starts:  # a factor that gradients have in common may depend on sizes
+        yield from _drawn_anew(driver, setup, leaves, seed, tolerance)
+        return
     other = setup.proposal.resized(_other_dims(setup.proposal))
     plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
     if getattr(driver, "queues", False):
@@ -44,7 +47,22 @@ def other_probes(
         shot = shoot(driver, replace(shot), tolerance)
         if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
             continue  # that forward takes more axes does not say that backward should
+        if shot.error is not None and driver.candidate.style == "engine":
+            continue  # nor that it should take what NumPy broadcasts
         yield shot
+
+
+def _drawn_anew(
+    driver: Driver, setup: Setup, leaves: list[str], seed: int, tolerance: float
+) -> Iterator[Shot]:
+    """Probe with other numbers."""
+    for other in range(seed + 1, seed + 4):
+        try:
+            with quiet():
+                shot = prepare(driver, setup.proposal, other, "fb", leaves)
+        except Exception:
+            continue
+        yield shoot(driver, shot, tolerance)
 
 
 def _deep(spec: Spec) -> bool:
@@ -59,6 +77,8 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
             changes[p.name] = value(3 - p.default)
         elif re.match(r"^pad(ding)?$", p.name, re.I) and p.default in (0, 1):
             changes[p.name] = value(1 - p.default)
+        elif re.match(r"^(reg\w*|lam\w*|l2\w*|weight_decay)$", p.name, re.I) and p.default == 0:
+            changes[p.name] = value(0.3)
         elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
             yield proposal.with_specs({p.name: value(not p.default)})
     for name, spec in proposal.specs.items():
