@@ -127,7 +127,7 @@ class Diagnosis:
             suspect = 0  # it may follow from a value whose name says nothing
         ends: frozenset[int] = frozenset()
         tree = self.driver.source.tree(self.driver.backward_function)
-        if not suspect and len(shot.wrong) == 1 and tree is not None:
+        if len(shot.wrong) == 1 and tree is not None:
             ends = frozenset({line_that_gives(tree, shot.wrong[0].gradient.label, False)})
         self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect}, ends)
 

@@ -38,6 +38,9 @@ _COST = re.compile(
 )
 
 
+_PREDICTED = re.compile(r"^(A[L\d]?|a\d?|y_?hat|y_?pred\w*|out(put)?s?|pred\w*|probs?|h|Z\d?)$")
+
+
 class PairDriver(Driver):
     """Two functions: forward gives (out, cache), backward takes (dout, cache)."""
 
@@ -139,7 +142,7 @@ class CostDriver(PairDriver):
         known = {p.name for p in self.inputs}
         asked = arguments_of(self.cost, 0) if self.cost is not None else []
         both = {p.name for p in self.upstreams} & {p.name for p in asked} - known - {self.target}
-        self.more = [p for p in asked if p.name in both]
+        self.more = [p for p in asked if p.name in both and not _PREDICTED.match(p.name)]
         self.inputs = [*self.inputs, *self.more, Parameter(self.target)]
         self.upstream = "none"
 

@@ -92,9 +92,8 @@ def quiet() -> Iterator[None]:
 def upstream_for(driver: Driver, outputs: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
     """Draw a cotangent for each output; ones where backward starts the chain itself."""
     rng = np.random.default_rng([seed, 161803])
-    if (
-        driver.starts
-        or driver.upstream in ("none", "prediction", "output")
+    if driver.starts or (
+        driver.upstream in ("none", "prediction", "output")
         and not isinstance(driver, DerivativeDriver)
     ):
         return tuple(_ones(np.shape(y), driver.averages) for y in outputs)

@@ -283,7 +283,9 @@ def _tier(part: Part, edit: Edit, shot: Shot, clues: Clues) -> int:
         return 0 if shot.error is not None else 2
     if edit.line == clues.suspect or edit.line in clues.ends:
         return 1
-    return 4 if edit.line in clues.cleared else 3
+    # A value may be right and what follows wrong: the derivative between them is missing.
+    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith("multiply by")
+    return 4 if edit.line in clues.cleared and not adds else 3
 
 
 def _repeated(tree: ast.FunctionDef) -> set[int]:

@@ -12,7 +12,6 @@ from typing import Any
 from clearprop.check.handwritten.model import Place
 from clearprop.check.handwritten.reading import parse
 
-
 #: Functions that were made of statements, which stand in no file as functions: code → tree.
 _MADE: dict[CodeType, ast.FunctionDef] = {}
 

@@ -175,8 +175,10 @@ def _idle(node: ast.stmt) -> bool:
         return (
             said
             or bool(_SHOWS.match(text))
-            or ".append(" in text
-            and bool(re.match(r"^(self\.)?\w*(loss|cost|err|hist|acc)\w*\.append", text, re.I))
+            or (
+                ".append(" in text
+                and bool(re.match(r"^(self\.)?\w*(loss|cost|err|hist|acc)\w*\.append", text, re.I))
+            )
         )
     if isinstance(node, ast.If):
         return all(map(_idle, [*node.body, *node.orelse]))

@@ -65,6 +65,8 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     compared = re.search(r"cost|loss", getattr(driver.candidate.forward, "__name__", ""), re.I)
     taught = driver.candidate.style in ("network", "training") or compared is not None
     is_loss = is_loss or (taught and bool({"y", "Y"} & set(names)))
+    if "y" in names and re.search(r"\[[^\[\]]*range\([^\]]*\), y\]", forward):
+        is_loss = True  # labels that choose an entry of each row
     arguments = tuple(p.name for p in [*driver.inputs, *driver.constructor])
     gates = 4 if _parts(forward, 4) else 3 if _parts(forward, 3) else 0
     is_network = driver.candidate.style in ("network", "training")

@@ -13,8 +13,12 @@ from clearprop.check.handwritten.driving import Parameter, arguments_of
 from clearprop.check.handwritten.driving_steps import _OUTPUT, TARGET, Training
 from clearprop.check.handwritten.loading import Loaded
 from clearprop.check.handwritten.model import Candidate, Place
-from clearprop.check.handwritten.naming import BACKWARD_METHODS, FORWARD_METHODS, LOSS_METHODS
-from clearprop.check.handwritten.naming import is_upstream
+from clearprop.check.handwritten.naming import (
+    BACKWARD_METHODS,
+    FORWARD_METHODS,
+    LOSS_METHODS,
+    is_upstream,
+)
 from clearprop.check.handwritten.placeholders import Placeholder
 from clearprop.check.handwritten.reading import Block
 from clearprop.check.handwritten.sources import function_of, node_of, place_of

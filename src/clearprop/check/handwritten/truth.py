@@ -91,7 +91,8 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
             if is_real(value) and path not in leaves and own:
                 leaves[path] = _telling(path, value)
         for path, value in attributes_of(run.layer).items():  # self.b = 0.0
-            if type(value) is float and path.isidentifier() and is_parameter(path):
+            setting = path in {p.name for p in driver.constructor}
+            if type(value) is float and path.isidentifier() and is_parameter(path) and not setting:
                 leaves.setdefault(path, value)
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
