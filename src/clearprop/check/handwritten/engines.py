@@ -193,8 +193,7 @@ class EngineDriver(Driver):
         return Run(given=given)
 
     def _made(self, thing: Any) -> Any:
-        made = self.kind(float(thing) if np.ndim(thing) == 0 and not self.arrays else thing)
-        return made
+        return self.kind(float(thing) if np.ndim(thing) == 0 and not self.arrays else thing)
 
     def forward(self, run: Run) -> tuple[Any, ...]:
         """See `Driver.forward`."""

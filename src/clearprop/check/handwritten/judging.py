@@ -346,10 +346,10 @@ def _functions(driver: Driver) -> list[Any]:
     called: list[Any] = []
     for function in [*found[:1], called]:
         for each in function if isinstance(function, list) else [function]:
-            names = getattr(function_of(each), "__code__", _NO_CODE).co_names
+            code = getattr(function_of(each), "__code__", _NO_CODE)
             called += [
                 f
-                for name in names
+                for name in code.co_names
                 if hasattr(f := candidate.namespace.get(name), "__code__") and f not in called
             ]
     return found + called

@@ -10,12 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType
-from typing import Any
-
-from clearprop.check.handwritten.sources import remember
 
 #: What people call the size of a step.
 RATE = re.compile(
@@ -28,6 +23,9 @@ _REDUCES = re.compile(
 _SLOPE = re.compile(r"(cost|loss|mse|error|err)\w*(deriv|prime|grad|delta)|^delta$", re.I)
 #: Stands for a call of a method of the object's own.
 _METHOD = "self.()"
+#: Methods that compute of what they are given alone.
+_PLAIN = re.compile(r"sigm|relu|tanh|activ|soft|deriv|prime|slope", re.I)
+_CHANGES = ("append", "insert", "extend", "update")
 _SHOWS = re.compile(r"^(print|plt|tqdm|display|logging|log|history|writer|sys|time|pbar)\b")
 
 
@@ -285,12 +283,10 @@ def uses(node: ast.AST) -> set[str]:
         if isinstance(each, ast.Attribute) and _own(each):
             if isinstance(each.ctx, ast.Load) or isinstance(node, ast.AugAssign):
                 found.add(f"self.{each.attr}")
-        elif isinstance(each, ast.Name) and each.id != "self":
-            if isinstance(each.ctx, ast.Load):
-                found.add(each.id)
+        elif isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load) and each.id != "self":
+            found.add(each.id)
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and _own(each.func):
-            if not re.search(r"sigm|relu|tanh|activ|soft|deriv|prime|slope", each.func.attr, re.I):
-                found.add(_METHOD)
+            found |= set() if _PLAIN.search(each.func.attr) else {_METHOD}
     if isinstance(node, ast.AugAssign):
         found.add(_base(node.target))
     return found
@@ -305,9 +301,8 @@ def sets(node: ast.AST) -> set[str]:
             targets = each.targets
         elif isinstance(each, ast.AugAssign | ast.AnnAssign | ast.For):
             targets = [each.target]
-        elif isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute):
-            if each.func.attr in ("append", "insert", "extend", "update"):
-                targets = [each.func.value]
+        elif isinstance(each, ast.Call) and getattr(each.func, "attr", "") in _CHANGES:
+            targets = [each.func.value]  # type: ignore[attr-defined]
         targets = list(targets)
         while targets:
             target = targets.pop()
@@ -407,58 +402,3 @@ def _own(node: ast.Attribute) -> bool:
 
 def _last(node: ast.expr) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
-
-
-# ---- functions of statements --------------------------------------------------------------------
-
-
-def function_from(
-    body: list[ast.stmt],
-    known: list[str],
-    gives: str,
-    filename: str,
-    globals: dict[str, Any],  # as the third argument of types.FunctionType
-    owner: str = "",
-    everything: bool = False,
-) -> FunctionType:
-    """Make a function of statements that are not one, with the lines at which they stand.
-
-    It takes what it reads of ``known``, or all of it, and gives what the source in ``gives`` says.
-    """
-    read = {n.partition(".")[0] for s in body for n in uses(s) | sets(s)}
-    read |= {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name)}
-    read |= {n.id for n in ast.walk(ast.parse(gives)) if isinstance(n, ast.Name)}
-    names = [n for n in known if n in read or everything]
-    line = body[0].lineno if body else 1
-    last = ast.parse(f"return {gives}").body[0]
-    for node in ast.walk(last):
-        if "lineno" in getattr(node, "_attributes", ()):
-            node.lineno = node.end_lineno = body[-1].end_lineno or line if body else 1  # type: ignore[attr-defined]
-            node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
-    tree = ast.parse(f"def step({', '.join(names)}): pass").body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    for node in ast.walk(tree):
-        if "lineno" in getattr(node, "_attributes", ()):
-            node.lineno = node.end_lineno = line  # type: ignore[attr-defined]
-    tree.body = [*body, last]
-    outer: ast.stmt = tree
-    if owner:
-        outer = ast.copy_location(ast.ClassDef(owner, [], [], [tree], []), tree)
-        if hasattr(ast, "TypeAlias"):
-            outer.type_params = []  # type: ignore[attr-defined]
-    code = compile(ast.Module([outer], []), filename, "exec", dont_inherit=True)
-    for _ in range(2 if owner else 1):
-        code = next(c for c in code.co_consts if isinstance(c, CodeType))
-    made = FunctionType(code, globals, "step")
-    made.__qualname__ = f"{owner}.step" if owner else "step"
-    remember(code, tree)
-    return made
-
-
-def loops_in(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Give the loops of a module, those under ``if __name__ == "__main__"`` included."""
-    for node in tree.body:
-        if isinstance(node, ast.For | ast.While):
-            yield node
-        elif isinstance(node, ast.If | ast.With):
-            yield from (each for each in node.body if isinstance(each, ast.For | ast.While))

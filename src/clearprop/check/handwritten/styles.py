@@ -12,7 +12,9 @@ from clearprop.check.handwritten.driving_functions import (
     PairDriver,
     begins_at_target,
 )
-from clearprop.check.handwritten.driving_steps import GlobalsDriver, MethodsDriver, StepDriver
+from clearprop.check.handwritten.driving_globals import GlobalsDriver
+from clearprop.check.handwritten.driving_methods import MethodsDriver
+from clearprop.check.handwritten.driving_steps import StepDriver
 from clearprop.check.handwritten.engines import EngineDriver
 from clearprop.check.handwritten.model import Candidate
 from clearprop.check.handwritten.source import Source

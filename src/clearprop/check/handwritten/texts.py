@@ -62,8 +62,8 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     is_loss = any(map(is_target, names)) or "loss" in name.lower()
     if "Y" in names and driver.candidate.style in ("pair", "loss and gradient"):
         is_loss = is_loss or driver.ways() == ["none"]
-    compared = re.search(r"cost|loss", getattr(driver.candidate.forward, "__name__", ""), re.I)
-    taught = driver.candidate.style in ("network", "training") or compared is not None
+    costs = re.search(r"cost|loss", getattr(driver.candidate.forward, "__name__", ""), re.I)
+    taught = driver.candidate.style in ("network", "training") or costs is not None
     is_loss = is_loss or (taught and bool({"y", "Y"} & set(names)))
     if "y" in names and re.search(r"\[[^\[\]]*range\([^\]]*\), y\]", forward):
         is_loss = True  # labels that choose an entry of each row

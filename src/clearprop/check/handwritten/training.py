@@ -1,4 +1,4 @@
-"""What learns in place: training loops of scripts and functions, and classes with a method for it."""
+"""What learns in place: training loops, and classes with a method that learns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from clearprop.check.handwritten.bodies import is_stub
 from clearprop.check.handwritten.classes import network_methods_of
 from clearprop.check.handwritten.driving import Parameter, arguments_of
-from clearprop.check.handwritten.driving_steps import _OUTPUT, TARGET, Training
+from clearprop.check.handwritten.driving_steps import OUTPUT, TARGET, Training
 from clearprop.check.handwritten.loading import Loaded
 from clearprop.check.handwritten.model import Candidate, Place
 from clearprop.check.handwritten.naming import (
@@ -22,11 +22,10 @@ from clearprop.check.handwritten.naming import (
 from clearprop.check.handwritten.placeholders import Placeholder
 from clearprop.check.handwritten.reading import Block
 from clearprop.check.handwritten.sources import function_of, node_of, place_of
+from clearprop.check.handwritten.step_functions import function_from, loops_in
 from clearprop.check.handwritten.steps import (
     Step,
-    function_from,
     learned_in,
-    loops_in,
     sets,
     step_of,
     uses,
@@ -63,16 +62,16 @@ def trained_by(kind: type) -> tuple[str, str, list[str]] | None:
         if not _own(kind, name) or is_stub(getattr(kind, name)):
             continue
         taken = _required(kind, name)
-        taught = [n for n in taken if TARGET.search(n) and not _OUTPUT.match(n)]
+        taught = [n for n in taken if TARGET.search(n) and not OUTPUT.match(n)]
         above = [n for n in taken if is_upstream(n) and n not in taught and len(n) > 1]
         asked = forward not in losses and any(
-            TARGET.search(n) and not _OUTPUT.match(n) for n in _required(kind, forward)
+            TARGET.search(n) and not OUTPUT.match(n) for n in _required(kind, forward)
         )
         if above or asked or name == forward:
             continue
-        if taught or (not taken and targets and not _required(kind, forward)):
-            if name in BACKWARD_METHODS or _learns(kind, name):
-                return forward, name, [n for n in losses if n != name]
+        from_start = not taken and targets and not _required(kind, forward)
+        if (taught or from_start) and (name in BACKWARD_METHODS or _learns(kind, name)):
+            return forward, name, [n for n in losses if n != name]
     return None
 
 
@@ -147,8 +146,6 @@ def _script(step: Step, place: Place, namespace: dict[str, Any]) -> Candidate | 
     for name, value in held.items():
         if isinstance(value, Placeholder) and name not in bound:
             problem = f"its data are not there: {value!r}".replace("<", "").replace(">", "")
-    like = next((v for v in namespace.values() if isinstance(v, FunctionType)), None)
-    del like
     made = _build("training loop", place, step, (), namespace, place.file, None, data)
     return Candidate(
         made.name, made.style, made.place, made.forward, made.backward, "", namespace, problem

@@ -363,9 +363,9 @@ def _slopes_of_calls(forward: ast.FunctionDef | None, renamed: Mapping[str, str]
 def _slopes_called(function: ast.FunctionDef) -> Iterator[str]:
     """Give the calls of derivatives: ``sigmoid_prime(z)``."""
     for node in ast.walk(function):
-        if isinstance(node, ast.Call) and len(node.args) == 1 and len(ast.unparse(node)) < 60:
-            if _DERIVATIVE.search(dotted(node.func).rpartition(".")[2]):
-                yield ast.unparse(node)
+        short = isinstance(node, ast.Call) and len(node.args) == 1 and len(ast.unparse(node)) < 60
+        if short and _DERIVATIVE.search(dotted(node.func).rpartition(".")[2]):  # type: ignore[attr-defined]
+            yield ast.unparse(node)
 
 
 def _may_be_factor(scope: Scope, name: str) -> bool:
