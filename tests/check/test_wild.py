@@ -1,4 +1,4 @@
-"""Faults as people make them, in the styles in which they write networks; and right code in these."""
+"""Faults as people make them, in the styles in which they write networks; right code as well."""
 
 from pathlib import Path
 

@@ -96,7 +96,7 @@ def choose(
             break
     if first is None:
         raise attempts.failure()
-    if driver.rate and not (driver.starts and _shaped(first)):
+    if driver.rate and not (driver.starts and _shaped(first)) and not _knows_batches(driver):
         first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
     driver.upstream, driver.factor = first.way, first.factor
     return first
@@ -121,6 +121,12 @@ def _one_sample(
         if setup is not None and driver.starts and _shaped(setup):
             return setup
     return None
+
+
+def _knows_batches(driver: Driver) -> bool:
+    """Whether a layer that updates itself reduces over an axis, as for many samples."""
+    text = driver.source.text(driver.backward_function)
+    return not driver.starts and bool(re.search(r"axis ?=", text))
 
 
 def _shaped(setup: Setup) -> bool:
@@ -258,6 +264,8 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
         if spec == before or is_target(name) or is_prediction(name):
             continue
         if spec.kind == before.kind == "value":
+            if type(before.value) is float and 0 < before.value < 1 and spec.value in (0, 1):
+                return False  # nothing is dropped, or everything: that hides a mask
             continue
         if name in loose and 1 in spec.shape:
             continue

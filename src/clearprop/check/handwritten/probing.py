@@ -138,7 +138,7 @@ def prepared(
     """Do what `prepare` does for given inputs."""
     from clearprop.check.handwritten.truth import live
 
-    moved = leaves_of(driver, given)
+    moved = leaves_of(driver, given, seed if driver.starts else 0)
     if leaves is not None:
         moved = {k: v for k, v in moved.items() if k in leaves}
     outputs = live(driver, {k: copied(v) for k, v in given.items()}, seed, before).outputs

@@ -67,14 +67,17 @@ def live(driver: Driver, given: Given, seed: int = 0, before: tuple[Given, ...] 
     return run
 
 
-def leaves_of(driver: Driver, given: Given) -> Leaves:
-    """Give what may have a gradient: real inputs of forward, and arrays of the object."""
+def leaves_of(driver: Driver, given: Given, seed: int = 0) -> Leaves:
+    """Give what may have a gradient: real inputs of forward, and arrays of the object.
+
+    ``seed`` is for objects that draw their arrays.
+    """
     names = {p.name for p in driver.inputs}
     leaves: Leaves = {
         k: v for k, v in given.items() if k in names and _may_move(v) and driver.moves(k, v)
     }
     passed = {k: copied(v) for k, v in given.items()}
-    with frozen():
+    with frozen(seed):
         run = driver.start(passed)
     for name in names:  # parameters["W1"]
         if isinstance(given.get(name), dict):
