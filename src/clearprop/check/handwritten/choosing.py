@@ -261,11 +261,12 @@ def _alternative(first: Setup, proposal: Proposal, loose: list[str], fixed: bool
         return False
     for name, spec in proposal.specs.items():
         before = first.proposal.specs[name]
+        shares = spec.kind == before.kind == "value" and type(before.value) is float
+        if shares and 0 < before.value < 1 and spec.value in (0, 1):
+            return False  # nothing is dropped, or everything: that hides a mask
         if spec == before or is_target(name) or is_prediction(name):
             continue
         if spec.kind == before.kind == "value":
-            if type(before.value) is float and 0 < before.value < 1 and spec.value in (0, 1):
-                return False  # nothing is dropped, or everything: that hides a mask
             continue
         if name in loose and 1 in spec.shape:
             continue
