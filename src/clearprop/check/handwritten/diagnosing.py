@@ -143,7 +143,11 @@ class Diagnosis:
         labels = {c.gradient.label for c in shot.comparisons}
         if self.blame is not None and last_of(self.blame.stage.name) in labels:
             suspect = 0  # it may follow from a value whose name says nothing
-        self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect})
+        ends: frozenset[int] = frozenset()
+        tree = self.driver.source.tree(self.driver.backward_function)
+        if len(shot.wrong) == 1 and tree is not None:
+            ends = frozenset({line_that_gives(tree, shot.wrong[0].gradient.label, False)})
+        self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect}, ends)
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error

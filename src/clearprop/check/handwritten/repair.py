@@ -58,18 +58,20 @@ class Repair:
     @property
     def cause(self) -> str:
         """The cause that the edit stands for."""
-        moved = _moves_an_update(self.edit) or _drops_an_update(self.edit)
+        training = getattr(self.function, "training", None)
+        learned = training.step.parameters if training is not None else ()
+        moved = _moves_an_update(self.edit, learned) or _drops_an_update(self.edit)
         return "updated-parameter" if moved else self.edit.cause
 
 
-def _moves_an_update(edit: Edit) -> bool:
+def _moves_an_update(edit: Edit, learned: tuple[str, ...]) -> bool:
     """Whether the edit puts an update of a parameter after the lines that need the old one."""
     before, after = [ast.dump(s) for s in edit.old], [ast.dump(s) for s in edit.new]
     if sorted(before) != sorted(after) or before == after:
         return False
     return any(
         isinstance(s, ast.AugAssign)
-        and isinstance(s.target, ast.Attribute | ast.Subscript)
+        and (isinstance(s.target, ast.Attribute | ast.Subscript) or s.target.id in learned)
         and isinstance(s.op, ast.Sub | ast.Add)
         for s in edit.old
     )
@@ -311,7 +313,8 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
     if not truths.values:
         return 0.0
     named: dict[str, Any] = {}
-    code = part.function.__code__
+    watched = function_of(driver.backward_function) if part.caching else part.function
+    code = watched.__code__
 
     def note(frame: Any, event: str, arg: Any) -> Any:
         if frame.f_code is not code:

@@ -34,10 +34,14 @@ _LATER = {0: 0.0, 1: 0.5, 2: 0.6}
 
 @dataclass(frozen=True)
 class Clues:
-    """Where a fault is looked for first, and the lines whose values are right."""
+    """Where a fault is looked for first, and the lines whose values are right.
+
+    ``ends`` are the lines that give the only wrong gradient, where no value before it is wrong.
+    """
 
     suspect: int = 0
     cleared: frozenset[int] = frozenset()
+    ends: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ def _is_prime(
         prime = shot.error is not None or shot.plan != "fb"
     else:
         explains = not blame or blame.get(line, 2) < 2
-        prime = line == clues.suspect or line in twice or (explains and line not in clues.cleared)
+        first_of_all = line == clues.suspect or line in twice or line in clues.ends
+        prime = first_of_all or (explains and line not in clues.cleared)
     return prime == first
 
 
@@ -137,12 +142,14 @@ def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, in
     if part.caching:
         return 0.0 if shot.error is not None else 0.8
     lines = edit.lines
-    if edit.line == clues.suspect:
+    if edit.line == clues.suspect or edit.line in clues.ends:
         return -0.6
     later = min((_LATER[blame[line]] for line in lines if line in blame), default=1.2)
     if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
         later = min(later, 0.5)  # a line that is missing stands in none
-    right = lines <= clues.cleared and edit.cause != "exchanged"
+    # A value may be right and what follows wrong: the derivative between them is missing.
+    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith("multiply by")
+    right = lines <= clues.cleared and edit.cause != "exchanged" and not adds
     return later + 0.8 * right
 
 
@@ -225,6 +232,8 @@ def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]
 
 
 def _upstream_names(driver: Driver, part: Part) -> list[str]:
+    if driver.arriving and part.function is function_of(driver.backward_function):
+        return [driver.arriving]
     takes = getattr(driver, "upstreams", [])
     if part.function is function_of(driver.backward_function) and takes:
         return [takes[0].name]
