@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from functools import lru_cache
 
 from clearprop.draw.model import Arrow, Box, Derivative
 from clearprop.draw.numbers import Shown, plain
@@ -25,11 +26,13 @@ LOCAL = 15.0  # a local derivative under an operation
 STACK = 4.0  # a group looks like several boxes behind each other
 
 
+@lru_cache(maxsize=10_000)
 def text_width(text: str, size: float = TEXT, bold: bool = False) -> float:
     """Estimate the width of a text, rather too wide than too narrow."""
     return sum(map(_character, text)) * size * (1.09 if bold else 1.0)
 
 
+@lru_cache(maxsize=1000)
 def _character(c: str) -> float:
     if c in "ijl.,:;'|!()[]{}ft/ ":
         return 0.46
