@@ -172,9 +172,7 @@ class _Sweeps:
 def _gain(upper: list[list[float]], lower: list[list[float]]) -> int:
     """Say how many crossings fewer there are, on both sides, after swapping two items."""
     return sum(
-        _inversions(a, b) - _inversions(b, a)
-        for a, b in zip(upper, lower, strict=True)
-        if a and b
+        _inversions(a, b) - _inversions(b, a) for a, b in zip(upper, lower, strict=True) if a and b
     )
 
 
