@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Container
+from itertools import pairwise
 
 from clearprop.draw.framing import together
 from clearprop.draw.grid import Grid
@@ -82,7 +83,7 @@ class _Sweeps:
         """Count the crossings of all arrows."""
         total = 0
         known = self._crossings
-        for pair in zip(self.ranks, [*self.ranks[1:], ()], strict=True):
+        for pair in pairwise(self.ranks):
             if pair not in known:
                 known[pair] = self._crossings_after(pair[0], without)
             total += known[pair]

@@ -33,10 +33,8 @@ def heights(grid: Grid) -> list[float]:
     leftwards = _pulled(grid, distances, grid.right)[::-1]
     for _ in range(_PASSES):
         before = list(y)
-        for rank in rightwards:
-            _settle(rank, y)
-        for rank in leftwards:
-            _settle(rank, y)
+        for pulled in (*rightwards, *leftwards):
+            _settle(pulled, y)
         if y == before:
             break
     make_level(grid, Room(grid, distances, y))
@@ -79,14 +77,13 @@ def _settle(rank: list[_Pulled], y: list[float]) -> None:
             height -= distance
         else:
             height = y[item] - distance
-        count = 1
-        while blocks and blocks[-1][0] >= height:
-            other_height, other_weight, other_count = blocks.pop()
-            total = other_weight + weight
-            height = (other_height * other_weight + height * weight) / total
-            weight = total
-            count += other_count
-        blocks.append((height, weight, count))
+        block = (height, weight, 1)
+        while blocks and blocks[-1][0] >= block[0]:
+            height, other_weight, count = blocks.pop()
+            total = other_weight + block[1]
+            mean = (height * other_weight + block[0] * block[1]) / total
+            block = (mean, total, count + block[2])
+        blocks.append(block)
     places = iter(rank)
     for height, _, count in blocks:
         for item, distance, _, _ in islice(places, count):
