@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from clearprop.draw.facts import Facts
 from clearprop.draw.numbers import constant
-from clearprop.draw.page.formulas import mathml
 from clearprop.draw.page.lines import Listings
 from clearprop.draw.page.quantities import Quantities
 from clearprop.draw.passing import is_passed
 from clearprop.graph import Node
 from clearprop.kinds import Elementwise
+from clearprop.mathml import mathml
 
 if TYPE_CHECKING:
     from clearprop.primitive import Primitive
