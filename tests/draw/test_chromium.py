@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
-import pytest
 from draw.examples import EXAMPLES
 
 import clearprop as cp
@@ -16,22 +13,14 @@ _SCRIPT = """() => [...document.querySelectorAll('text')].map(t => {
 })"""
 
 
-def test_texts_are_not_wider_in_chromium_than_estimated():
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
-    )
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("there is no Chromium on this machine")
+def test_texts_are_not_wider_in_chromium_than_estimated(browser):
     found = []
-    with playwright.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_page()
-        for f, args in EXAMPLES.values():
-            graph = cp.trace(f, *args)
-            page.set_content(graph.to_svg(local=True))
-            found += page.evaluate(_SCRIPT)
-        browser.close()
+    page = browser.new_page()
+    for f, args in EXAMPLES.values():
+        graph = cp.trace(f, *args)
+        page.set_content(graph.to_svg(local=True))
+        found += page.evaluate(_SCRIPT)
+    page.close()
     assert len(found) > 300
     for text, look, width in found:
         size = SMALL if "small" in look else TEXT

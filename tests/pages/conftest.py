@@ -1,36 +1,7 @@
-"""One browser for all tests of pages: the Chromium that is installed, or CLEARPROP_CHROMIUM."""
-
-import os
-import shutil
-from pathlib import Path
+"""Pages that are opened and watched, and the script's own functions."""
 
 import pytest
 from pages.browsing import LIBRARY, Opened
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
-
-def _missing(why):
-    if os.environ.get("CLEARPROP_BROWSER_REQUIRED") == "1":
-        pytest.fail(f"CLEARPROP_BROWSER_REQUIRED is set, and {why}")
-    pytest.skip(why)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("playwright is not installed: pip install clearprop[test]")
-    path = os.environ.get("CLEARPROP_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), "")
-    if not path or not Path(path).exists():
-        _missing("there is no Chromium: install one, or name it in CLEARPROP_CHROMIUM")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -50,7 +21,7 @@ def show(browser, tmp_path):
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def library(browser):
     """A page with the script's own functions in ``window.lib``."""
     page = browser.new_page()

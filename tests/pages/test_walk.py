@@ -107,6 +107,9 @@ def test_a_step_lights_its_box_its_line_and_its_generated_line(show):
     assert lines[0] == "    y = x @ W + b"
     assert any(line.strip().startswith("db = np.sum(") for line in lines[1:])
     assert opened.text(".line mark") == "x @ W + b"
+    opened.go(6)  # through @, which is written within the line of +
+    lines = opened.page.eval_on_selector_all(".line.lit-back", "all => all.map(e => e.textContent)")
+    assert [line.split(" = ")[0].strip() for line in lines] == ["y", "# of y", "dx", "dW"]
 
 
 def test_the_panel_shows_the_rule_and_upstream_times_local(show):
