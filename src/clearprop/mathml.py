@@ -38,17 +38,17 @@ def mathml(latex: str, block: bool = False) -> str:
     >>> mathml("\\sqrt{")
     '<code>\\sqrt{</code>'
     """
-    from latex2mathml.converter import convert  # half of the time of a page, at the first one
+    from latex2mathml.converter import convert  # slow to load
 
     try:
         made: str = convert(latex, display="block" if block else "inline")
     except Exception:  # a formula of the user's that is no LaTeX costs only its looks
         return f"<code>{escape(latex)}</code>"
     made = made.replace(_SPACE_OF_NAMES, "")
-    return made if _is_harmless(made) else f"<code>{escape(latex)}</code>"
+    return made if is_harmless(made) else f"<code>{escape(latex)}</code>"
 
 
-def _is_harmless(markup: str) -> bool:
+def is_harmless(markup: str) -> bool:
     """Whether a formula is MathML and nothing else."""
     if any(tag not in _TAGS for tag, _ in _TAG.findall(markup)):
         return False

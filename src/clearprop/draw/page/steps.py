@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from clearprop.draw.facts import Facts
 from clearprop.draw.numbers import constant
+from clearprop.draw.page.formulas import formulas_of
 from clearprop.draw.page.lines import Listings
 from clearprop.draw.page.quantities import Quantities
 from clearprop.draw.passing import is_passed
 from clearprop.graph import Node
 from clearprop.kinds import Elementwise
-from clearprop.mathml import mathml
 
 if TYPE_CHECKING:
     from clearprop.primitive import Primitive
@@ -131,37 +131,13 @@ class Steps:
         assert primitive is not None
         if primitive not in self._places:
             self._places[primitive] = len(self.operations)
-            symbols = _symbols(primitive)
-            rules = {
-                i: mathml(rf"\bar{{{symbols[i]}}} = {rule.latex}")
-                for i in range(len(primitive.operands))
-                if (rule := primitive.rules.get(i)) is not None and rule.latex
-            }
             self.operations.append(
                 {
                     "name": primitive.name,
                     "symbol": primitive.symbol,
-                    "formula": mathml(f"y = {primitive.latex}") if primitive.latex else "",
-                    "rules": rules,
-                    "operands": [mathml(symbol) for symbol in symbols],
+                    **formulas_of(primitive),
                     "elementwise": isinstance(primitive.kind, Elementwise),
                     "why": primitive.no_derivative,
                 }
             )
         return self._places[primitive]
-
-
-def _symbols(primitive: Primitive) -> list[str]:
-    """Give the letters that the formulas of a primitive have for its operands."""
-    names, latex = primitive.operands, primitive.latex
-    if latex == "A B":
-        return ["A", "B"]
-    if len(names) == 1 and not primitive.variadic:
-        return ["x"]
-    return [_letter(name) for name in names]
-
-
-def _letter(name: str) -> str:
-    if len(name) == 2 and name[1].isdigit():
-        return f"{name[0]}_{name[1]}"
-    return name if len(name) == 1 else rf"\text{{{name.replace('_', ' ')}}}"
