@@ -16,6 +16,23 @@ CONVENTIONS = {
                 self.dw += np.sum(dout * self.x, axis=0)
                 return dout * self.w
         """,
+    "implied-loss": """
+        import numpy as np
+        def sigmoid(z):
+            return 1 / (1 + np.exp(-z))
+        x = np.array([[0.0, 1.0, 0.5], [1.0, -1.0, 2.0], [0.5, 0.2, -1.0], [1.0, 1.5, 0.1]])
+        y = np.array([[0.0], [1.0], [1.0], [0.0]])
+        np.random.seed(1)
+        W1 = np.random.randn(3, 5)
+        W2 = np.random.randn(5, 1)
+        for step in range(10):
+            h = sigmoid(x.dot(W1))
+            out = sigmoid(h.dot(W2))
+            out_delta = (y - out) * out * (1 - out)
+            h_delta = out_delta.dot(W2.T) * h * (1 - h)
+            W2 += h.T.dot(out_delta)
+            W1 += x.T.dot(h_delta)
+        """,
     "kink": """
         import numpy as np
         class Relu:

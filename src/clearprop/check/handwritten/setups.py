@@ -61,11 +61,14 @@ def fits(one: Setup, other: Setup, driver: Driver) -> bool:
     """
     if any(is_parameter(p.name) for p in (*driver.inputs, *driver.constructor)):
         return False
+    before = other.proposal.specs
     pairs = one.proposal.specs.items()
-    changed = [name for name, spec in pairs if spec != other.proposal.specs.get(name)]
+    changed = [name for name, spec in pairs if spec != before.get(name)]
     return (
         one.shot.error is None
         and bool(changed)
+        and all(name in before for name in changed)
+        and all(one.proposal.specs[name].shape != before[name].shape for name in changed)
         and all(as_the_data(other, name, one.proposal) for name in changed)
         and not any(c.kind == "shape" for c in one.shot.comparisons)
     )

@@ -50,7 +50,9 @@ class Spec:
             labels = rng.permutation(np.arange(shape[0]) % shape[-1])
             return np.eye(shape[-1], dtype=dtype)[labels]
         if self.kind in ("binary", "one-hot"):
-            return (rng.permutation(int(np.prod(shape))) % 2).reshape(shape).astype(dtype)
+            first = self.kind == "one-hot"
+            drawn = (rng.permutation(int(np.prod(shape))) + first) % 2
+            return drawn.reshape(shape).astype(dtype)
         if self.kind == "signs":
             return (
                 (2.0 * (rng.permutation(int(np.prod(shape))) % 2) - 1).reshape(shape).astype(dtype)
