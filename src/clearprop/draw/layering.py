@@ -8,6 +8,9 @@ from clearprop.draw.model import Arrow, Box, Model
 
 _NEAR = 4  # an argument first used further right stands beside its use, not at the left edge
 _FAR = 12  # a line past more columns than this is cut, and both ends say where it goes on
+_OFTEN = 4  # and so is one past this many, from an argument used in as many: by steps of a loop
+_BESIDE = 2  # but not to its first uses
+_LEAVES = ("argument", "constant", "reference")
 
 
 def assign_columns(model: Model) -> tuple[Model, list[int]]:
@@ -21,14 +24,17 @@ def assign_columns(model: Model) -> tuple[Model, list[int]]:
         The column of each of its boxes.
     """
     column = _columns(model)
-    kept = [arrow for arrow in model.arrows if column[arrow.target] - column[arrow.source] <= _FAR]
-    if len(kept) == len(model.arrows):
-        return model, column
-    shown = replace(model, boxes=list(model.boxes), arrows=kept)
+    longest = _longest(model, column)
+    kept: list[Arrow] = []
     far: dict[tuple[int, int], list[Arrow]] = {}
     for arrow in model.arrows:
-        if column[arrow.target] - column[arrow.source] > _FAR:
+        if column[arrow.target] - column[arrow.source] <= longest[arrow.source]:
+            kept.append(arrow)
+        else:
             far.setdefault((arrow.source, arrow.output), []).append(arrow)
+    if not far:
+        return model, column
+    shown = replace(model, boxes=list(model.boxes), arrows=kept)
     into = {arrow.target: arrow for arrow in model.arrows}
     for (source, output), arrows in far.items():
         places = [_name(model.boxes[arrow.target]) for arrow in arrows[:3]]
@@ -63,12 +69,43 @@ def _columns(model: Model) -> list[int]:
     column = [0] * len(model.boxes)
     for box, sources in enumerate(arriving):
         column[box] = max((column[source] + 1 for source in sources), default=0)
+    for box in reversed(range(len(column))):
+        # what is computed from arguments alone, such as ``xs[t]``, stands beside its use, too
+        if (
+            model.boxes[box].kind == "operation"
+            and leaving[box]
+            and all(model.boxes[source].kind in _LEAVES for source in arriving[box])
+        ):
+            first = min(leaving[box], key=column.__getitem__)
+            if model.boxes[box].frame in _around(model, model.boxes[first].frame):
+                column[box] = column[first] - 1
     for box, kind in enumerate(b.kind for b in model.boxes):
-        if kind in ("argument", "constant", "reference") and leaving[box]:
+        if kind in _LEAVES and leaving[box]:
             first = min(column[target] for target in leaving[box]) - 1
             if kind != "argument" or first >= _NEAR:
                 column[box] = first
     return column
+
+
+def _around(model: Model, frame: int) -> list[int]:
+    """List a frame and those around it; the last is -1."""
+    found = [frame]
+    while found[-1] >= 0:
+        found.append(model.frames[found[-1]].parent)
+    return found
+
+
+def _longest(model: Model, column: list[int]) -> list[int]:
+    """Say past how many columns the arrows of each box may lead."""
+    ends: dict[int, set[int]] = {}
+    for arrow in model.arrows:
+        if model.boxes[arrow.source].kind == "argument":
+            ends.setdefault(arrow.source, set()).add(column[arrow.target])
+    longest = [_FAR] * len(column)
+    for box, columns in ends.items():
+        if len(columns) >= _OFTEN:
+            longest[box] = max(_BESIDE, min(columns) - column[box])
+    return longest
 
 
 def _name(box: Box) -> str:
