@@ -69,22 +69,35 @@ def _columns(model: Model) -> list[int]:
     column = [0] * len(model.boxes)
     for box, sources in enumerate(arriving):
         column[box] = max((column[source] + 1 for source in sources), default=0)
-    for box in reversed(range(len(column))):
-        # what is computed from arguments alone, such as ``xs[t]``, stands beside its use, too
-        if (
-            model.boxes[box].kind == "operation"
-            and leaving[box]
-            and all(model.boxes[source].kind in _LEAVES for source in arriving[box])
-        ):
-            first = min(leaving[box], key=column.__getitem__)
-            if model.boxes[box].frame in _around(model, model.boxes[first].frame):
-                column[box] = column[first] - 1
+    _move_right(model, column, arriving, leaving)
     for box, kind in enumerate(b.kind for b in model.boxes):
         if kind in _LEAVES and leaving[box]:
             first = min(column[target] for target in leaving[box]) - 1
             if kind != "argument" or first >= _NEAR:
                 column[box] = first
     return column
+
+
+def _move_right(
+    model: Model, column: list[int], arriving: list[list[int]], leaving: list[list[int]]
+) -> None:
+    """Move what needs arguments alone to its use: one operation, or a line that would be cut."""
+    boxes = model.boxes
+    is_early: list[bool] = []
+    for box, sources in zip(boxes, arriving, strict=True):
+        is_early.append(
+            box.kind in _LEAVES or (bool(sources) and all(is_early[s] for s in sources))
+        )
+    for i in reversed(range(len(boxes))):
+        if not (is_early[i] and boxes[i].kind == "operation" and leaving[i]):
+            continue
+        first = min(leaving[i], key=column.__getitem__)
+        to = column[first] - 1
+        is_one = all(boxes[source].kind in _LEAVES for source in arriving[i])
+        if (is_one or to - column[i] >= _FAR) and (
+            boxes[i].frame in _around(model, boxes[first].frame)
+        ):
+            column[i] = to
 
 
 def _around(model: Model, frame: int) -> list[int]:
