@@ -170,7 +170,7 @@ class _Builder:
                 hint=", ".join(
                     filter(None, [group.title, f"{count} operations", str(group.line or "")])
                 ),
-                inputs=[self.rank(start[0]) for start, _ in lines],
+                inputs=[self.rank_in_group(start[0]) for start, _ in lines],
                 outputs=max(len(leaving), 1),
                 group=group.number,
                 frame=self.frames.of(first),
@@ -199,6 +199,11 @@ class _Builder:
 
     def rank(self, box: int) -> int:
         return _RANK.get(self.model.boxes[box].kind, 2)
+
+    def rank_in_group(self, box: int) -> int:
+        """Rank what is computed from arguments alone, such as ``xs[t]``, as an argument."""
+        found = self.model.boxes[box]
+        return 1 if found.kind == "operation" and max(found.inputs) < 2 else self.rank(box)
 
     # ---- arrows -----------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from clearprop.draw.model import Model
 # How much a line wants to go straight: between bends; from operation to operation; from an
 # argument, or to an output; from a constant.
 _STRAIGHT, MAIN, SIDE, CONSTANT = 8.0, 1.0, 1e-3, 1e-4
+_SIDES = ("argument", "reference")
 _BEND = 5.0  # the room that is kept free above and below a passing line
 
 
@@ -107,7 +108,8 @@ def make_grid(model: Model, column: list[int], framed: bool = True) -> Grid:
             elif i == 0:
                 weight = SIDE if target.kind in ("output", "unused", "reference") else MAIN
             elif i == len(chain):
-                weight = SIDE if source.kind in ("argument", "reference") else MAIN
+                is_side = source.kind in _SIDES or target.inputs[arrow.operand] < 2
+                weight = SIDE if is_side else MAIN
             else:
                 weight = _STRAIGHT
             grid.link(a, b, starts[i], arrives[i], weight)

@@ -8,6 +8,9 @@ from clearprop.draw.model import Arrow, Box, Model
 
 _NEAR = 4  # an argument first used further right stands beside its use, not at the left edge
 _FAR = 12  # a line past more columns than this is cut, and both ends say where it goes on
+_OFTEN = 4  # and so is one past this many, from an argument used in as many: by steps of a loop
+_BESIDE = 2  # but not to its first uses
+_LEAVES = ("argument", "constant", "reference")
 
 
 def assign_columns(model: Model) -> tuple[Model, list[int]]:
@@ -21,14 +24,17 @@ def assign_columns(model: Model) -> tuple[Model, list[int]]:
         The column of each of its boxes.
     """
     column = _columns(model)
-    kept = [arrow for arrow in model.arrows if column[arrow.target] - column[arrow.source] <= _FAR]
-    if len(kept) == len(model.arrows):
-        return model, column
-    shown = replace(model, boxes=list(model.boxes), arrows=kept)
+    longest = _longest(model, column)
+    kept: list[Arrow] = []
     far: dict[tuple[int, int], list[Arrow]] = {}
     for arrow in model.arrows:
-        if column[arrow.target] - column[arrow.source] > _FAR:
+        if column[arrow.target] - column[arrow.source] <= longest[arrow.source]:
+            kept.append(arrow)
+        else:
             far.setdefault((arrow.source, arrow.output), []).append(arrow)
+    if not far:
+        return model, column
+    shown = replace(model, boxes=list(model.boxes), arrows=kept)
     into = {arrow.target: arrow for arrow in model.arrows}
     for (source, output), arrows in far.items():
         places = [_name(model.boxes[arrow.target]) for arrow in arrows[:3]]
@@ -63,12 +69,56 @@ def _columns(model: Model) -> list[int]:
     column = [0] * len(model.boxes)
     for box, sources in enumerate(arriving):
         column[box] = max((column[source] + 1 for source in sources), default=0)
+    _move_right(model, column, arriving, leaving)
     for box, kind in enumerate(b.kind for b in model.boxes):
-        if kind in ("argument", "constant", "reference") and leaving[box]:
+        if kind in _LEAVES and leaving[box]:
             first = min(column[target] for target in leaving[box]) - 1
             if kind != "argument" or first >= _NEAR:
                 column[box] = first
     return column
+
+
+def _move_right(
+    model: Model, column: list[int], arriving: list[list[int]], leaving: list[list[int]]
+) -> None:
+    """Move what needs arguments alone to its use: one operation, or a line that would be cut."""
+    boxes = model.boxes
+    is_early: list[bool] = []
+    for box, sources in zip(boxes, arriving, strict=True):
+        is_early.append(
+            box.kind in _LEAVES or (bool(sources) and all(is_early[s] for s in sources))
+        )
+    for i in reversed(range(len(boxes))):
+        if not (is_early[i] and boxes[i].kind == "operation" and leaving[i]):
+            continue
+        first = min(leaving[i], key=column.__getitem__)
+        to = column[first] - 1
+        is_one = all(boxes[source].kind in _LEAVES for source in arriving[i])
+        if (is_one or to - column[i] >= _FAR) and (
+            boxes[i].frame in _around(model, boxes[first].frame)
+        ):
+            column[i] = to
+
+
+def _around(model: Model, frame: int) -> list[int]:
+    """List a frame and those around it; the last is -1."""
+    found = [frame]
+    while found[-1] >= 0:
+        found.append(model.frames[found[-1]].parent)
+    return found
+
+
+def _longest(model: Model, column: list[int]) -> list[int]:
+    """Say past how many columns the arrows of each box may lead."""
+    ends: dict[int, set[int]] = {}
+    for arrow in model.arrows:
+        if model.boxes[arrow.source].kind == "argument":
+            ends.setdefault(arrow.source, set()).add(column[arrow.target])
+    longest = [_FAR] * len(column)
+    for box, columns in ends.items():
+        if len(columns) >= _OFTEN:
+            longest[box] = max(_BESIDE, min(columns) - column[box])
+    return longest
 
 
 def _name(box: Box) -> str:

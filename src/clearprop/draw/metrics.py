@@ -69,16 +69,28 @@ def shown_height(shown: Shown) -> float:
 def ports(box: Box) -> list[float]:
     """Say how far below the middle of a box each arrow arrives, in the order of the operands.
 
-    What is computed arrives around the middle, so that the chain of operations stays straight.
+    What is computed arrives around the middle, so that the chain of operations stays straight. A
+    group may have many arguments; its arrows arrive around the middle together.
     """
-    main = [i for i, rank in enumerate(box.inputs) if rank == max(box.inputs)]
-    middle = (main[0] + main[-1]) / 2 if main else 0
+    middle = (len(box.inputs) - 1) / 2 if box.kind == "group" else _main(box)
     return [(i - middle) * PORT for i in range(len(box.inputs))]
 
 
 def exits(box: Box) -> list[float]:
-    """Say how far below the middle of a box each of its outputs leaves."""
-    return [(i - (box.outputs - 1) / 2) * PORT for i in range(box.outputs)]
+    """Say how far below the middle of a box each of its outputs leaves.
+
+    Those of a group leave as high as what is computed arrives.
+    """
+    middle = (box.outputs - 1) / 2
+    if box.kind == "group" and box.inputs:
+        middle += (len(box.inputs) - 1) / 2 - _main(box)
+    return [(i - middle) * PORT for i in range(box.outputs)]
+
+
+def _main(box: Box) -> float:
+    """Say at which place, on average, what is computed arrives."""
+    main = [i for i, rank in enumerate(box.inputs) if rank == max(box.inputs)]
+    return (main[0] + main[-1]) / 2 if main else 0.0
 
 
 def half_height(box: Box) -> float:

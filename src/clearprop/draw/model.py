@@ -70,8 +70,9 @@ class Box:
     hint : str
         What a reader is told who points at it.
     inputs : list of int
-        For each arrow that arrives what it brings: 2 a computed value, 1 an argument, 0 a
-        constant. The higher, the more level it should be.
+        For each arrow that arrives what it brings: 2 a computed value, 1 an argument (or, to a
+        group, what is computed from arguments alone), 0 a constant. The higher, the more level it
+        should be.
     outputs : int
         The number of different values that leave it.
     """
