@@ -162,6 +162,7 @@ def _formula_explained(
     text: str, values: Sequence[str], shapes: Sequence[str], seed: int
 ) -> tuple[Gradients, list[str]]:
     """Trace a formula, and go back; with what there is to say about it."""
+    from clearprop.cli.functions import PROPOSED
     from clearprop.formula import Formula, pointed, run, written
 
     try:
@@ -173,7 +174,7 @@ def _formula_explained(
     notes = []
     if done.proposed:
         shown = " ".join(f"'{name}={written(done.values[name])}'" for name in done.proposed)
-        notes.append(f"Proposed, for nothing was given: {shown}")
+        notes.append(f"{PROPOSED} {shown}")
     return done.gradients, notes
 
 
@@ -185,7 +186,7 @@ def _function_explained(
 
     from clearprop import trace
     from clearprop.check.handwritten.probing import quiet
-    from clearprop.cli.functions import find_call, printing_to_stderr
+    from clearprop.cli.functions import PROPOSED, find_call, printing_to_stderr
     from clearprop.trees import tree_map
 
     sizes = [item if "," in item else f"{item}," for item in shapes]
@@ -194,7 +195,7 @@ def _function_explained(
         graph = trace(call.function, *call.arguments)
         ones = tree_map(lambda y: np.ones(np.shape(y))[()], graph.output)
         gradients = graph.backward(ones)
-    notes = [f"Proposed, for nothing was given: {call.described()}"] if call.proposed else []
+    notes = [f"{PROPOSED} {call.described()}"] if call.proposed else []
     return gradients, notes
 
 

@@ -57,7 +57,7 @@ def source(
     from clearprop import source as write
     from clearprop.check.handwritten.probing import quiet
     from clearprop.cli.files import must_be_writable, write_whole
-    from clearprop.cli.functions import find_call, printing_to_stderr
+    from clearprop.cli.functions import PROPOSED, find_call, printing_to_stderr
 
     if out is not None:
         must_be_writable(out)
@@ -65,7 +65,7 @@ def source(
     with quiet(), printing_to_stderr():
         text = write(call.function, *call.arguments)
     if call.proposed:
-        typer.echo(f"proposed: {call.described()}", err=True)
+        typer.echo(f"{PROPOSED} {call.described()}", err=True)
     if out is None:
         typer.echo(text, nl=False)
     else:
