@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clearprop.cli.check import CheckCommand
+from clearprop.cli.explanation import PROPOSED
 from clearprop.cli.files import must_be_writable, write_whole
 from clearprop.errors import FormulaError, OptionError
 
@@ -162,7 +163,6 @@ def _formula_explained(
     text: str, values: Sequence[str], shapes: Sequence[str], seed: int
 ) -> tuple[Gradients, list[str]]:
     """Trace a formula, and go back; with what there is to say about it."""
-    from clearprop.cli.functions import PROPOSED
     from clearprop.formula import Formula, pointed, run, written
 
     try:
@@ -186,7 +186,7 @@ def _function_explained(
 
     from clearprop import trace
     from clearprop.check.handwritten.probing import quiet
-    from clearprop.cli.functions import PROPOSED, find_call, printing_to_stderr
+    from clearprop.cli.functions import find_call, printing_to_stderr
     from clearprop.trees import tree_map
 
     sizes = [item if "," in item else f"{item}," for item in shapes]

@@ -23,8 +23,6 @@ from clearprop.cli.files import split_name
 from clearprop.cli.proposed import proposed_arguments
 from clearprop.errors import ClearpropError, OptionError
 
-PROPOSED = "Proposed, for nothing was given:"  #: before what `Call.described` gives
-
 
 @dataclass(frozen=True)
 class Call:

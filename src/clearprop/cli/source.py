@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from clearprop.cli.explanation import PROPOSED
+
 
 def source(
     target: Annotated[
@@ -57,7 +59,7 @@ def source(
     from clearprop import source as write
     from clearprop.check.handwritten.probing import quiet
     from clearprop.cli.files import must_be_writable, write_whole
-    from clearprop.cli.functions import PROPOSED, find_call, printing_to_stderr
+    from clearprop.cli.functions import find_call, printing_to_stderr
 
     if out is not None:
         must_be_writable(out)
