@@ -57,6 +57,23 @@ def test_a_wrong_token_gives_no_cookie(client: Browser, token: str) -> None:
     assert "set-cookie" not in response.headers
 
 
+def test_an_address_with_very_many_fields_is_refused_like_any_other(client: Browser) -> None:
+    assert client.get("/?" + "&".join(f"a{i}=1" for i in range(50))).status == 401
+
+
+@pytest.mark.parametrize(
+    "other", ['a={"x": "1"}', "b ad", "a=é", "a@b=1", "path=/", "=", "", "a=1, 2", 'a="1']
+)
+def test_the_cookies_of_other_programs_of_the_machine_lock_nobody_out(
+    inside: Browser, other: str
+) -> None:
+    for cookie in (f"{other}; {inside.cookie}", f"{inside.cookie}; {other}"):
+        assert inside.get("/", cookie=cookie).status == 200
+    name = inside.cookie.partition("=")[0]
+    assert inside.get("/", cookie=f"{name}=wrong; {inside.cookie}").status == 200
+    assert inside.get("/", cookie=f"{name}=wrong; {name}=; x{inside.cookie}").status == 401
+
+
 def test_the_token_is_changed_for_a_cookie_and_leaves_the_address(client: Browser) -> None:
     response = client.get(f"/?token={TOKEN}")
     assert 'content="0;url=/"' in response.text

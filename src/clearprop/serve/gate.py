@@ -11,7 +11,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable
 from html import escape
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -127,13 +126,17 @@ class Gate:
         return secrets.compare_digest(given.encode("utf-8", "replace"), self.token.encode())
 
     def has_cookie(self, headers: dict[str, str]) -> bool:
-        """Whether the request carries the cookie that the token was changed for."""
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self.cookie_name)
-        except CookieError:
-            return False
-        given = "" if found is None else found.value
-        return secrets.compare_digest(given.encode("utf-8", "replace"), self.cookie.encode())
+        """Whether the request carries the cookie that the token was changed for.
+
+        Other programs of this machine set cookies for the same host, some that no parser takes:
+        each is looked at alone, or they would lock the user out.
+        """
+        given = (part.strip().partition("=") for part in headers.get("cookie", "").split(";"))
+        return any(
+            secrets.compare_digest(value.encode("utf-8", "replace"), self.cookie.encode())
+            for name, _, value in given
+            if name == self.cookie_name
+        )
 
     async def change_token(self, send: Send) -> None:
         """Give the cookie for the token, and lead to the page without it in its address.
@@ -169,7 +172,11 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _asked_token(scope: Scope) -> str:
-    asked = parse_qs(scope.get("query_string", b"").decode("ascii", "replace"), max_num_fields=20)
+    query = scope.get("query_string", b"").decode("ascii", "replace")
+    try:
+        asked = parse_qs(query, max_num_fields=20)
+    except ValueError:  # too many
+        return ""
     return str(asked.get("token", [""])[0])
 
 

@@ -146,7 +146,7 @@ class Diagnosis:
         ends: frozenset[int] = frozenset()
         tree = self.driver.source.tree(self.driver.backward_function)
         if len(shot.wrong) == 1 and tree is not None:
-            ends = frozenset({line_that_gives(tree, shot.wrong[0].gradient.label, False)})
+            ends = frozenset({line_that_gives(tree, shot.wrong[0].gradient.label, False)} - {0})
         self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect}, ends)
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:

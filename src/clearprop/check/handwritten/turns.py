@@ -82,7 +82,8 @@ def in_turn(
         layer = _attributes_after_forward(driver, shot)
     known = _locals_of(driver, shot, parts)
     unshaped = bool(shot.wrong) and all(c.kind == "shape" and _as_many(c) for c in shot.wrong)
-    functions = [k for k, v in driver.candidate.namespace.items() if isinstance(v, FunctionType)]
+    known_names = driver.candidate.namespace.items()
+    functions = [k for k, v in known_names if isinstance(v, FunctionType) and k.isidentifier()]
     missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
     broadcasts = isinstance(shot.error, ValueError) and "broadcast" in str(shot.error)
     made = []
@@ -142,8 +143,10 @@ def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, in
     if part.caching:
         return 0.0 if shot.error is not None else 0.8
     lines = edit.lines
-    if edit.line == clues.suspect or edit.line in clues.ends:
+    if edit.line == clues.suspect:
         return -0.6
+    if edit.line in clues.ends:
+        return -0.05
     later = min((_LATER[blame[line]] for line in lines if line in blame), default=1.2)
     if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
         later = min(later, 0.5)  # a line that is missing stands in none

@@ -103,7 +103,8 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
         elif re.match(r"^pad(ding)?$", p.name, re.I) and p.default in (0, 1):
             changes[p.name] = value(1 - p.default)
         elif re.match(r"^(reg\w*|lam\w*|l2\w*|weight_decay)$", p.name, re.I) and p.default == 0:
-            changes[p.name] = value(0.3)
+            if not re.search(rf"\bif\b.*\b{p.name}\b", text):  # else `reaching` asks for it
+                changes[p.name] = value(0.3)
         elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
             yield proposal.with_specs({p.name: value(not p.default)})
     for name, spec in proposal.specs.items():

@@ -166,7 +166,9 @@ def local(site: Site) -> Iterator[Change]:
         factor = site.read(source)
         if factor is None or source in present:
             continue
-        fresh = 0.0 if site.world.used.get(source) is None else 0.4
+        plain = source[1:-1] if source.startswith("(") else source
+        stands = "(" in source and plain in site.world.text  # it has its place, elsewhere
+        fresh = 0.4 if stands or site.world.used.get(source) is not None else 0.0
         rank = 1.7 + inner + 0.02 * i + fresh
         known = site.scope.value(source)
         cause = "mask" if isinstance(factor, ast.Compare) or "mask" in source else "local-factor"

@@ -104,7 +104,7 @@ class Scope:
 def is_gradient(name: str) -> bool:
     """Whether a name says that it is a gradient: ``dW``, ``self.dinputs``, ``grad_x``."""
     name = name.rpartition(".")[2].lstrip("_")
-    return bool(re.match(r"d[A-Za-z_]|grad|delta", name)) and not re.match(
+    return bool(re.match(r"d[A-Za-z_]|grad|delta|\w+_(delta|grad)s?$", name)) and not re.match(
         r"(data|dim|depth|dilat|dropout_?(ratio|rate|prob)?$|dtype|deriv\w*$|dot$|div$|drop$|decay)",
         name,
     )
