@@ -77,7 +77,10 @@ class Pictured:
         """
         from clearprop.draw.svg import draw
 
-        return _kept(draw(self._view(gradients, view, is_open, local).layout), path)
+        text: str = draw(self._view(gradients, view, is_open, local).layout)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
 
     def to_html(self, path: File = None, gradients: Gradients | None = None) -> str:
         """Write a page on which the graph can be walked: forward, backward, with every number.
@@ -109,7 +112,10 @@ class Pictured:
         from clearprop.draw.page import write_page
 
         graph, own = self._drawn()
-        return _kept(write_page(graph, gradients or own), path)
+        text: str = write_page(graph, gradients or own)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
 
     def to_dot(
         self,
@@ -130,7 +136,10 @@ class Pictured:
         """
         from clearprop.draw.dot import dot
 
-        return _kept(dot(self._view(gradients, view, is_open, local).model), path)
+        text: str = dot(self._view(gradients, view, is_open, local).model)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
 
     def to_mermaid(
         self,
@@ -151,7 +160,10 @@ class Pictured:
         """
         from clearprop.draw.mermaid import mermaid
 
-        return _kept(mermaid(self._view(gradients, view, is_open, local).model), path)
+        text: str = mermaid(self._view(gradients, view, is_open, local).model)
+        if path is not None:
+            Path(path).write_text(text, encoding="utf-8")
+        return text
 
     def to_png(
         self,
@@ -216,9 +228,3 @@ def _rendered(svg: str, path: File, form: str, scale: float) -> bytes:
     if path is not None:
         Path(path).write_bytes(content)
     return content
-
-
-def _kept(text: str, path: File) -> str:
-    if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
-    return text
