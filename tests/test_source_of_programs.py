@@ -289,9 +289,9 @@ def test_nothing_is_said_twice_or_in_vain():
 def test_every_line_knows_its_node():
     t = np.array([0, 2, 1])
     graph = cp.trace(loss, X, W, B, t)
-    lines = lines_of(graph, loss)
+    lines = lines_of(graph)
     assert "".join(f"{line.text}\n" for line in lines) == cp.source(loss, X, W, B, t)
-    assert [line.text for line in lines] == [line.text for line in lines_of(graph, loss)]
+    assert [line.text for line in lines] == [line.text for line in lines_of(graph)]
     derived = [line for line in lines if line.part == "backward" and line.of is not None]
     assert len(derived) > 12
     assert {line.of for line in derived} <= set(graph.nodes)

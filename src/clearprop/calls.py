@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import sys
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from clearprop.places import ENTRY, is_users
-
-if TYPE_CHECKING:
-    from clearprop.graph import Place
+from clearprop.places import ENTRY, Place, is_users
 
 _LAYERS = __file__.removesuffix("calls.py") + "nn"
 _CLASS = ("forward", "compute", "__call__")  # methods whose class says more than their name

@@ -15,13 +15,9 @@ from clearprop.errors import DTypeError
 from clearprop.places import current_line
 
 if TYPE_CHECKING:
-    import types
-
     from clearprop.calls import Calls, Moment
-    from clearprop.places import Written
+    from clearprop.places import Place
     from clearprop.primitive import Primitive
-
-    Place = tuple[tuple[types.CodeType | Written, int], ...]
 
 #: The number of the next node: inputs always have smaller numbers than what is computed from them.
 next_index: Callable[[], int] = itertools.count(1).__next__

@@ -57,7 +57,9 @@ class Pictured:
         Returns
         -------
         str
-            The picture, as SVG.
+            The picture, as SVG. The arrow below each line carries the derivative that this very
+            arrow passes back; where several paths meet, in an argument or at a dot, stands their
+            sum.
 
         Raises
         ------

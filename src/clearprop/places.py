@@ -13,12 +13,9 @@ import sys
 from bisect import bisect_right
 from functools import cache, lru_cache
 from types import CodeType, FrameType, SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from clearprop.graph import Place
 
 _PACKAGE = __file__.removesuffix("places.py")
 _NUMPY = np.__file__.removesuffix("__init__.py")
@@ -63,6 +60,10 @@ class Written:
         self.line = line
         self.expression = expression
         self.text = text
+
+
+#: Where an operation was computed: code objects and instructions, the innermost frame first.
+Place = tuple[tuple[CodeType | Written, int], ...]
 
 
 def cell_of(file: str) -> str:

@@ -41,7 +41,7 @@ def test_the_module_goes_to_the_screen_and_the_rest_does_not():
     assert result.exit_code == 0
     assert result.stdout.startswith('"""loss and its backward pass, written by clearprop."""\n')
     assert "loud" not in result.stdout
-    assert "proposed: b=" in result.stderr
+    assert "Proposed, for nothing was given: b=" in result.stderr
     module = {}
     exec(result.stdout, module)
     y, (dx, dW, _) = module["gradients"](np.ones((4, 3)), np.ones((3, 5)), 0.0)

@@ -7,12 +7,12 @@ from draw.random_graphs import programs, run
 from hypothesis import given, settings
 
 import clearprop as cp
-from clearprop.draw.building import make_model
+from clearprop.draw.views import make_views
 
 
 def model_of(f, *args, dy=None):
     graph = cp.trace(f, *args)
-    return make_model(graph, graph.backward(dy))
+    return make_views(graph, graph.backward(dy), is_open=True)[0].model
 
 
 def example(name):
@@ -134,7 +134,7 @@ def test_index_assignment():
 
 def test_without_gradients_nothing_is_said_of_derivatives():
     for f, args in EXAMPLES.values():
-        model = make_model(cp.trace(f, *args))
+        model = make_views(cp.trace(f, *args), is_open=True)[0].model
         for part in [*model.boxes, *model.arrows]:
             assert part.derivative is None or part.derivative.state in (
                 "not computed",
@@ -196,7 +196,7 @@ def test_arguments_of_nested_functions_are_seen_through():
 
     graph = cp.trace(f, 2.0)
     assert any(node.operation == "alias" for node in graph)
-    model = make_model(graph, graph.backward())
+    model = make_views(graph, graph.backward(), is_open=True)[0].model
     assert "=" not in [box.text for box in model.boxes]
     assert model.boxes[0].derivative.line == f"{np.cos(2) - 2 * np.sin(2):.6g}"
 
@@ -211,7 +211,7 @@ def test_a_value_from_outside_is_an_argument():
 
 def test_an_identity_and_an_empty_function():
     assert arrows(model_of(lambda x: x, 2.0)) == [("x", "output", "", "2", "1")]
-    assert make_model(cp.trace(lambda: 3)).boxes == []
+    assert make_views(cp.trace(lambda: 3), is_open=True)[0].model.boxes == []
 
 
 def test_constants_are_numbers_or_shapes():
@@ -240,7 +240,7 @@ def test_arrows_lead_from_earlier_boxes_to_later_ones(name):
 @given(programs())
 def test_what_meets_at_a_box_is_the_sum_of_what_its_arrows_bring_back(program):
     graph = cp.trace(lambda x, y: run(program, x, y), 0.5, -0.25)
-    model = make_model(graph, graph.backward())
+    model = make_views(graph, graph.backward(), is_open=True)[0].model
     for i, box in enumerate(model.boxes):
         leaving = [
             float(a.derivative.line.split()[0])

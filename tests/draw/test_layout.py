@@ -9,13 +9,12 @@ from draw.random_graphs import programs, run
 from hypothesis import given, settings
 
 import clearprop as cp
-from clearprop.draw import svg
-from clearprop.draw.building import make_model
 from clearprop.draw.layout import make_layout
+from clearprop.draw.views import make_views
 
 
 def layout_of(graph, dy=None):
-    return make_layout(make_model(graph, graph.backward(dy)))
+    return make_layout(make_views(graph, graph.backward(dy), is_open=True)[0].model)
 
 
 def rectangles(layout):
@@ -112,7 +111,11 @@ def check_frames(layout):
 def test_nothing_overlaps_in_the_examples(name, differentiated):
     f, args = EXAMPLES[name]
     graph = cp.trace(f, *args)
-    check(make_layout(make_model(graph, graph.backward() if differentiated else None)))
+    check(
+        make_layout(
+            make_views(graph, graph.backward() if differentiated else None, is_open=True)[0].model
+        )
+    )
 
 
 @settings(deadline=None)
@@ -219,4 +222,4 @@ def back_and_forth(x):
 def test_two_thousand_operations(f):
     graph = cp.trace(f, 0.1)
     assert len(graph) > 1900
-    assert svg(graph, graph.backward()).endswith("</svg>\n")
+    assert graph.backward().to_svg().endswith("</svg>\n")

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clearprop as cp
-from clearprop.draw import svg
 from clearprop.draw.metrics import SMALL, TEXT, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -19,7 +18,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def picture(name):
     f, args = EXAMPLES[name]
     graph = cp.trace(f, *args)
-    return svg(graph, graph.backward())
+    return graph.backward().to_svg()
 
 
 def texts(source):
@@ -84,7 +83,7 @@ def test_steps_are_numbered_forward():
 
 def test_without_gradients_it_says_not_computed_and_never_0():
     f, args = EXAMPLES["apples"]
-    source = svg(cp.trace(f, *args))
+    source = cp.trace(f, *args).to_svg()
     assert "derivatives: not computed" in texts(source)
     assert "0" not in texts(source)
     assert 'class="back"' not in source
@@ -96,11 +95,11 @@ def test_a_derivative_that_is_0_is_not_the_same_as_none():
     assert "0 (no path)" in texts(picture("dead_ends"))
     assert "– no derivative" in texts(picture("relu"))
     graph = cp.trace(lambda x: x * 0.0, 2.0)
-    assert texts(svg(graph, graph.backward())).count("0") == 3  # constant, result, derivative
+    assert texts(graph.backward().to_svg()).count("0") == 3  # constant, result, derivative
 
 
 def test_a_function_that_records_nothing_has_a_picture_that_says_so():
-    assert texts(svg(cp.trace(lambda: 3)))[0].startswith("Nothing was recorded")
+    assert texts(cp.trace(lambda: 3).to_svg())[0].startswith("Nothing was recorded")
 
 
 HOSTILE = [
@@ -121,7 +120,7 @@ def test_hostile_names_are_text(name):
 
     f.__name__ = name
     graph = cp.trace(f, {name: 3.0})
-    source = svg(graph, graph.backward())
+    source = graph.backward().to_svg()
     root = ElementTree.fromstring(source)
     assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
         "svg",
@@ -142,14 +141,14 @@ def test_hostile_names_are_text(name):
 @given(st.text(max_size=60))
 def test_any_name_makes_a_well_formed_picture(name):
     graph = cp.trace(lambda d: d[name] * 2, {name: 3.0})
-    ElementTree.fromstring(svg(graph, graph.backward()))
+    ElementTree.fromstring(graph.backward().to_svg())
 
 
 @settings(deadline=None)
 @given(programs())
 def test_random_graphs_make_well_formed_pictures(program):
     graph = cp.trace(lambda x, y: run(program, x, y), 0.5, -0.25)
-    ElementTree.fromstring(svg(graph, graph.backward()))
+    ElementTree.fromstring(graph.backward().to_svg())
 
 
 def test_the_same_graph_gives_the_same_picture():

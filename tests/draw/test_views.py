@@ -10,7 +10,6 @@ from draw.test_layout import check
 from hypothesis import given, settings
 
 import clearprop as cp
-from clearprop.draw import svg
 from clearprop.draw.views import LIMIT, find_view, make_views
 from clearprop.errors import UnknownNameError
 
@@ -190,16 +189,16 @@ def test_every_operation_is_shown_in_some_view(program):
 
 def test_elements_say_what_they_stand_for():
     graph = cp.trace(two_layer_net, *NET)
-    picture = svg(graph, graph.backward(), is_open=False)
+    picture = graph.backward().to_svg(is_open=False)
     assert 'data-group="4"' in picture
     assert 'data-arrow="0"' in picture
-    assert 'data-step="9"' in svg(graph, view="softmax")
-    assert 'data-refers="14"' in svg(graph, view="softmax")
+    assert 'data-step="9"' in graph.to_svg(view="softmax")
+    assert 'data-refers="14"' in graph.to_svg(view="softmax")
 
 
 def test_a_view_that_there_is_not_is_an_error_that_names_those_there_are():
     with pytest.raises(UnknownNameError, match=r"one of \['Affine 1', 'sigmoid'"):
-        svg(cp.trace(two_layer_net, *NET), view="attention")
+        cp.trace(two_layer_net, *NET).to_svg(view="attention")
 
 
 def test_five_thousand_steps():

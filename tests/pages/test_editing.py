@@ -8,12 +8,12 @@ from draw.examples import EXAMPLES
 from pages.browsing import data_of
 
 import clearprop as cp
-from clearprop.draw.building import make_model
+from clearprop.draw.views import make_views
 
 
 def drawn(graph, dy=None):
     """Give what stands above and below the arrows in Python's own picture."""
-    model = make_model(graph, graph.backward(dy))
+    model = make_views(graph, graph.backward(dy), is_open=True)[0].model
     values = [arrow.value for arrow in model.arrows]
     derivatives = [arrow.derivative and arrow.derivative.shown for arrow in model.arrows]
     return [_text(value) for value in values], [_text(shown) for shown in derivatives]

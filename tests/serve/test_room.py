@@ -233,9 +233,9 @@ def test_pictures_show_what_there_is() -> None:
     pixels = np.frombuffer(base64.b64decode(wrong["pixels"]), np.uint8)
     np.testing.assert_array_equal(pixels, training.data.test.x[wrong["index"]])
     training.affines[0].W[:], training.affines[0].b[:] = 0, 1
-    assert pictures(training)["silent"] == 0
+    assert pictures(training)["dead"] == 0
     training.affines[0].b[:7] = -1
-    assert pictures(training)["silent"] == 7
+    assert pictures(training)["dead"] == 7
 
 
 def test_long_curves_are_thinned_and_keep_their_end() -> None:

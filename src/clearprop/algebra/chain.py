@@ -18,6 +18,7 @@ from clearprop.errors import OptionError
 from clearprop.graph import Node
 from clearprop.kinds import ELEMENTWISE
 from clearprop.mathml import mathml
+from clearprop.plumbing import ALIAS
 from clearprop.sweep import sweep
 from clearprop.tracing import Graph
 
@@ -82,7 +83,7 @@ def write_chain(graph: Graph, path: tuple[str | Node, ...]) -> Chain:
     on_the_way = {n for a, b in itertools.pairwise(stops) for n in between(a, b)}
     one_by_one = all(
         node.primitive is not None
-        and (node.primitive.kind is ELEMENTWISE or node.primitive.name == "alias")
+        and (node.primitive.kind is ELEMENTWISE or node.primitive is ALIAS)
         for node in on_the_way
     )
     formulas = Formulas(graph, one_by_one)

@@ -9,7 +9,7 @@ from typing import Any
 
 from clearprop.algebra.symbols import sympy
 from clearprop.algebra.text import latex, plain
-from clearprop.algebra.tidy import all_zero, is_zero
+from clearprop.algebra.tidy import all_zero, is_zero, of_softmax
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def pattern_of(
         if found is not None:
             return Pattern(plain(found), latex(found))
     if vectors and rows == columns and len(above) == 1:
-        outer = _softmax_like(matrix, top, rows)
-        if outer:
+        results = s.Matrix([s.Symbol(f"{top}_{i + 1}", real=True) for i in range(rows)])
+        if all_zero(matrix - of_softmax(s, results)):
             y = latex(s.Symbol(top))
             return Pattern(
                 f"diag({top}) − {top} {top}ᵀ", rf"\operatorname{{diag}}({y}) - {y} {y}^\top"
@@ -88,10 +88,3 @@ def _general(element: Any, number: int, letter: str) -> Any:
         for symbol in element.free_symbols
     }
     return element.subs(names, simultaneous=True)
-
-
-def _softmax_like(matrix: Any, top: str, size: int) -> bool:
-    """Whether a matrix is ``diag(y) − y yᵀ``."""
-    s = sympy()
-    y = s.Matrix([s.Symbol(f"{top}_{i + 1}", real=True) for i in range(size)])
-    return all_zero(matrix - (s.diag(*y) - y * y.T))

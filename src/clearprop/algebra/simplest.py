@@ -48,14 +48,9 @@ def simplest(product: Any, whole: Any, truth: Any, a: Any, y: Any) -> tuple[Any,
     if inverse is not None:
         in_result = s.simplify(truth.subs(a, inverse))
         forms += [in_result, s.factor(in_result), _minus_outside(s.factor(in_result))]
-    last = min(forms, key=lambda form: (_effort(form), str(form)))
+    last = min(forms, key=lambda form: (s.count_ops(form), str(form)))
     proved = s.simplify(last.subs(y, whole) - truth) == 0
     return last, bool(proved)
-
-
-def _effort(form: Any) -> float:
-    """Count operations; a minus before a product in front is one more to read."""
-    return float(sympy().count_ops(form))
 
 
 def _minus_outside(form: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 from clearprop.errors import MissingRuleError
 from clearprop.extras import require
 from clearprop.graph import Node
+from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.tracing import Graph
 
 Array = Any
@@ -149,7 +150,7 @@ class Formulas:
             made = np.empty(value.shape, dtype=object)
             for place in np.ndindex(value.shape):
                 ends = "".join(f"_{i + 1}" for i in place) if value.size > 1 else ""
-                symbol = sympy().Symbol(name + ends.replace("_", "_", 1), real=True)
+                symbol = sympy().Symbol(name + ends, real=True)
                 made[place] = Formula(symbol, np.float64(value[place]))
             self._symbols[node] = made
         return self._symbols[node]
@@ -198,9 +199,9 @@ class Formulas:
                 operand = np.asarray(operand).reshape(-1)[0]
             operands.append(operand)
         try:
-            if primitive.name == "output":
+            if primitive is PROJECTION:
                 y = operands[0][node.attributes["i"]]
-            elif primitive.name == "alias":
+            elif primitive is ALIAS:
                 y = operands[0]
             else:
                 y = primitive.function(*operands, **{**primitive.attributes, **node.attributes})

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from clearprop.algebra.symbols import sympy
+from clearprop.scripts import lowered, raised
 
-_HIGH = str.maketrans("0123456789-−xyzt+()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻ˣʸᶻᵗ⁺⁽⁾")
-_LOW = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_INDEX = {"i": "ᵢ", "j": "ⱼ", "k": "ₖ"}
+_INDICES = ("i", "j", "k")
 
 
 def plain(form: Any) -> str:
@@ -76,12 +75,12 @@ def latex(form: Any) -> str:
 
 def _symbol(name: str) -> str:
     stem, *places = name.split("_")
-    low = "".join(_INDEX.get(p, p.translate(_LOW) if p.isdigit() else f"_{p}") for p in places)
+    low = "".join(lowered(p) if p.isdigit() or p in _INDICES else f"_{p}" for p in places)
     return stem + low
 
 
 def _power(base: str, exponent: str) -> str:
-    high = exponent.translate(_HIGH)
+    high = raised(exponent)
     short = all(ord(c) > 0x7F for c in high) and " " not in high
     return base + high if short else f"{base}^({exponent})"
 

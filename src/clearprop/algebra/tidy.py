@@ -54,13 +54,14 @@ def in_results(jacobian: Any, of: Sequence[Any], results: Sequence[Any]) -> Any 
         return None
     if not any(form.has(s.exp, s.tanh) for form in of):
         return None
-    for kind in (_softmax, _exponential, _sigmoid, _tanh):
+    for kind in (of_softmax, _exponential, _sigmoid, _tanh):
         if all_zero(jacobian - kind(s, s.Matrix(of))):
             return kind(s, s.Matrix(results))
     return None
 
 
-def _softmax(s: Any, y: Any) -> Any:
+def of_softmax(s: Any, y: Any) -> Any:
+    """Write the derivatives of a softmax in its results: ``diag(y) − y yᵀ``."""
     return s.diag(*y) - y * y.T
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clearprop.cli.check import CheckCommand
+from clearprop.cli.explanation import PROPOSED
 from clearprop.cli.files import must_be_writable, write_whole
 from clearprop.errors import FormulaError, OptionError
 
@@ -173,7 +174,7 @@ def _formula_explained(
     notes = []
     if done.proposed:
         shown = " ".join(f"'{name}={written(done.values[name])}'" for name in done.proposed)
-        notes.append(f"Proposed, for nothing was given: {shown}")
+        notes.append(f"{PROPOSED} {shown}")
     return done.gradients, notes
 
 
@@ -194,7 +195,7 @@ def _function_explained(
         graph = trace(call.function, *call.arguments)
         ones = tree_map(lambda y: np.ones(np.shape(y))[()], graph.output)
         gradients = graph.backward(ones)
-    notes = [f"Proposed, for nothing was given: {call.described()}"] if call.proposed else []
+    notes = [f"{PROPOSED} {call.described()}"] if call.proposed else []
     return gradients, notes
 
 

@@ -1,4 +1,4 @@
-"""How a command says what was wrong."""
+"""How a command says what was wrong, and what it chose itself."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import typer
 
 from clearprop.errors import ClearpropError
+
+PROPOSED = "Proposed, for nothing was given:"  #: before arguments, as they can be typed
 
 
 def explain(error: ClearpropError) -> None:

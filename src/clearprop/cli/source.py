@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from clearprop.cli.explanation import PROPOSED
+
 
 def source(
     target: Annotated[
@@ -25,10 +27,10 @@ def source(
             show_default="proposed from names and code",
         ),
     ] = None,
-    output: Annotated[
+    out: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="PATH", help="Where to write it.", show_default="the screen"
+            "--out", "-o", metavar="FILE", help="Where to write it.", show_default="the screen"
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="For arguments that are drawn.")] = 0,
@@ -59,14 +61,14 @@ def source(
     from clearprop.cli.files import must_be_writable, write_whole
     from clearprop.cli.functions import find_call, printing_to_stderr
 
-    if output is not None:
-        must_be_writable(output)
+    if out is not None:
+        must_be_writable(out)
     call = find_call(target, given or [], "source", seed)
     with quiet(), printing_to_stderr():
         text = write(call.function, *call.arguments)
     if call.proposed:
-        typer.echo(f"proposed: {call.described()}", err=True)
-    if output is None:
+        typer.echo(f"{PROPOSED} {call.described()}", err=True)
+    if out is None:
         typer.echo(text, nl=False)
     else:
-        write_whole(output, text)
+        write_whole(out, text)

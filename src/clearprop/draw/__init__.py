@@ -4,5 +4,3 @@ The stages are the files: `groups` finds the calls and loops, `views` says what 
 `building` makes its `model`, boxes and arrows, from the `facts`; `layering` says in which column
 each box stands, `ordering` and `placement` how high; `layout` puts them together, and `svg` draws.
 """
-
-from clearprop.draw.svg import svg as svg

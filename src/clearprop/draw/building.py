@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from clearprop.draw.caption import caption, shorten
 from clearprop.draw.crossing import Flow
 from clearprop.draw.facts import NAME, Facts
 from clearprop.draw.frames import Frames
-from clearprop.draw.groups import Group, opened
+from clearprop.draw.groups import Group
 from clearprop.draw.local import local_derivatives
 from clearprop.draw.model import NOT_COMPUTED, Arrow, Box, Derivative, Kind, Model
 from clearprop.draw.numbers import constant, plain
 from clearprop.draw.passing import Use
 from clearprop.graph import Node
 
-if TYPE_CHECKING:
-    from clearprop.tracing import Gradients, Graph
-
 _RANK: dict[Kind, int] = {"argument": 1, "reference": 1, "constant": 0}
-
-
-def make_model(graph: Graph, gradients: Gradients | None = None) -> Model:
-    """Say which boxes and arrows the picture of a whole graph has.
-
-    Parameters
-    ----------
-    graph : Graph
-    gradients : Gradients, optional
-        Of the same graph. Without them no derivative is shown.
-
-    Returns
-    -------
-    Model
-    """
-    facts = Facts(graph, gradients)
-    return model_of(facts, facts.groups[0], opened(facts.groups[0]))
 
 
 def model_of(facts: Facts, whole: Group, units: list[Node | Group]) -> Model:

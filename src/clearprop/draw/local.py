@@ -15,6 +15,7 @@ from clearprop.draw.numbers import constant, number
 from clearprop.draw.passing import is_passed, local_derivative
 from clearprop.graph import Node
 from clearprop.kinds import ELEMENTWISE
+from clearprop.scripts import lowered, raised
 
 _LONGEST = 44
 _MARKS = {
@@ -24,8 +25,6 @@ _MARKS = {
     r"\rfloor": "⌋", r"\sum": "Σ", r"\prod": "Π", r"\star": "⋆", r"\det": "det",
     r"\ne": "≠", r"\dots": "…", r"\lambda": "λ", r"\,": " ", r"\ ": " ",
 }  # fmt: skip
-_RAISED = str.maketrans("0123456789-−+nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻⁺ⁿᵀ")
-_LOWERED = str.maketrans("0123456789ijkn", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙ")
 
 
 def local_derivatives(facts: Facts, node: Node) -> tuple[str, ...]:
@@ -75,7 +74,7 @@ def _name(facts: Facts, node: Node, position: int) -> str:
 
 
 def _symbol(operand: str, count: int) -> str:
-    return "x" if count == 1 else re.sub(r"\d+$", lambda m: m.group().translate(_LOWERED), operand)
+    return "x" if count == 1 else re.sub(r"\d+$", lambda m: lowered(m.group()), operand)
 
 
 def _without(latex: str) -> str:
@@ -114,8 +113,8 @@ def readable(latex: str, names: dict[str, str]) -> str:
     text = re.sub(r"(?<![A-Za-z])(x(_\d)?|[AB])(?![A-Za-z_])", put, text)
     text = re.sub(r"\^\{([^{}]*)\}", lambda m: _raise(m[1]), text)
     text = re.sub(r"\^([0-9T])", lambda m: _raise(m[1]), text)
-    text = re.sub(r"(?<=[xy])_(\d)", lambda m: m[1].translate(_LOWERED), text)
-    text = re.sub(r"_\{?([ijkn])\}?", lambda m: m[1].translate(_LOWERED), text)
+    text = re.sub(r"(?<=[xy])_(\d)", lambda m: lowered(m[1]), text)
+    text = re.sub(r"_\{?([ijkn])\}?", lambda m: lowered(m[1]), text)
     text = re.sub(r"\s+", " ", text.replace("-", "−")).strip()
     if re.search(r"[\\{}_^]", text):
         return ""
@@ -125,5 +124,5 @@ def readable(latex: str, names: dict[str, str]) -> str:
 def _raise(power: str) -> str:
     plain = power.replace(" ", "")
     if re.fullmatch(r"[0-9−+nT-]+", plain):
-        return plain.translate(_RAISED)
+        return raised(plain)
     return f"**({power})"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from clearprop.draw.ink import Ink, escape
 from clearprop.draw.layout import Layout, Place, Route
 from clearprop.draw.legend import legend
@@ -24,56 +22,10 @@ from clearprop.draw.metrics import (
 )
 from clearprop.draw.model import Arrow, Box, Frame
 from clearprop.draw.theme import CLASS, style
-from clearprop.draw.views import find_view, make_views
 from clearprop.draw.words import in_words
-
-if TYPE_CHECKING:
-    from clearprop.tracing import Gradients, Graph
 
 _MARGIN = 16.0
 _PART = {"name": "named", "": "above", "derivative": "below"}  # where it would be on an arrow
-
-
-def svg(
-    graph: Graph,
-    gradients: Gradients | None = None,
-    view: int | str = 0,
-    is_open: bool | None = None,
-    local: bool = False,
-) -> str:
-    """Draw a graph: values above the arrows going right, derivatives below going left.
-
-    Parameters
-    ----------
-    graph : Graph
-        What `clearprop.trace` gives.
-    gradients : Gradients, optional
-        What ``graph.backward()`` gives; without them the picture says that derivatives are not
-        computed.
-    view : int or str, default 0
-        Which group to draw, by its number or its title; 0 is the whole graph.
-    is_open : bool, optional
-        Whether groups are drawn with all their operations, or as one box each; by default as the
-        number of boxes allows.
-    local : bool, default False
-        Whether the local derivatives stand under the operations.
-
-    Returns
-    -------
-    str
-        An SVG document. The arrow below each line carries the derivative that this very arrow
-        passes back; where several paths meet, in an argument or at a dot, stands their sum.
-
-    Examples
-    --------
-    >>> import clearprop as cp
-    >>> from clearprop.draw import svg
-    >>> g = cp.trace(lambda x, y: x * y, 10.0, 5.0)
-    >>> picture = svg(g, g.backward(1.3))
-    >>> picture[:4], ">6.5<" in picture, ">13<" in picture
-    ('<svg', True, True)
-    """
-    return draw(find_view(make_views(graph, gradients, is_open=is_open, local=local), view).layout)
 
 
 def draw(layout: Layout) -> str:

@@ -174,10 +174,9 @@ class Training:
         """Compute the scores of images."""
         return self.network.predict(_pixels(x))
 
-    def hidden(self, x: Any) -> Any:
-        """Compute what the first hidden layer says about images."""
-        first, activation = list(self.network.layers.values())[:2]
-        return activation.compute(first.compute(_pixels(x), first.W, first.b))  # type: ignore[attr-defined]
+    def outputs(self, x: Any) -> dict[str, Any]:
+        """Compute what each layer says about images."""
+        return self.network.outputs(_pixels(x))
 
 
 def _affines(settings: Settings, rng: np.random.Generator) -> list[nn.Affine]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from clearprop.data.mnist import SIDE
 from clearprop.serve.training import Training
+from clearprop.train.diary import dead_units
 
 SAMPLE = 1000  #: digits that accuracies are computed from
 _POINTS = 250  # of a curve
@@ -74,7 +75,7 @@ def _finite(value: float) -> float | None:
 
 
 def pictures(training: Training) -> dict[str, Any]:
-    """Give the first layer's weights, the digits it gets wrong, and the silent units."""
+    """Give the first layer's weights, the digits it gets wrong, and the dead units."""
     weights = np.nan_to_num(np.asarray(training.affines[0].W)[:, :_UNITS].T)
     largest = float(np.abs(weights).max()) or 1.0
     x, t = training.data.test.x[:SAMPLE], training.data.test.t[:SAMPLE]
@@ -91,9 +92,9 @@ def pictures(training: Training) -> dict[str, Any]:
         }
         for i in wrong[:_WRONG]
     ]
-    silent = None
+    dead = None
     if training.settings.activation == "relu":
-        silent = int(np.count_nonzero(~np.any(training.hidden(x) > 0, axis=0)))
+        dead = int(np.count_nonzero(dead_units(training.outputs(x)["ReLU1"])))
     return {
         "side": SIDE,
         "largest": _finite(largest),
@@ -102,7 +103,7 @@ def pictures(training: Training) -> dict[str, Any]:
         "wrong": shown,
         "wrong_count": len(wrong),
         "sample": len(x),
-        "silent": silent,
+        "dead": dead,
     }
 
 

@@ -77,15 +77,13 @@ def source(f: Callable[..., Any], *args: Any) -> str:
     return write_module(make_program(f, args))
 
 
-def lines_of(graph: Graph, f: Callable[..., Any] | None = None) -> list[Line]:
+def lines_of(graph: Graph) -> list[Line]:
     """Write the program of a graph line by line, each with the node that it computes.
 
     Parameters
     ----------
     graph : Graph
         As `cp.trace` gives it: what one run saw is not looked for, see `source`.
-    f : callable, optional
-        The function, for the names of arrays that it takes from outside.
 
     Returns
     -------
@@ -114,4 +112,4 @@ def lines_of(graph: Graph, f: Callable[..., Any] | None = None) -> list[Line]:
     from clearprop.source.module import write_lines
     from clearprop.source.program import program_of
 
-    return write_lines(program_of(graph, lines_of if f is None else f))
+    return write_lines(program_of(graph))

@@ -68,17 +68,18 @@ def make_program(f: Callable[..., Any], args: Any) -> Program:
     ShapeError
         If the result of ``f`` is not one array.
     """
-    return program_of(staged(f, args, {}), f)
+    return program_of(staged(f, args, {}))
 
 
-def program_of(graph: Graph, f: Callable[..., Any]) -> Program:
-    """Record the backward pass of a staged graph of ``f``, and keep what is needed.
+def program_of(graph: Graph) -> Program:
+    """Record the backward pass of a graph, and keep what is needed.
 
     Raises
     ------
     ShapeError
         If the result is not one array.
     """
+    f = graph._call[0]
     if not isinstance(graph._output, Tensor) or graph._output.node is None:
         raise ShapeError(
             f"{graph.name} returns {type(graph._output).__name__}.",

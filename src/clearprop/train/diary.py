@@ -83,6 +83,26 @@ class Diary:
     def _units(self) -> None:
         for name, y in self.network.outputs(self.x[:_SAMPLES]).items():
             if isinstance(self.network.layers[name], ReLU):
-                others = tuple(axis for axis in range(y.ndim) if axis != 1)
-                never = ~np.any(y > 0, axis=others)
-                self.dead.setdefault(name, []).append(float(np.mean(never)))
+                self.dead.setdefault(name, []).append(float(np.mean(dead_units(y))))
+
+
+def dead_units(y: npt.NDArray[Any]) -> npt.NDArray[np.bool]:
+    """Say which units of a ReLU are 0 for every sample, so that no gradient passes them.
+
+    Parameters
+    ----------
+    y : ndarray, shape (samples, units) or (samples, channels, height, width)
+        What the layer gives.
+
+    Returns
+    -------
+    ndarray of bool, shape (units,) or (channels,)
+
+    Examples
+    --------
+    >>> dead_units(np.array([[0.0, 1.0], [0.0, 0.0]])).tolist()
+    [True, False]
+    """
+    others = tuple(axis for axis in range(y.ndim) if axis != 1)
+    dead: npt.NDArray[np.bool] = ~np.any(y > 0, axis=others)
+    return dead

@@ -41,12 +41,11 @@ def programs(
 
 def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
     """Write the backward pass as source, and say which of its lines belong to which step."""
-    from clearprop.source.module import write_lines
-    from clearprop.source.program import program_of
+    from clearprop.source import lines_of
 
     if not isinstance(again._output, Tensor):
         raise UnwritableError("Source is written of a function that returns one array.")
-    lines = write_lines(program_of(again, graph._call[0]))
+    lines = lines_of(again)
     step_of = {
         new: facts.number[old]
         for new, old in zip(again.nodes, graph.nodes, strict=True)

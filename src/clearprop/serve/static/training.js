@@ -58,8 +58,8 @@ function onPictures(found) {
   });
   $("largest").textContent = `· full colour is ${Number(found.largest).toPrecision(2)}`;
   const more = found.units > found.weights.length ? ` The first ${found.weights.length} of ${found.units} are shown.` : "";
-  $("silent").textContent = found.silent === null ? more.trim()
-    : `${found.silent} of ${found.units} units are 0 for every test digit: nothing comes back through them.${more}`;
+  $("dead").textContent = found.dead === null ? more.trim()
+    : `${found.dead} of ${found.units} units are 0 for every test digit: nothing comes back through them.${more}`;
   $("wrong-count").textContent = `${found.wrong_count} of ${found.sample.toLocaleString("en")} digits it has never trained on`
     + (found.wrong_count > found.wrong.length ? `; the first ${found.wrong.length}:` : ":");
   tiles($("wrong"), found.wrong.length, (canvas, text, i) => {

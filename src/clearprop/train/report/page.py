@@ -119,10 +119,6 @@ def _p(text: str, kind: str = "") -> str:
     return f'<p class="{kind}">{text}</p>' if kind else f"<p>{text}</p>"
 
 
-def _figure(content: str, caption: str) -> str:
-    return f"<figure>{content}<figcaption>{caption}</figcaption></figure>"
-
-
 # ---- how good it is, and how it became so ------------------------------------------------------
 
 
