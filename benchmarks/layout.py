@@ -22,10 +22,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from draw.examples import EXAMPLES
-from draw.grouped import LSTM, NET, lstm, steps, two_layer_net
+from draw.grouped import CONV, LSTM, NET, conv_net, lstm, steps, two_layer_net
 
 import clearprop as cp
-from clearprop import nn
 from clearprop.draw.layering import assign_columns
 from clearprop.draw.layout import make_layout
 from clearprop.draw.metrics import box_extent, label_extent
@@ -34,14 +33,6 @@ from clearprop.draw.texts import nested
 from clearprop.draw.views import make_views
 
 Lines = list[list[tuple[float, float]]]
-
-
-def conv_net(x):
-    net = nn.Sequential(
-        nn.Conv2d.initial(1, 4, 3, seed=0), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-        nn.Affine.initial(36, 10, seed=0), nn.ReLU(), nn.Affine.initial(10, 3, seed=1),
-    )  # fmt: skip
-    return np.sum(net.forward(x) ** 2)
 
 
 def any_program(count: int, seed: int = 0):
@@ -63,7 +54,7 @@ def cases():
         f, args = EXAMPLES[name]
         yield name, f, args, None
     yield "two-layer net", two_layer_net, NET, None
-    yield "conv net", conv_net, (np.random.default_rng(0).normal(size=(2, 1, 8, 8)),), True
+    yield "conv net", conv_net, CONV, True
     yield "LSTM, 5 steps, groups", lstm, LSTM, None
     yield "LSTM, 5 steps, all", lstm, LSTM, True
     for count in (50, 200):

@@ -427,7 +427,7 @@ PLAIN = np.zeros((3, 4))  # made elsewhere, so that it cannot become recorded
             cp.errors.LostGradientError,
             "np.copyto would write",
         ),
-        (lambda x: np.choose([0, 3], [x[0, :2], x[1, :2]]), IndexError, "out of bounds"),
+        (lambda x: np.choose([0, 3], [x[0, :2], x[1, :2]]), ValueError, "invalid entry"),
         (lambda x: np.split(x, 3, axis=1), ValueError, "equal division"),
     ],
 )

@@ -134,6 +134,20 @@ def test_two_primitives_of_one_name_are_two_functions():
 SHIFT = 0.5
 
 
+def test_gradients_gives_no_second_meaning_to_an_argument():
+    def f(y, out, saved):
+        return np.sum(np.sin(y) * out + saved)
+
+    text = str(cp.source(f, np.ones(2), np.ones(2), np.ones(2)))
+    function = ast.parse(text[text.index("def gradients") :]).body[0]
+    written = {
+        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
+    assert len(written) == 2
+    assert written.isdisjoint(argument.arg for argument in function.args.args)
+    agree(f, np.ones(2), np.arange(2.0), np.ones(2))
+
+
 def test_keys_become_names():
     def f(params, rows, rows2):
         return params["x²"] * params["a b"] + params["class"] * params[1] + rows[0] + rows2[0]

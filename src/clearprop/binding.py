@@ -160,9 +160,20 @@ def missing_rule(function: Any, method: str = "") -> MissingRuleError:
     )
 
 
-#: Parameters that are one array: a list of recorded numbers may stand there too.
+#: Parameters that are one array: numbers and lists, of recorded numbers too, may stand there.
 _ARRAYS = {"a", "b", "m", "p", "q", "v", "x", "y", "x1", "x2", "xp", "fp", "arr", "ary"}
 _ARRAYS |= {"values", "weights", "aweights", "fweights", "prepend", "append", "to_begin", "to_end"}
+_NOT_YET_ARRAYS = frozenset([list, tuple, int, float, bool])
+
+
+def _array(function: Any, name: str, value: Any) -> Any:
+    """Make of an argument the array that NumPy makes of it before anything else."""
+    if name not in _ARRAYS or type(value) not in _NOT_YET_ARRAYS:
+        return value
+    value = stacked(value)
+    # In a ufunc, and as a quantile, a number of Python leaves the others their type.
+    weak = name == "q" or isinstance(function, np.ufunc)
+    return value if weak or hasattr(value, "dtype") else np.asarray(value)
 
 
 class _Order(NamedTuple):
@@ -170,7 +181,7 @@ class _Order(NamedTuple):
 
     leading: int  # of positional ones that are the same
     names: frozenset[str]
-    arrays: tuple[bool, ...]  # whether a positional one may be a list of recorded numbers
+    arrays: tuple[bool, ...]  # whether a positional one is an array
 
 
 @cache
@@ -189,10 +200,11 @@ def _is_usual(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> boo
     order = _order_of(function)
     if len(args) > order.leading or not kwargs.keys() <= order.names:
         return False
-    if any(value is np._NoValue or type(value) is list for value in kwargs.values()):
-        return False
+    for name, value in kwargs.items():
+        if value is np._NoValue or (name in _ARRAYS and type(value) in _NOT_YET_ARRAYS):
+            return False
     return not any(
-        type(value) in (list, tuple) and is_array
+        is_array and type(value) in _NOT_YET_ARRAYS
         for value, is_array in zip(args, order.arrays, strict=False)
     )
 
@@ -210,7 +222,7 @@ def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     _refuse_rest(function.__name__, list(known), {k: v for k, v in given.items() if k not in known})
     return body(
         **{
-            name: stacked(value) if name in _ARRAYS else value
+            name: _array(function, name, value)
             for name, value in given.items()
             if name in known and value is not np._NoValue
         }

@@ -132,15 +132,20 @@ class Node:
         """Keep no operand and no value any longer; an argument keeps its own."""
 
     def __reduce__(self) -> Any:
-        raise DTypeError(
-            "A record cannot be pickled or copied.",
-            where=current_line(1),
-            why="It refers to running code, and to everything it was computed from.",
-            write="the arguments and the result, and the function as a module that is imported.",
-        )
+        raise no_pickling()
 
     def __repr__(self) -> str:
         return f"<Node {self.index}: {self.label or self.operation}, shape {self.shape}>"
+
+
+def no_pickling() -> DTypeError:
+    """Say why a record stays where it is."""
+    return DTypeError(
+        "A record cannot be pickled or copied.",
+        where=current_line(2),
+        why="It refers to running code, and to everything it was computed from.",
+        write="the arguments and the result, and the function as a module that is imported.",
+    )
 
 
 class WideNode(Node):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from clearprop import ufunc_options
 from clearprop.binding import bind, compose, missing_rule, place_of_out
-from clearprop.errors import DTypeError, ShapeError
+from clearprop.errors import ClearpropError, DTypeError, ShapeError
 from clearprop.graph import next_index
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, primitive_for
@@ -20,22 +21,30 @@ from clearprop.ufunc_methods import METHODS
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, options: dict[str, Any]) -> Any:
     """Run a ufunc, or one of its methods, of which an operand or an output is a Tensor."""
     out = options.pop("out", None)
-    if method == "__call__" and not options:
-        y = run_ufunc(ufunc, inputs) if out is None else _run_any(ufunc, inputs)
-    elif method == "__call__":
-        y = _as_one_step(lambda: ufunc_options.call(_run_any, ufunc, inputs, options, out))
-    elif method not in METHODS:
-        raise missing_rule(ufunc, method)
-    elif method == "outer" and out is not None:
+    if method == "outer" and out is not None:
         return METHODS[method](ufunc, *inputs, **options, out=out)
-    else:
-        y = _as_one_step(lambda: METHODS[method](ufunc, *inputs, **options))
+    try:
+        y = _run_method(ufunc, method, inputs, options, out)
+    except ClearpropError:
+        raise
+    except Exception as error:
+        raise refusal(error, getattr(ufunc, method), inputs, options) from None
     if out is None:
         return y
     if method == "__call__" and ufunc.signature is None:
         y = _stretched(y, out)
     instead = f"np.{ufunc.__name__}(…)" if options.get("where", True) is True else ""
     return write_outputs(out, y, ufunc.__name__, instead, options.get("casting", "same_kind"))
+
+
+def _run_method(ufunc: np.ufunc, method: str, inputs: Any, options: Any, out: Any) -> Any:
+    if method == "__call__" and not options:
+        return run_ufunc(ufunc, inputs) if out is None else _run_any(ufunc, inputs)
+    if method == "__call__":
+        return _as_one_step(lambda: ufunc_options.call(_run_any, ufunc, inputs, options, out))
+    if method not in METHODS:
+        raise missing_rule(ufunc, method)
+    return _as_one_step(lambda: METHODS[method](ufunc, *inputs, **options))
 
 
 def run_ufunc(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
@@ -73,19 +82,50 @@ def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     out = kwargs.pop("out", None)
     if out is None and len(args) > 1:
         args, out = _without_out(function, args)
-    if function is np.where and len(args) == 1:  # NumPy has two functions under this name
-        y = nonzero(*args)
-    elif function in COMPOSITIONS:
-        y = _as_one_step(lambda: compose(function, args, kwargs))
-    else:
-        primitive = primitive_for(function)
-        if primitive is None:
-            raise missing_rule(function)
-        operands, attributes = bind(primitive, function, args, kwargs)
-        y = primitive(*operands, **attributes)
+    try:
+        y = _run_function(function, args, kwargs)
+    except ClearpropError:
+        raise
+    except Exception as error:
+        raise refusal(error, function, args, kwargs) from None
     if out is None:
         return y
     return write_outputs(out, y, function.__name__, f"np.{function.__name__}(…)")
+
+
+def _run_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    if function is np.where and len(args) == 1:  # NumPy has two functions under this name
+        return nonzero(*args)
+    if function in COMPOSITIONS:
+        return _as_one_step(lambda: compose(function, args, kwargs))
+    primitive = primitive_for(function)
+    if primitive is None:
+        raise missing_rule(function)
+    operands, attributes = bind(primitive, function, args, kwargs)
+    return primitive(*operands, **attributes)
+
+
+def refusal(error: Exception, function: Any, args: Any, kwargs: dict[str, Any]) -> Exception:
+    """Give NumPy's own error for a call that failed here, where NumPy refuses the call too."""
+    if any(map(callable, (*args, *kwargs.values()))):
+        return error  # what the user wrote is not run twice
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            function(*_plain_copy(list(args)), **_plain_copy(kwargs))
+    except Exception as refused:
+        return error if isinstance(error, type(refused)) else refused
+    return error
+
+
+def _plain_copy(value: Any) -> Any:
+    """Give nested values without a record, in memory that may be written to."""
+    if isinstance(value, dict):
+        return {name: _plain_copy(part) for name, part in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain_copy, value))
+    value = _plain(value)
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def _without_out(function: Any, args: Any) -> tuple[Any, Any]:

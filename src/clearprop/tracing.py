@@ -12,7 +12,7 @@ from clearprop.arguments import argument_names, name_of_function
 from clearprop.calls import Calls
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.explain.watching import new_tape
-from clearprop.graph import Node, Tape, TracedLeaf
+from clearprop.graph import Node, Tape, TracedLeaf, no_pickling
 from clearprop.guarding import call_user_function
 from clearprop.leaves import dtype_of_numbers, refuse_masked, seed
 from clearprop.operands import frozen
@@ -164,6 +164,9 @@ class Graph(Pictured):
             if name is not None:
                 found.setdefault(name, []).append(node)
         return found
+
+    def __reduce__(self) -> Any:
+        raise no_pickling()
 
     def find(self, name: str | Node, occurrence: int = -1) -> Node:
         """Find a node by name; by default what the name stood for last.

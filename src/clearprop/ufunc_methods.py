@@ -100,6 +100,8 @@ def accumulate(ufunc: np.ufunc, a: Any, *, axis: int = 0, dtype: Any = None) -> 
     """``ufunc.accumulate``: every intermediate result of ``ufunc.reduce``."""
     _refuse_unless_binary(ufunc, "accumulate")
     a = a if hasattr(a, "dtype") else np.asarray(a)
+    if not np.shape(a):
+        raise TypeError("cannot accumulate on a scalar")  # as NumPy has it
     if ufunc in _ACCUMULATED_BY:
         return _ACCUMULATED_BY[ufunc](_cast(a, dtype), axis=axis)
     a, _ = _checked(ufunc.accumulate, a, dtype, {"axis": axis})
@@ -141,6 +143,7 @@ def reduceat(ufunc: np.ufunc, a: Any, indices: Any, *, axis: int = 0, dtype: Any
 
 def outer(ufunc: np.ufunc, a: Any, b: Any, **options: Any) -> Any:
     """``ufunc.outer``: every element of ``a`` with every element of ``b``."""
+    a, b = (x if hasattr(x, "dtype") else np.asarray(x) for x in (a, b))  # a number is not weak
     return ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **options)
 
 

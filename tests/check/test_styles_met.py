@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clearprop.check.handwritten.judging import check_file
-from clearprop.check.handwritten.model import CONVENTION, CORRECT, FAULT, NOT_JUDGED, Judgement
+from clearprop.check.handwritten.model import CONVENTION, CORRECT, FAULT, Judgement
 
 # Each: the text, the verdict of its last backward, what to exchange for a mistake ("" for none).
 STYLES = {
@@ -272,7 +272,7 @@ STYLES = {
             def backprop(self):
                 self.w += self.x.T @ (self.y - self.out)
         """,
-        NOT_JUDGED,
+        CONVENTION,
         None,
     ),
 }

@@ -55,6 +55,26 @@ def test_parts_are_added_where_paths_meet() -> None:
     assert "(1)  t = x + y = 3" in told
 
 
+def test_a_result_that_is_used_has_its_own_part_of_the_sum(tmp_path: Path) -> None:
+    path = tmp_path / "several.py"
+    path.write_text("def f(x):\n    t = x * 2\n    return t, t * 3 + t * 5\n", encoding="utf-8")
+    code, told, notes = run(f"{path}:f", "x=1.0")
+    assert code == 0
+    assert "The result has 2 parts: the derivatives are those of their sum." in notes
+    assert "Backward from 1 and 1:" in told
+    assert "  t: 5 + 3 + 1 (a result) = 9\n" in told
+    assert "So the result, 2 and 16, has" in told
+
+
+def test_several_results_of_one_step_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "several.py"
+    text = "import numpy as np\ndef f(A):\n    return np.sum(np.linalg.eigh(A)[1])\n"
+    path.write_text(text, encoding="utf-8")
+    told = run(f"{path}:f", "A=[[2.0, 1.0], [1.0, 3.0]]")[1]
+    assert "(2)  sum((1)[1])" in told
+    assert "to (1)[1]: 1 → [[1, 1], [1, 1]]" in told
+
+
 def test_small_arrays_are_written_out_and_large_ones_summed_up() -> None:
     told = run("sum(x @ W)", "x=[[1, 2], [3, 4]]", "W=[[1, 0], [0, 1]]")[1]
     assert "to W: [[1, 1], [1, 1]] → [[4, 4], [6, 6]]" in told

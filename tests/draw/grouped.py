@@ -84,6 +84,14 @@ def through_layers(x):
     return softmax(net.forward(x))
 
 
+def conv_net(x):
+    net = nn.Sequential(
+        nn.Conv2d.initial(1, 4, 3, seed=0), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Affine.initial(36, 10, seed=0), nn.ReLU(), nn.Affine.initial(10, 3, seed=1),
+    )  # fmt: skip
+    return np.sum(net.forward(x) ** 2)
+
+
 def lstm_cell(x, h, c, W, U, b):
     i, f, o, g = np.split(x @ W + h @ U + b, 4, axis=1)
     c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
@@ -114,3 +122,4 @@ LSTM = (
     _RANDOM.normal(size=(3, 12)),
     np.zeros(12),
 )
+CONV = (_RANDOM.normal(size=(2, 1, 8, 8)),)

@@ -286,7 +286,7 @@ CASES = [
         "time rnn",
         "        self.dh = dh_next\n        return dxs",
         "            self.dh = dh_next\n            return dxs",
-        "none",
+        "not-accumulated",
         200,
         "",
     ),

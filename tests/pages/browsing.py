@@ -22,12 +22,28 @@ class Opened:
         self.page = page
         self.faults = []
         self.requests = []
-        page.on("console", lambda message: self.faults.append(message.text))
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.set_default_timeout(5000)
+        self._watched = {
+            "console": lambda message: self.faults.append(message.text),
+            "pageerror": lambda error: self.faults.append(str(error)),
+            "request": lambda request: self.requests.append(request.url),
+        }
+        for event, watch in self._watched.items():
+            page.on(event, watch)
+        page.set_default_timeout(10_000)
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready]", state="attached", timeout=10_000)
+        page.wait_for_selector("html[data-ready]", state="attached")
+
+    def leave(self):
+        """Watch no longer: the next test has the same page of the browser."""
+        for event, watch in self._watched.items():
+            self.page.remove_listener(event, watch)
+
+    def resize(self, width, height=800):
+        """Give the window another size, and wait until the picture has followed."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
 
     def check(self):
         assert not self.faults
@@ -55,9 +71,20 @@ class Opened:
         )
 
     def change(self, label, values):
-        """Type numbers into the fields of an argument."""
-        for field, value in values.items():
-            name = label + ("" if field == () else f"[{', '.join(map(str, field))}]")
-            box = self.page.get_by_label(name, exact=True).and_(self.page.locator("input"))
-            box.evaluate("e => { for (let d = e.closest('details'); d; d = null) d.open = true; }")
-            box.fill(repr(value))
+        """Write numbers into the fields of an argument."""
+        names = {
+            label + (f"[{', '.join(map(str, field))}]" if field != () else ""): repr(value)
+            for field, value in values.items()
+        }
+        self.page.evaluate(
+            """names => {
+                const fields = new Map([...document.querySelectorAll('#arguments input')].map(
+                    e => [e.getAttribute('aria-label'), e]));
+                for (const [name, text] of Object.entries(names)) {
+                    const field = fields.get(name);
+                    field.value = text;
+                    field.dispatchEvent(new Event('input', {bubbles: true}));
+                }
+            }""",
+            names,
+        )

@@ -1,56 +1,46 @@
-"""One browser for all tests of pages: the Chromium that is installed, or CLEARPROP_CHROMIUM."""
-
-import os
-import shutil
-from pathlib import Path
+"""Pages that are opened and watched, and the script's own functions."""
 
 import pytest
 from pages.browsing import LIBRARY, Opened
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-
-def _missing(why):
-    if os.environ.get("CLEARPROP_BROWSER_REQUIRED") == "1":
-        pytest.fail(f"CLEARPROP_BROWSER_REQUIRED is set, and {why}")
-    pytest.skip(why)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        _missing("playwright is not installed: pip install clearprop[test]")
-    path = os.environ.get("CLEARPROP_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), "")
-    if not path or not Path(path).exists():
-        _missing("there is no Chromium: install one, or name it in CLEARPROP_CHROMIUM")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield started
-        started.close()
+@pytest.fixture(scope="module")
+def window(browser):
+    """The page of the browser that the tests of a module use, one after the other."""
+    page = browser.new_page()
+    yield page
+    page.close()
 
 
 @pytest.fixture
-def show(browser, tmp_path):
+def show(browser, window, tmp_path):
     """Give a function that opens a page and watches it: what it logs, raises and asks for."""
-    contexts = []
+    shown, contexts = [], []
 
-    def open_page(html, width=1280, height=800, **options):
-        path = tmp_path / f"page{len(contexts)}.html"
+    def open_page(
+        html, width=1280, height=800, scheme="light", motion=None, clock=False, **options
+    ):
+        path = tmp_path / f"page{len(shown)}.html"
         path.write_text(html, encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        return Opened(context.new_page(), path)
+        page = window
+        if options or clock:  # those of a context, which costs three times as much as a page
+            contexts.append(browser.new_context(**options))
+            page = contexts[-1].new_page()
+        if clock:  # it goes on only when the test says so
+            page.clock.install()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(media="screen", color_scheme=scheme, reduced_motion=motion)
+        shown.append(Opened(page, path))
+        return shown[-1]
 
     yield open_page
+    for opened in shown:
+        opened.leave()
     for context in contexts:
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def library(browser):
     """A page with the script's own functions in ``window.lib``."""
     page = browser.new_page()

@@ -43,7 +43,7 @@ def test_scalars(show):
     f, args = EXAMPLES["apples_and_oranges"]
     opened = show(cp.trace(f, *args).backward().to_html())
     rng = np.random.default_rng(0)
-    for _ in range(6):
+    for _ in range(3):
         new = [float(x) for x in np.round(rng.standard_normal(5) * 100, rng.integers(0, 9))]
         for label, value in zip(data_labels(f, args), new, strict=True):
             opened.change(label, {(): value})
@@ -93,6 +93,22 @@ def test_a_field_without_a_number_changes_nothing_and_says_so(show):
     assert "no number yet" in opened.text("#arguments")
     opened.go(1)
     assert opened.labels("above")[0] == "100"
+    opened.check()
+
+
+def test_an_argument_that_is_no_number_is_shown_and_stays_while_others_change(show):
+    def f(x):
+        return np.sum(np.sin(x) * x)
+
+    opened = show(cp.trace(f, np.array([np.nan, 2.0, np.inf])).backward().to_html())
+    fields = [f"#arguments input >> nth={i}" for i in range(3)]
+    shown = [opened.page.get_attribute(field, "placeholder") for field in fields]
+    assert shown == ["nan", "2", "inf"]
+    opened.change("x", {(1,): 3.0})
+    assert "no number yet" not in opened.text("#arguments")
+    found = at_the_end(opened)
+    assert found == drawn(cp.trace(f, np.array([np.nan, 3.0, np.inf])))
+    assert "3" in found[0][0]
     opened.check()
 
 

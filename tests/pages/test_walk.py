@@ -1,6 +1,7 @@
 """Walking by buttons, slider and keys; what is not there yet is not computed."""
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from draw.examples import EXAMPLES
 import clearprop as cp
 
 
+@cache
 def page_of(name, differentiated=True):
     f, args = EXAMPLES[name]
     graph = cp.trace(f, *args)
@@ -69,7 +71,7 @@ def test_buttons_step_forth_and_back_and_to_the_ends(show):
 
 
 def test_keys_walk_and_space_plays(show):
-    opened = show(page_of("apples"))
+    opened = show(page_of("apples"), clock=True)
     moment = lambda: int(opened.page.input_value("#moment"))  # noqa: E731
     keys = opened.page.keyboard
     keys.press("ArrowRight")
@@ -83,11 +85,8 @@ def test_keys_walk_and_space_plays(show):
     assert moment() == 0
     keys.press("Space")
     assert opened.page.get_attribute("#play", "aria-pressed") == "true"
-    for _ in range(50):
-        if moment() >= 1:
-            break
-        opened.page.wait_for_timeout(100)
-    assert moment() >= 1
+    opened.page.clock.run_for(3000)
+    assert moment() == 2
     keys.press("Space")
     assert opened.page.get_attribute("#play", "aria-pressed") == "false"
     keys.press("?")
@@ -107,6 +106,9 @@ def test_a_step_lights_its_box_its_line_and_its_generated_line(show):
     assert lines[0] == "    y = x @ W + b"
     assert any(line.strip().startswith("db = np.sum(") for line in lines[1:])
     assert opened.text(".line mark") == "x @ W + b"
+    opened.go(6)  # through @, which is written within the line of +
+    lines = opened.page.eval_on_selector_all(".line.lit-back", "all => all.map(e => e.textContent)")
+    assert [line.split(" = ")[0].strip() for line in lines] == ["y", "# of y", "dx", "dW"]
 
 
 def test_the_panel_shows_the_rule_and_upstream_times_local(show):

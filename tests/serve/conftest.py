@@ -1,10 +1,9 @@
-"""A server of its own, and a browser. Without one a test skips, unless one is required."""
+"""A server of its own, and pages that are watched."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,12 +15,6 @@ import pytest
 import clearprop
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(clearprop.__file__).parents[1])}
-REQUIRED = os.environ.get("CLEARPROP_BROWSER_REQUIRED") == "1"
-
-
-def no_browser(reason: str) -> Any:
-    """Skip with the reason; where a browser is required, fail with it."""
-    return pytest.fail(reason) if REQUIRED else pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")
@@ -37,28 +30,6 @@ def address() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Start Chromium: that of the system, or the one that Playwright brought.
-
-    For one module and not for all: while it is there, no other event loop can run in this thread.
-    """
-    try:
-        from playwright.sync_api import Error, sync_playwright
-    except ImportError:
-        no_browser("Playwright is not installed")
-    system = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(
-                executable_path=system, args=["--no-sandbox", "--disable-gpu"]
-            )
-        except Error as error:
-            no_browser(f"there is no Chromium: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
 
 
 class Seen:

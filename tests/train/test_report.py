@@ -15,7 +15,6 @@ from clearprop.data.mnist import MNIST, Split
 from clearprop.errors import NonFiniteError
 from clearprop.train.report import RunReport, report_page
 from clearprop.train.report.mistakes import find_mistakes
-from clearprop.train.report.style import STYLE
 
 VOID = {"meta", "br", "img", "path", "use"}
 
@@ -214,20 +213,3 @@ def test_a_channel_is_a_unit() -> None:
     diary = train.Diary(network, rng.random((5, 1, 8, 8)), iterations=1)
     diary(train.Metrics(rows=[train.Row(0, 0.0, 2.3, 0.1, 0.1)]))
     assert diary.dead == {"ReLU1": [0.5]}
-
-
-def test_every_line_can_be_read_on_its_paper() -> None:
-    def luminance(colour: str) -> float:
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    sheets = re.findall(r":root\{(--paper[^}]*)\}", STYLE)
-    assert len(sheets) == 2  # light and dark
-    for sheet in sheets:
-        colours = dict(re.findall(r"--([\w-]+):(#\w+)", sheet))
-        paper = luminance(colours["paper"])
-        for name, colour in colours.items():
-            if name.startswith("series") or name in {"ink", "muted", "forward", "backward"}:
-                low, high = sorted((paper, luminance(colour)))
-                assert (high + 0.05) / (low + 0.05) >= 4.5, name

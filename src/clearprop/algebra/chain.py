@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.algebra.mathml import mathml
 from clearprop.algebra.matrices import Pattern, pattern_of
 from clearprop.algebra.paths import between, passed
 from clearprop.algebra.simplest import local_form, simplest
@@ -18,6 +17,7 @@ from clearprop.algebra.tidy import all_zero, in_results, tidy
 from clearprop.errors import OptionError
 from clearprop.graph import Node
 from clearprop.kinds import ELEMENTWISE
+from clearprop.mathml import mathml
 from clearprop.sweep import sweep
 from clearprop.tracing import Graph
 
@@ -58,7 +58,7 @@ class Chain:
     @property
     def mathml(self) -> str:
         """The line as MathML, for a page."""
-        return mathml(self.latex)
+        return mathml(self.latex, block=True)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.latex}$"

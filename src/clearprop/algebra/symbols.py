@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import MissingExtraError, MissingRuleError
+from clearprop.errors import MissingRuleError
+from clearprop.extras import require
 from clearprop.graph import Node
 from clearprop.tracing import Graph
 
@@ -22,15 +23,7 @@ def sympy() -> Any:
     MissingExtraError
         If it is not installed.
     """
-    try:
-        import sympy as found
-    except ImportError:
-        raise MissingExtraError(
-            "The algebra needs SymPy, which is not installed.",
-            why="It simplifies the formulas.",
-            write="pip install 'clearprop[algebra]'",
-        ) from None
-    return found
+    return require("sympy", "algebra", "simplifies the formulas")
 
 
 class Formula:

@@ -135,9 +135,10 @@ def explain(
     explained = _function_explained if _FILE.fullmatch(formula) else _formula_explained
     gradients, notes = explained(formula, values or (), shape or (), seed)
     from clearprop.explain.steps import steps
-    from clearprop.explain.telling import as_data, as_text
+    from clearprop.explain.telling import NOT_FINITE, as_data, as_text, of_sum
 
     told = steps(gradients)
+    notes += of_sum(gradients)
     for note in notes:
         typer.echo(note, err=True)
     if json is not None:
@@ -161,7 +162,7 @@ def explain(
     if show:
         _open(gradients.to_html() if out is None or wants_picture else "", out)
     if not told.finite:
-        typer.echo("A value or a derivative is NaN or infinite.", err=True)
+        typer.echo(NOT_FINITE, err=True)
         raise typer.Exit(1)
 
 
@@ -181,7 +182,7 @@ def _formula_explained(
     if done.proposed:
         shown = " ".join(f"'{name}={written(done.values[name])}'" for name in done.proposed)
         notes.append(f"Proposed, for nothing was given: {shown}")
-    return done.gradients, notes + _of_sum(done.gradients)
+    return done.gradients, notes
 
 
 def _function_explained(
@@ -193,15 +194,16 @@ def _function_explained(
     from clearprop import trace
     from clearprop.check.handwritten.probing import quiet
     from clearprop.cli.functions import find_call, printing_to_stderr
+    from clearprop.trees import tree_map
 
     sizes = [item if "," in item else f"{item}," for item in shapes]
     call = find_call(target, [*values, *sizes], "explain", seed)
     with quiet(), printing_to_stderr():
         graph = trace(call.function, *call.arguments)
-        shape = np.shape(graph.output) if not isinstance(graph.output, dict | tuple | list) else ()
-        gradients = graph.backward(np.ones(shape) if shape else None)
+        ones = tree_map(lambda y: np.ones(np.shape(y))[()], graph.output)
+        gradients = graph.backward(ones)
     notes = [f"Proposed, for nothing was given: {call.described()}"] if call.proposed else []
-    return gradients, notes + _of_sum(gradients)
+    return gradients, notes
 
 
 def _given(values: Sequence[str], shapes: Sequence[str], seed: int) -> dict[str, Any]:
@@ -234,16 +236,6 @@ def _once(name: str, found: dict[str, Any]) -> None:
         raise OptionError(
             f"{name} is given twice.", why="a name has one value.", write=f"one {name}=…"
         )
-
-
-def _of_sum(gradients: Gradients) -> list[str]:
-    """Say what the derivative is one of."""
-    import numpy as np
-
-    shape = np.shape(gradients.graph.output)
-    if not shape:
-        return []
-    return [f"The result has shape {shape}: the derivatives are those of its sum."]
 
 
 def _open(text: str, path: Path | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.choosing import Attempts
+from clearprop.check.handwritten.attempts import Attempts
 from clearprop.check.handwritten.driving import Driver, Run, arguments_of, call, outputs_of
 from clearprop.check.handwritten.model import Candidate, Place
 from clearprop.check.handwritten.proposing import numbers_for, proposals

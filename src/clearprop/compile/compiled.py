@@ -19,7 +19,8 @@ from clearprop.compile import forms
 from clearprop.compile.loops import Loops, is_fixed, weak_number
 from clearprop.compile.simplify import Rebuilt
 from clearprop.equivalence import needed
-from clearprop.errors import DTypeError, MissingExtraError, ShapeError
+from clearprop.errors import DTypeError, ShapeError
+from clearprop.extras import require
 from clearprop.graph import Node
 from clearprop.places import current_line, line_of
 from clearprop.staged.two_runs import staged
@@ -363,13 +364,7 @@ def _forget(files: list[str]) -> None:
 
 def _numba(text: str, name: str, file: str) -> Callable[..., Any]:
     """Compile the text of a piece, which tracebacks find under the name of a file."""
-    try:
-        import numba
-    except ImportError:
-        raise MissingExtraError(
-            "cp.compile needs Numba, which is not installed.",
-            write="pip install 'clearprop[train]'",
-        ) from None
+    numba = require("numba", "train", "compiles the loops", who="cp.compile")
     from clearprop.compile import runtime
 
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from clearprop.draw.caption import caption, shorten
 from clearprop.draw.crossing import Flow
-from clearprop.draw.facts import NAME, Facts, Use
+from clearprop.draw.facts import NAME, Facts
 from clearprop.draw.frames import Frames
 from clearprop.draw.groups import Group, opened
 from clearprop.draw.local import local_derivatives
 from clearprop.draw.model import NOT_COMPUTED, Arrow, Box, Derivative, Kind, Model
 from clearprop.draw.numbers import constant, plain
+from clearprop.draw.passing import Use
 from clearprop.graph import Node
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clearprop.draw.facts import Facts, Use
+from clearprop.draw.facts import Facts
 from clearprop.draw.groups import Group
+from clearprop.draw.passing import Use
 from clearprop.graph import Node
 
 _BUNDLE = 3  # more values than this that go from one group to another are one arrow

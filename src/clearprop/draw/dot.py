@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clearprop.draw.ink import printable
 from clearprop.draw.model import Model
 from clearprop.draw.texts import nested, of_arrow, of_box
+from clearprop.look import LIGHT
 
 _SHAPES = {
     "operation": "shape=circle, margin=0.02",
@@ -22,11 +23,12 @@ def dot(model: Model) -> str:
 
     Values stand on the edges, and below them, after an arrow to the left, the derivatives.
     """
+    colour = LIGHT["forward"]
     lines = [
         f"digraph {quoted([model.name])} {{",
         "  rankdir=LR;",
-        '  node [fontname="sans-serif", fontsize=11, color="#0b57b7"];',
-        '  edge [fontname="sans-serif", fontsize=9, color="#0b57b7"];',
+        f'  node [fontname="sans-serif", fontsize=11, color="{colour}"];',
+        f'  edge [fontname="sans-serif", fontsize=9, color="{colour}"];',
     ]
     for what, i, depth in nested(model):
         pad = "  " * (depth + 1)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from clearprop.draw.caption import shorten
 from clearprop.draw.groups import Group, group
 from clearprop.draw.model import NO_DERIVATIVE, NO_PATH, NOT_COMPUTED, Derivative, State
 from clearprop.draw.numbers import Shown, describe, plain, shape_text
+from clearprop.draw.passing import Use, is_passed, passed_back, started
 from clearprop.graph import Node
 from clearprop.plumbing import ALIAS, PROJECTION
-from clearprop.sweep import pull
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves
 
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 NAME = 32  # longer names are cut; who points at them is told the whole
 
 _STATES: tuple[State, ...] = ("computed", "not computed", "no path", "no derivative")
-
-#: An operation, and the position of one of its operands.
-Use = tuple[Node, int]
 
 
 class Facts:
@@ -114,6 +109,18 @@ class Facts:
         """Give the variable that a value was assigned to, or an empty text."""
         return shorten(self.graph.name_of(node) or "", NAME)
 
+    def called(self, node: Node) -> str:
+        """Say what a value is called in a sentence: its name, or the number of its step, (3)."""
+        name = self.graph.name_of(node)
+        if name:
+            return name
+        node = self.origin_of(node)
+        if node.primitive is None:
+            return node.label or "captured value"
+        if node.primitive is PROJECTION and node.inputs[0] is not None:
+            return f"({self.number.get(node.inputs[0], '?')})[{node.attributes['i']}]"
+        return f"({self.number[node]})" if node in self.number else node.operation
+
     def hint(self, node: Node) -> str:
         """Say what a reader is told who points at a value."""
         what = node.label or "captured value"
@@ -163,34 +170,23 @@ class Facts:
         computed = [use for use, s in zip(uses, found, strict=True) if s == "computed"]
         key = tuple(computed)
         if key not in self._passed:
-            g = sum(self.pulled(*use) for use in computed)
+            assert self.gradients is not None
+            g = sum(passed_back(self.gradients, *use) for use in computed)
             self._passed[key] = Derivative("computed", describe(g, shape=False))
         return self._passed[key]
 
     def _states(self, use: Use) -> State:
-        node, position = use
-        source = node.inputs[position]
-        assert node.primitive is not None and source is not None
-        if not (source.active and node.active and node.primitive.rule(position)):
+        if not is_passed(*use):
             return "no derivative"
         if self.gradients is None:
             return "not computed"
-        return "computed" if self.gradients.reached(node) else "no path"
-
-    def pulled(self, node: Node, position: int) -> Any:
-        """Give what one operation passes back to one of its operands, as an array."""
-        assert self.gradients is not None and node.primitive is not None
-        rule = node.primitive.rule(position)
-        assert rule is not None
-        with np.errstate(all="ignore"):  # whatever there is to warn of, the sweep has warned of
-            return pull(node, position, rule, self.gradients[node], recorded=False)
+        return "computed" if self.gradients.reached(use[0]) else "no path"
 
     def start(self, value: Node) -> Derivative:
         """Give the cotangent that the backward pass started from at an output."""
         total = self.total(value)
-        users = [use for use in self.uses.get(value, ()) if self._states(use) == "computed"]
-        if total.state != "computed" or not users:
+        uses = self.uses.get(value, [])
+        if total.state != "computed" or not uses:
             return total
         assert self.gradients is not None
-        rest = self.gradients[value] - sum(self.pulled(*user) for user in users)
-        return Derivative("computed", describe(rest, shape=False))
+        return Derivative("computed", describe(started(self.gradients, value, uses), shape=False))

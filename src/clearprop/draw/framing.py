@@ -6,6 +6,7 @@ frame stays inside, and what is not stays out, by the same means that keep boxes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clearprop.draw.model import Arrow, Model
@@ -83,21 +84,27 @@ def frame_of_bend(frames: Frames, model: Model, rank: list[int], arrow: Arrow, a
     return -1
 
 
-def together(frames: Frames, rank: list[int], key: dict[int, float]) -> list[int]:
+def together(frames: Frames, rank: Sequence[int], key: dict[int, float]) -> list[int]:
     """Sort the items of a rank by their keys, but those of a frame together, in its borders."""
-    sums: dict[int, tuple[float, int]] = {}
-    paths = {item: frames.path(frames.of[item]) for item in rank}
+    of, ends = frames.of, frames.ends
+    mean = means(frames, rank, key)
+    #: what the places of all items of a frame begin with
+    begin: dict[int, tuple[tuple[int, float, int], ...]] = {-1: ()}
+    for frame in mean:  # the outer ones first
+        begin[frame] = (*begin[frames.parent[frame]], (0, mean[frame], -1 - frame))
+    places = {item: (*begin[of[item]], (ends.get(item, 0), key[item], item)) for item in rank}
+    return sorted(rank, key=places.__getitem__)
+
+
+def means(frames: Frames, rank: Sequence[int], key: dict[int, float]) -> dict[int, float]:
+    """Give the mean key of the items of each frame that a rank has items of, outer ones first."""
+    sums: dict[int, float] = {}
+    counts: dict[int, int] = {}
     for item in rank:
-        for frame in paths[item]:
-            total, count = sums.get(frame, (0.0, 0))
-            sums[frame] = (total + key[item], count + 1)
-    ends = frames.ends
-
-    def place(item: int) -> list[tuple[int, float, int]]:
-        found = [(0, sums[frame][0] / sums[frame][1], -1 - frame) for frame in paths[item]]
-        return [*found, (ends.get(item, 0), key[item], item)]
-
-    return sorted(rank, key=place)
+        for frame in frames.path(frames.of[item]):
+            sums[frame] = sums.get(frame, 0.0) + key[item]
+            counts[frame] = counts.get(frame, 0) + 1
+    return {frame: total / counts[frame] for frame, total in sums.items()}
 
 
 def tighten(

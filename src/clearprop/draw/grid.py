@@ -17,6 +17,7 @@ from clearprop.draw.framing import (
     Frames,
     frame_of_bend,
     make_frames,
+    means,
     together,
 )
 from clearprop.draw.metrics import box_extent, exits, label_extent, ports
@@ -129,11 +130,11 @@ def _add_borders(grid: Grid, frames: Frames) -> None:
         frames.add_border(*lines)
     for r, rank in enumerate(grid.ranks):
         key = {item: float(i) for i, item in enumerate(rank)}
+        mean = means(frames, rank, key)
         for frame, (first, last) in enumerate(frames.span):
             if first <= r <= last:
-                middle = [key[item] for item in rank if frame in frames.path(frames.of[item])]
                 for line in frames.borders[frame]:
-                    key[line[r - first]] = sum(middle) / len(middle) if middle else len(rank) / 2
+                    key[line[r - first]] = mean.get(frame, len(rank) / 2)
         grid.ranks[r] = together(frames, list(key), key)
 
 

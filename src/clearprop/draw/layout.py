@@ -13,7 +13,7 @@ from clearprop.draw.placement import heights
 
 _GAP, _STEEP = 20.0, 70.0  # between two ranks: at least, and at most, where lines are steep
 _PAD, _NESTED = 7.0, 4.0  # between a frame and what is in it, beside; more around another frame
-_COST = 1.1  # so many times the crossings are given for frames
+_COST, _FEW = 1.1, 2  # so many times the crossings, and so many more, are given for frames
 _HEAD = 9.0  # the last piece of an arrow is level, and carries its head
 
 
@@ -117,17 +117,14 @@ def make_layout(model: Model) -> Layout:
 
 def _ordered(model: Model, column: list[int]) -> Grid:
     """Put the items in order, with frames unless they cost too many crossings."""
-    if model.frames:
-        grid = make_grid(model, column)
-        order(grid)
-        without = make_grid(model, column, framed=False)
-        order(without)
-        if arrows_crossed(grid) <= _COST * arrows_crossed(without) + 2:
-            return grid
-        return without
     grid = make_grid(model, column)
     order(grid)
-    return grid
+    crossed = arrows_crossed(grid) if grid.frames else 0
+    if crossed <= _FEW:
+        return grid
+    without = make_grid(model, column, framed=False)
+    order(without)
+    return grid if crossed <= _COST * arrows_crossed(without) + _FEW else without
 
 
 def _moved(route: Route, by: float) -> Route:

@@ -7,7 +7,7 @@ from clearprop.draw.metrics import LINE, SMALL, text_width
 from clearprop.draw.model import Model
 
 _SAMPLE = 34.0  # the width of a sample arrow
-_ROW = LINE + 4
+_ROW = LINE + 2
 
 
 def legend(ink: Ink, model: Model, top: float) -> tuple[float, float]:

@@ -12,9 +12,9 @@ import numpy as np
 from clearprop.draw.caption import shorten
 from clearprop.draw.facts import Facts
 from clearprop.draw.numbers import constant, number
+from clearprop.draw.passing import is_passed, local_derivative
 from clearprop.graph import Node
 from clearprop.kinds import ELEMENTWISE
-from clearprop.sweep import pull
 
 _LONGEST = 44
 _MARKS = {
@@ -40,7 +40,7 @@ def local_derivatives(facts: Facts, node: Node) -> tuple[str, ...]:
     found = []
     for position, source in enumerate(node.inputs):
         rule = primitive.rule(position)
-        if source is None or rule is None or not (source.active and node.active):
+        if source is None or rule is None or not is_passed(node, position):
             continue
         given = {f"x_{i + 1}": name for i, name in enumerate(names)}
         given |= {"x": names[0]} if len(names) == 1 else {}
@@ -55,9 +55,7 @@ def local_derivatives(facts: Facts, node: Node) -> tuple[str, ...]:
         if text and len(text) <= _LONGEST:
             parts.append(text)
         if is_factor and node.shape == () and source.shape == () and primitive.outputs == 1:
-            with np.errstate(all="ignore"):
-                one = np.ones((), node.dtype)[()]
-                factor = number(pull(node, position, rule, one, recorded=False))
+            factor = number(local_derivative(node, position))
             if factor != text.replace("−", "-"):
                 parts.append(factor)
         if len(parts) > 1:

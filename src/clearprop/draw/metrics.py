@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from functools import lru_cache
 
 from clearprop.draw.model import Arrow, Box, Derivative
 from clearprop.draw.numbers import Shown, plain
 
 TEXT = 13.0  # font sizes
 SMALL = 11.0
-LINE = 16.0  # from one line of text to the next
+LINE = 18.0  # from one line of text to the next: Noto Sans needs all of it
 RADIUS = 18.0  # of an operation; taller ones are pills with ends of this radius
 PORT = 15.0  # between two arrows that arrive at one operation
+_PORT_ROOM = 5.0  # below the last of them: half the head of an arrow, and a little
 CELL = 9.0  # between the columns of a matrix
 BRACKET = 7.0  # the bracket of a matrix, with the room beside it
 ABOVE = 5.0  # between a line and the text above it
@@ -25,11 +27,13 @@ LOCAL = 15.0  # a local derivative under an operation
 STACK = 4.0  # a group looks like several boxes behind each other
 
 
+@lru_cache(maxsize=10_000)
 def text_width(text: str, size: float = TEXT, bold: bool = False) -> float:
     """Estimate the width of a text, rather too wide than too narrow."""
     return sum(map(_character, text)) * size * (1.09 if bold else 1.0)
 
 
+@lru_cache(maxsize=1000)
 def _character(c: str) -> float:
     if c in "ijl.,:;'|!()[]{}ft/ ":
         return 0.46
@@ -81,7 +85,7 @@ def half_height(box: Box) -> float:
     """Give half the height of the outline of a box."""
     match box.kind:
         case "operation" | "group":
-            return max([RADIUS, *(abs(y) + 3 for y in [*ports(box), *exits(box)])])
+            return max([RADIUS, *(abs(y) + _PORT_ROOM for y in [*ports(box), *exits(box)])])
         case "junction":
             return 4.0
         case "constant" | "unused" | "reference":

@@ -9,8 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from clearprop.draw.theme import style
-from clearprop.errors import MissingExtraError
-from clearprop.places import current_line
+from clearprop.extras import require
 
 _TAG = "{http://www.w3.org/2000/svg}"
 _MARGIN = re.compile(r"translate\((\S+) (\S+)\)")
@@ -33,17 +32,11 @@ def rendered(svg: str, form: str, scale: float) -> bytes:
     MissingExtraError
         If Matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.transforms import Affine2D
-    except ImportError as error:
-        raise MissingExtraError(
-            f"A picture as {form.upper()} needs Matplotlib, which is not installed.",
-            where=current_line(1),
-            why="It comes with clearprop's extra for pictures; SVG, DOT and Mermaid need nothing.",
-            write="pip install 'clearprop[pictures]'",
-        ) from error
+    require("matplotlib.figure", "pictures", f"draws {form.upper()}", who=f"to_{form}")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Affine2D
+
     root = ElementTree.fromstring(svg)
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
     figure = Figure((width / 72, height / 72), dpi=72)

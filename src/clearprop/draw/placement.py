@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from clearprop.draw.framing import tighten
 from clearprop.draw.grid import Grid, Link
 from clearprop.draw.levels import make_level
@@ -9,6 +11,10 @@ from clearprop.draw.room import Room
 
 _SPACE = 12.0  # between two items of a rank
 _PASSES = 6
+_IDLE = 1e-5  # the weight of an item without neighbours
+
+#: An item, how far it stands below the first of its rank at least, its weight, and its links.
+_Pulled = tuple[int, float, float, list[Link]]
 
 
 def heights(grid: Grid) -> list[float]:
@@ -23,12 +29,14 @@ def heights(grid: Grid) -> list[float]:
     for rank, needed in zip(grid.ranks, distances, strict=True):
         for item, distance in zip(rank, needed, strict=True):
             y[item] = distance - needed[-1] / 2
-    numbers = range(len(grid.ranks))
+    rightwards = _pulled(grid, distances, grid.left)
+    leftwards = _pulled(grid, distances, grid.right)[::-1]
     for _ in range(_PASSES):
-        for r in numbers:
-            _settle(grid.ranks[r], distances[r], grid.left, y)
-        for r in reversed(numbers):
-            _settle(grid.ranks[r], distances[r], grid.right, y)
+        before = list(y)
+        for pulled in (*rightwards, *leftwards):
+            _settle(pulled, y)
+        if y == before:
+            break
     make_level(grid, Room(grid, distances, y))
     if grid.frames:
         tighten(grid.frames, grid.ranks, distances, y)
@@ -44,29 +52,39 @@ def _distances(grid: Grid, rank: list[int]) -> list[float]:
     return found
 
 
-def _settle(
-    rank: list[int], distances: list[float], links: list[list[Link]], y: list[float]
-) -> None:
+def _pulled(
+    grid: Grid, distances: list[list[float]], links: list[list[Link]]
+) -> list[list[_Pulled]]:
+    """List what pulls at the items of each rank."""
+    return [
+        [
+            (item, distance, sum(link.weight for link in links[item]) or _IDLE, links[item])
+            for item, distance in zip(rank, needed, strict=True)
+        ]
+        for rank, needed in zip(grid.ranks, distances, strict=True)
+    ]
+
+
+def _settle(rank: list[_Pulled], y: list[float]) -> None:
+    """Move each item where it wants to be: to its neighbours; without any, where it is."""
     blocks: list[tuple[float, float, int]] = []  # (height of the first item, weight, items)
-    for item, distance in zip(rank, distances, strict=True):
-        wish, weight = _wish(item, links[item], y)
-        block = (wish - distance, weight, 1)
+    for item, distance, weight, links in rank:
+        if len(links) == 1:
+            other, here, there, _ = links[0]
+            height = y[other] + there - here - distance
+        elif links:
+            height = sum([(y[o] + there - here) * w for o, here, there, w in links]) / weight
+            height -= distance
+        else:
+            height = y[item] - distance
+        block = (height, weight, 1)
         while blocks and blocks[-1][0] >= block[0]:
-            height, other, count = blocks.pop()
-            total = other + block[1]
-            mean = (height * other + block[0] * block[1]) / total
+            height, other_weight, count = blocks.pop()
+            total = other_weight + block[1]
+            mean = (height * other_weight + block[0] * block[1]) / total
             block = (mean, total, count + block[2])
         blocks.append(block)
-    i = 0
+    places = iter(rank)
     for height, _, count in blocks:
-        for item, distance in zip(rank[i : i + count], distances[i : i + count], strict=True):
+        for item, distance, _, _ in islice(places, count):
             y[item] = height + distance
-        i += count
-
-
-def _wish(item: int, links: list[Link], y: list[float]) -> tuple[float, float]:
-    """Say where an item wants to be, and how much; without neighbours, where it is."""
-    if not links:
-        return y[item], 1e-5
-    weight = sum(link.weight for link in links)
-    return sum((y[o] + there - here) * w for o, here, there, w in links) / weight, weight

@@ -1,32 +1,8 @@
-"""The colours and fonts of a picture, in light, in dark and on paper.
-
-Blue goes forward, orange backward: a pair that colour-blind readers can tell apart. Direction,
-dashes and position (above or below the line) say the same without colour.
-"""
+"""The style sheet of a picture, which stands alone: its colours are in it."""
 
 from __future__ import annotations
 
-#: What is coloured, in light and in dark. Paper is light, whatever the screen is.
-LIGHT = {
-    "paper": "#ffffff",
-    "ink": "#1b1f24",
-    "muted": "#59616b",
-    "forward": "#0b57b7",
-    "backward": "#a84300",
-    "node": "#e8f1fc",
-    "leaf": "#f3f4f6",
-    "frame": "#fafbfc",
-}
-DARK = {
-    "paper": "#14181d",
-    "ink": "#e8ebef",
-    "muted": "#a3acb8",
-    "forward": "#7db8ff",
-    "backward": "#ffab61",
-    "node": "#1d2f47",
-    "leaf": "#242a32",
-    "frame": "#191e24",
-}
+from clearprop.look import DARK, FONT, LIGHT
 
 #: The class on the picture: a style sheet inside a page concerns the whole page.
 CLASS = "clearprop-graph"
@@ -35,8 +11,8 @@ CLASS = "clearprop-graph"
 def style() -> str:
     """Write the style sheet that goes into the picture."""
     fixed = [
-        "text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',"
-        "Arial,sans-serif;font-variant-numeric:tabular-nums;text-anchor:middle;stroke:none}",
+        f"text{{font:13px {FONT};font-variant-numeric:tabular-nums;"
+        "text-anchor:middle;stroke:none}",
         ".end{text-anchor:end}",
         ".start{text-anchor:start}",
         ".name{font-weight:600}",

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.draw.caption import caption
+from clearprop.draw.facts import Facts
 from clearprop.draw.numbers import constant, describe, number
+from clearprop.draw.passing import is_passed, local_derivative, passed_back, started
 from clearprop.graph import Node
-from clearprop.kinds import ELEMENTWISE
-from clearprop.plumbing import ALIAS, PROJECTION
-from clearprop.sweep import pull
-from clearprop.tracing import Gradients, Graph
+from clearprop.tracing import Gradients
 
 _FEW = 12  # elements that are written out
+_SEVERAL = "several results"
 _SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**", "matmul": "@",
     "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==",
@@ -77,9 +77,8 @@ class Steps:
         In the order of the forward pass.
     sums : dict of str to str
         Where paths meet, by the name of the value: ``2 + 3 = 5``.
-    start : str
-        What the backward pass starts from.
-    result : str
+    start, result : str
+        What the backward pass starts from, and the result; of several results each.
     finite : bool
         Whether all values and derivatives are finite.
     """
@@ -116,23 +115,18 @@ def steps(gradients: Gradients) -> Steps:
     >>> told.steps[1].passed[0].text
     '1 × 6 = 6'
     """
-    return _Teller(gradients.graph, gradients).tell()
+    return _Teller(gradients).tell()
 
 
 class _Teller:
-    def __init__(self, graph: Graph, gradients: Gradients) -> None:
-        self.graph = graph
+    def __init__(self, gradients: Gradients) -> None:
+        self.graph = gradients.graph
         self.gradients = gradients
-        self.operations = [
-            node
-            for node in graph.nodes
-            if node.primitive is not None and node.primitive not in (ALIAS, PROJECTION)
-        ]
-        self.number = {node: i for i, node in enumerate(self.operations, 1)}
+        self.facts = Facts(gradients.graph, gradients)
         self.parts: dict[Node, list[str]] = {}
 
     def tell(self) -> Steps:
-        told = [self.step(node) for node in reversed(self.operations)]
+        told = [self.step(node) for node in reversed(self.facts.operations)]
         finite = all(
             bool(np.isfinite(array).all())
             for node in self.graph.nodes
@@ -143,38 +137,27 @@ class _Teller:
             name: (_short(node.value), self.derivative(node))
             for name, node in self.graph.inputs.items()
         }
-        outputs = self.graph.outputs
-        sums = {
-            self.called(node): f"{' + '.join(parts)} = {self.derivative(node)}"
-            for node, parts in self.parts.items()
-            if len(parts) > 1
-        }
+        starts = {value: self.start(value) for value in self.facts.results if self.back(value)}
+        sums = {}
+        for value, passed in self.parts.items():
+            own = [f"{starts[value]} (a result)"] if value in starts else []
+            parts = [*passed, *own]
+            if len(parts) > 1:
+                sums[self.facts.called(value)] = f"{' + '.join(parts)} = {self.derivative(value)}"
         return Steps(
             arguments,
             tuple(reversed(told)),
             dict(reversed(sums.items())),
-            self.derivative(outputs[0]) if outputs else "",
-            _short(outputs[0].value) if outputs else "",
+            " and ".join(starts.values()),
+            " and ".join(_short(value.value) for value in self.facts.results),
             finite,
         )
 
-    def seen_through(self, node: Node) -> Node:
-        while node.primitive in (ALIAS, PROJECTION) and node.inputs[0] is not None:
-            node = node.inputs[0]
-        return node
-
-    def called(self, node: Node | None, operand: Any = None) -> str:
-        """Name an operand: by its name, its step, or as the number it is."""
-        if node is None:
-            return constant(operand)
-        name = self.graph.name_of(node)
-        if name:
-            return name
-        node = self.seen_through(node)
-        return f"({self.number[node]})" if node in self.number else node.label or "constant"
-
     def back(self, node: Node) -> bool:
         return node.active and self.gradients.reached(node)
+
+    def start(self, value: Node) -> str:
+        return _short(started(self.gradients, value, self.facts.uses.get(value, ())))
 
     def derivative(self, node: Node) -> str:
         if not node.active:
@@ -184,36 +167,33 @@ class _Teller:
     def step(self, node: Node) -> Step:
         assert node.primitive is not None
         operands = [
-            self.called(source, node.operands[i] if source is None else None)
+            constant(node.operands[i]) if source is None else self.facts.called(source)
             for i, source in enumerate(node.inputs)
         ]
         line = self.graph.line_of(node)
         return Step(
-            self.number[node],
+            self.facts.number[node],
             self.graph.name_of(node) or "",
             _written(node, operands),
-            _short(node.value) if node.primitive.outputs == 1 else "several results",
+            _short(node.value) if node.primitive.outputs == 1 else _SEVERAL,
             "" if line is None else line.text,
             tuple(self.passed(node, operands)) if self.back(node) else (),
         )
 
     def passed(self, node: Node, operands: list[str]) -> list[Passed]:
         assert node.primitive is not None
+        is_single = node.primitive.outputs == 1
         found = []
         for i, source in enumerate(node.inputs):
-            rule = node.primitive.rule(i)
-            if source is None or not source.active or rule is None:
+            if source is None or not is_passed(node, i):
                 continue
-            with np.errstate(all="ignore"):  # what is not finite is shown
-                dy = self.gradients[node]
-                down = pull(node, i, rule, dy, recorded=False)
-                local = ""
-                if node.primitive.kind is ELEMENTWISE and source.shape == node.shape:
-                    ones = np.ones(node.shape, node.dtype)[()]
-                    local = _short(pull(node, i, rule, ones, recorded=False))
-            shown = _short(down)
-            found.append(Passed(operands[i], _short(dy), local, shown))
-            self.parts.setdefault(source, []).append(shown)
+            is_factor = source.shape == node.shape  # else it is repeated, or added up
+            factor = local_derivative(node, i) if is_factor else None
+            local = "" if factor is None else _short(factor)
+            upstream = _short(self.gradients[node]) if is_single else _SEVERAL
+            downstream = _short(passed_back(self.gradients, node, i))
+            found.append(Passed(operands[i], upstream, local, downstream))
+            self.parts.setdefault(self.facts.origin_of(source), []).append(downstream)
         return found
 
 

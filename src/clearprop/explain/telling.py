@@ -6,7 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from clearprop.explain.steps import Steps
+from clearprop.tracing import Gradients
 
+NOT_FINITE = "A value or a derivative is NaN or infinite."
 _WIDEST = 36  # of what is computed, before the values no longer stand below one another
 
 
@@ -56,6 +58,16 @@ def as_text(told: Steps) -> str:
     lines += ["", f"So the result, {told.result}, has the derivatives"]
     lines += [f"  with respect to {name}: {back}" for name, (_, back) in told.arguments.items()]
     return "\n".join(lines)
+
+
+def of_sum(gradients: Gradients) -> list[str]:
+    """Say what the derivatives are those of, where the result is more than a number."""
+    shapes = [node.shape for node in gradients.graph.outputs]
+    if len(shapes) > 1:
+        return [f"The result has {len(shapes)} parts: the derivatives are those of their sum."]
+    if not any(shapes):
+        return []
+    return [f"The result has shape {shapes[0]}: the derivatives are those of its sum."]
 
 
 def as_data(told: Steps) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Differences, integrals, interpolation and convolution along one axis."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
@@ -31,7 +32,7 @@ def _(dy, a, v_shape):
 @composition(np.convolve)
 def convolve_in_part(a, v, mode="full"):
     shorter = min(np.size(a), np.size(v))
-    return _part(a, v, mode, (shorter - 1) // 2)
+    return _part(np.atleast_1d(a), np.atleast_1d(v), mode, (shorter - 1) // 2)
 
 
 @composition(np.correlate)
@@ -45,7 +46,11 @@ def _part(a, v, mode, same):
     mode = {0: "valid", 1: "same", 2: "full"}.get(mode, mode)  # what NumPy also takes
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"mode must be one of 'valid', 'same', or 'full' (got {mode!r})")
-    y = convolve(np.reshape(a, -1), np.reshape(v, -1))
+    for x in (a, v):
+        if np.ndim(x) != 1:
+            deep = "too deep" if np.ndim(x) else "of too small depth"
+            raise ValueError(f"object {deep} for desired array")  # as NumPy has it
+    y = convolve(a, v)
     long, short = max(np.size(a), np.size(v)), min(np.size(a), np.size(v))
     if mode == "same":
         return y[same : same + long]
@@ -76,7 +81,7 @@ def _end(part, a, axis):
 
 
 def _along(a, axis, start, stop):
-    return a[(slice(None),) * (axis % np.ndim(a)) + (slice(start, stop),)]
+    return a[(slice(None),) * normalize_axis_index(axis, np.ndim(a)) + (slice(start, stop),)]
 
 
 @composition(np.ediff1d)
@@ -100,13 +105,14 @@ def trapezoid(y, x=None, dx=1.0, axis=-1):
 
 
 def _on_axis(x, axis, ndim):
-    return np.reshape(x, (-1,) + (1,) * (ndim - 1 - axis % ndim))
+    return np.reshape(x, (-1,) + (1,) * (ndim - 1 - normalize_axis_index(axis, ndim)))
 
 
 @composition(np.gradient)
 def gradient(f, *varargs, axis=None, edge_order=1):
     axes = axes_of(axis, np.ndim(f))
-    spacings = varargs if len(varargs) != 1 else varargs * len(axes)
+    for_all = len(varargs) == 1 and np.ndim(varargs[0]) == 0
+    spacings = varargs * len(axes) if for_all else varargs
     if spacings and len(spacings) != len(axes):
         raise TypeError("invalid number of arguments")
     if edge_order not in (1, 2):
@@ -134,7 +140,7 @@ def _gradient(f, h, axis, edge_order):
         steps = _on_axis(np.diff(array_of(h)), axis, np.ndim(f))
         if steps.dtype != f.dtype:
             steps = steps.astype(f.dtype)
-        left, right = _along(steps, axis, None, -1), _along(steps, axis, 1, None)
+        left, right = _along(steps, 0, None, -1), _along(steps, 0, 1, None)
     else:
         steps, left, right = None, h, h
     a, b, c = (_along(f, axis, i, n - 2 + i) for i in range(3))
@@ -142,13 +148,14 @@ def _gradient(f, h, axis, edge_order):
     inside = (rise * left + fall * right) / (left + right)
     first = last = h
     if steps is not None:
-        first, last = _along(steps, axis, 0, 1), _along(steps, axis, -1, None)
+        first, last = _along(steps, 0, 0, 1), _along(steps, 0, -1, None)
     start = (_along(f, axis, 1, 2) - _along(f, axis, 0, 1)) / first
     end = (_along(f, axis, n - 1, n) - _along(f, axis, n - 2, n - 1)) / last
     if edge_order == 2:  # the parabola's slope at the end lies as far beyond the middle one
         start = 2 * start - _along(inside, axis, 0, 1)
         end = 2 * end - _along(inside, axis, n - 3, n - 2)
-    return np.concatenate([start, inside, end], axis=axis)
+    y = np.concatenate([start, inside, end], axis=axis)
+    return y if f.dtype.kind != "f" or y.dtype == f.dtype else y.astype(f.dtype)
 
 
 @composition(np.interp)
@@ -165,6 +172,8 @@ def interp(x, xp, fp, left=None, right=None, period=None):
         xp = np.concatenate([xp[-1:] - period, xp, xp[:1] + period])
         fp = np.concatenate([fp[-1:], fp, fp[:1]])
     n = np.shape(xp)[0]
+    if np.ndim(xp) != 1 or np.shape(fp) != (n,):
+        raise ValueError("fp and xp are not of the same length.")  # as NumPy has it
     i = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), max(n - 2, 0))
     j = np.minimum(i + 1, n - 1)
     inside = (x >= xp[0]) & (x <= xp[-1])
@@ -194,7 +203,7 @@ if hasattr(np, "cumulative_sum"):  # from NumPy 2.1 on
         return _cumulative(np.cumprod, x, axis, dtype, 1 if include_initial else None)
 
     def _cumulative(accumulate, x, axis, dtype, initial):
-        if axis is None and np.ndim(x) != 1:
+        if axis is None and np.ndim(x) > 1:
             raise ValueError("For arrays which have more than one dimension axis is required.")
         axis = 0 if axis is None else axis
         y = accumulate(x, axis=axis, dtype=dtype)

@@ -5,6 +5,7 @@ arrays in it, which are operands: an index that is computed stays a function of 
 """
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.kinds import GATHER, SCATTER
 from clearprop.primitive import Case, composition, primitive
@@ -218,9 +219,9 @@ def _(dy, indices, arr_shape, *, axis):
 @composition(np.take)
 def take(a, indices, axis=None, mode="raise"):
     indices = _array(indices)
-    if axis is None:
+    if axis is None or (axis in (0, -1) and not np.ndim(a)):
         a, axis = np.ravel(a), 0
-    axis %= np.ndim(a)
+    axis = normalize_axis_index(axis, np.ndim(a))
     if mode == "wrap":
         indices = indices % np.shape(a)[axis]
     elif mode == "clip":

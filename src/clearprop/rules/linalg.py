@@ -6,6 +6,7 @@ import numpy as np
 
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.linear import transposed
+from clearprop.rules.reduction import axes_of
 
 #: Well-conditioned matrices: drawn ones may be nearly singular, and no difference would be exact.
 REGULAR = np.array([[2.0, 0.5, -0.3], [0.4, 1.5, 0.2], [-0.6, 0.1, 1.8]])
@@ -193,14 +194,14 @@ def norm_of_any_order(x, ord=None, axis=None, keepdims=False):
     axes = axis if isinstance(axis, tuple) else (axis,)
     whole = axis is None and ord is not None
     is_matrix = len(axes) == 2 or (whole and np.ndim(x) == 2)
-    if whole and np.ndim(x) > 2:
+    if whole and np.ndim(x) not in (1, 2):
         raise ValueError("Improper number of dimensions to norm.")  # as NumPy has it
     if ord is None or (ord == "fro" and is_matrix) or (ord == 2 and not is_matrix):
         return norm(
             x, axis=None if axis is None else axes if is_matrix else axes[0], keepdims=keepdims
         )
     if is_matrix and ord in (1, -1, np.inf, -np.inf):
-        pair = tuple(i % np.ndim(x) for i in ((0, 1) if whole else axes))
+        pair = axes_of((0, 1) if whole else axes, np.ndim(x))
         within, across = pair if abs(ord) == 1 else pair[::-1]
         sums = np.sum(np.abs(x), axis=within, keepdims=True)
         extreme = (np.max if ord > 0 else np.min)(sums, axis=across, keepdims=True)
@@ -213,7 +214,7 @@ def norm_of_any_order(x, ord=None, axis=None, keepdims=False):
         pair = (0, 1) if whole else axes
         s = np.linalg.svd(np.moveaxis(x, pair, (-2, -1)), compute_uv=False)
         found = (np.sum if ord == "nuc" else np.max if ord == 2 else np.min)(s, axis=-1)
-        return np.expand_dims(found, tuple(i % np.ndim(x) for i in pair)) if keepdims else found
+        return np.expand_dims(found, axes_of(pair, np.ndim(x))) if keepdims else found
     if is_matrix or not isinstance(ord, int | float | np.number):
         return np.linalg.norm(np.zeros(np.shape(x)), ord, axis)  # NumPy says what is wrong
     if ord == 0:
@@ -227,7 +228,7 @@ def norm_of_any_order(x, ord=None, axis=None, keepdims=False):
 def vector_norm(x, *, axis=None, keepdims=False, ord=2):
     ndim = np.ndim(x)
     if axis is None or isinstance(axis, tuple):  # several axes are one long vector
-        axes = tuple(range(ndim)) if axis is None else tuple(i % ndim for i in axis)
+        axes = axes_of(axis, ndim)
         rest = tuple(i for i in range(ndim) if i not in axes)
         lengths = tuple(np.shape(x)[i] for i in rest)
         found = np.linalg.norm(np.reshape(np.transpose(x, rest + axes), (*lengths, -1)), ord, -1)

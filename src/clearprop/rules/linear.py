@@ -3,6 +3,7 @@
 import string
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.errors import MissingRuleError
 from clearprop.kinds import CONTRACT
@@ -87,7 +88,7 @@ def tensordot(a, b, axes=2):
     if isinstance(axes, int | np.integer):
         axes = (tuple(range(np.ndim(a) - int(axes), np.ndim(a))), tuple(range(int(axes))))
     of_a, of_b = (
-        [int(i) % n for i in np.atleast_1d(given)]
+        [normalize_axis_index(int(i), n) for i in np.atleast_1d(given)]
         for given, n in zip(axes, (np.ndim(a), np.ndim(b)), strict=True)
     )
     rest_a = [i for i in range(np.ndim(a)) if i not in of_a]
@@ -122,14 +123,26 @@ def vdot(a, b):
 @composition(np.linalg.vecdot)
 @composition(np.vecdot)
 def vecdot(x1, x2, axis=-1):
-    return np.sum(np.moveaxis(x1, axis, -1) * np.moveaxis(x2, axis, -1), axis=-1)
+    x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
+    if np.shape(x1)[-1] != np.shape(x2)[-1]:
+        raise ValueError("vecdot: Input operand 1 has a mismatch")  # as NumPy has it
+    return np.sum(x1 * x2, axis=-1)
 
 
 def matvec(x1, x2):
+    _refuse_vector(x1, "matvec", 0)
     return np.matmul(x1, np.expand_dims(x2, -1))[..., 0]
 
 
+def _refuse_vector(x, name, position):
+    if np.ndim(x) < 2:
+        raise ValueError(
+            f"{name}: Input operand {position} does not have enough dimensions"
+        )  # as NumPy has it
+
+
 def vecmat(x1, x2):
+    _refuse_vector(x2, "vecmat", 1)
     return np.matmul(np.expand_dims(x1, -2), x2)[..., 0, :]
 
 

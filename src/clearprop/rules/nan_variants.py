@@ -28,7 +28,12 @@ def nanvar(
     a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
 ):
     given = {"keepdims": keepdims, "mean": mean, "correction": correction}
-    return var(a, axis, dtype, ddof=ddof, where=~np.isnan(a) & where, **given)
+    present = ~np.isnan(a) & where
+    y = var(a, axis, dtype, ddof=ddof, where=present, **given)
+    if a.dtype.kind != "f":
+        return y
+    n = np.sum(present, axis=axis, keepdims=keepdims)
+    return np.where(n <= (ddof if correction is None else correction), np.nan, y)
 
 
 @composition(np.nanstd)

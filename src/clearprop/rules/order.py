@@ -126,6 +126,8 @@ def nanpercentile(a, q, axis=None, *, method="linear", keepdims=False, weights=N
 
 @composition(np.median)
 def median(a, axis=None, *, keepdims=False):
+    if not a.size:
+        return np.mean(a, axis=axis, keepdims=keepdims)
     return _quantile(a, 0.5, axis, "linear", keepdims, skip_nan=False)
 
 
@@ -139,6 +141,9 @@ def _hundredth(q):
 
 
 def _quantile(a, q, axis, method, keepdims, weights=None, *, skip_nan):
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    if skip_nan and not a.size:
+        return np.nanmean(a, axis=axis, keepdims=keepdims)  # as NumPy: of nothing, NaN
     if method not in (*_PLOTTING_POSITIONS, *_CHOOSING) or (weights is not None and skip_nan):
         raise MissingRuleError(
             f"A quantile with method={method!r} has no derivative here."

@@ -4,6 +4,7 @@ import math
 from builtins import max as max_of
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from clearprop.kinds import COMPOSITE, OPAQUE, Reduce, Scan
 from clearprop.primitive import Case, composition, primitive
@@ -42,8 +43,12 @@ def count(shape, axis):
 
 def axes_of(axis, ndim):
     """Give the axes of a reduction as NumPy counts them, from 0."""
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(a % ndim for a in axes)
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
+def real_axis(axis, shape):
+    """Give the axis of a reduction; NumPy's ufuncs take 0 and -1 for a number, which has none."""
+    return axis if shape else None
 
 
 def kept_shape(shape, axis, keepdims):
@@ -136,7 +141,7 @@ def min(a, *, axis=None, keepdims=False):
 @min.vjp("a", latex=r"\bar y\,[x = y]")
 def _(dy, y, a, a_shape, *, axis, keepdims):
     if not keepdims:
-        form = kept_shape(a_shape, axis, True)
+        form = kept_shape(a_shape, real_axis(axis, a_shape), True)
         dy, y = np.reshape(dy, form), np.reshape(y, form)
     # Where one is NaN, so is the result, and it is the NaN that moves it.
     chosen = (a == y) | np.isnan(a)
@@ -177,6 +182,7 @@ def prod(a, *, axis=None, keepdims=False):
 
 @prod.vjp("a", latex=r"\bar y \prod_{j \ne i} x_j")
 def _(dy, a, *, axis, keepdims):
+    axis = real_axis(axis, np.shape(a))
     x = in_lines(a, axis)
     before = delayed(np.cumprod(x, axis=-1), 1.0)
     after = np.flip(delayed(np.cumprod(np.flip(x, -1), axis=-1), 1.0), -1)
@@ -207,6 +213,7 @@ def cumprod_of(a, axis=None, dtype=None):
 
 @cumprod.vjp("a", latex=r"\sum_{j \ge i} \bar y_j \prod_{k \le j,\,k \ne i} x_k")
 def _(dy, y, a, *, axis):
+    axis = real_axis(axis, np.shape(a))
     x = np.reshape(a, -1) if axis is None else np.moveaxis(a, axis, -1)
     if axis is not None:
         dy, y = np.moveaxis(dy, axis, -1), np.moveaxis(y, axis, -1)
@@ -273,7 +280,7 @@ def sum_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True
     if dtype is not None or where is not True:
         a = _chosen(a, dtype, where, 0)
     y = sum(a, axis=axis, keepdims=keepdims)
-    return y if initial is None else y + initial
+    return y if initial is None else y + _number(initial, y.dtype)
 
 
 @composition(np.prod)
@@ -281,7 +288,7 @@ def prod_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=Tru
     if dtype is not None or where is not True:
         a = _chosen(a, dtype, where, 1)
     y = prod(a, axis=axis, keepdims=keepdims)
-    return y if initial is None else y * initial
+    return y if initial is None else y * _number(initial, y.dtype)
 
 
 @composition(np.mean)
@@ -312,7 +319,17 @@ def _chosen(a, dtype, where, otherwise):
     """Cast first, as NumPy does, and put what changes nothing where ``where`` is false."""
     if dtype is not None and np.dtype(dtype) != a.dtype:
         a = a.astype(dtype)
-    return a if where is True else np.where(where, a, otherwise)
+    if where is True:
+        return a
+    return np.where(np.broadcast_to(where, np.shape(a)), a, otherwise)
+
+
+def _number(initial, dtype):
+    if np.ndim(initial):
+        raise ValueError("setting an array element with a sequence.")  # as NumPy has it
+    if dtype.kind == "f" and getattr(initial, "dtype", dtype) != dtype:
+        return initial.astype(dtype)
+    return initial
 
 
 def _extreme(reduce, of_two, a, axis, keepdims, initial, where):
@@ -321,8 +338,9 @@ def _extreme(reduce, of_two, a, axis, keepdims, initial, where):
             f"reduction operation '{of_two.__name__}' does not have an identity, "
             "so to use a where mask one has to specify 'initial'"
         )
+    initial = _number(initial, a.dtype)
     a = _chosen(a, None, where, initial)
-    if not count(np.shape(a), axis):  # of nothing: what it started from
+    if 0 in np.shape(a) and not count(np.shape(a), axis):  # of nothing: what it started from
         return np.broadcast_to(initial, kept_shape(np.shape(a), axis, keepdims)).astype(a.dtype)
     return of_two(reduce(a, axis=axis, keepdims=keepdims), initial)
 
@@ -350,7 +368,13 @@ def var(
     centred = _chosen(a - centre, None, where, 0)
     total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
     n = _number_of(a, where, axis, keepdims)
-    return _share(total, n - (ddof if correction is None else correction))
+    return _share(total, freedom(n, ddof if correction is None else correction))
+
+
+def freedom(n, ddof):
+    """Count what is free to vary: not less than 0."""
+    left = n - ddof
+    return max_of(left, 0) if isinstance(left, int | float) else np.maximum(left, 0)
 
 
 @composition(np.std)
@@ -379,6 +403,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         total = np.zeros_like(y) + count(np.shape(a), axis)
         return (y, total) if returned else y
     weights = array_of(weights)
+    axis = axis if axis is None else axes_of(axis, np.ndim(a))
     if np.shape(weights) != np.shape(a):
         axes = axes_of(axis, np.ndim(a))
         if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
@@ -387,7 +412,8 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         rest = tuple(i for i in range(np.ndim(a)) if i not in axes)
         weights = np.expand_dims(np.transpose(weights, tuple(order)), rest)
         weights = np.broadcast_to(weights, np.shape(a))
-    total = np.sum(weights, axis=axis, keepdims=keepdims)
+    kind = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind == "f" else [float]))
+    total = np.sum(weights, axis=axis, dtype=kind, keepdims=keepdims)
     y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (y, total) if returned else y
 

@@ -79,7 +79,8 @@ def transpose_back(y, axes):
 
 def _repeated(array, *, shape):
     """Broadcast as NumPy does, in a third of the time where it is a number."""
-    if np.shape(array) or not isinstance(array, np.generic):
+    plain = isinstance(shape, tuple) and min(shape, default=0) >= 0
+    if not plain or not isinstance(array, np.generic):
         return np.broadcast_to(array, shape)
     y = np.ndarray(shape, array.dtype, np.asarray(array), 0, (0,) * len(shape))
     y.flags.writeable = False
@@ -185,6 +186,8 @@ def _(dy, array_shape, *, pad_width):
 @composition(np.pad)
 def pad_in_any_mode(array, pad_width, mode="constant", *, constant_values=0, reflect_type="even"):
     pairs = _pad_pairs(pad_width, np.ndim(array))
+    if not pairs:
+        return np.copy(array)  # a number has no border
     if mode == "constant":
         if isinstance(constant_values, list | np.ndarray):
             constant_values = tuple(map(tuple, np.broadcast_to(constant_values, (len(pairs), 2))))
@@ -240,11 +243,7 @@ def _(dy):
 
 @composition(np.expand_dims)
 def expand_dims(a, axis):
-    axes = axis if isinstance(axis, tuple | list) else (axis,)
-    ndim = np.ndim(a) + len(axes)
-    new = {i % ndim for i in axes}
-    old = iter(np.shape(a))
-    return np.reshape(a, tuple(1 if i in new else next(old) for i in range(ndim)))
+    return np.reshape(a, np.expand_dims(np.broadcast_to(0, np.shape(a)), axis).shape)
 
 
 @composition(np.squeeze)

@@ -1,6 +1,7 @@
 """Arrays put together, taken apart and repeated: all of it in terms of other functions."""
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.kinds import COMPOSITE
 from clearprop.primitive import Case, composition, primitive
@@ -104,7 +105,7 @@ def _largest_ndim(parts):
 
 @composition(np.apply_along_axis)
 def apply_along_axis(func1d, axis, arr, *args, **kwargs):
-    axis %= np.ndim(arr)
+    axis = normalize_axis_index(axis, np.ndim(arr))
     lines = np.moveaxis(arr, axis, -1)
     rest = lines.shape[:-1]
     found = [func1d(lines[i], *args, **kwargs) for i in np.ndindex(*rest)]
@@ -119,13 +120,14 @@ def apply_along_axis(func1d, axis, arr, *args, **kwargs):
 @composition(np.apply_over_axes)
 def apply_over_axes(func, a, axes):
     for axis in np.atleast_1d(axes).tolist():
-        y = func(a, axis % np.ndim(a))
-        a = y if np.ndim(y) == np.ndim(a) else np.expand_dims(y, axis % np.ndim(a))
+        along = axis + np.ndim(a) if axis < 0 else axis
+        y = func(a, along)
+        a = y if np.ndim(y) == np.ndim(a) else np.expand_dims(y, along)
     return a
 
 
 def _each(arys, form):
-    made = tuple(form(a) for a in arys)
+    made = tuple(form(a if hasattr(a, "dtype") else np.asarray(a)) for a in arys)
     return made[0] if len(made) == 1 else made
 
 
@@ -154,7 +156,7 @@ def atleast_3d(*arys):
 
 @composition(np.array_split)
 def array_split(ary, indices_or_sections, axis=0):
-    axis = axis % np.ndim(ary)
+    axis = normalize_axis_index(axis, np.ndim(ary))
     # where to cut: asked of NumPy, by splitting the numbers of the places
     parts = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
     return [_part(ary, axis, part) for part in parts]
@@ -207,6 +209,8 @@ def insert(arr, obj, values, axis=None):
     n = arr.shape[axis]
     places = np.insert(np.zeros(n, int), obj, 1).sum()
     count = values.shape[axis] if places == 1 else int(places)
+    while np.ndim(values) > np.ndim(arr) and len(values) == 1:  # as in an assignment
+        values = values[0]
     new = np.broadcast_to(values, (*arr.shape[:axis], count, *arr.shape[axis + 1 :]))
     order = np.insert(np.arange(n), obj, n + np.arange(count))
     return np.take(np.concatenate([arr, new.astype(arr.dtype)], axis=axis), order, axis=axis)
@@ -214,7 +218,7 @@ def insert(arr, obj, values, axis=None):
 
 def _along(arr, axis):
     if axis is not None:
-        return arr, axis % np.ndim(arr)
+        return arr, normalize_axis_index(axis, np.ndim(arr))
     return (arr if np.ndim(arr) == 1 else np.ravel(arr)), 0
 
 
@@ -235,7 +239,7 @@ def tile(A, reps):
 
 @composition(np.repeat)
 def repeat(a, repeats, axis=None):
-    a, axis = _along(a, axis)
+    a, axis = _along(a, axis if np.ndim(a) or axis not in (0, -1) else None)
     if np.ndim(repeats) or axis >= np.ndim(a):
         return np.take(a, np.repeat(np.arange(a.shape[axis]), repeats), axis=axis)
     shape = (*a.shape[: axis + 1], int(repeats), *a.shape[axis + 1 :])
@@ -249,7 +253,7 @@ def roll(a, shift, axis=None):
         return np.reshape(np.roll(np.ravel(a), shift, 0), np.shape(a))
     rolled = a
     for n, i in np.broadcast(shift, axis):
-        along = int(i) % np.ndim(a)
+        along = normalize_axis_index(int(i), np.ndim(a))
         cut = -int(n) % max(a.shape[along], 1)
         before = (slice(None),) * along
         if cut:
@@ -283,6 +287,8 @@ def flipud(m):
 @composition(np.resize)
 def resize(a, new_shape):
     shape = (new_shape,) if isinstance(new_shape, int | np.integer) else tuple(new_shape)
+    if any(n < 0 for n in shape):
+        raise ValueError("all elements of `new_shape` must be non-negative")  # as NumPy has it
     wanted, flat = int(np.prod(shape)), np.ravel(a)
     if not flat.size:
         return np.zeros(shape, flat.dtype)
@@ -366,5 +372,5 @@ def _(dy, *, window_shape, axis):
 def sliding_window_view_of_any_form(x, window_shape, axis=None):
     sizes = (window_shape,) if isinstance(window_shape, int | np.integer) else window_shape
     given = range(np.ndim(x)) if axis is None else np.atleast_1d(axis)
-    axes = tuple(int(i) % np.ndim(x) for i in given)
+    axes = tuple(normalize_axis_index(int(i), np.ndim(x)) for i in given)
     return sliding_window_view(x, window_shape=tuple(map(int, sizes)), axis=axes)

@@ -38,9 +38,7 @@ def _variables(m, rowvar, may_be_columns, dtype):
 def _weights(n, fweights, aweights):
     for weights, name in ((fweights, "fweights"), (aweights, "aweights")):
         if weights is not None and np.shape(weights) != (n,):
-            raise (RuntimeError if np.ndim(weights) > 1 else ValueError)(
-                f"incompatible numbers of samples and {name}"
-            )  # as NumPy has it
+            raise RuntimeError(f"incompatible numbers of samples and {name}")  # as NumPy has it
     if fweights is None or aweights is None:
         given = aweights if fweights is None else fweights
         return np.asarray(given) if isinstance(given, list | tuple) else given
@@ -76,13 +74,15 @@ def bincount(x, weights=None, minlength=0):
 
 @composition(np.linspace)
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
+    if num < 0:
+        raise ValueError(f"Number of samples, {num}, must be non-negative.")  # as NumPy has it
     start, stop = (np.asarray(x) if isinstance(x, list | tuple) else x for x in (start, stop))
     kinds = [getattr(x, "dtype", x) for x in (start, stop)]
     kind = np.result_type(*kinds, float(num))
     delta = np.subtract(stop, start)
     delta = delta if delta.dtype == kind else delta.astype(kind)
     parts = num - 1 if endpoint else num
-    step = delta / parts if parts > 0 else delta * np.nan
+    step = delta / parts if parts > 0 else np.nan
     form = (-1,) + (1,) * np.ndim(delta)
     y = np.reshape(np.arange(num, dtype=kind), form) * (step if parts > 0 else delta) + start
     if endpoint and num > 1:

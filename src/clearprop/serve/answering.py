@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from clearprop.errors import ClearpropError, FormulaError
 from clearprop.explain.steps import steps
+from clearprop.explain.telling import NOT_FINITE, of_sum
 from clearprop.formula import Formula, pointed, read_value, run, written
 
 
@@ -57,17 +56,11 @@ def answer(request: Any) -> dict[str, Any]:
         )
         back = told.arguments[name][1]
         leaves.append({"name": name, "value": written(value), "source": source, "derivative": back})
-    shape = np.shape(done.gradients.graph.output)
-    notes = []
-    if shape:
-        notes.append(f"The result has shape {shape}: the derivatives are those of its sum.")
-    if not told.finite:
-        notes.append("A value or a derivative is NaN or infinite.")
     return {
         "leaves": leaves,
         "result": told.result,
         "steps": len(told.steps),
-        "notes": notes,
+        "notes": of_sum(done.gradients) + ([] if told.finite else [NOT_FINITE]),
         "page": done.gradients.to_html(),
     }
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from clearprop.look import sheet
 from clearprop.serve.evaluation import Evaluator
 from clearprop.serve.examples import EXAMPLES
 from clearprop.serve.gate import Gate
@@ -103,8 +105,7 @@ class _Server:
 
     async def file(self, request: Request) -> Response:
         name, kind = _FILES[request.url.path]
-        text = (resources.files("clearprop.serve") / "static" / name).read_bytes()
-        return Response(text, media_type=kind)
+        return Response(_content(name), media_type=kind)
 
     async def examples(self, request: Request) -> Response:
         return JSONResponse([example._asdict() for example in EXAMPLES])
@@ -135,6 +136,12 @@ class _Server:
         return StreamingResponse(
             room_stream(self.room, request.is_disconnected), media_type="text/event-stream"
         )
+
+
+@cache
+def _content(name: str) -> str:
+    text = (resources.files("clearprop.serve") / "static" / name).read_text(encoding="utf-8")
+    return sheet() + text if name == "style.css" else text
 
 
 async def room_stream(room: Room, is_gone: Any) -> AsyncIterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from clearprop.errors import OptionError
-from clearprop.serve.extra import require_extra
+from clearprop.extras import require
 from clearprop.serve.gate import leading_to
 
 HOST = "127.0.0.1"  #: the loopback, and nothing else: there is no option for it
@@ -60,7 +60,8 @@ def serve(port: int, browser: bool, say: Callable[[str], None]) -> None:
     OptionError
         The port cannot be had.
     """
-    require_extra()
+    require("starlette", "serve", "answers the browser")
+    require("uvicorn", "serve", "listens for it")
     import uvicorn
 
     from clearprop.serve.app import make_app

@@ -163,9 +163,10 @@ class _Writer:
 
     def _gradients_body(self, data: list[str]) -> list[str]:
         passed = ", ".join([*self.parameters.values(), *(f"{name}={name}" for name in data)])
-        out = "y" if "y" not in self.parameters.values() else "out"
+        taken = {*self.parameters.values(), *data}
+        out, saved = (_free(name, taken) for name in ("y", "saved"))
         dy = f", np.ones_like({out})" if self.program.output.shape else ""
-        return [f"{out}, saved = forward({passed})", f"return {out}, backward(saved{dy})"]
+        return [f"{out}, {saved} = forward({passed})", f"return {out}, backward({saved}{dy})"]
 
     def _one(self) -> ast.expr:
         return self.statements.constants.expression(self.program.output.dtype.type(1))
@@ -253,6 +254,12 @@ def _laid_out(statement: Statement, comment: str, part: str) -> list[Line]:
     elif comment:
         lines = [f"    # {comment}", *lines]
     return [Line(text, part, node, statement.of) for text in lines]
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name = "out" if name == "y" else f"{name}_"
+    return name
 
 
 def _plain(texts: list[str]) -> list[Line]:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
+from clearprop.extras import require
 
-from clearprop.errors import MissingExtraError
-
-NEEDED = {
+_NEEDED = {
     "safetensors.numpy": "writes the weights",
     "matplotlib.backends.backend_agg": "draws the curves",
     "threadpoolctl": "tells which BLAS computes",
@@ -25,15 +23,5 @@ def require_extra() -> None:
     --------
     >>> require_extra()
     """
-    for module, purpose in NEEDED.items():
-        name = module.partition(".")[0]
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            missing = isinstance(error, ModuleNotFoundError) and error.name == name
-            problem = "is not installed" if missing else f"cannot be imported: {error}"
-            raise MissingExtraError(
-                f"train: {name} {problem}.",
-                why=f"it {purpose}, and comes with the extra 'train'.",
-                write="pip install 'clearprop[train]'",
-            ) from error
+    for module, purpose in _NEEDED.items():
+        require(module, "train", purpose)

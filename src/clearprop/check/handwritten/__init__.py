@@ -6,7 +6,9 @@ The stages, each a module, in the order in which they run::
     loading    the definitions in them, executed, with the prelude's names at hand
     finding    what in them has a backward: layers, losses, pairs, derivatives, networks → Candidate
     driving    one face for every style: make, forward, backward → gradients by name
-               (driving_classes, driving_functions, referring, torch_functions, autograd_rules)
+               (driving_classes, driving_functions, referring, torch_functions, autograd_rules;
+               training and steps, driving_steps, driving_methods, driving_globals, engines for
+               what learns in place)
     proposing  inputs and parameters that the code accepts (texts, guesses, specs; constructing and
                standins: layers, activations, lists; setting_up: what is called before forward), and
     choosing   which of them it is judged with

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.choosing import NoSetupError
+from clearprop.check.handwritten.attempts import NoSetupError
 from clearprop.check.handwritten.classes import methods_of, network_methods_of
 from clearprop.check.handwritten.judging import judge
 from clearprop.check.handwritten.model import Candidate, Judgement

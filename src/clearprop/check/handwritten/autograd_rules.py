@@ -14,7 +14,7 @@ from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
-from clearprop.check.handwritten.choosing import NoSetupError
+from clearprop.check.handwritten.attempts import NoSetupError
 from clearprop.check.handwritten.driving import (
     Driver,
     Given,

@@ -78,6 +78,8 @@ def gives_loss_and_gradient(found: Any) -> bool:
     lost = unread_gradients(found) and _LOSS.search(first)  # return loss, None, db
     if not derived[0] and (all(derived[1:]) or (lost and any(derived[1:]))):
         return "cache" not in first and not re.match(r"d_?[A-Za-z]\d?$", first)
+    if not derived[0] and len(derived) > 3 and all(derived[1:-1]):
+        return bool(_LOSS.search(first))  # loss, dWxh, dWhh, …, and the last state
     return all(derived[:-1]) and not derived[-1] and bool(_LOSS.search(returned[-1][-1]))
 
 
@@ -111,6 +113,19 @@ def keeps_its_gradient(found: Any) -> bool:
     if any(name and is_gradient(name, known) for name in given):
         return False
     return not given or (bool(_LOSS.search(given[0])) and not any(given[1:]))
+
+
+def of_globals(found: Any, namespace: dict[str, Any]) -> list[str]:
+    """Name the arrays of the module that a function returns the gradients of.
+
+    None where an argument of its own has one of the names.
+    """
+    returned = [names for names in returned_names(found) if len(names) > 1]
+    taken = parameters(found)
+    last = returned[-1] if returned else []
+    names = [re.sub(r"^(d|grad)_?", "", n) for n in last if re.match(r"^(d|grad_?)\w", n)]
+    held = [n for n in names if hasattr(namespace.get(n), "shape") and n not in taken]
+    return held if len(held) > 1 and len(held) == len(names) else []
 
 
 def is_gradient(name: str, known: set[str]) -> bool:

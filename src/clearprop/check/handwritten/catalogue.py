@@ -46,5 +46,6 @@ CONVENTIONS = {
     "takes-output": "the derivative takes the output of the function",
     "wider": "a gradient in a wider dtype",
     "of-scores": "the derivative is of the scores before the softmax",
+    "implied-loss": "gradients of a loss that is not written down, or of a multiple of it",
     "labels": "one form of labels only",
 }

@@ -20,6 +20,11 @@ from clearprop.check.handwritten.standins import (
 from clearprop.check.handwritten.texts import Texts
 
 SHAPE = re.compile(r"^(in|input|x|data|output|out|image|img)?_?(shape|dims?)$", re.I)
+_SIZES_OF_LAYERS = re.compile(
+    r"^((layers?|network|net)_?)?(sizes|dims|dimensions|structure|architecture|topology)$"
+    r"|^layers$|^(n_)?(neurons|units|nodes)_per_layer$|^layer_(shape|nodes|units|neurons)$",
+    re.I,
+)
 _TUPLE = re.compile(r"^(kernel|filter|pool|window)_?(size|shape|dims?)$", re.I)
 _FUNCTION = re.compile(r"^(act|activation|nonlin\w*|func|fn|f)(_?(func|function|fn))?$", re.I)
 #: What a constructor needs after all though its default is None.
@@ -49,8 +54,11 @@ def objects_named(name: str, shape: tuple[str | int, ...], texts: Texts) -> list
         named = [value(text) for text in texts.strings if re.match(r"^[a-z_]+$", text, re.I)]
         known = [value("relu"), value("sigmoid"), value(_tanh), value(None)]
         return [*named, *known, Spec("made", value=bent), value(Bent)]
+    sizes = [Spec("shape", ("D", "H", "M"))] if _SIZES_OF_LAYERS.match(name) else []
     if LAYERS.match(name):
-        return [Spec("made", value=two_layers), Spec("made", value=bent)]
+        return [Spec("made", value=two_layers), Spec("made", value=bent), *sizes]
+    if sizes:
+        return sizes
     if LAYER.match(name):
         return [Spec("made", value=bent)]
     if OPTIMISER.match(name):

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from clearprop.check.handwritten.choosing import Setup
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import DerivativeDriver
 from clearprop.check.handwritten.model import CONVENTION, Finding
 from clearprop.check.handwritten.probing import Comparison, Shot, play, prepared, quiet, shoot
+from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.truth import leaves_of
 

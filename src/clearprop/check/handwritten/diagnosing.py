@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.edits.slicing import dead_names
 from clearprop.check.handwritten.entering import line_that_begins
 from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
@@ -32,8 +33,6 @@ from clearprop.check.handwritten.probing import (
     shoot,
 )
 from clearprop.check.handwritten.repair import (
-    Clues,
-    Part,
     Repair,
     forward_of,
     parts_of,
@@ -41,13 +40,13 @@ from clearprop.check.handwritten.repair import (
     replaced,
 )
 from clearprop.check.handwritten.shrinking import smaller, smallest
-from clearprop.check.handwritten.slicing import dead_names
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Proposal
 from clearprop.check.handwritten.stages import Blame, first_wrong, lines_cleared, stages_of
 from clearprop.check.handwritten.state import arrays_in, is_real
 from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
 from clearprop.check.handwritten.truth import Cotangents, cotangents_of
+from clearprop.check.handwritten.turns import Clues, Part
 
 #: Causes that numbers alone make sure of, whichever edit mends it.
 _CERTAIN = ("upstream-ignored", "upstream-twice", "accumulated", "stale-cache")
@@ -144,7 +143,11 @@ class Diagnosis:
         labels = {c.gradient.label for c in shot.comparisons}
         if self.blame is not None and last_of(self.blame.stage.name) in labels:
             suspect = 0  # it may follow from a value whose name says nothing
-        self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect})
+        ends: frozenset[int] = frozenset()
+        tree = self.driver.source.tree(self.driver.backward_function)
+        if len(shot.wrong) == 1 and tree is not None:
+            ends = frozenset({line_that_gives(tree, shot.wrong[0].gradient.label, False)} - {0})
+        self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect}, ends)
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error
@@ -233,7 +236,7 @@ class Diagnosis:
         if fixed is not None:
             cause, place = self._cause(shot, fixed), self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
-            if symptom is not None and symptom.cause in _CERTAIN:
+            if symptom is not None and symptom.cause in _CERTAIN and cause != "overwritten":
                 cause = symptom.cause
             sentence = self._sentence(c, symptom, fixed, labels)
         else:

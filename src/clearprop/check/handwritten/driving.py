@@ -32,7 +32,6 @@ from clearprop.check.handwritten.state import (
 
 Given = dict[str, Any]
 _ENTRY = re.compile(r"(\w+)\[(?:'(\w+)'|(\d+))\]$")
-_RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
 
 #: What people call the output that forward leaves.
 OUTPUT_NAMES = (
@@ -129,6 +128,8 @@ class Driver:
         Whether the code computes in single precision.
     light : bool
         Whether its inputs are as small as can be.
+    factor : float
+        What all gradients have in common, and none of them is blamed for.
     rate : str
         The argument of backward that is a learning rate: parameters change, and by how much says
         what their gradients are.
@@ -136,10 +137,16 @@ class Driver:
         Whether a library calls backward wherever it stands: then it cannot start the chain.
     own : bool
         Whether `differentiated` is believed.
+    starts : bool
+        Whether it starts the chain, whichever way it is called.
+    arriving : str
+        The source of the gradient that comes in, where it is no argument: ``out.grad``.
     """
 
     chained = False
     own = True
+    starts = False
+    arriving = ""
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         self.candidate = candidate
@@ -152,6 +159,7 @@ class Driver:
         self.single = False
         self.light = False
         self.rate = ""
+        self.factor = 1.0
         self.forward_name = ""
 
     #: The ways in which backward may be meant to be called; the first that fits is taken.
@@ -191,6 +199,18 @@ class Driver:
         """Say whether an input is what a loss compares with: ``y`` is, beside ``y_pred``."""
         beside = name in ("y", "Y") and any(is_prediction(p.name) for p in self.inputs)
         return is_target(name) or beside
+
+    def rescaled(self, comparisons: list[Any]) -> bool:
+        """Say whether gradients have a factor that is none of their own, and take it away."""
+        return False
+
+    def sizes(self) -> list[dict[str, int]]:
+        """Give numbers for the letters of shapes, where the code has fixed them."""
+        return []
+
+    def proposed(self) -> list[Any]:
+        """Give the proposals of inputs, where this style knows them better than names do."""
+        return []
 
     def conventions(self, run: Run) -> list[Finding]:
         """Say what whoever calls backward makes good."""

@@ -49,7 +49,7 @@ from clearprop.check.handwritten.state import (
     is_real,
 )
 
-_RATE = re.compile(r"^(lr|learning_?rate|eta|step_size)$", re.I)
+_RATE = re.compile(r"^(lr|l_rate|learn(ing)?_?rate|eta|step_size)$", re.I)
 
 
 class LayerDriver(Driver):
@@ -168,6 +168,9 @@ class LayerDriver(Driver):
         inner = {key: value for key, value in inner.items() if id(value) != key}
         if inner:
             exchange(layer, inner)
+        for name in given.keys() - named:  # self.b = 0.0
+            if type(vars(layer).get(name)) is float:
+                setattr(layer, name, given[name])
         return Run(layer=layer, given=given)
 
     def forward(self, run: Run) -> tuple[Any, ...]:
@@ -280,6 +283,8 @@ class LayerDriver(Driver):
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """See `Driver.owed`; a network that returns nothing owes nothing for its input."""
         owed = super().owed(leaves, given)
+        if self.rate and not any(self.returned):  # a first layer that learns at once
+            return [x for x in owed if x not in {p.name for p in self.inputs}]
         calls = rf"\b(?!self\b|super\b)\w+\.({'|'.join(BACKWARD_METHODS)})\("
         holds = re.search(calls, self.source.text(self.backward_function))
         if self.returned or not (self.inner or holds):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from clearprop.check.handwritten.bodies import unread_gradients
 from clearprop.check.handwritten.driving import (
     Driver,
@@ -33,7 +35,12 @@ from clearprop.check.handwritten.model import Candidate
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
 
-_COST = re.compile(r"^(compute_|calc_|calculate_|get_)?(cost|loss)(_function|_fn|_func)?$", re.I)
+_COST = re.compile(
+    r"^(compute_|calc_|calculate_|get_)?(cost|loss)(_function|_fn|_func)?(_with_\w+)?$", re.I
+)
+
+
+_PREDICTED = re.compile(r"^(A[L\d]?|a\d?|y_?hat|y_?pred\w*|out(put)?s?|pred\w*|probs?|h|Z\d?)$")
 
 
 class PairDriver(Driver):
@@ -53,6 +60,8 @@ class PairDriver(Driver):
 
     def ways(self) -> list[str]:
         """See `Driver.ways`."""
+        if not self._takers():
+            return ["none"]
         outputs = len(self.given_back) - self.takes_cache
         return ["upstream", "first"] if outputs > len(self._takers()) > 0 else ["upstream"]
 
@@ -66,6 +75,9 @@ class PairDriver(Driver):
     def _takers(self) -> list[str]:
         """Name the arguments of backward that take a gradient which comes in."""
         names = {p.name for p in self.inputs}
+        taken = [p.name for p in self.upstreams if p.required and not is_cache(p.name)]
+        if len(taken) > 1 and set(taken) <= names and any(n in ("y", "Y") for n in taken):
+            return []  # the data and the target again: it begins at a cost
         return [
             p.name
             for p in self.upstreams
@@ -107,9 +119,18 @@ class PairDriver(Driver):
         """See `Driver.gradients`."""
         leaves = list(leaves)
         inputs = [p.name for p in self.inputs if p.name in leaves]
+        if not self._takers():  # it begins at a cost, and learns
+            leaves = [x for x in leaves if x not in inputs]
+            inputs = []
         documented = self.source.says_order(self.backward_function, self.returned)
         found = returned_gradients(run.result, self.returned, inputs, leaves, documented)
         return self.restored(run, found)
+
+    def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
+        """See `Driver.owed`; of what begins at a cost, the data need no gradient."""
+        owed = super().owed(leaves, given)
+        names = {p.name for p in self.inputs}
+        return owed if self._takers() else [x for x in owed if x not in names]
 
 
 class CostDriver(PairDriver):
@@ -122,7 +143,11 @@ class CostDriver(PairDriver):
     def __init__(self, candidate: Candidate, source: Source) -> None:
         super().__init__(candidate, source)
         self.cost, self.target = cost_of(candidate) or (None, "")
-        self.inputs = [*self.inputs, Parameter(self.target)]
+        known = {p.name for p in self.inputs}
+        asked = arguments_of(self.cost, 0) if self.cost is not None else []
+        both = {p.name for p in self.upstreams} & {p.name for p in asked} - known - {self.target}
+        self.more = [p for p in asked if p.name in both and not _PREDICTED.match(p.name)]
+        self.inputs = [*self.inputs, *self.more, Parameter(self.target)]
         self.upstream = "none"
 
     def ways(self) -> list[str]:
@@ -133,9 +158,13 @@ class CostDriver(PairDriver):
         """See `Driver.forward`."""
         if self.cost is None:
             raise NoOutputError(f"its backward begins at {self.target}, and no cost is known")
+        taken = self.inputs[: len(self.inputs) - 1 - len(self.more)]
         given = {p.name: run.given[p.name] for p in self.inputs[:-1]}
-        *outputs, run.cache = call(self.candidate.forward, self.inputs[:-1], given)
+        *outputs, run.cache = call(self.candidate.forward, taken, given)
         run.prediction = outputs[0]
+        target = run.given[self.target]
+        if np.ndim(target) > 1 and np.size(target) != np.size(outputs[0]):
+            raise NoOutputError(f"{self.target} has not the size of what is predicted")
         known = {self.target: run.given[self.target]} | given
         args = [
             known[p.name] if p.name in known else outputs[0] for p in arguments_of(self.cost, 0)
@@ -173,7 +202,11 @@ def cost_of(candidate: Candidate) -> tuple[Callable[..., Any] | None, str] | Non
     for name, found in candidate.namespace.items():
         if _COST.match(name) and inspect.isfunction(found):
             names = [p.name for p in arguments_of(found, 0)]
-            if target in names and len([n for n in names if n not in known]) == 1:
+            taken = {p.name for p in arguments_of(candidate.backward, 0)}
+            unknown = [n for n in names if n not in known]
+            if len(unknown) > 1:
+                unknown = [n for n in unknown if n not in taken]
+            if target in names and len(unknown) == 1:
                 return found, target
     return None, target
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from clearprop.check.handwritten.bodies import parameters
 from clearprop.check.handwritten.classes import candidate_of_class
+from clearprop.check.handwritten.engines import engine_of
 from clearprop.check.handwritten.loading import Definition, Failure, Loaded
 from clearprop.check.handwritten.model import Candidate, Place
 from clearprop.check.handwritten.naming import (
@@ -23,6 +24,11 @@ from clearprop.check.handwritten.naming import (
 from clearprop.check.handwritten.pairing import candidates_of_functions
 from clearprop.check.handwritten.placeholders import Placeholder
 from clearprop.check.handwritten.reading import Block
+from clearprop.check.handwritten.training import (
+    candidate_of_trained_class,
+    step_in_function,
+    steps_of_scripts,
+)
 from clearprop.errors import UnknownNameError
 
 #: Headings that say nothing of what stands below them.
@@ -65,6 +71,7 @@ def find(blocks: list[Block], loaded: Loaded) -> tuple[list[Candidate], dict[str
     rules = [rule for candidate in registered for rule in _rules_of(candidate)]
     found = [each for each in found if not any(each.backward is rule for rule in rules)]
     found += registered
+    found += steps_of_scripts(blocks, loaded)
     found += [made for failure in loaded.failures if (made := _of_failure(failure))]
     found.sort(key=lambda each: (order.get(each.place.file, len(order)), each.place.line))
     return _told_apart(found), bystanders
@@ -83,7 +90,12 @@ def candidates_of(
     for each in classes:
         kinds = [c.object for c in classes if c.object is not each.object]
         below = tuple(kind for kind in kinds if each.object in kind.__mro__)
-        made = candidate_of_class(
+        values = engine_of(each.object, each.name, each.place, namespace)
+        found += values
+        if values:
+            continue
+        made = candidate_of_trained_class(each.object, each.name, each.place, namespace)
+        made = made or candidate_of_class(
             each.object, each.name, each.place, each.headings, namespace, below
         )
         if made is None:
@@ -92,7 +104,12 @@ def candidates_of(
             found.append(made)
     joined, left = _join_methods(bare, namespace)
     paired, used = candidates_of_functions(functions, namespace)
-    others += left + [each for each in functions if id(each.object) not in used]
+    free = [each for each in functions if id(each.object) not in used]
+    trained = {
+        each.name: step_in_function(each.object, each.name, each.place, namespace) for each in free
+    }
+    joined += [made for made in trained.values() if made is not None]
+    others += left + [each for each in free if trained[each.name] is None]
     bystanders: dict[str, Place] = {}
     for each in sorted(others, key=definitions.index):
         name = each.name if each.name not in bystanders else f"{each.name} ({_line(each.place)})"

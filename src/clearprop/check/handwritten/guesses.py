@@ -204,6 +204,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
         found.append(value({k: _key_value(k, texts) for k in texts.keys[name]}))
     if role not in {"constructor", "data"} and is_target_of(name, texts):
         return found + _targets(world, name, texts)
+    if role == "constructor" and texts.is_network and name in ("y", "Y", "x", "X"):
+        return _targets(world, name, texts) if name in ("y", "Y") else DATA[world]
     predicted = is_prediction(name) and (role in ("data", "input") or texts.is_loss)
     if (predicted and role != "constructor") or (texts.is_loss and role == "data"):
         found += _predictions(world, name, texts)
@@ -223,13 +225,16 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if role == "constructor":
         objects = objects_named(name, DATA[world][0].shape, texts)
         shaped = SHAPE.match(name) and not re.search(r"dim$", low)
-        first = [spec for spec in objects if spec.kind == "shape" and shaped]
+        told = shaped or name in ("sizes", "layers", "layer_sizes", "layer_dims")
+        first = [spec for spec in objects if spec.kind == "shape" and told]
         if LAYERS.match(name) or LAYER.match(name) or OPTIMISER.match(name):
             first = objects
         numbers = [*first, *numbers, *objects]
     lone = not any(re.match(r"^(gamma|weights?|w|g|scale|gain)$", n) for n in texts.arguments)
     if re.match(r"^(alpha|beta|slope|scale|temperature)$", low) and lone:
         arrays = [_ANY, *arrays]
+    if role == "constructor" and re.search(r"size|dim|(^|_)n_|len|units|nodes", low):
+        arrays, numbers = numbers, arrays  # a size before a state of that name
     found += arrays + numbers if arrays else numbers
     if role in ("input", "argument"):
         found += DATA[world]
@@ -368,7 +373,7 @@ def _targets(world: str, name: str, texts: Texts) -> list[Spec]:
     elif world == "columns":
         shapes = [("D", "N"), ("M", "N"), (1, "N")]
     elif world == "vector":
-        shapes = [("D",)]
+        shapes = [("M",), ("D",)] if texts.is_network else [("D",)]
     elif world == "number":
         return [Spec("float"), value(1), value(1.0)]
     elif world not in ("rows", "indices"):

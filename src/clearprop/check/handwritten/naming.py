@@ -17,6 +17,7 @@ FORWARD_METHODS = (
     "forward_pass",
     "forward_propagation",
     "forwardprop",
+    "forward_prop",
     "feedforward",
     "feed_forward",
     "fwd",

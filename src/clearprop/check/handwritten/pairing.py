@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -99,6 +100,8 @@ def _with_forward(definition: Definition, others: list[Definition]) -> _Made:
         return None
     function = definition.object
     exact = next((o for o in others if forward_stem(o.name) == stem), None)
+    if exact is None and (bare := re.sub(r"_?with_\w+$", "", stem[0])) != stem[0]:
+        exact = next((o for o in others if forward_stem(o.name) == (bare, "")), None)
     forward = exact or next((o for o in others if forward_stem(o.name) == (stem[0], "")), None)
     if forward is not None:
         return "pair", forward, function, ""
@@ -132,7 +135,9 @@ def _with_value(definition: Definition, others: list[Definition]) -> _Made:
     for word in ("gradients", "gradient", "grad"):
         if word in text.split("_"):
             names = {text.replace(word, each) for each in ("cost", "loss", "objective", "error")}
-            names |= {f"{each}_function" for each in ("cost", "loss")} if text == word else set()
+            own = {text, text.replace("calculate", "compute").replace("calc", "compute")}
+            if own & {word, f"compute_{word}", f"get_{word}"}:
+                names |= {f"{each}{end}" for each in ("cost", "loss") for end in ("", "_function")}
             forward = next((o for o in others if snake(o.name) in names), None)
             if forward and set(required(forward.object)) == set(required(function)):
                 return "derivative", forward, function, ""

@@ -101,8 +101,9 @@ def quiet() -> Iterator[None]:
 def upstream_for(driver: Driver, outputs: tuple[Any, ...], seed: int) -> tuple[Any, ...]:
     """Draw a cotangent for each output; ones where backward starts the chain itself."""
     rng = np.random.default_rng([seed, 161803])
-    if driver.upstream in ("none", "prediction", "output") and not isinstance(
-        driver, DerivativeDriver
+    if driver.starts or (
+        driver.upstream in ("none", "prediction", "output")
+        and not isinstance(driver, DerivativeDriver)
     ):
         return tuple(_ones(np.shape(y), driver.averages) for y in outputs)
     return tuple(
@@ -147,7 +148,7 @@ def prepared(
     from clearprop.check.handwritten.truth import live
 
     given = driver.in_order(given)
-    moved = leaves_of(driver, given)
+    moved = leaves_of(driver, given, seed if driver.starts else 0)
     if leaves is not None:
         moved = {k: v for k, v in moved.items() if k in leaves}
     outputs = live(driver, {k: copied(v) for k, v in given.items()}, seed, before).outputs

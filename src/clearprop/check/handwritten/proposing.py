@@ -105,6 +105,8 @@ def worlds_for(texts: Texts) -> list[str]:
         2: ["rows", "columns", "matrix"],
         1: ["vector"],
     }
+    if re.search(r"\bmath\.(exp|tanh|log|sqrt|pow)\(", texts.forward) and not ranks:
+        first.insert(0, "number")
     if texts.channels_last:
         by_rank[4].reverse()
     if columns and texts.keys:
@@ -136,16 +138,13 @@ def proposals(
         Not longer than this, of processor time.
     """
     end = time.process_time() + seconds
-    for world in worlds_for(texts):
+    own = driver.proposed()
+    yield from (each for each in own if attempt(each) is None)
+    for world in worlds_for(texts) if not own else ():
         listed = _listed(driver, texts, world, given)
         images = world in ("images", "channels last", "matrix", "volume", "signal", "solids")
-        for dims in (
-            _SOLIDS
-            if world == "solids"
-            else _IMAGES
-            if images
-            else [{"K": 2}, _EVEN, *_fixed(texts)]
-        ):
+        usual = _IMAGES if images else [{"K": 2}, _EVEN, *_fixed(texts)]
+        for dims in [*driver.sizes(), *(_SOLIDS if world == "solids" else usual)]:
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
             if not wanted(start):
                 continue

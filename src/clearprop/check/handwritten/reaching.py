@@ -9,12 +9,12 @@ from itertools import chain
 from types import CodeType
 from typing import Any
 
-from clearprop.check.handwritten.choosing import Setup
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.model import Unjudged
 from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
 from clearprop.check.handwritten.running import Ran
+from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Spec
 from clearprop.check.handwritten.switches import Key, Switches, attributes_made_of, changed, said

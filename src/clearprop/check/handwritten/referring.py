@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from clearprop.check.handwritten.choosing import NoSetupError
+from clearprop.check.handwritten.attempts import NoSetupError
 from clearprop.check.handwritten.driving import (
     Driver,
     Given,

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import itertools
-import time
-import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -24,14 +20,13 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import LossGradientDriver
-from clearprop.check.handwritten.edits import Edit, compile_function, edits, scope_of
-from clearprop.check.handwritten.edits.sites import called
+from clearprop.check.handwritten.edits import Edit, compile_function
 from clearprop.check.handwritten.meaning import stems
-from clearprop.check.handwritten.probing import Comparison, Shot, compare, play, quiet, watch
-from clearprop.check.handwritten.slicing import blamed, slices_of
+from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Cotangents
+from clearprop.check.handwritten.turns import Budget, Clues, Part, in_turn
 
 #: Among this many edits that mend the gradients, the best is taken.
 ENOUGH = 12
@@ -51,10 +46,6 @@ def _drops_an_update(edit: Edit) -> bool:
     return any(target in stems(name) for name in read if name.isidentifier())
 
 
-#: Causes that show only when something is called twice.
-_OF_ORDER = ("accumulated", "stale-cache", "overwritten", "unset", "updated-parameter")
-
-
 @dataclass(frozen=True)
 class Repair:
     """An edit that makes gradients right, the function it is in, and which gradients."""
@@ -67,39 +58,23 @@ class Repair:
     @property
     def cause(self) -> str:
         """The cause that the edit stands for."""
-        moved = _moves_an_update(self.edit) or _drops_an_update(self.edit)
+        training = getattr(self.function, "training", None)
+        learned = training.step.parameters if training is not None else ()
+        moved = _moves_an_update(self.edit, learned) or _drops_an_update(self.edit)
         return "updated-parameter" if moved else self.edit.cause
 
 
-def _moves_an_update(edit: Edit) -> bool:
+def _moves_an_update(edit: Edit, learned: tuple[str, ...]) -> bool:
     """Whether the edit puts an update of a parameter after the lines that need the old one."""
     before, after = [ast.dump(s) for s in edit.old], [ast.dump(s) for s in edit.new]
     if sorted(before) != sorted(after) or before == after:
         return False
     return any(
         isinstance(s, ast.AugAssign)
-        and isinstance(s.target, ast.Attribute | ast.Subscript)
+        and (isinstance(s.target, ast.Attribute | ast.Subscript) or s.target.id in learned)
         and isinstance(s.op, ast.Sub | ast.Add)
         for s in edit.old
     )
-
-
-@dataclass(frozen=True)
-class Clues:
-    """Where a fault is looked for first, and the lines whose values are right."""
-
-    suspect: int = 0
-    cleared: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Part:
-    """A function of the user's that takes part in backward."""
-
-    function: FunctionType
-    tree: ast.FunctionDef
-    forward: ast.FunctionDef | None
-    caching: bool = False
 
 
 @contextmanager
@@ -111,24 +86,6 @@ def replaced(function: FunctionType, code: CodeType) -> Iterator[None]:
         yield
     finally:
         function.__code__ = before
-
-
-class Budget:
-    """Seconds of computing time; asking is cheap as long as there cannot be too few of them."""
-
-    def __init__(self, seconds: float) -> None:
-        self.end = time.process_time() + seconds
-        self._look = time.perf_counter() + seconds
-
-    @property
-    def spent(self) -> bool:
-        """Whether they are used up."""
-        now = time.perf_counter()
-        if now < self._look:
-            return False
-        left = self.end - time.process_time()
-        self._look = now + left
-        return left <= 0
 
 
 def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
@@ -225,7 +182,7 @@ def repair(
     outputs = None if shot.run is None else shot.run.outputs
     last = float("inf")
     less = None if small is None or small.run is None else small.run.outputs
-    for turn, part, edit in _all_edits(driver, shot, parts, budget, clues or Clues()):
+    for turn, part, edit in in_turn(driver, shot, parts, budget, clues or Clues()):
         if turn > last:
             break
         try:
@@ -299,160 +256,6 @@ def _fits(part: Part, made: Any) -> bool:
     return len(made.__code__.co_freevars) == len(part.function.__code__.co_freevars)
 
 
-def _all_edits(
-    driver: Driver, shot: Shot, parts: list[Part], budget: Budget, clues: Clues
-) -> Iterator[tuple[float, Part, Edit]]:
-    run = shot.run
-    layer = {} if run is None or run.layer is None else _held(run.layer)
-    if not layer and isinstance(driver, LayerDriver):
-        layer = _attributes_after_forward(driver, shot)
-    known = _locals_of(driver, shot, parts)
-    unshaped = bool(shot.wrong) and all(c.kind == "shape" and _as_many(c) for c in shot.wrong)
-    functions = [k for k, v in driver.candidate.namespace.items() if isinstance(v, FunctionType)]
-    missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
-    made = []
-    for place, part in enumerate(parts):
-        upstream = _upstream_names(driver, part)
-        values = known.get(part.function.__code__, {})
-        scope = scope_of(
-            part.tree, layer, part.forward, upstream, values=values, functions=functions
-        )
-        made.append((place, part, scope, _blame(parts, part, shot), _repeated(part.tree)))
-    for first in (True, False):
-        found: list[tuple[float, int, Part, Edit]] = []
-        for place, part, scope, blame, twice in made:
-            wanted = partial(_is_prime, part, shot, clues, blame, twice, first)
-            for edit in edits(part.tree, scope, part.caching, wanted):
-                if edit.cause == "none" and not missing:
-                    continue
-                turn = edit.rank + 0.2 * place + _doubt(part, edit, shot, clues, blame)
-                turn -= 0.6 * (unshaped and edit.cause in ("shape", "exchanged"))
-                turn -= 5.0 * (edit.line in twice and not edit.after)
-                turn += 5.0 * (shot.plan != "fb" and edit.cause not in _OF_ORDER)
-                moved = len(edit.old) > 1 and set(edit.old) == set(edit.new)
-                turn -= 1.0 * (moved and isinstance(shot.error, NameError))
-                found.append((turn, len(found), part, edit))
-        found.sort(key=lambda each: each[:2])
-        for turn, _, part, edit in found:
-            if budget.spent:
-                return
-            yield turn, part, edit
-
-
-def _is_prime(
-    part: Part,
-    shot: Shot,
-    clues: Clues,
-    blame: dict[int, int],
-    twice: set[int],
-    first: bool,
-    line: int,
-) -> bool:
-    """Whether the edits of a line have their turn now: first those that explain the most."""
-    if part.caching:
-        prime = shot.error is not None or shot.plan != "fb"
-    else:
-        explains = not blame or blame.get(line, 2) < 2
-        prime = line == clues.suspect or line in twice or (explains and line not in clues.cleared)
-    return prime == first
-
-
-#: What a line explains of the gradients that are wrong (`slicing.blamed`) → how late it is tried.
-_LATER = {0: 0.0, 1: 0.5, 2: 0.6}
-
-
-def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, int]) -> float:
-    """Say how late an edit has its turn, beside its rank: lines that explain the most come first."""
-    if part.caching:
-        return 0.0 if shot.error is not None else 0.8
-    lines = edit.lines
-    if edit.line == clues.suspect:
-        return -0.6
-    later = min((_LATER[blame[line]] for line in lines if line in blame), default=1.2)
-    if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
-        later = min(later, 0.5)  # a line that is missing stands in none
-    return later + 0.8 * (lines <= clues.cleared)
-
-
-def _blame(parts: list[Part], part: Part, shot: Shot) -> dict[int, int]:
-    """Say how well each line of a part explains the gradients that are wrong."""
-    wrong = [c.gradient.label for c in shot.wrong]
-    right = [c.gradient.label for c in shot.comparisons if not c.kind]
-    found = blamed(parts[0].tree, wrong, right) if not part.caching else {}
-    if shot.error is not None:
-        line = _line_of_error(parts[0], shot.error)
-        found = dict.fromkeys(slices_of(parts[0].tree).around(line), 1) | {line: 0}
-    if part is parts[0] or part.caching:
-        return found
-    calls = [
-        node.lineno
-        for node in ast.walk(parts[0].tree)
-        if isinstance(node, ast.Call) and called(node)[0] == part.function.__name__
-    ]
-    best = min((found[line] for line in calls if line in found), default=1)
-    return {node.lineno: best for node in ast.walk(part.tree) if isinstance(node, ast.stmt)}
-
-
-def _line_of_error(part: Part, error: BaseException) -> int:
-    """Give the line of a function that an error passed; 0 for none."""
-    frames = traceback.walk_tb(error.__traceback__)
-    return next((n for frame, n in frames if frame.f_code is part.function.__code__), 0)
-
-
-def _repeated(tree: ast.FunctionDef) -> set[int]:
-    """Give the lines of statements that say what the one before them says."""
-    lines = set()
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        for one, other in itertools.pairwise(body) if isinstance(body, list) else ():
-            if ast.dump(one) == ast.dump(other):
-                lines |= {one.lineno, other.lineno}
-    return lines
-
-
-def _as_many(c: Comparison) -> bool:
-    return c.found is not None and c.found.size == c.expected.size
-
-
-def _held(layer: Any) -> dict[str, Any]:
-    """Give what an object holds, and the numbers that its class gives it."""
-    own = vars(type(layer)).items()
-    numbers = {k: v for k, v in own if isinstance(v, int | float) and not isinstance(v, bool)}
-    return numbers | dict(vars(layer))
-
-
-def _locals_of(driver: Driver, shot: Shot, parts: list[Part]) -> dict[CodeType, dict[str, Any]]:
-    """Run once, and give the last values of the names in each part."""
-    found: dict[CodeType, dict[str, Any]] = {part.function.__code__: {} for part in parts}
-
-    def note(frame: Any, event: str, arg: Any) -> Any:
-        names = found.get(frame.f_code)
-        if names is None:
-            return None
-        if event == "return":
-            names.update(frame.f_locals)
-        return note
-
-    watch(driver, shot, note)
-    return found
-
-
-def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]:
-    try:
-        with quiet():
-            return _held(play(driver, replace(shot, plan="f")).layer)
-    except Exception:
-        return {}
-
-
-def _upstream_names(driver: Driver, part: Part) -> list[str]:
-    takes = getattr(driver, "upstreams", [])
-    if part.function is function_of(driver.backward_function) and takes:
-        return [takes[0].name]
-    names = [a.arg for a in part.tree.args.args if a.arg != "self"]
-    return names[:1]
-
-
 def _mended(driver: Driver, shot: Shot, outputs: Any, tolerance: float) -> set[str]:
     """Run the edited code; give the leaves whose gradients are right."""
     try:
@@ -510,7 +313,8 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
     if not truths.values:
         return 0.0
     named: dict[str, Any] = {}
-    code = part.function.__code__
+    watched = function_of(driver.backward_function) if part.caching else part.function
+    code = watched.__code__
 
     def note(frame: Any, event: str, arg: Any) -> Any:
         if frame.f_code is not code:
@@ -521,4 +325,8 @@ def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> flo
 
     if not watch(driver, shot, note):
         return 0.0
-    return float(sum(truths.likeness(value, name) for name, value in named.items()))
+    several: list[tuple[str, Any]] = []
+    for name, value in named.items():  # another name for the same says nothing more
+        if not any(np.array_equal(value, other) for _, other in several):
+            several.append((name, value))
+    return float(sum(truths.likeness(value, name) for name, value in several))

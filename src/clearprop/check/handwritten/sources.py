@@ -6,10 +6,19 @@ import ast
 import inspect
 import linecache
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from clearprop.check.handwritten.model import Place
 from clearprop.check.handwritten.reading import parse
+
+#: Functions that were made of statements, which stand in no file as functions: code → tree.
+_MADE: dict[CodeType, ast.FunctionDef] = {}
+
+
+def remember(code: CodeType, tree: ast.FunctionDef) -> None:
+    """Keep the syntax of a function that was made of statements."""
+    _MADE[code] = tree
 
 
 def function_of(found: Any) -> Any:
@@ -24,6 +33,8 @@ def node_of(found: Any) -> Any:
     code = getattr(function_of(found), "__code__", None)
     if code is None:
         return None
+    if code in _MADE:
+        return _MADE[code]
     text = "".join(linecache.getlines(code.co_filename, function_of(found).__globals__))
     for node in _functions(text).get(code.co_firstlineno, ()):
         if getattr(node, "name", "<lambda>") == code.co_name:

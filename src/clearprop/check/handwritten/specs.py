@@ -46,10 +46,10 @@ class Spec:
             ).reshape(shape)
         if self.kind == "lengths":
             return rng.integers(1, dims[self.of] + 1, shape)
-        if self.kind == "one-hot":
+        if self.kind == "one-hot" and shape[-1] > 1:  # of one unit, a class or the other
             labels = rng.permutation(np.arange(shape[0]) % shape[-1])
             return np.eye(shape[-1], dtype=dtype)[labels]
-        if self.kind == "binary":
+        if self.kind in ("binary", "one-hot"):
             return (rng.permutation(int(np.prod(shape))) % 2).reshape(shape).astype(dtype)
         if self.kind == "signs":
             return (

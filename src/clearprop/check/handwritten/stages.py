@@ -83,6 +83,8 @@ def first_wrong(stages: list[Stage], truths: Cotangents, adding: set[int]) -> Bl
         expected = _expected(name, stages[at[-1]].value, truths)
         if not expected or any(_close(stages[i].value, g) for i in at for g in expected):
             continue
+        if truths.scaled and any(truths.same(stages[i].value, g) for i in at for g in expected):
+            continue
         filled = next((i for i in at if np.any(stages[i].value)), at[0])  # np.zeros comes first
         chosen = at[-1] if any(stages[i].line in adding for i in at[1:]) else filled
         alike = [g for g in expected if g.shape == stages[chosen].value.shape]

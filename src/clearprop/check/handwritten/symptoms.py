@@ -133,12 +133,18 @@ def _cut(c: Case) -> Symptom | None:
         return None
     if c.found.dtype.kind in "iub":
         return Symptom("dtype", f"{c.label} is of {c.found.dtype}: its decimals are cut off.")
-    if (c.found == np.round(c.found)).all() and (np.abs(c.found - c.expected) < 1).all():
+    if (
+        c.found.size > 1
+        and (c.found == np.round(c.found)).all()
+        and (np.abs(c.found - c.expected) < 1).all()
+    ):
         return Symptom("dtype", f"{c.label} holds whole numbers: its decimals are cut off.")
     return None
 
 
 def _exchanged(c: Case) -> Symptom | None:
+    if c.found.size > c.expected.size and _sums(c) is not None:
+        return None  # of what was broadcast, both have one gradient
     for label, other in c.others.items():
         if close(c.found, other) and not close(other, c.expected):
             return Symptom(

@@ -63,9 +63,14 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     is_loss = is_loss or (bool({"y", "Y"} & set(names)) and any(map(is_prediction, names)))
     if "Y" in names and driver.candidate.style in ("pair", "loss and gradient"):
         is_loss = is_loss or driver.ways() == ["none"]
+    costs = re.search(r"cost|loss", getattr(driver.candidate.forward, "__name__", ""), re.I)
+    taught = driver.candidate.style in ("network", "training") or costs is not None
+    is_loss = is_loss or (taught and bool({"y", "Y"} & set(names)))
+    if "y" in names and re.search(r"\[[^\[\]]*range\([^\]]*\), y\]", forward):
+        is_loss = True  # labels that choose an entry of each row
     arguments = tuple(p.name for p in [*driver.inputs, *driver.constructor])
     gates = 4 if _parts(forward, 4) else 3 if _parts(forward, 3) else 0
-    is_network = driver.candidate.style == "network"
+    is_network = driver.candidate.style in ("network", "training")
     return Texts(
         forward, name, is_loss, is_network, keys, ranks, strings, arguments, gates, channels_last
     )

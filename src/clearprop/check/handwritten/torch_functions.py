@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from clearprop.check.handwritten.choosing import NoSetupError
+from clearprop.check.handwritten.attempts import NoSetupError
 from clearprop.check.handwritten.driving import (
     Driver,
     Given,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, NoOutputError, Run
-from clearprop.check.handwritten.meaning import is_gradient_of, last_of, stems
+from clearprop.check.handwritten.meaning import is_gradient_of, is_parameter, last_of, stems
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.state import arrays_in, attributes_of, copied, is_array, is_real
@@ -80,14 +80,17 @@ def _alike(value: Any, recorded: Any) -> Any:
     return value + 0.0 * np.sum(recorded)
 
 
-def leaves_of(driver: Driver, given: Given) -> Leaves:
-    """Give what may have a gradient: real inputs of forward, and arrays of the object."""
+def leaves_of(driver: Driver, given: Given, seed: int = 0) -> Leaves:
+    """Give what may have a gradient: real inputs of forward, and arrays of the object.
+
+    ``seed`` is for objects that draw their arrays.
+    """
     names = {p.name for p in driver.inputs}
     leaves: Leaves = {
         k: v for k, v in given.items() if k in names and _may_move(v) and driver.moves(k, v)
     }
     passed = {k: copied(v) for k, v in given.items()}
-    with frozen():
+    with frozen(seed):
         run = driver.start(passed)
     for name in names:  # parameters["W1"]
         if isinstance(given.get(name), dict | list):
@@ -103,6 +106,10 @@ def leaves_of(driver: Driver, given: Given) -> Leaves:
             own = not known and not _is_gradient(path, [*paths, *made, *names])
             if is_real(value) and path not in leaves and own:
                 leaves[path] = _telling(path, value)
+        for path, value in attributes_of(run.layer).items():  # self.b = 0.0
+            setting = path in {p.name for p in driver.constructor}
+            if type(value) is float and path.isidentifier() and is_parameter(path) and not setting:
+                leaves.setdefault(path, value)
         for p in driver.constructor:
             if isinstance(given.get(p.name), float) and p.name not in leaves:
                 leaves[p.name] = given[p.name]
@@ -258,16 +265,26 @@ def complex_step(f: Callable[[Any], Any], seen: Estimate) -> Estimate:
 
 @dataclass
 class Cotangents:
-    """The true gradients of all that forward computes, for recognising what backward computes."""
+    """The true gradients of all that forward computes, for recognising what backward computes.
+
+    ``scaled`` says that a multiple of one is recognised as well.
+    """
 
     values: list[tuple[str, Array]] = field(default_factory=list)
     forwards: list[tuple[str, Array]] = field(default_factory=list)
+    scaled: bool = False
 
     def knows(self, value: Any) -> bool:
         """Whether a value is a true gradient of something, up to axes and order."""
         if not is_array(value) or value.dtype.kind != "f" or not value.size:
             return False
-        return any(_same(value, g) for _, g in self.values)
+        return any(self.same(value, g) for _, g in self.values)
+
+    def same(self, value: Array, other: Array) -> bool:
+        """Whether a value is a gradient; a multiple counts where what is learned is scaled."""
+        if self.scaled and value.shape == other.shape and np.any(other):
+            value = value / (float(np.sum(value * other) / np.sum(other**2)) or 1.0)
+        return _same(value, other)
 
     def likeness(self, value: Any, name: str = "") -> float:
         """1 for a true gradient of something, 1/2 for one in another shape, else 0.
@@ -278,7 +295,7 @@ class Cotangents:
             return 0.0
         said = stems(last_of(name)) if name else ()
         meant = [g for label, g in self.values if label and last_of(label) in said]
-        alike = [g for g in meant or [g for _, g in self.values] if _same(value, g)]
+        alike = [g for g in meant or [g for _, g in self.values] if self.same(value, g)]
         shaped = any(g.shape == value.shape for g in alike)
         return 1.0 if shaped else 0.5 if alike else 0.0
 
@@ -311,7 +328,7 @@ def cotangents_of(
     def positional(*values: Any) -> Any:
         return weighed(**dict(zip(names, values, strict=True)))
 
-    found = Cotangents()
+    found = Cotangents(scaled=driver.starts)
     try:
         graph: Graph = trace(
             positional, *[np.float64(v) if isinstance(v, float) else v for v in leaves.values()]

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from clearprop.check.handwritten.choosing import Setup
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.probing import (
     PLANS,
@@ -17,6 +16,7 @@ from clearprop.check.handwritten.probing import (
 )
 from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.running import Ran
+from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
 
 
@@ -34,6 +34,9 @@ def other_probes(
     ``ran`` notes which lines of backward run.
     """
     leaves = list(base.leaves)
+    if driver.starts:  # a factor that gradients have in common may depend on sizes
+        yield from _drawn_anew(driver, setup, leaves, seed, tolerance, ran)
+        return
     other = setup.proposal.resized(_other_dims(setup.proposal))
     plans = [plan for plan in PLANS if plan != "fb" and not (driver.rate and plan.lower() != "ffb")]
     if getattr(driver, "queues", False):
@@ -59,6 +62,29 @@ def other_probes(
         shot = shoot(driver, replace(shot), tolerance, None if ran is None else ran.fresh())
         if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
             continue  # that forward takes more axes does not say that backward should
+        if shot.error is not None and driver.candidate.style == "engine":
+            continue  # nor that it should take what NumPy broadcasts
+        if ran is not None and shot.ran is not None:
+            ran.add(shot.ran)
+        yield shot
+
+
+def _drawn_anew(
+    driver: Driver,
+    setup: Setup,
+    leaves: list[str],
+    seed: int,
+    tolerance: float,
+    ran: Ran | None,
+) -> Iterator[Shot]:
+    """Probe with other numbers."""
+    for other in range(seed + 1, seed + 4):
+        try:
+            with quiet():
+                shot = prepare(driver, setup.proposal, other, "fb", leaves)
+        except Exception:
+            continue
+        shot = shoot(driver, shot, tolerance, None if ran is None else ran.fresh())
         if ran is not None and shot.ran is not None:
             ran.add(shot.ran)
         yield shot
@@ -76,6 +102,9 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
             changes[p.name] = value(3 - p.default)
         elif re.match(r"^pad(ding)?$", p.name, re.I) and p.default in (0, 1):
             changes[p.name] = value(1 - p.default)
+        elif re.match(r"^(reg\w*|lam\w*|l2\w*|weight_decay)$", p.name, re.I) and p.default == 0:
+            if not re.search(rf"\bif\b.*\b{p.name}\b", text):  # else `reaching` asks for it
+                changes[p.name] = value(0.3)
         elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
             yield proposal.with_specs({p.name: value(not p.default)})
     for name, spec in proposal.specs.items():

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
+from clearprop.look import DARK, LIGHT, sheet
+
 _STEPS = 8
 _LIGHT = {
-    "paper": "#ffffff",
-    "card": "#f6f7f9",
-    "ink": "#1b1f24",
-    "soft": "#59616b",
-    "line": "#d5d9df",
-    "link": "#0b57b7",
-    "fault": "#a8201a",
     "not-judged": "#7a5200",
-    "convention": "#0b57b7",
+    "convention": LIGHT["forward"],
     "correct": "#1c6b35",
     "here": "#fdeec9",
-    "wrong": "#1b1f24",
+    "wrong": LIGHT["ink"],
 }
 _DARK = {
-    "paper": "#14181d",
-    "card": "#1d232a",
-    "ink": "#e8ebef",
-    "soft": "#a3acb8",
-    "line": "#3a434e",
-    "link": "#7db8ff",
-    "fault": "#ff9a8f",
     "not-judged": "#f0c05a",
-    "convention": "#7db8ff",
+    "convention": DARK["forward"],
     "correct": "#7fd69a",
     "here": "#4a3a10",
     "wrong": "#ffffff",
@@ -38,31 +26,23 @@ _ENDS = {
 }
 
 _BASE = """
-*{box-sizing:border-box}
 html{scroll-behavior:smooth}
-body{margin:0 auto;max-width:72rem;padding:1.5rem;background:var(--paper);color:var(--ink);
-font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans','Liberation Sans',Arial,
-'Noto Sans CJK SC',sans-serif;overflow-wrap:anywhere}
-pre,code,.name,.map{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',
-'Noto Sans Mono CJK SC',monospace}
+body{margin:0 auto;max-width:72rem;padding:1.5rem;overflow-wrap:anywhere}
+.name,.map{font-family:var(--code)}
 h1{font-size:1.6rem;margin:0;line-height:1.25}
 h2{font-size:1.2rem;margin:2rem 0 .5rem}
 h3{font-size:1.1rem;margin:0 0 .5rem}
 h4{font-size:1rem;margin:0 0 .25rem}
 p{margin:.25rem 0 .5rem}
-a{color:var(--link)}
-:focus-visible{outline:3px solid var(--link);outline-offset:2px}
-.kind,.soft,footer,summary{color:var(--soft)}
+.kind,.soft,footer,summary{color:var(--muted)}
 .kind{margin:0}
 .soft{font-weight:400;font-size:.9rem}
 .summary{font-size:1.1rem}
-.skip{position:absolute;left:-999rem}
-.skip:focus{position:static}
 .hidden{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
 white-space:nowrap}
 nav{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(11rem,100%),1fr));gap:1rem;
 margin-top:1rem}
-.group{border:1px solid var(--line);border-top:4px solid var(--tone);border-radius:6px;
+.group{border:1px solid var(--edge);border-top:4px solid var(--tone);border-radius:6px;
 padding:.5rem 1rem 1rem}
 .group h2{font-size:1rem;margin:.25rem 0}
 .group ul{list-style:none;margin:0;padding:0;max-height:14rem;overflow:auto}
@@ -71,29 +51,29 @@ padding:.5rem 1rem 1rem}
 .convention{--tone:var(--convention)}
 .correct{--tone:var(--correct)}
 .mark{color:var(--tone);font-weight:700}
-article{border:1px solid var(--line);border-left:4px solid var(--tone);border-radius:6px;
+article{border:1px solid var(--edge);border-left:4px solid var(--tone);border-radius:6px;
 padding:1rem;margin:0 0 1.5rem}
-.finding{margin-top:1rem;padding-top:1rem;border-top:1px solid var(--line)}
+.finding{margin-top:1rem;padding-top:1rem;border-top:1px solid var(--edge)}
 .quiet{list-style:none;padding:0;margin:0}
-.quiet li{padding:.35rem 0;border-bottom:1px solid var(--line)}
-.quiet p{margin:.1rem 0 .1rem 1.4rem;color:var(--soft)}
+.quiet li{padding:.35rem 0;border-bottom:1px solid var(--edge)}
+.quiet p{margin:.1rem 0 .1rem 1.4rem;color:var(--muted)}
 .quiet .unjudged,.unjudged{color:var(--not-judged)}
-pre{margin:.5rem 0;padding:.6rem;background:var(--card);border-radius:6px;overflow:auto;
+pre{margin:.5rem 0;padding:.6rem;background:var(--leaf);border-radius:6px;overflow:auto;
 font-size:.85rem;line-height:1.5;white-space:pre;overflow-wrap:normal}
-pre i{font-style:normal;color:var(--soft);user-select:none}
+pre i{font-style:normal;color:var(--muted);user-select:none}
 .arrow{user-select:none}
 mark{background:var(--here);color:inherit}
 .remedy{display:flex;flex-wrap:wrap;gap:.25rem .75rem;align-items:center}
 .remedy pre{flex:1 1 100%;min-width:0;margin:0 0 .5rem;border-left:4px solid var(--correct)}
-button{font:inherit;font-size:.85rem;padding:.1rem .7rem;color:var(--link);cursor:pointer;
-background:var(--paper);border:1px solid var(--line);border-radius:4px}
+button{font:inherit;font-size:.85rem;padding:.1rem .7rem;color:var(--forward);cursor:pointer;
+background:var(--paper);border:1px solid var(--edge);border-radius:4px}
 [hidden]{display:none}
 .maps{display:flex;flex-wrap:wrap;align-items:flex-start;gap:1rem 1.5rem;margin:.5rem 0}
 figure{margin:0;max-width:100%}
 .scroll{overflow-x:auto;padding:3px}
 table{border-collapse:separate;border-spacing:2px}
 caption,figcaption{text-align:left;font-size:.85rem;padding-bottom:.25rem;white-space:nowrap;
-font-family:system-ui,sans-serif}
+font-family:var(--font)}
 .map td{text-align:right;font-size:.8rem;font-variant-numeric:tabular-nums;padding:.15rem .4rem;
 white-space:nowrap;border-radius:2px}
 .map.dots{border-spacing:1px}
@@ -101,9 +81,9 @@ white-space:nowrap;border-radius:2px}
 td.wrong,.swatch.wrong{outline:2px solid var(--wrong);outline-offset:-1px}
 td.wrong{font-weight:700}
 .map.dots td.wrong{outline-width:2px;outline-offset:-2px}
-.x{background:repeating-linear-gradient(45deg,var(--line) 0 3px,var(--card) 3px 6px)}
-.none{padding:.15rem .4rem;background:var(--card)}
-.legend{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;font-size:.8rem;color:var(--soft)}
+.x{background:repeating-linear-gradient(45deg,var(--edge) 0 3px,var(--leaf) 3px 6px)}
+.none{padding:.15rem .4rem;background:var(--leaf)}
+.legend{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem;font-size:.8rem;color:var(--muted)}
 .scale{display:inline-flex}
 .scale span{width:12px;height:12px}
 .key{display:inline-flex;align-items:center;gap:.4rem;margin-left:1rem}
@@ -146,14 +126,9 @@ def _shade(name: str, colour: tuple[int, int, int]) -> str:
     return f".{name}{{background:#{''.join(f'{c:02x}' for c in colour)};color:{ink}}}"
 
 
-def _variables(colours: dict[str, str]) -> str:
-    return f":root{{{';'.join(f'--{name}:{value}' for name, value in colours.items())}}}"
-
-
-#: Paper is light, whatever the screen is.
 STYLE = (
-    f"{_variables(_LIGHT)}{_scale('light')}"
-    f"@media screen and (prefers-color-scheme:dark){{{_variables(_DARK)}{_scale('dark')}}}"
+    f"{sheet(_LIGHT, _DARK)}{_scale('light')}"
+    f"@media screen and (prefers-color-scheme:dark){{{_scale('dark')}}}"
     f"{_BASE}"
 )
 

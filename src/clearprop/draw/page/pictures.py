@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from clearprop.draw.facts import Facts, Use
+from clearprop.draw.facts import Facts
 from clearprop.draw.model import Arrow, Box, Model
 from clearprop.draw.page.quantities import Meaning, Quantities
+from clearprop.draw.passing import Use
 from clearprop.draw.svg import draw
 from clearprop.draw.views import View
 from clearprop.graph import Node

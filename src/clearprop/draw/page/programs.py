@@ -46,23 +46,39 @@ def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
 
     if not isinstance(again._output, Tensor):
         raise UnwritableError("Source is written of a function that returns one array.")
-    program = program_of(again, graph._call[0])
-    lines = write_lines(program)
-    now = dict(zip(again.nodes, graph.nodes, strict=True))
+    lines = write_lines(program_of(again, graph._call[0]))
+    step_of = {
+        new: facts.number[old]
+        for new, old in zip(again.nodes, graph.nodes, strict=True)
+        if old in facts.number
+    }
     forward: dict[int, list[int]] = {}
     backward: dict[int, list[int]] = {}
+    around: dict[int, list[int]] = {}  # by the forward line that they belong to, as it is written
+    heading = 0
     for number, line in enumerate(lines, 1):
-        of = line.node if line.part == "forward" else line.of
-        if of is None or of not in now:
+        if line.part == "forward":
+            if line.node in step_of:
+                forward.setdefault(step_of[line.node], []).append(number)
             continue
-        places = forward if line.part == "forward" else backward
-        places.setdefault(facts.number.get(now[of], 0), []).append(number)
+        if line.of is None or line.of not in step_of:
+            continue
+        if line.node is None:
+            heading = number
+            continue
+        stage = line.node.stage
+        step = step_of.get(stage[0]) if stage else None
+        for place, found in ((backward, step), (around, step_of[line.of])):
+            if found is not None:
+                place.setdefault(found, []).extend([heading, number] if heading else [number])
     for step in range(len(facts.operations), 0, -1):  # what is written within its user's line
         users = facts.uses.get(facts.operations[step - 1], [])
-        if step not in forward and len(users) == 1:
-            inside = forward.get(facts.number[users[0][0]])
-            if inside:
-                forward[step] = inside
+        inside = forward.get(facts.number[users[0][0]]) if len(users) == 1 else None
+        if step not in forward and inside:
+            forward[step] = inside
+        if step not in backward and step in around:
+            backward[step] = around[step]
+    backward = {step: sorted(set(numbers)) for step, numbers in backward.items()}
     return {"text": [line.text for line in lines], "forward": forward, "backward": backward}
 
 

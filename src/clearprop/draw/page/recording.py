@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.draw.page.arrays import packed, plain
-from clearprop.draw.page.quantities import Quantities, Quantity, is_passed, local
+from clearprop.draw.page.quantities import Quantities, Quantity
+from clearprop.draw.passing import is_passed, local_derivative
 from clearprop.equivalence import computation
 from clearprop.graph import Node, TracedLeaf
 from clearprop.rules.indexing import Slot
@@ -163,7 +164,7 @@ class _Writer:
         if meaning == "local":
             user, position = self.now[uses[0][0]], uses[0][1]
             ones = TracedLeaf(np.ones(user.shape, user.dtype)[()], self.again._tape)
-            return self._any(local(user, position, True, Tensor(ones.value, ones)))
+            return self._any(local_derivative(user, position, True, Tensor(ones.value, ones)))
         if meaning == "part":
             parts = [self._pulled(self.now[user], position) for user, position in uses]
             known = [part for part in parts if part is not None]

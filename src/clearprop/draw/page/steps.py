@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from clearprop.draw.facts import Facts
 from clearprop.draw.numbers import constant
-from clearprop.draw.page.formulas import mathml
+from clearprop.draw.page.formulas import formulas_of
 from clearprop.draw.page.lines import Listings
-from clearprop.draw.page.quantities import Quantities, is_passed
+from clearprop.draw.page.quantities import Quantities
+from clearprop.draw.passing import is_passed
 from clearprop.graph import Node
 from clearprop.kinds import Elementwise
-from clearprop.plumbing import PROJECTION
 
 if TYPE_CHECKING:
     from clearprop.primitive import Primitive
@@ -56,7 +56,7 @@ class Steps:
             "op": self._operation(node),
             "in": [self._operand(node, i) for i in range(len(node.inputs))],
             "out": [
-                {"name": self._name(part), "v": ask("value", part), "d": self._total(part)}
+                {"name": self.facts.called(part), "v": ask("value", part), "d": self._total(part)}
                 for part in outputs
             ],
         }
@@ -71,7 +71,7 @@ class Steps:
             return {"text": constant(node.operands[position])}
         source = self.facts.origin_of(source)
         ask = self.quantities.ask
-        found: dict[str, Any] = {"name": self._name(source), "v": ask("value", source)}
+        found: dict[str, Any] = {"name": self.facts.called(source), "v": ask("value", source)}
         if source in self.facts.number:
             found["step"] = self.facts.number[source]
         if not is_passed(node, position):
@@ -103,7 +103,7 @@ class Steps:
             self._meeting[value] = len(self.meetings)
             ask = self.quantities.ask
             entry: dict[str, Any] = {
-                "name": self._name(value),
+                "name": self.facts.called(value),
                 "parts": [
                     [self.facts.number[user], ask("part", value, (user, position))]
                     for user, position in uses
@@ -126,52 +126,18 @@ class Steps:
             return "no path"
         return self.quantities.ask("total", node)
 
-    def _name(self, node: Node) -> str:
-        name = self.graph.name_of(node)
-        if name:
-            return name
-        if node.primitive is None:
-            return node.label or "captured value"
-        if node.primitive is PROJECTION and node.inputs[0] is not None:
-            return f"({self.facts.number.get(node.inputs[0], '?')})[{node.attributes['i']}]"
-        return f"({self.facts.number[node]})" if node in self.facts.number else node.operation
-
     def _operation(self, node: Node) -> int:
         primitive = node.primitive
         assert primitive is not None
         if primitive not in self._places:
             self._places[primitive] = len(self.operations)
-            symbols = _symbols(primitive)
-            rules = {
-                i: mathml(rf"\bar{{{symbols[i]}}} = {rule.latex}")
-                for i in range(len(primitive.operands))
-                if (rule := primitive.rules.get(i)) is not None and rule.latex
-            }
             self.operations.append(
                 {
                     "name": primitive.name,
                     "symbol": primitive.symbol,
-                    "formula": mathml(f"y = {primitive.latex}") if primitive.latex else "",
-                    "rules": rules,
-                    "operands": [mathml(symbol) for symbol in symbols],
+                    **formulas_of(primitive),
                     "elementwise": isinstance(primitive.kind, Elementwise),
                     "why": primitive.no_derivative,
                 }
             )
         return self._places[primitive]
-
-
-def _symbols(primitive: Primitive) -> list[str]:
-    """Give the letters that the formulas of a primitive have for its operands."""
-    names, latex = primitive.operands, primitive.latex
-    if latex == "A B":
-        return ["A", "B"]
-    if len(names) == 1 and not primitive.variadic:
-        return ["x"]
-    return [_letter(name) for name in names]
-
-
-def _letter(name: str) -> str:
-    if len(name) == 2 and name[1].isdigit():
-        return f"{name[0]}_{name[1]}"
-    return name if len(name) == 1 else rf"\text{{{name.replace('_', ' ')}}}"

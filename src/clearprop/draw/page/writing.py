@@ -21,6 +21,7 @@ from clearprop.draw.page.steps import Steps
 from clearprop.draw.page.zeros import explain_zeros
 from clearprop.draw.theme import style
 from clearprop.draw.views import make_views
+from clearprop.look import sheet
 
 if TYPE_CHECKING:
     from clearprop.tracing import Gradients, Graph
@@ -120,7 +121,7 @@ def _template() -> Template:
 
 @cache
 def _style() -> str:
-    return style() + _static("style.css")
+    return sheet() + style() + _static("style.css")
 
 
 @cache

@@ -66,7 +66,7 @@ function bytes(text) { return Uint8Array.from(atob(text), c => c.charCodeAt(0));
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
-  const read = name => { const h = style.getPropertyValue(name).trim().slice(1); const f = h.length === 3 ? [...h].map(c => c + c).join("") : h; return [0, 2, 4].map(i => parseInt(f.slice(i, i + 2), 16)); };
+  const read = name => { const hex = style.getPropertyValue(name).trim().slice(1); return [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16)); };
   return { minus: read("--forward"), plus: read("--backward"), zero: read("--paper"), ink: read("--ink") };
 }
 

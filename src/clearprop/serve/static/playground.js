@@ -111,12 +111,12 @@ function nudge(event, input, name) {
 
 function picture(address) {
   const frames = $("frames");
-  const frame = make("iframe", { src: address, title: "Picture of the formula, and its steps", class: "coming",
+  const frame = make("iframe", { src: `${address}#end`, title: "Picture of the formula, and its steps", class: "coming",
     sandbox: "allow-scripts allow-downloads" });
   frame.addEventListener("load", () => {
     frame.classList.remove("coming");
     while (frames.firstChild && frames.firstChild !== frame) frames.firstChild.remove();
-    frames.classList.remove("old");
+    frames.classList.toggle("old", $("problem").childElementCount > 0); // a mistake may have come since
   }, { once: true });
   frames.append(frame);
   $("share").href = address;

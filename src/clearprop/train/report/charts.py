@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clearprop.look import CURVES
 from clearprop.train.loop import Row
 
 #: Matplotlib wants colours; in the picture they become the page's variables, light and dark.
 _INK, _SOFT, _LINE = "#010101", "#020202", "#030303"
-_VARIABLES = {_INK: "--ink", _SOFT: "--muted", _LINE: "--line"}
-_SERIES = tuple(f"#0401{n:02x}" for n in range(6))
-_VARIABLES |= {colour: f"--series-{n}" for n, colour in enumerate(_SERIES)}
+_VARIABLES = {_INK: "--ink", _SOFT: "--muted", _LINE: "--edge"}
+_SERIES = tuple(f"#0401{n:02x}" for n in range(CURVES))
+_VARIABLES |= {colour: f"--curve-{n}" for n, colour in enumerate(_SERIES)}
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 _POINTS = 600  # of a line: more than the chart has pixels would only weigh

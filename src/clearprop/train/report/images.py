@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.draw.theme import LIGHT
+from clearprop.look import LIGHT
 
 
 def side_of(size: int) -> int:

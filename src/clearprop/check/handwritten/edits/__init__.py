@@ -46,7 +46,7 @@ __all__ = ["Edit", "Scope", "Value", "compile_function", "edits", "scope_of"]
 
 #: Families, each with the most edits that it may give for one function.
 _IN_EXPRESSIONS: tuple[tuple[Any, int], ...] = (
-    *((family, 600) for family in factors.FAMILIES),
+    *((family, 900) for family in factors.FAMILIES),
     *((family, 250) for family in terms.FAMILIES),
     *((family, 250) for family in products.FAMILIES),
     *((family, 250) for family in reductions.FAMILIES),

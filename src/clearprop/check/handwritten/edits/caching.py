@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from clearprop.check.handwritten.edits.model import Lines, World, names_in
+from clearprop.check.handwritten.edits.model import Lines, World
 from clearprop.check.handwritten.edits.scope import Scope
-from clearprop.check.handwritten.edits.trees import make, twin
+from clearprop.check.handwritten.edits.trees import make, names_in, twin
 
 
 def cached(forward: ast.FunctionDef, scope: Scope) -> set[int]:

@@ -105,7 +105,17 @@ def cause_of_dropping(factor: ast.expr, site: Site) -> tuple[str, float, str]:
         return "upstream-twice", 1.25, what
     if isinstance(factor, ast.Constant):
         return "factor", 1.3, what
-    return "local-factor", 1.6, what
+    return "factor" if _is_number(factor, site) else "local-factor", 1.6, what
+
+
+def _is_number(factor: ast.expr, site: Site) -> bool:
+    """Whether an expression is a product of numbers: ``k * k``."""
+    if not (isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult | ast.Pow)):
+        return False
+    names = {dotted(n) for n in ast.walk(factor) if isinstance(n, ast.Name | ast.Attribute)}
+    names -= {"", site.scope.owner}
+    inner = {n for n in names if not any(o != n and o.startswith(n + ".") for o in names)}
+    return bool(inner) and all(site.scope.value(n).shape == () for n in inner)
 
 
 def upstream(site: Site) -> Iterator[Change]:
@@ -125,6 +135,22 @@ def upstream(site: Site) -> Iterator[Change]:
         yield Change(product, "upstream-ignored", rank, f"multiply by the incoming `{name}`")
 
 
+def chained(site: Site) -> Iterator[Change]:
+    """Multiply by a gradient computed before, where a statement gives one and reads none."""
+    if not multiplied(site) or site.role != VALUE or not site.gradient:
+        return
+    if not isinstance(site.statement, ast.Assign) or site.scope.owner == dotted(site.node):
+        return
+    read = {dotted(node) for node in ast.walk(site.statement.value)}
+    if any(is_gradient(name) or name in site.scope.upstream for name in read - {""}):
+        return
+    for name in site.world.set_at:
+        incoming = site.read(name) if is_gradient(name) and "." not in name else None
+        if incoming is not None:
+            product = binary(incoming, ast.Mult(), site.node)
+            yield Change(product, "upstream-ignored", 1.3, f"multiply by `{name}`")
+
+
 def local(site: Site) -> Iterator[Change]:
     """Multiply or divide by a value of forward."""
     turned = isinstance(site.parent, ast.Attribute) and site.parent.attr == "T"
@@ -140,13 +166,17 @@ def local(site: Site) -> Iterator[Change]:
         factor = site.read(source)
         if factor is None or source in present:
             continue
-        fresh = 0.0 if site.world.used.get(source) is None else 0.4
+        plain = source[1:-1] if source.startswith("(") else source
+        stands = "(" in source and plain in site.world.text  # it has its place, elsewhere
+        fresh = 0.4 if stands or site.world.used.get(source) is not None else 0.0
         rank = 1.7 + inner + 0.02 * i + fresh
         known = site.scope.value(source)
         cause = "mask" if isinstance(factor, ast.Compare) or "mask" in source else "local-factor"
         if source in site.world.dead:
             rank -= 0.9  # computed here, and never read
             cause = "batch-factor" if known.shape == () and cause == "local-factor" else cause
+        elif cause == "local-factor" and _is_number(factor, site):
+            cause = "factor"
         what = f"multiply by `{source}`"
         yield Change(binary(site.node, ast.Mult(), factor), cause, rank, what)
         what = f"divide by `{source}`"
@@ -262,4 +292,15 @@ def operators(site: Site) -> Iterator[Change]:
             yield Change(swapped, cause, 2.1, f"divide by `{ast.unparse(node.left)}`")
 
 
-FAMILIES = (signs, counts, dropped, upstream, local, replaced, activations, operators, units)
+FAMILIES = (
+    signs,
+    counts,
+    dropped,
+    upstream,
+    chained,
+    local,
+    replaced,
+    activations,
+    operators,
+    units,
+)

@@ -6,10 +6,11 @@ import ast
 from collections.abc import Iterator
 from itertools import pairwise
 
-from clearprop.check.handwritten.edits.model import Lines, World, names_in
+from clearprop.check.handwritten.edits.model import Lines, World
 from clearprop.check.handwritten.edits.scope import CACHED, GRADIENT, PARAMETER, is_gradient
 from clearprop.check.handwritten.edits.sites import called
-from clearprop.check.handwritten.edits.trees import dotted, make, twin
+from clearprop.check.handwritten.edits.trees import dotted, make, names_in, twin
+from clearprop.check.handwritten.meaning import is_target
 
 _EMPTY = ("zeros", "zeros_like", "empty", "empty_like")
 
@@ -98,6 +99,16 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
             new = _parsed(source, statement, world, line + 1)
             if new is not None:
                 yield Lines((statement, new), 1, "mask", 1.9, f"`{source}` after it")
+    for name in world.scope.reads(line + 1):
+        labels = (
+            is_target(name.rpartition(".")[2]) and len(world.scope.value(name).shape or ()) == 1
+        )
+        if labels:
+            source = f"{target}[np.arange(len({name})), {name}] -= 1"
+            taken = _parsed(source, statement, world, line + 1)
+            if taken is not None:
+                rank = 1.3 if name not in world.used else 1.9
+                yield Lines((statement, taken), 1, "missing-term", rank, f"`{source}` after it")
     owner = world.scope.owner
     if owner and "." not in target and f"{owner}.{target}" not in world.set_at:
         known = world.scope.attributes.get(target)
@@ -112,7 +123,7 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
 def _parsed(source: str, like: ast.stmt, world: World, line: int) -> ast.stmt | None:
     """Parse a statement to stand beside another; None where it reads a name that does not exist."""
     new = ast.parse(world.scope.spelled(source)).body[0]
-    assert isinstance(new, ast.Assign)
+    assert isinstance(new, ast.Assign | ast.AugAssign)
     if world.read(ast.unparse(new.value), line) is None or not _exist(new.value, world):
         return None
     for node in ast.walk(new):
@@ -125,7 +136,11 @@ def _exist(node: ast.AST, world: World) -> bool:
     owner = world.scope.owner
     known = {f"{owner}.{name}" for name in world.scope.attributes} | set(world.set_at)
     for part in ast.walk(node):
-        if isinstance(part, ast.Name) and part.id not in (world.scope.numpy, *world.scope.locals):
+        if isinstance(part, ast.Name) and part.id not in (
+            world.scope.numpy,
+            "len",
+            *world.scope.locals,
+        ):
             return False
         own = isinstance(part, ast.Attribute) and dotted(part.value) == owner
         if own and dotted(part) not in known:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
-from clearprop.check.handwritten.edits.trees import Path, dotted, put, text, twin
-from clearprop.check.handwritten.edits.trees import names_in as names_in
-from clearprop.check.handwritten.slicing import dead_names
+from clearprop.check.handwritten.edits.slicing import dead_names
+from clearprop.check.handwritten.edits.trees import Path, dotted, names_in, put, text, twin
 
 
 class Change(NamedTuple):

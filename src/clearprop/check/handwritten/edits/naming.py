@@ -113,7 +113,8 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
             return None
         if value.shape == () and mine.shape != ():
             return None
-    if small and value.kind == PARAMETER:
+    masks = site.role == INDEX and isinstance(site.parent, ast.Compare)  # dh[h < 0] = 0
+    if small and value.kind == PARAMETER and not masks:
         return None
     if not small and value.kind == SETTING and mine.kind != SETTING and mine.shape != ():
         return None

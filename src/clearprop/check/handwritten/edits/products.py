@@ -161,6 +161,12 @@ def _lettered(written: str) -> Iterator[tuple[float, str]]:
     def joined() -> str:
         return ",".join(parts[:-1]) + arrow + parts[-1]
 
+    for position, part in enumerate(parts[:-1]):
+        for other in parts[:-1]:
+            if other != part and len(other) == len(part):
+                parts[position] = other
+                yield 1.4, joined()
+        parts[position] = part
     for position, part in enumerate(parts):
         orders = permutations(part) if len(part) <= 3 else _exchanged(part)
         for order in orders:

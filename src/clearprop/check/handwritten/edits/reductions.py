@@ -45,7 +45,7 @@ def axes(site: Site) -> Iterator[Change]:
         ordered = {k: new_options[k] for k in ("axis", *new_options) if k in new_options}
         new = twin(node, args=first, keywords=_keywords(ordered, node))
         what = f"over axis {other}" if other is not None else "over all axes"
-        yield Change(new, cause, 1.2 + 0.06 * i, what)
+        yield Change(new, "batch-sum", 1.2 + 0.06 * i, what)
         if axis is None and keeps is None and other is not None and not name.startswith("arg"):
             ordered["keepdims"] = _true(node)
             new = twin(node, args=first, keywords=_keywords(ordered, node))

@@ -21,6 +21,8 @@ PARAMETER, GRADIENT, CACHED, SETTING, OTHER = (
 )
 #: How people call the slope of a leaky ReLU, and the number of samples.
 _SLOPE = re.compile(r"(alpha|slope|leak|negative)\w*$", re.I)
+_WINDOW = re.compile(r"(^|[._])(k|kh|kw|ph|pw|pool\w*|kernel\w*|size|h|w)$", re.I)
+_DERIVATIVE = re.compile(r"deriv|prime|slope|_d$|^d_?(sigm|relu|tanh|act)|grad$", re.I)
 _BATCH = re.compile(
     r"^_*(n|m|bs|batch|batch_?size|n_?samples?|num_?samples|samples|size|t_n)$", re.I
 )
@@ -102,7 +104,7 @@ class Scope:
 def is_gradient(name: str) -> bool:
     """Whether a name says that it is a gradient: ``dW``, ``self.dinputs``, ``grad_x``."""
     name = name.rpartition(".")[2].lstrip("_")
-    return bool(re.match(r"d[A-Za-z_]|grad|delta", name)) and not re.match(
+    return bool(re.match(r"d[A-Za-z_]|grad|delta|\w+_(delta|grad)s?$", name)) and not re.match(
         r"(data|dim|depth|dilat|dropout_?(ratio|rate|prob)?$|dtype|deriv\w*$|dot$|div$|drop$|decay)",
         name,
     )
@@ -158,12 +160,14 @@ def scope_of(
     scope = Scope(own, attributes, (), tuple(upstream), (), tuple(functions), forward, known, owner)
     batch = tuple(_batch(function, scope, instance_attributes))
     renamed = _kept(forward, function, owner) if forward else {}
+    loops = [node.target for node in ast.walk(function) if isinstance(node, ast.For)]
+    running = {n.id for target in loops for n in ast.walk(target) if isinstance(n, ast.Name)}
     return Scope(
         own,
         attributes,
         batch,
         tuple(upstream),
-        tuple(_factors(scope, forward, renamed, batch)),
+        tuple(_factors(scope, forward, renamed, batch, running, function)),
         tuple(functions),
         forward,
         known,
@@ -295,15 +299,26 @@ def _factors(
     forward: ast.FunctionDef | None,
     renamed: Mapping[str, str],
     counts: Sequence[str],
+    running: Container[str],
+    function: ast.FunctionDef,
 ) -> Iterator[str]:
     """Find what a gradient may have to be multiplied by, each once."""
-    seen = dict.fromkeys(_forward_parts(forward, renamed) if forward else ())
+    slopes = [n for n in scope.functions if _DERIVATIVE.search(n)]
+    called = list(_slopes_called(function))
+    settled = {a: b for a, b in renamed.items() if b not in running}
+    seen = dict.fromkeys([*called[:6], *_slopes_of_calls(forward, settled)])
+    seen.update(dict.fromkeys(_forward_parts(forward, settled) if forward else ()))
     names = [
         name
         for name in [*scope.locals, *(f"{scope.owner}.{name}" for name in scope.attributes)]
         if name != scope.owner and name not in scope.upstream and not is_gradient(name)
+        if name not in running
     ]
     shaped = [name for name in names if _may_be_factor(scope, name) and name not in counts]
+    heads = list(dict.fromkeys([*(c.partition("(")[0] for c in called), *slopes]))
+    kept = [n for n in shaped if scope.value(n).kind != PARAMETER and scope.value(n).shape != ()]
+    for head in heads[:3]:
+        seen.update(dict.fromkeys(f"{head}({name})" for name in kept[:12]))
     for name in shaped:
         value = scope.value(name)
         if value.shape == ():
@@ -311,6 +326,9 @@ def _factors(
             continue
         seen[name] = None
         seen[f"~{name}" if value.mask else f"(1 - {name})"] = None
+    windows = [n for n in shaped if scope.value(n).shape == () and _WINDOW.search(n)]
+    for i, one in enumerate(windows):
+        seen.update(dict.fromkeys(f"({one} * {other})" for other in windows[i:]))
     for slope in (name for name in shaped if _SLOPE.search(name)):
         for name in shaped:
             if name != slope and not scope.value(name).mask and scope.value(name).shape != ():
@@ -330,6 +348,33 @@ def _factors(
         forms += ("np.cos({0})", "np.sqrt({0})")
         seen.update(dict.fromkeys(form.format(name) for form in forms))
     yield from seen
+
+
+def _slopes_of_calls(forward: ast.FunctionDef | None, renamed: Mapping[str, str]) -> Iterator[str]:
+    """Give the usual derivatives of what forward has others compute: ``h = relu(z)``."""
+    for node in ast.walk(forward) if forward is not None else ():
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+            continue
+        call = node.value
+        name = dotted(call.func).rpartition(".")[2]
+        if name in ("maximum", "tanh"):
+            y = renamed.get(dotted(node.targets[0]), "")
+            if y:
+                yield f"({y} > 0)" if name == "maximum" else f"(1 - {y} ** 2)"
+            continue
+        if len(call.args) != 1 or dotted(call.func).startswith(("np.", "len", "int", "float")):
+            continue
+        z, y = (renamed.get(dotted(each), "") for each in (call.args[0], node.targets[0]))
+        if z and y:
+            yield from (f"({z} > 0)", f"{y} * (1 - {y})", f"(1 - {y} ** 2)")
+
+
+def _slopes_called(function: ast.FunctionDef) -> Iterator[str]:
+    """Give the calls of derivatives: ``sigmoid_prime(z)``."""
+    for node in ast.walk(function):
+        short = isinstance(node, ast.Call) and len(node.args) == 1 and len(ast.unparse(node)) < 60
+        if short and _DERIVATIVE.search(dotted(node.func).rpartition(".")[2]):  # type: ignore[attr-defined]
+            yield ast.unparse(node)
 
 
 def _may_be_factor(scope: Scope, name: str) -> bool:

@@ -8,10 +8,19 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from clearprop.check.handwritten.edits.model import Lines, World, names_in
+from clearprop.check.handwritten.edits.model import Lines, World
 from clearprop.check.handwritten.edits.scope import GRADIENT, PARAMETER, is_gradient
 from clearprop.check.handwritten.edits.sites import called
-from clearprop.check.handwritten.edits.trees import call, dotted, loads, make, stores, text, twin
+from clearprop.check.handwritten.edits.trees import (
+    call,
+    dotted,
+    loads,
+    make,
+    names_in,
+    stores,
+    text,
+    twin,
+)
 
 #: What a sum begins with.
 _STARTS = ("zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like")
@@ -231,10 +240,9 @@ def nested(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
     if rest and not isinstance(rest[0], ast.Return):
         following = _reads(rest[0]) & _sets(statement)
         rank = 1.5 if following else 2.1
-        for i, longer in enumerate(_with_last(statement, rest[0])):
-            yield Lines(
-                (longer,), 2, "not-accumulated", rank + 0.1 * i, "the next line inside the loop"
-            )
+        for i, (loop, longer) in enumerate(_with_last(statement, rest[0])):
+            what = f"line {rest[0].lineno} inside the loop of line {loop}"
+            yield Lines((longer,), 2, "not-accumulated", rank + 0.1 * i, what)
 
 
 def _without_return(statement: ast.stmt) -> tuple[ast.stmt, ...] | None:
@@ -248,13 +256,13 @@ def _without_return(statement: ast.stmt) -> tuple[ast.stmt, ...] | None:
     return None if inner is None else (twin(statement, body=[*body[:-1], inner[0]]), inner[1])
 
 
-def _with_last(statement: ast.stmt, line: ast.stmt) -> Iterator[ast.stmt]:
-    """Put a line at the end of a loop, or of the loop at the end of it."""
+def _with_last(statement: ast.stmt, line: ast.stmt) -> Iterator[tuple[int, ast.stmt]]:
+    """Put a line at the end of a loop, or of the loop at the end of it; say of which."""
     body: list[ast.stmt] = statement.body  # type: ignore[attr-defined]  # a loop
-    yield twin(statement, body=[*body, line])
+    yield statement.lineno, twin(statement, body=[*body, line])
     if isinstance(body[-1], ast.For | ast.While):
-        for inner in _with_last(body[-1], line):
-            yield twin(statement, body=[*body[:-1], inner])
+        for loop, inner in _with_last(body[-1], line):
+            yield loop, twin(statement, body=[*body[:-1], inner])
 
 
 def _reads(statement: ast.stmt) -> set[str]:
@@ -344,7 +352,7 @@ def folded(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
         )
         value = _Exchanged(target, whole).visit(copy.deepcopy(following.value))
         new = twin(following, value=value)
-        rank = 1.1 if isinstance(statement.target, ast.Attribute) else 1.7
+        rank = 0.6 if isinstance(statement.target, ast.Attribute) else 1.7
         yield Lines((new,), 2, "overwritten", rank, f"`{target}` stays as it is")
     del world
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
-from clearprop.check.handwritten.edits.sites import called, is_sum, multiplied
+from clearprop.check.handwritten.edits.sites import array, called, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import binary, dotted, negative, twin
 
 _PENALTY = re.compile(r"(reg|lam|lambda_?|l2|weight_decay|decay|alpha)\w*$", re.I)
@@ -39,7 +39,9 @@ def dropped(site: Site) -> Iterator[Change]:
 def added(site: Site) -> Iterator[Change]:
     """``e + dh_next``: a gradient that is known at this line; ``e + self.reg * self.W``."""
     inside = is_sum(site.node) and not is_sum(site.parent) and site.role == OPERAND
-    if not (inside or (multiplied(site) and site.role == VALUE)) or not site.gradient:
+    if not (inside or (multiplied(site) and site.role == VALUE)):
+        return
+    if not site.gradient and site.role != VALUE:
         return
     if isinstance(site.statement, ast.AugAssign):
         return
@@ -47,7 +49,9 @@ def added(site: Site) -> Iterator[Change]:
     mentioned = {dotted(node) for node in ast.walk(site.statement)}
     for name in site.scope.reads(line):
         unused = site.world.used.get(name, 0) == 0
-        forgotten = unused and name in site.world.set_at and site.scope.value(name).shape is None
+        forgotten = unused and name in site.world.set_at and site.scope.value(name).shape != ()
+        if not (forgotten or site.gradient):
+            continue
         incoming = name in site.scope.upstream
         if name in mentioned or not (is_gradient(name) or forgotten or incoming):
             continue
@@ -64,6 +68,8 @@ def added(site: Site) -> Iterator[Change]:
             n = site.read(count)
             if n is not None:
                 yield from _both(site, binary(term, ast.Div(), n), f"{name} / {count}", 1.7)
+    if not site.gradient:
+        return
     for name, one in () if inside else _penalties(site):
         yield from _both(site, one, name, 1.9)
     for i, (name, one) in enumerate(() if inside else _products_of_unread(site)):
@@ -114,6 +120,18 @@ def _penalties(site: Site) -> Iterator[tuple[str, ast.expr]]:
                 term = site.read(source)
                 if term is not None:
                     yield source, term
+
+
+def centred(site: Site) -> Iterator[Change]:
+    """``e - e.mean(axis=0)`` for ``-e.mean(axis=0)``."""
+    node = site.node
+    if not isinstance(node, ast.UnaryOp) or not isinstance(node.op, ast.USub):
+        return
+    inside = array(node.operand) if isinstance(node.operand, ast.Call) else None
+    reduced = called(node.operand)[0] in ("mean", "sum")
+    if reduced and inside is not None and site.role in (VALUE, OPERAND):
+        new = binary(inside, ast.Sub(), node.operand)
+        yield Change(new, "missing-term", 1.2, f"add `{ast.unparse(inside)}`")
 
 
 def differences(site: Site) -> Iterator[Change]:
@@ -203,4 +221,13 @@ def floor_divisions(site: Site) -> Iterator[Change]:
         yield Change(twin(site.node, op=ast.Div()), "dtype", 0.8, "the true quotient")
 
 
-FAMILIES = (floor_divisions, outer_products, dropped, added, differences, epsilons, jacobians)
+FAMILIES = (
+    centred,
+    floor_divisions,
+    outer_products,
+    dropped,
+    added,
+    differences,
+    epsilons,
+    jacobians,
+)

@@ -18,7 +18,15 @@ from clearprop.check.handwritten.edits.model import (
     Site,
 )
 from clearprop.check.handwritten.edits.sites import called, is_product, is_sum
-from clearprop.check.handwritten.edits.trees import binary, dotted, make, negative, number, twin
+from clearprop.check.handwritten.edits.trees import (
+    binary,
+    call,
+    dotted,
+    make,
+    negative,
+    number,
+    twin,
+)
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Gt: (ast.LtE, ast.Lt, ast.GtE, ast.Eq),
@@ -145,7 +153,8 @@ def numbers(site: Site) -> Iterator[Change]:
         if other == value:
             continue
         new = _numeral(other, node)
-        sign = other == -value and site.role in (VALUE, OPERAND)
+        power = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Pow)
+        sign = other == -value and site.role in (VALUE, OPERAND) and not power
         what = f"{other:g} in the place of {value:g}"
         yield Change(new, "sign" if sign else cause, rank + 0.05 * i - 0.3 * sign, what)
 
@@ -208,6 +217,12 @@ def functions(site: Site) -> Iterator[Change]:
         one_minus = binary(number(1, node), ast.Sub(), square)
         yield Change(one_minus, "local-factor", 2.1, f"1 - {name}(…) ** 2")
         yield Change(square, "local-factor", 2.3, f"{name}(…) squared")
+    if single and isinstance(node.func, ast.Attribute) and name in ("tanh", "exp", "sign"):
+        for other in site.scope.functions:
+            function = site.read(other)
+            if function is not None:
+                new = call(function, node.args[0], like=node)
+                yield Change(new, "operator", 2.4, f"{other} in the place of {name}")
     if name in site.scope.functions and isinstance(node.func, ast.Name):
         for other in site.scope.functions:
             if other != name:

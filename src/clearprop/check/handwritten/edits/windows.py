@@ -136,7 +136,9 @@ def alike(site: Site) -> Iterator[Change]:
         if abs(i - j) != 1 or isinstance(one, ast.Constant):
             continue
         said = ast.unparse(_crop_of(one))
-        changed = re.sub(r"[A-Za-z_]\w*", lambda m: _other_axis(m[0], i < j), said)
+        forth = i < j
+        words = re.split(r"([A-Za-z_]\w*)", said)
+        changed = "".join(_other_axis(w, forth) if w.isidentifier() else w for w in words)
         if changed == said or changed == ast.unparse(_crop_of(other)):
             continue
         read = site.read(f"({site.scope.owner or '0'})[{changed[1:-1]}]")
@@ -277,9 +279,18 @@ def _with(node: ast.Call, parts: list[ast.expr], packed: bool, skip: int) -> ast
 
 def reshaped(site: Site) -> Iterator[Change]:
     """``e.reshape(self.x.shape)`` for ``e``; a padded border cut off."""
-    if not multiplied(site) or site.role != VALUE or not site.gradient:
+    if not multiplied(site) or site.role != VALUE:
         return
     node = site.node
+    if called(node)[0] == "transpose":
+        for name in site.scope.reads(site.statement.lineno):
+            if site.scope.value(name).shape == () and "." not in name:
+                rows = site.read(f"({site.scope.owner or '0'}).reshape(-1, {name})")
+                if isinstance(rows, ast.Call):
+                    new: ast.expr = call(attribute(node, "reshape"), *rows.args, like=node)
+                    yield Change(new, "shape", 1.8, f"reshape to rows of `{name}`")
+    if not site.gradient:
+        return
     returned = isinstance(site.statement, ast.Return)
     for i, source in enumerate(_shapes(site)):
         shape = site.read(source)

@@ -85,4 +85,5 @@ document.addEventListener("keydown", (event) => {
   const parent = state.data.views[state.view].parent;
   if (event.key === "Escape" && parent !== null && parent !== undefined) state.open(parent);
 });
+if (location.hash === "#end") state.go(state.last); // for who wants to see all numbers at once
 document.documentElement.dataset.ready = "";

@@ -4,7 +4,7 @@ import { describe } from "./numbers.js";
 import { lineOf, svg, written } from "./text.js";
 import { Zoom } from "./zoom.js";
 
-const ABOVE = 5, BELOW = 12, LINE = 16, SLACK = 14; // pixels, as in draw/metrics.py
+const ABOVE = 5, BELOW = 12, LINE = 18, SLACK = 14; // pixels, as in draw/metrics.py
 const PENDING = 62; // pixels that "not computed" takes
 
 export class Picture {

@@ -2,7 +2,7 @@
 // Texts of the picture, as draw/ink.py writes them, and elements of the page.
 
 const SVG = "http://www.w3.org/2000/svg";
-const LINE = 16, CELL = 9, BRACKET = 7; // as in draw/metrics.py
+const LINE = 18, CELL = 9, BRACKET = 7; // as in draw/metrics.py
 const SMALLEST = 0.6; // a number that grew is written smaller, down to this
 
 /** @param {string} name @param {Record<string, any>} [attributes] @param {...(Node|string)} children @returns {any} */

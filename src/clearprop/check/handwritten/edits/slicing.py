@@ -32,11 +32,18 @@ class Slices:
         names = [name for name in self.made if last_of(name) == last_of(label)]
         ends = [end for end in self.returned if any(last_of(n) == last_of(label) for n in end[1])]
         if not names and not ends:
+            names = self._updated(last_of(label).removeprefix("d"))
+        if not names and not ends:
             ends = self.returned
         lines = {line for end in ends for line in end[0]}
         for name in self.reaching(names or {name for end in ends for name in end[1]}):
             lines |= {line for at, _ in self.made.get(name, ()) for line in at}
         return frozenset(lines)
+
+    def _updated(self, of: str) -> list[str]:
+        """Give a parameter that is made of itself: its change says what its gradient is."""
+        ways = ((name, read) for name, each in self.made.items() for _, read in each)
+        return [name for name, read in ways if last_of(name) == of and name in read]
 
     def around(self, line: int) -> frozenset[int]:
         """Give the lines that make what the statement on a line reads."""
