@@ -233,6 +233,36 @@ def test_a_long_file_of_the_user_is_not_copied(tmp_path, monkeypatch):
         del ast.parse("x").body[0].value.ctx.parent
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        '"""\nraise SystemExit\n"""',
+        "\\",
+        '\\"""',
+        '"',
+        "\x1b[2J",
+        "\ud800",
+        "\u2028x",
+        "a\nb",
+        "<lambda>",
+    ],
+)
+def test_the_name_of_a_function_cannot_leave_the_docstring(name):
+    def f(x):
+        return x * x
+
+    f.__name__ = name
+    text = cp.source(f, 3.0)
+    assert ast.get_docstring(ast.parse(text)).count("\n") == 0
+    assert text.replace("\n", "").isprintable()
+    module = {}
+    exec(text, module)
+    assert module["gradients"](3.0) == (9.0, 6.0)
+    graph = cp.trace(f, 3.0)
+    assert "\n" not in graph.name
+    assert graph.name.isprintable()
+
+
 def test_functions_whose_text_was_read_are_not_kept():
     @cp.primitive
     def twice(x):

@@ -16,6 +16,7 @@ from clearprop.explain.watching import name_leaves, new_tape
 from clearprop.graph import Tape, next_index
 from clearprop.guarding import call_user_function
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real
+from clearprop.legible import legible_name
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
 from clearprop.trees import tree_leaves, tree_map, tree_values
@@ -336,8 +337,8 @@ def check_callable(f: Any) -> None:
 
 
 def name_of_function(f: Function) -> str:
-    """Give the name of a function, for messages."""
-    return getattr(f, "__name__", type(f).__name__)
+    """Give the name of a function, for messages, pictures and programs."""
+    return legible_name(str(getattr(f, "__name__", type(f).__name__)))
 
 
 def parameters_of_function(f: Function) -> dict[str, inspect.Parameter]:

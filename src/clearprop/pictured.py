@@ -78,9 +78,7 @@ class Pictured:
         from clearprop.draw.svg import draw
 
         text: str = draw(self._view(gradients, view, is_open, local).layout)
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
+        return _kept(text, path)
 
     def to_html(self, path: File = None, gradients: Gradients | None = None) -> str:
         """Write a page on which the graph can be walked: forward, backward, with every number.
@@ -113,9 +111,7 @@ class Pictured:
 
         graph, own = self._drawn()
         text: str = write_page(graph, gradients or own)
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
+        return _kept(text, path)
 
     def to_dot(
         self,
@@ -137,9 +133,7 @@ class Pictured:
         from clearprop.draw.dot import dot
 
         text: str = dot(self._view(gradients, view, is_open, local).model)
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
+        return _kept(text, path)
 
     def to_mermaid(
         self,
@@ -161,9 +155,7 @@ class Pictured:
         from clearprop.draw.mermaid import mermaid
 
         text: str = mermaid(self._view(gradients, view, is_open, local).model)
-        if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
-        return text
+        return _kept(text, path)
 
     def to_png(
         self,
@@ -225,6 +217,30 @@ def _rendered(svg: str, path: File, form: str, scale: float) -> bytes:
     from clearprop.draw.paper import rendered
 
     content = rendered(svg, form, scale)
-    if path is not None:
-        Path(path).write_bytes(content)
-    return content
+    if path is None:
+        return content
+    Path(path).write_bytes(content)
+    return _WrittenBytes(content)
+
+
+class _Written(str):
+    """A text that stands in a file: a prompt or a notebook need not show all of it again."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<text of {len(self):,} characters, written>"
+
+
+class _WrittenBytes(bytes):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} bytes, written>"
+
+
+def _kept(text: str, path: File) -> str:
+    if path is None:
+        return text
+    Path(path).write_text(text, encoding="utf-8")
+    return _Written(text)

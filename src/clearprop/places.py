@@ -114,7 +114,7 @@ def current_line(depth: int = 1) -> str | None:
     frame: FrameType | None = sys._getframe(depth)
     while frame is not None and not is_users(frame.f_code):
         frame = frame.f_back
-    if frame is None:
+    if frame is None or frame.f_globals.get("__name__") == "typer.main":  # our own command line
         return None
     return str(line_of(((frame.f_code, frame.f_lasti),)))
 

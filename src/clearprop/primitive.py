@@ -40,6 +40,7 @@ import numpy as np
 
 from clearprop.errors import ClearpropError
 from clearprop.kinds import ELEMENTWISE, OPAQUE, Kind
+from clearprop.legible import legible_name
 from clearprop.rule import Rule, parameters_of
 
 #: np.* function → primitive; the one table through which plain NumPy calls are recorded.
@@ -138,7 +139,7 @@ class Primitive:
         implementation: Callable[..., Any] | None = None,
     ) -> None:
         self.function = function
-        self.name = name or function.__name__.strip("_")
+        self.name = legible_name(name or function.__name__.strip("_"))
         self.operands, keywords, self.variadic = parameters_of(function)
         if {"y", "dy"} & set(self.operands):
             raise ClearpropError(

@@ -173,6 +173,7 @@ def test_a_value_that_is_not_finite_is_exit_code_1() -> None:
         (("x**2", "--shape", "x=99999,99999"), "", "at most 10,000 elements"),
         (("__import__('os')",), "__import__('os')\n", "stands in the formula"),
         (("x**2", "-o", "/nowhere/at/all.html"), "", "cannot be written"),
+        (("x**2", "-o", "x.png"), "", "-o x.html, or x.svg"),
     ],
 )
 def test_a_wrong_request_is_one_paragraph(words: tuple[str, ...], line: str, answer: str) -> None:
@@ -183,3 +184,20 @@ def test_a_wrong_request_is_one_paragraph(words: tuple[str, ...], line: str, ans
     assert answer in paragraph
     assert paragraph.count("\n") == 1
     assert "Traceback" not in error
+
+
+def test_a_function_that_uses_nothing_is_no_mistake_in_the_command_itself(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("def constant():\n    return 3.0\n", encoding="utf-8")
+    code, _, error = run(f"{file}:constant")
+    assert code == 2
+    assert "The result of constant depends on no argument. Why: " in error
+
+
+def test_what_a_function_raises_does_not_write_to_the_terminal(tmp_path: Path) -> None:
+    file = tmp_path / "net.py"
+    file.write_text("def f(x):\n    raise ValueError('\\x1b]0;title\\x07')\n", encoding="utf-8")
+    code, _, error = run(f"{file}:f", "x=1")
+    assert code == 2
+    assert r"\x1b]0;title\x07" in error
+    assert error.replace("\n", "").isprintable()

@@ -151,6 +151,17 @@ def test_they_write_files(tmp_path):
 # ---- PNG and PDF -------------------------------------------------------------------------------
 
 
+def test_what_was_written_into_a_file_does_not_fill_the_prompt_as_well(tmp_path):
+    d = cp.trace(lambda x: x * x, 3.0).backward()
+    for method in (d.to_svg, d.to_html, d.to_dot, d.to_mermaid):
+        text = method(tmp_path / "text")
+        assert text == (tmp_path / "text").read_text(encoding="utf-8") == method()
+        assert repr(text) == f"<text of {len(text):,} characters, written>"
+    content = d.to_png(tmp_path / "picture")
+    assert content == (tmp_path / "picture").read_bytes()
+    assert repr(content) == f"<{len(content):,} bytes, written>"
+
+
 def test_a_png_has_the_size_of_the_picture_and_is_not_empty(tmp_path):
     pytest.importorskip("matplotlib", reason="the extra for pictures is not installed")
     from matplotlib.image import imread

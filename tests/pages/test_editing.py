@@ -96,6 +96,22 @@ def test_a_field_without_a_number_changes_nothing_and_says_so(show):
     opened.check()
 
 
+def test_an_argument_that_is_no_number_is_shown_and_stays_while_others_change(show):
+    def f(x):
+        return np.sum(np.maximum(x, 1.0) * 2)
+
+    opened = show(cp.trace(f, np.array([np.nan, 2.0, np.inf])).backward().to_html())
+    fields = [f"#arguments input >> nth={i}" for i in range(3)]
+    shown = [opened.page.get_attribute(field, "placeholder") for field in fields]
+    assert shown == ["nan", "2", "inf"]
+    opened.change("x", {(1,): 3.0})
+    assert "no number yet" not in opened.text("#arguments")
+    found = at_the_end(opened)
+    assert found == drawn(cp.trace(f, np.array([np.nan, 3.0, np.inf])))
+    assert "3" in found[0][0]
+    opened.check()
+
+
 def test_an_argument_that_is_shortened_keeps_its_digits(show):
     opened = show(cp.trace(lambda x, y: x * y, 1 / 3, 2.0).backward().to_html())
     assert opened.page.input_value("#arguments input >> nth=0") == "0.333333"

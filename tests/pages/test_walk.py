@@ -163,6 +163,18 @@ def test_an_empty_graph_has_a_page(show):
     opened.check()
 
 
+def test_a_function_without_an_operation_shows_the_derivative_of_its_result(show):
+    opened = show(cp.trace(lambda x: x, 3.0).backward().to_html())
+    assert "cannot be read" not in opened.text("#sources")
+    assert opened.labels("below") == [None]
+    opened.page.click("#next")
+    assert opened.labels("below") == ["1"]
+    assert opened.page.is_disabled("#next")
+    opened.change("x", {(): 4.0})
+    assert (opened.labels("above"), opened.labels("below")) == (["4"], ["1"])
+    opened.check()
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_example_is_walked_from_end_to_end(show, name):
     f, args = EXAMPLES[name]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: What is a file and no formula: formulas have no such words.
 _FILE = re.compile(r".*\.(py|ipynb|md|txt)(:[^:]*)?", re.DOTALL | re.IGNORECASE)
+_FORMS = ("", ".html", ".htm", ".svg")  #: how the files end that it writes
 _INPUTS, _OUTPUT = "Inputs", "What comes out"
 
 
@@ -125,6 +126,13 @@ def explain(
     json_path = None if json in (None, "-") else Path(str(json))
     for path in filter(None, (out, json_path)):
         must_be_writable(path)
+    if out is not None and not svg and out.suffix.lower() not in _FORMS:
+        raise OptionError(
+            f"{out}: what is to be written into a file that ends in {out.suffix}?",
+            why="the page is HTML and the picture SVG; others are written in Python, by to_png, "
+            "to_pdf, to_dot and to_mermaid.",
+            write=f"-o {out.with_suffix('.html')}, or {out.with_suffix('.svg')}",
+        )
     explained = _function_explained if _FILE.fullmatch(formula) else _formula_explained
     gradients, notes = explained(formula, values or (), shape or (), seed)
     from clearprop.explain.steps import steps

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from clearprop.errors import ClearpropError
+from clearprop.legible import legible
 
 PROPOSED = "Proposed, for nothing was given:"  #: before arguments, as they can be typed
 
@@ -16,4 +17,4 @@ def explain(error: ClearpropError) -> None:
     """Print an error as one paragraph on stderr, in red up to its first colon on a terminal."""
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = typer.style("error:", fg="red", bold=True) if coloured else "error:"
-    typer.echo(f"{label} {error}", err=True)
+    typer.echo(f"{label} {legible(str(error))}", err=True)

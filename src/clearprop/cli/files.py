@@ -107,7 +107,7 @@ def write_whole(path: Path, text: str) -> None:
 
 def _unwritable(path: Path, reason: str) -> OptionError:
     return OptionError(
-        f"{path}: the report cannot be written: {reason}.",
-        why="it is written there when all is checked.",
+        f"{path}: it cannot be written: {reason}.",
+        why="what comes out is written there.",
         write="a path in a folder that exists and where you may write",
     )

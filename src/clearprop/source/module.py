@@ -97,7 +97,8 @@ class _Writer:
         return [*self._head(lines), *lines]
 
     def _head(self, functions: list[Line]) -> list[Line]:
-        title = f'"""{self.graph.name} and its backward pass, written by clearprop."""'
+        name = self.graph.name.replace("\\", r"\\").replace('"', r"\"")
+        title = f'"""{name} and its backward pass, written by clearprop."""'
         data = self.statements.constants.parameters
         texts = [title]
         if data:

@@ -37,6 +37,7 @@ from clearprop.check.handwritten.model import CONVENTION, FAULT, NOT_JUDGED, Fil
 from clearprop.check.handwritten.options import read_toml
 from clearprop.check.reports import words
 from clearprop.errors import OptionError
+from clearprop.legible import legible
 
 _PARTIAL = ("causes", "gradients", "none")
 _KEYS = ("points", "deductions", "conventions", "not_judged", "in_part", "partial")
@@ -231,7 +232,7 @@ def as_lines(one: Grade) -> list[str]:
     for e in one.exercises:
         why = "; ".join((*e.why, *e.human))
         line = f"{e.pattern:<{width}}  {_points(e.points):>5} of {_points(e.of):<5}  {why}"
-        lines.append(words.one_line(line) if not line.strip() else words.legible(line).rstrip())
+        lines.append(words.one_line(line) if not line.strip() else legible(line).rstrip())
     lines.append(f"{'total':<{width}}  {_points(one.points):>5} of {_points(one.of)}")
     if one.ungraded:
         names = ", ".join(map(words.one_line, one.ungraded))

@@ -24,6 +24,7 @@ from clearprop.check.handwritten.model import (
 from clearprop.check.reports import words
 from clearprop.check.reports.heatmaps import heat_maps
 from clearprop.check.reports.page import SCRIPT, STYLE
+from clearprop.legible import legible
 
 _HEADINGS = {
     FAULT: "Faults",
@@ -108,7 +109,7 @@ def _policy() -> str:
 
 def _text(text: object) -> str:
     """Escape a text; control characters and those that turn the reading direction are shown."""
-    return escape(words.legible(str(text)[:_LONGEST]), quote=True)
+    return escape(legible(str(text)[:_LONGEST]), quote=True)
 
 
 def _mark(verdict: str) -> str:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 from clearprop.check.handwritten.model import CONVENTION, FAULT, NOT_JUDGED, FileReport, Judgement
 from clearprop.check.reports import words
 from clearprop.check.reports.terminal import as_text
+from clearprop.legible import legible
 
 
 def to_junit(report: FileReport | Sequence[FileReport]) -> str:
@@ -87,4 +88,4 @@ def _case(report: FileReport, judgement: Judgement) -> ET.Element:
 
 def _clean(text: str) -> str:
     """Write control characters visibly: XML has no way to hold them."""
-    return words.legible(text)
+    return legible(text)

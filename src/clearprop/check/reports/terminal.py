@@ -23,6 +23,7 @@ from clearprop.check.handwritten.model import (
 from clearprop.check.reports import words
 from clearprop.check.reports.grading import Grade, as_lines, unused_patterns
 from clearprop.check.reports.matrices import draw_evidence, draw_values
+from clearprop.legible import legible
 
 _STYLES = {FAULT: "bold red", NOT_JUDGED: "yellow", CONVENTION: "cyan", CORRECT: "green"}
 _STEP = "  "
@@ -113,7 +114,7 @@ class _Printer:
 
     def line(self, text: str | Text = "", indent: int = 0, style: str = "") -> None:
         """Print a paragraph, folded behind its indent."""
-        whole = text if isinstance(text, Text) else Text(words.legible(text), style)
+        whole = text if isinstance(text, Text) else Text(legible(text), style)
         start = _STEP * indent
         if not whole.plain:
             self.raw(Text())
@@ -241,7 +242,7 @@ class _Printer:
                     self.raw(Text(_STEP * 3) + row)
         if finding.remedy:
             self.line("write instead:", 3)
-            for line in words.legible(finding.remedy).splitlines():
+            for line in legible(finding.remedy).splitlines():
                 self.raw(Text(_STEP * 4) + Text(line, "bold green"), cut=False)
 
     def source(self, finding: Finding, judgement: Judgement) -> None:

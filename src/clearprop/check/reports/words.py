@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from clearprop.check.handwritten.model import (
     Place,
     Unjudged,
 )
+from clearprop.legible import legible
 from clearprop.places import cell_of
 
 #: In the order in which they are told, with the word for several.
@@ -160,26 +160,6 @@ def short_names(files: Sequence[str]) -> dict[str, str]:
     except ValueError:  # some absolute and some not, or on two drives
         common = ""
     return {file: file[len(common) :].lstrip("/\\") if common else file for file in files}
-
-
-def legible(text: str) -> str:
-    r"""Make control characters visible: a name must not write to the terminal, or turn a line.
-
-    Examples
-    --------
-    >>> print(legible("a\x1b[31m\tb\nc"))
-    a\x1b[31m    b
-    c
-    """
-    return "".join(_legible(c) for c in text.expandtabs(4))
-
-
-def _legible(c: str) -> str:
-    if c == "\n" or c.isprintable():
-        return c
-    if unicodedata.category(c) == "Zs":
-        return " "
-    return c.encode("unicode_escape").decode("ascii")
 
 
 def one_line(text: str) -> str:

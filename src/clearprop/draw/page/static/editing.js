@@ -66,7 +66,7 @@ export class Editing {
   /** Write a number short, and keep all its digits. @param {any} field @param {number} v */
   put(field, v) {
     field.exact = v;
-    field.value = general(v, field.digits);
+    field.value = field.placeholder = general(v, field.digits); // a field for numbers holds no nan: it stands behind it
   }
 
   /** @param {string} label @param {any} value */
@@ -75,7 +75,7 @@ export class Editing {
     let good = true;
     const x = Float64Array.from(fields, (/** @type {any} */ field) => {
       const v = field.exact ?? (field.value.trim() === "" ? NaN : Number(field.value));
-      const bad = !Number.isFinite(v) || (!value.d.startsWith("float") && !Number.isInteger(v));
+      const bad = (field.exact === undefined && !Number.isFinite(v)) || (!value.d.startsWith("float") && !Number.isInteger(v));
       field.setAttribute("aria-invalid", String(bad));
       if (bad) good = false;
       return value.d === "float32" ? Math.fround(v) : v;

@@ -12,7 +12,7 @@ export class Sources {
     this.made = generated.text ? this.listing("The backward pass, written as NumPy", generated.text, 1) : null;
     this.note = html("p", { class: "note" });
     const right = this.made ? html("div", {}, this.made.figure, this.note) : html("div", {}, html("h2", {}, "The backward pass as NumPy"), html("p", { class: "note" }, `It cannot be written here. ${generated.why}`));
-    this.left = html("div", {}, ...(this.own.length ? [] : [html("p", { class: "note" }, "The text of the function cannot be read.")]));
+    this.left = html("div", {}, ...(this.own.length || !state.n ? [] : [html("p", { class: "note" }, "The text of the function cannot be read.")]));
     this.place.append(this.left, right);
     if (this.own.length) this.left.replaceChildren(this.own[0].figure);
     state.listeners.push((what) => what === "moment" && this.show());

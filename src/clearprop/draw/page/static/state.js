@@ -8,7 +8,7 @@ export class State {
   constructor(data) {
     this.data = data;
     this.n = data.steps.length;
-    this.last = data.differentiated ? 2 * this.n : this.n;
+    this.last = data.differentiated ? Math.max(2 * this.n, 1) : this.n; // without a step the derivative of the result is still to come
     this.moment = 0;
     this.view = 0;
     this.program = new Program(data.program);
