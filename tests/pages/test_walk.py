@@ -39,11 +39,11 @@ def test_before_its_moment_a_number_is_not_computed_and_never_0(show):
     opened.go(2)
     waiting = opened.page.evaluate(
         """() => [...document.querySelectorAll('#picture .waiting')].map(
-            e => [getComputedStyle(e).display, e.previousElementSibling.textContent])"""
+            e => [getComputedStyle(e).visibility, e.previousElementSibling.textContent])"""
     )
     assert waiting
     assert {text for _, text in waiting} <= {"not computed", "…"}
-    assert {display for display, _ in waiting} == {"none"}
+    assert {visibility for visibility, _ in waiting} == {"hidden"}
     label = opened.page.get_attribute('#picture [data-arrow][aria-label^="e,"]', "aria-label")
     assert label.endswith("not computed; derivative not computed")
 
