@@ -8,6 +8,7 @@ import pytest
 from draw.examples import EXAMPLES
 
 import clearprop as cp
+from clearprop.formula import Formula, run
 
 
 @cache
@@ -39,11 +40,11 @@ def test_before_its_moment_a_number_is_not_computed_and_never_0(show):
     opened.go(2)
     waiting = opened.page.evaluate(
         """() => [...document.querySelectorAll('#picture .waiting')].map(
-            e => [getComputedStyle(e).display, e.previousElementSibling.textContent])"""
+            e => [getComputedStyle(e).visibility, e.previousElementSibling.textContent])"""
     )
     assert waiting
     assert {text for _, text in waiting} <= {"not computed", "…"}
-    assert {display for display, _ in waiting} == {"none"}
+    assert {visibility for visibility, _ in waiting} == {"hidden"}
     label = opened.page.get_attribute('#picture [data-arrow][aria-label^="e,"]', "aria-label")
     assert label.endswith("not computed; derivative not computed")
 
@@ -117,6 +118,45 @@ def test_the_panel_shows_the_rule_and_upstream_times_local(show):
     assert opened.page.locator("#panel math").count() == 3  # ȳ, and one rule for each operand
     pieces = opened.page.locator("#panel .product").first.inner_text().split()
     assert pieces == ["upstream", "1", "×", "local", "1.1", "=", "downstream", "1.1"]
+
+
+def rules(opened):
+    texts = opened.page.locator("#panel .rule").all_text_contents()
+    return [re.sub(r"\s|¯", "", text) for text in texts]
+
+
+def test_rules_are_written_with_the_readers_names(show):
+    def bill(price, count, t):
+        total = price * count
+        return np.exp(total / t) ** 2 - t
+
+    opened = show(cp.trace(bill, 3.0, 2.0, 4.0).backward().to_html())
+    opened.go(1)
+    assert rules(opened) == ["total=price·count"]
+    opened.go(10)
+    assert rules(opened) == ["price=total·count", "count=total·price"]
+    assert "is (" not in opened.text("#panel")
+    opened.go(9)  # (2) total / t, a result without a name: it stays y
+    assert rules(opened) == ["total=y/t", "t=−yy/t"]
+    opened.go(7)  # (4) (3)**2
+    assert rules(opened) == ["x1=y·2·x12−1"]
+    assert opened.page.text_content("#panel .note") == "x1 is (3)"
+    opened.check()
+
+
+def test_names_that_would_be_taken_for_letters_of_the_rule_stay_out_of_it(show):
+    opened = show(cp.trace(lambda y, x: np.sum(y * x), 3.0, 2.0).backward().to_html())
+    opened.go(4)  # y̅ = y̅ x would say something else
+    assert rules(opened) == ["x1=yx2", "x2=yx1"]
+
+
+def test_a_formula_is_the_title_of_its_page(show):
+    done = run(Formula("t = x + y\nt * (x < 3)"), {"x": 1.0, "y": 2.0})
+    opened = show(done.gradients.to_html())
+    assert opened.text("h1") == "t = x + y; t * (x < 3)"
+    assert opened.text("#sources figcaption >> nth=0") == "Your formula"
+    assert opened.page.title().startswith("t = x + y; t * (x < 3)")
+    opened.check()
 
 
 def test_a_product_of_matrices_shows_the_other_matrix_transposed(show):

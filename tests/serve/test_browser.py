@@ -56,6 +56,30 @@ def test_the_picture_follows_what_is_typed(open_page: Any) -> None:
     assert derivatives(page) == {"x": "12", "y": "12"}
 
 
+def test_the_step_stays_while_somebody_types(open_page: Any) -> None:
+    page = open_page()
+    wait_for_result(page, "220")
+    picture(page).locator(
+        "#sentence", has_text="price gets 2.2"
+    ).wait_for()  # all is there at first
+    for there_already in ("h1", "#arguments"):
+        assert not picture(page).locator(there_already).is_visible()
+    picture(page).locator("#back").click()
+    page.fill("[data-name=price] input", "50")
+    wait_for_result(page, "110")
+    picture(page).locator("#sentence", has_text="Backward, step (2)").wait_for()
+    page.fill("#formula", "price * count * tax + 1")  # other steps: all is there
+    wait_for_result(page, "111")
+    picture(page).locator("#sentence", has_text="Backward, step (1)").wait_for()
+
+
+def test_an_argument_in_the_picture_leads_to_its_field(open_page: Any) -> None:
+    page = open_page()
+    wait_for_result(page, "220")
+    picture(page).locator('[aria-label^="argument count"]').click()
+    page.wait_for_function("() => document.activeElement.dataset.name === 'count'")
+
+
 def test_a_mistake_is_said_and_the_last_picture_stays(open_page: Any) -> None:
     page = open_page()
     wait_for_result(page, "220")

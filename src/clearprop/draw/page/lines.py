@@ -19,7 +19,7 @@ class Listings:
     Attributes
     ----------
     entries : list of dict
-        ``file``, ``name``, the number of the first line, and the lines.
+        ``file``, ``name`` (none of a formula), the number of the first line, and the lines.
     """
 
     def __init__(self) -> None:
@@ -59,6 +59,14 @@ class Listings:
     @staticmethod
     def _has(entry: dict[str, Any], number: int) -> bool:
         return bool(0 <= number - entry["first"] < len(entry["lines"]))
+
+    @property
+    def formula(self) -> str:
+        """The formula, where it is one that is walked; on one line."""
+        for entry in self.entries:
+            if not entry["name"]:
+                return "; ".join(filter(None, map(str.strip, entry["lines"])))
+        return ""
 
     def _add(self, code: Any, first: int) -> int | None:
         if isinstance(code, Written):

@@ -44,6 +44,7 @@ SCRIPTS = (
     "editing",
     "page",
 )
+_LONGEST = 100  # characters of a title
 _IMPORT = re.compile(r'^import (\{.*?\}) from "\./(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (const|class|function) (\w+)", re.MULTILINE)
 
@@ -67,7 +68,7 @@ def write_page(graph: Graph, gradients: Gradients | None = None) -> str:
         f'<template data-view="{i}">{svg}</template>\n' for i, svg in enumerate(svgs)
     )
     return _template().substitute(
-        title=escape(graph.name),
+        title=escape(data["name"]),
         policy=_policy(),
         style=_style(),
         pictures=pictures,
@@ -85,8 +86,10 @@ def page_data(graph: Graph, gradients: Gradients | None) -> tuple[dict[str, Any]
     facts = views[0].facts
     steps = Steps(graph, gradients, facts, quantities, listings)
     pictures = Pictures(facts, quantities, views)
+    name = _short(listings.formula) or graph.name
+    pictures.entries[0]["name"] = name
     data = {
-        "name": graph.name,
+        "name": name,
         "steps": steps.entries,
         "operations": steps.operations,
         "meetings": steps.meetings,
@@ -99,6 +102,10 @@ def page_data(graph: Graph, gradients: Gradients | None) -> tuple[dict[str, Any]
         **programs(graph, gradients, facts, quantities),
     }
     return data, pictures.svgs
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def embedded(data: Any) -> str:

@@ -5,6 +5,7 @@ const WAIT = 200;
 const SENTENCE = $("sentence").textContent;
 const tab = Math.random().toString(36).slice(2);
 const typed = new Map(); // what somebody wrote into the fields, by name
+let there = ""; // where in the picture the reader is
 let number = 0, shown = 0, timer = 0, examples = [];
 
 function make(name, attributes = {}, ...children) {
@@ -109,9 +110,22 @@ function nudge(event, input, name) {
   soon(60);
 }
 
+function heard(event) {
+  // The picture says where in it the reader is, so that the next one starts there.
+  const frame = $("frames").querySelector("iframe:not(.coming)"), said = event.data?.clearprop;
+  if (!said || event.source !== frame?.contentWindow) return;
+  if (typeof said.argument === "string") {
+    const input = [...$("leaves").querySelectorAll("input")].find(one => one.dataset.name === said.argument);
+    if (input) { input.focus(); input.select(); }
+    return;
+  }
+  const whole = [said.step, said.of, said.scroll].map(n => Number.isInteger(n) && n >= 0 ? n : 0);
+  there = whole[0] === whole[1] ? `&scroll=${whole[2]}` : `&step=${whole[0]}&of=${whole[1]}&scroll=${whole[2]}`;
+}
+
 function picture(address) {
   const frames = $("frames");
-  const frame = make("iframe", { src: `${address}#end`, title: "Picture of the formula, and its steps", class: "coming",
+  const frame = make("iframe", { src: `${address}#embedded${there}`, title: "Picture of the formula, and its steps", class: "coming",
     sandbox: "allow-scripts allow-downloads" });
   frame.addEventListener("load", () => {
     frame.classList.remove("coming");
@@ -132,6 +146,7 @@ async function begin() {
   $("formula").addEventListener("keydown", event => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); ask(); }
   });
+  window.addEventListener("message", heard);
   $("example").value = "0";
   choose(0);
 }
@@ -148,6 +163,7 @@ function choose(i) {
   $("sentence").textContent = example.sentence;
   $("formula").value = example.text;
   typed.clear();
+  there = "";
   for (const [name, value] of Object.entries(example.values)) typed.set(name, value);
   document.activeElement?.matches?.("#leaves input") && document.activeElement.blur();
   ask();

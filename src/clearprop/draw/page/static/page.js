@@ -15,6 +15,17 @@ new Panel(state, (entry) => detail.open(entry));
 new Sources(state);
 const editing = new Editing(state);
 
+// Where the page is shown: #end for who wants to see all numbers at once; #embedded in a page that
+// has the title and the arguments itself, and is told what happens here.
+const place = new URLSearchParams(location.hash.slice(1));
+const embedded = place.has("embedded") && window.parent !== window;
+
+/** @param {Record<string, any>} what */
+function tell(what) {
+  window.parent.postMessage({ clearprop: what }, "*"); // nothing but numbers of steps and names
+  return true;
+}
+
 /** @param {"arrow" | "box"} kind @param {any} entry */
 function choose(kind, entry) {
   if (kind === "box" && entry.kind === "group") {
@@ -27,7 +38,7 @@ function choose(kind, entry) {
     state.go(back && state.place.step === entry.step && state.data.differentiated ? 2 * state.n + 1 - entry.step : entry.step);
     return;
   }
-  if (kind === "box" && entry.kind === "argument" && editing.focus(entry.label)) return;
+  if (kind === "box" && entry.kind === "argument" && (embedded ? tell({ argument: entry.label }) : editing.focus(entry.label))) return;
   detail.open({ ...entry, name: entry.name || entry.text });
 }
 
@@ -85,5 +96,12 @@ document.addEventListener("keydown", (event) => {
   const parent = state.data.views[state.view].parent;
   if (event.key === "Escape" && parent !== null && parent !== undefined) state.open(parent);
 });
-if (location.hash === "#end") state.go(state.last); // for who wants to see all numbers at once
+if (place.has("end") || embedded) state.go(Number(place.get("of")) === state.last ? Number(place.get("step")) : state.last);
+if (embedded) {
+  document.documentElement.dataset.embedded = "";
+  const report = () => tell({ step: state.moment, of: state.last, scroll: Math.round(window.scrollY) });
+  state.listeners.push((what) => what === "moment" && report());
+  window.addEventListener("scroll", report, { passive: true });
+  window.scrollTo(0, Number(place.get("scroll")));
+}
 document.documentElement.dataset.ready = "";

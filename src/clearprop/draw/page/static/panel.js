@@ -1,10 +1,11 @@
 // @ts-check
 // The panel: the rule as mathematics, upstream × local = downstream with its numbers, and sums.
 import { number, summary } from "./numbers.js";
-import { formula, html, name } from "./text.js";
+import { NAME, formula, html, name, spoken } from "./text.js";
 
 const LARGEST = 6; // a matrix with longer axes is shown by shape, mean ± spread and one corner
 const CORNER = 4;
+const ARRIVING = '<math><mrow><mover><mi>y</mi><mo stretchy="true">¯</mo></mover></mrow></math>';
 
 /** Show an array as numbers: one, a matrix, or what is known of a large one.
  * @param {any} value @returns {any} */
@@ -78,7 +79,7 @@ export class Panel {
   /** @param {any} entry @param {any} operation */
   forward(entry, operation) {
     const made = [];
-    if (operation.formula) made.push(html("p", { class: "rule" }, formula(operation.formula)));
+    if (operation.formula) made.push(html("p", { class: "rule" }, spoken(operation.formula, this.names(entry, operation))));
     const rows = entry.in.map((/** @type {any} */ operand, /** @type {number} */ i) =>
       this.row(this.letter(operation, i), operand, operand.v, operand.text));
     for (const out of entry.out) rows.push(this.row("y", out, out.v, undefined, "result"));
@@ -99,6 +100,22 @@ export class Panel {
   letter(operation, i) {
     const { operands } = operation;
     return formula(operands[Math.min(i, operands.length - 1)]);
+  }
+
+  /** The letters of the formulas, each with what the reader calls it. @param {any} entry @param {any} operation @returns {[string, string][]} */
+  names(entry, operation) {
+    const { operands } = operation;
+    if (entry.in.length > operands.length || entry.out.length > 1) return [];
+    return [...entry.in.map((/** @type {any} */ o, /** @type {number} */ i) => [operands[i], o.text ?? o.name]), ["<mi>y</mi>", entry.out[0].name]];
+  }
+
+  /** Say what the letters stand for that no name could take the place of. @param {any} entry @param {any} operation */
+  unnamed(entry, operation) {
+    const said = this.names(entry, operation).filter(([, text]) => /^\(\d+\)/.test(text) || (!NAME.test(text) && !/^\d/.test(text)));
+    if (said.length && said[said.length - 1][1] === entry.out[0].name) said.pop(); // it stands above
+    if (!said.length) return [];
+    const parts = said.flatMap(([letter, text], i) => [i ? ", " : "", formula(letter), " is ", name(text)]);
+    return [html("p", { class: "note" }, ...parts)];
   }
 
   /** A number that can be looked at closely. @param {number} quantity @param {any} [operand] */
@@ -122,14 +139,15 @@ export class Panel {
     }
     const arrives = entry.out.filter((/** @type {any} */ o) => typeof o.d === "number" && o.d >= 0);
     for (const out of arrives) {
-      made.push(html("p", { class: "arrives" }, "arrives at ", name(out.name), ": ", formula("<math><mover><mi>y</mi><mo>¯</mo></mover></math>"), " = ", this.value(out.d, out)));
+      made.push(html("p", { class: "arrives" }, "arrives at ", name(out.name), ": ", spoken(ARRIVING, this.names(entry, operation)), " = ", this.value(out.d, out)));
     }
+    made.push(...this.unnamed(entry, operation));
     const several = operation.operands.length;
     entry.in.forEach((/** @type {any} */ operand, /** @type {number} */ i) => {
       if (operand.text !== undefined || !(operand.d >= 0)) return;
       const part = html("div", { class: "passing" }, html("h3", {}, "to ", name(operand.name)));
       const rule = operation.rules[Math.min(i, several - 1)];
-      if (rule) part.append(html("p", { class: "rule" }, formula(rule)));
+      if (rule) part.append(html("p", { class: "rule" }, spoken(rule, this.names(entry, operation))));
       part.append(this.product(arrives[0], operand, operation, entry));
       if (operand.meet !== undefined) part.append(this.meeting(this.state.data.meetings[operand.meet]));
       made.push(part);

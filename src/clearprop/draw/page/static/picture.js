@@ -1,7 +1,7 @@
 // @ts-check
 // The picture: what is there at a moment, what is lit, and moving about in it by keyboard.
 import { describe } from "./numbers.js";
-import { lineOf, svg, written } from "./text.js";
+import { html, lineOf, svg, written } from "./text.js";
 import { Zoom } from "./zoom.js";
 
 const ABOVE = 5, BELOW = 12, LINE = 18, SLACK = 14; // pixels, as in draw/metrics.py
@@ -41,6 +41,7 @@ export class Picture {
     this.groups.arrow.forEach((group, i) => this.take("arrow", group, this.entry.arrows[i]));
     this.groups.box.forEach((group, i) => this.take("box", group, this.entry.boxes[i]));
     this.svg.querySelector("title")?.remove();
+    this.explain();
     this.at = 0;
     this.there = -1;
     this.lit = [];
@@ -51,6 +52,31 @@ export class Picture {
     if (this.items.length) this.items[0].group.setAttribute("tabindex", "0");
     if (this.state.computed) this.rewrite();
     this.move();
+  }
+
+  /** Take the lines that say how to read it out of the picture: they stay where they are read, and in size. */
+  explain() {
+    const legend = /** @type {any} */ (document.getElementById("legend"));
+    const drawn = [...this.svg.querySelectorAll(":scope > g > :not(g)")];
+    legend.hidden = !this.items?.length || !drawn.length;
+    if (legend.hidden) return;
+    const rows = [];
+    let sign = null;
+    for (const part of drawn) {
+      part.remove();
+      if (part.localName !== "text") {
+        if (part.matches(".line")) sign = html("b", { class: "forward", "aria-hidden": "true" }, "→");
+        else if (part.matches(".back")) sign = html("b", { class: "backward", "aria-hidden": "true" }, "⇠");
+        else sign ??= html("b", { "aria-hidden": "true" }, "•");
+        continue;
+      }
+      rows.push(html("li", {}, ...(sign ? [sign] : []), part.textContent));
+      sign = null;
+    }
+    legend.replaceChildren(...rows);
+    const top = Number(drawn.find((part) => part.localName === "text").getAttribute("y")) - LINE + 2;
+    const [x, y, width] = this.svg.getAttribute("viewBox").split(" ");
+    this.svg.setAttribute("viewBox", `${x} ${y} ${width} ${top}`); // as much below the boxes as above them
   }
 
   /** Make a box or an arrow something to be reached and chosen.

@@ -2,13 +2,19 @@
 // The user's function and the generated backward pass, side by side, with the lines of the step.
 import { html, name } from "./text.js";
 
+/** @param {any} listing */
+function title(listing) {
+  if (!listing.name) return "Your formula";
+  return html("span", {}, "Your function ", name(listing.name), ", ", html("bdi", {}, listing.file));
+}
+
 export class Sources {
   /** @param {import("./state.js").State} state */
   constructor(state) {
     this.state = state;
     this.place = /** @type {HTMLElement} */ (document.getElementById("sources"));
     const { listings, generated } = state.data;
-    this.own = listings.map((/** @type {any} */ one) => this.listing(html("span", {}, "Your function ", name(one.name), ", ", html("bdi", {}, one.file)), one.lines, one.first));
+    this.own = listings.map((/** @type {any} */ one) => this.listing(title(one), one.lines, one.first));
     this.made = generated.text ? this.listing("The backward pass, written as NumPy", generated.text, 1) : null;
     this.note = html("p", { class: "note" });
     const right = this.made ? html("div", {}, this.made.figure, this.note) : html("div", {}, html("h2", {}, "The backward pass as NumPy"), html("p", { class: "note" }, `It cannot be written here. ${generated.why}`));

@@ -36,6 +36,75 @@ export function formula(markup) {
   return made;
 }
 
+/** What may stand in a formula as a name. @type {RegExp} */
+export const NAME = /^[\p{L}_][\p{L}\p{N}_]{0,15}$/u;
+
+/** A formula with names of the reader's in the place of its letters; as it is where that would be
+ * ambiguous, or a name is none to stand in a formula.
+ * @param {string} markup @param {[string, string][]} pairs each a letter, as MathML, and its name */
+export function spoken(markup, pairs) {
+  const made = formula(markup);
+  const fitting = pairs.filter(([, text]) => NAME.test(text) || /^\d{1,4}(\.\d{1,3})?$/.test(text));
+  const letters = new Map(fitting.map(([letter, text]) => [inner(letter), text]));
+  const found = [];
+  for (const part of made.querySelectorAll("mi, msub, msubsup, mtext")) {
+    const text = letters.get(part.outerHTML);
+    if (text !== undefined) found.push({ part, text });
+    else if (part.localName === "msubsup") {
+      const below = letters.get(`<msub>${part.children[0].outerHTML}${part.children[1].outerHTML}</msub>`);
+      if (below !== undefined) found.push({ part, text: below, above: part.children[2] });
+    }
+  }
+  const outer = found.filter(({ part }) => !found.some((other) => other.part !== part && other.part.contains(part) && !other.above?.contains(part)));
+  const others = [...made.querySelectorAll("mi")].filter((mi) => !outer.some(({ part, above }) => part.contains(mi) && !above?.contains(mi))).map((mi) => mi.textContent);
+  if (outer.some(({ text }) => others.includes(text))) return made;
+  const put = outer.map(({ part, text, above }) => {
+    const named = like(part, NAME.test(text) ? "mi" : "mn");
+    named.textContent = text;
+    named.dataset.name = "";
+    if (text.length > 1) part.closest("mover")?.classList.add("long");
+    if (!above) part.replaceWith(named);
+    else {
+      const power = like(part, "msup");
+      part.replaceWith(power);
+      power.append(named, above);
+    }
+    return named;
+  });
+  for (const named of put) separate(named);
+  return made;
+}
+
+/** Make an element of the same language. @param {any} part @param {string} tag @returns {any} */
+function like(part, tag) {
+  return document.createElementNS(part.namespaceURI, tag);
+}
+
+/** The letter itself, without the formula around it. @param {string} letter */
+function inner(letter) {
+  return letter.replace(/^<math[^>]*><mrow>/, "").replace(/<\/mrow><\/math>$/, "");
+}
+
+/** Put a dot between a name and what it is multiplied by: letters may stand side by side, names may not.
+ * @param {any} named */
+function separate(named) {
+  let part = named;
+  while (/^(mover|msup|msub)$/.test(part.parentNode.localName) || (part.parentNode.localName === "mrow" && part.parentNode.children.length === 1 && part.parentNode.parentNode.localName !== "math")) part = part.parentNode;
+  if (part.parentNode.localName !== "mrow") return;
+  for (const [side, put, open] of /** @type {[string, string, RegExp][]} */ ([["previousElementSibling", "before", /^[)\]]$/], ["nextElementSibling", "after", /^[([]$/]])) {
+    let next = part[side];
+    const gap = next?.localName === "mspace" ? next : null;
+    if (gap) next = gap[side];
+    if (!next || next.localName === "mtext" || next.localName === "mspace") continue;
+    if (next.localName === "mo" && !open.test(next.textContent)) continue;
+    if (side === "previousElementSibling" && next.localName === "mi" && next.textContent.length > 1 && next.dataset.name === undefined) continue; // sin, log
+    const dot = like(named, "mo");
+    dot.textContent = "·";
+    if (gap) gap.replaceWith(dot);
+    else part[put](dot);
+  }
+}
+
 /** Write a value around x, ending above `bottom` or starting below `top`; no wider than there is room.
  * @param {import("./numbers.js").Shown} shown @param {string} look
  * @param {{x: number, top?: number, bottom?: number, room: number}} at @returns {SVGElement[]} */

@@ -32,6 +32,7 @@ export class Zoom {
   /** @param {any} picture */
   take(picture) {
     this.svg = picture;
+    this.shown = 0;
     [, , this.width, this.height] = picture.getAttribute("viewBox").split(" ").map(Number);
     picture.removeAttribute("width");
     picture.removeAttribute("height");
@@ -97,7 +98,10 @@ export class Zoom {
       seen >= all ? (all - seen) / 2 : Math.min(Math.max(at, 0), all - seen);
     this.x = within(this.x, vw, this.width ?? 0);
     this.y = within(this.y, vh, this.height ?? 0);
-    this.svg.setAttribute("viewBox", `${this.x.toFixed(1)} ${this.y.toFixed(1)} ${vw.toFixed(1)} ${vh.toFixed(1)}`);
+    const { style } = this.svg; // moving costs no layout, as a viewBox of its own would for each text
+    if (this.shown !== this.scale) [style.width, style.height] = [this.width ?? 0, this.height ?? 0].map((all) => `${all * this.scale}px`);
+    this.shown = this.scale;
+    style.transform = `translate(${(-this.x * this.scale).toFixed(1)}px,${(-this.y * this.scale).toFixed(1)}px)`;
   }
 
   /** Move the picture only if a part of it is not to be seen. @param {number} x @param {number} y @param {number} width @param {number} height */
