@@ -82,18 +82,20 @@ def choose(
     if first is None or attempts.raised_before(first):
         raise attempts.failure()
     if driver.rate and not (driver.starts and is_shaped(first)) and not _knows_batches(driver):
-        first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
+        alone = _one_sample(driver, list(worlds.values()), seed, tolerance, first)
+        first = alone or first
     driver.upstream, driver.factor = first.way, first.factor
     return first
 
 
 def _one_sample(
-    driver: Driver, proposals: list[Proposal], seed: int, tolerance: float
+    driver: Driver, proposals: list[Proposal], seed: int, tolerance: float, several: Setup
 ) -> Setup | None:
-    """Give inputs of a single sample if a layer that updates itself is right with them only.
+    """Give inputs of a single sample if a layer that updates itself runs, or is right, only then.
 
     ``self.bias -= learning_rate * output_gradient`` is meant for one row or column at a time.
     """
+    runs: Setup | None = None
     for proposal in proposals:
         alone = proposal.resized({"N": 1})
         setup: Setup | None = None
@@ -105,7 +107,9 @@ def _one_sample(
             return setup
         if setup is not None and driver.starts and is_shaped(setup):
             return setup
-    return None
+        if setup is not None and runs is None and several.shot.error and is_shaped(setup):
+            runs = setup
+    return runs
 
 
 def _knows_batches(driver: Driver) -> bool:
