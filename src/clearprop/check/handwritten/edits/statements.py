@@ -180,6 +180,7 @@ def ordered(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator
     """The neighbour first; a statement further down."""
     if isinstance(statement, ast.Return) or not rest:
         return
+    yield from _returned_first(statement, rest)
     for distance in range(min(3, len(rest))):
         between = rest[: distance + 1]
         if isinstance(between[-1], ast.Return):
@@ -200,6 +201,21 @@ def ordered(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator
         if distance:
             moved = (between[-1], statement, *between[:-1])
             yield Lines(moved, distance + 2, cause, rank, f"line {between[-1].lineno} before it")
+
+
+def _returned_first(statement: ast.stmt, rest: list[ast.stmt]) -> Iterator[Lines]:
+    """What is returned computed before an update of what it reads."""
+    last = rest[-1]
+    if not isinstance(statement, ast.AugAssign) or not isinstance(last, ast.Return):
+        return
+    updated = set(names_in(statement.target))
+    if last.value is None or not updated & {dotted(n) for n in ast.walk(last.value)}:
+        return
+    kept = make(ast.Name, statement, id="result", ctx=ast.Store())
+    before = make(ast.Assign, statement, targets=[kept], value=last.value, type_comment=None)
+    returned = twin(last, value=make(ast.Name, last, id="result", ctx=ast.Load()))
+    lines = (before, statement, *rest[:-1], returned)
+    yield Lines(lines, len(rest) + 1, "updated-parameter", 1.1, "what is returned before it")
 
 
 def _assigned(statement: ast.stmt) -> Iterator[str]:
