@@ -157,6 +157,7 @@ def _all(world: World, caching: bool, wanted: Callable[[int], bool]) -> Iterator
                             )
             rest = block[start + 1 :]
             for family, _ in in_blocks:
-                for lines, count, cause, rank, what in family(statement, rest, world):
+                for lines, count, cause, rank, what, other in family(statement, rest, world):
                     old = tuple(block[start : start + count])
-                    yield Edit(cause, line, rank, what, *at, old, lines, source), family
+                    where = other or line
+                    yield Edit(cause, where, rank, what, *at, old, lines, source), family

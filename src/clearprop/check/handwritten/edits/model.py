@@ -31,6 +31,7 @@ class Lines(NamedTuple):
     cause: str
     rank: float
     what: str
+    line: int = 0  # of the statement at fault, where it is not the first
 
 
 @dataclass(frozen=True)

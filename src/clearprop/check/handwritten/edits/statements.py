@@ -238,27 +238,32 @@ def nested(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
     if len(body) > 1:
         shorter = twin(statement, body=body[:-1])
         cause, rank = ("not-accumulated", 1.0) if early else ("accumulated", 1.9)
-        yield Lines((shorter, body[-1]), 1, cause, rank, "the last line after the loop")
+        what = "the last line after the loop"
+        yield Lines((shorter, body[-1]), 1, cause, rank, what, body[-1].lineno)
         for count in range(2, min(4, len(body)) if early else 0):
             shorter = twin(statement, body=body[:-count])
             lines = (shorter, *body[-count:])
-            yield Lines(lines, 1, cause, rank + 0.1, "the last lines after the loop")
+            what = "the last lines after the loop"
+            yield Lines(lines, 1, cause, rank + 0.1, what, body[-count].lineno)
     for k, one in enumerate(body if 1 < len(body) < 8 else ()):
         if isinstance(one, ast.Assign):
             shorter = twin(statement, body=[*body[:k], *body[k + 1 :]])
             starts = called(one.value)[0] in _STARTS or isinstance(one.value, ast.Constant)
             cause = "not-accumulated" if starts else "accumulated"
             rank = 1.2 if starts else 2.1 + 0.1 * k
-            yield Lines((one, shorter), 1, cause, rank, f"line {one.lineno} before the loop")
+            what = f"line {one.lineno} before the loop"
+            yield Lines((one, shorter), 1, cause, rank, what, one.lineno)
     inner = _without_return(statement)
     if inner is not None and not early:
-        yield Lines(inner, 1, "not-accumulated", 1.1, "the return after the loop")
+        what = "the return after the loop"
+        yield Lines(inner, 1, "not-accumulated", 1.1, what, inner[-1].lineno)
     if rest and not isinstance(rest[0], ast.Return):
         following = _reads(rest[0]) & _sets(statement)
         rank = 1.5 if following else 2.1
         for i, (loop, longer) in enumerate(_with_last(statement, rest[0])):
             what = f"line {rest[0].lineno} inside the loop of line {loop}"
-            yield Lines((longer,), 2, "not-accumulated", rank + 0.1 * i, what)
+            where = rest[0].lineno
+            yield Lines((longer,), 2, "not-accumulated", rank + 0.1 * i, what, where)
 
 
 def _without_return(statement: ast.stmt) -> tuple[ast.stmt, ...] | None:
