@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
+
+import numpy as np
 
 from clearprop.check.handwritten.alternatives import is_alternative
 from clearprop.check.handwritten.attempts import Attempts
@@ -20,7 +23,7 @@ from clearprop.check.handwritten.setups import (
     is_unfit,
 )
 from clearprop.check.handwritten.sources import function_of
-from clearprop.check.handwritten.specs import Dims, Proposal, Spec
+from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array
 from clearprop.check.handwritten.texts import Texts
 from clearprop.check.handwritten.truth import TooManyError
 
@@ -32,6 +35,8 @@ _LOOPS = 400
 _SMALL: Dims = {"N": 2, "T": 3, "P": 5, "Q": 4}
 #: Says that a file keeps a bias as a row.
 _ROW = re.compile(r"zeros\(\(1, |zeros\(\[1, |shape\[0\] == 1|\(1, -1\)")
+#: What is a number by its name.
+_NUMBER = re.compile(r"^(alpha|beta|gamma|slope|scale|temperature|eps\w*|lam\w*|[kst])$", re.I)
 
 
 def choose(
@@ -82,18 +87,47 @@ def choose(
     if first is None or attempts.raised_before(first):
         raise attempts.failure()
     if driver.rate and not (driver.starts and is_shaped(first)) and not _knows_batches(driver):
-        first = _one_sample(driver, list(worlds.values()), seed, tolerance) or first
+        alone = _one_sample(driver, list(worlds.values()), seed, tolerance, first)
+        first = alone or first
+    first = _as_arrays(driver, first, seed, tolerance) or first
     driver.upstream, driver.factor = first.way, first.factor
     return first
 
 
+def _as_arrays(driver: Driver, first: Setup, seed: int, tolerance: float) -> Setup | None:
+    """Give arrays for numbers whose gradients look like the output: states, or second inputs.
+
+    ``c_prev`` of a cell whose size only its constructor knows broadcasts as a number, too.
+    """
+    if first.shot.run is None or driver.starts:
+        return None
+    shapes = {np.shape(out) for out in first.shot.run.outputs}
+    open_to = {p.name for p in driver.inputs if p.required and not _NUMBER.match(p.name)}
+    changed: dict[str, Spec] = {}
+    for c in first.shot.comparisons:
+        spec = first.proposal.specs.get(c.gradient.leaf)
+        free = spec is not None and spec.kind == "float" and c.kind == "shape"
+        if not free or c.gradient.leaf not in open_to or c.found is None:
+            continue
+        if c.found.shape in shapes and c.found.ndim > 1:
+            samples = c.found.shape[0] == first.proposal.dims["N"]
+            start: tuple[int | str, ...] = ("N",) if samples else c.found.shape[:1]
+            changed[c.gradient.leaf] = array(*start, *c.found.shape[1:])
+    if not changed:
+        return None
+    proposal = replace(first.proposal, specs=first.proposal.specs | changed)
+    setup = _tried(driver, proposal, first.way, seed, tolerance)
+    return setup if setup is not None and is_shaped(setup) else None
+
+
 def _one_sample(
-    driver: Driver, proposals: list[Proposal], seed: int, tolerance: float
+    driver: Driver, proposals: list[Proposal], seed: int, tolerance: float, several: Setup
 ) -> Setup | None:
-    """Give inputs of a single sample if a layer that updates itself is right with them only.
+    """Give inputs of a single sample if a layer that updates itself runs, or is right, only then.
 
     ``self.bias -= learning_rate * output_gradient`` is meant for one row or column at a time.
     """
+    runs: Setup | None = None
     for proposal in proposals:
         alone = proposal.resized({"N": 1})
         setup: Setup | None = None
@@ -105,7 +139,9 @@ def _one_sample(
             return setup
         if setup is not None and driver.starts and is_shaped(setup):
             return setup
-    return None
+        if setup is not None and runs is None and several.shot.error and is_shaped(setup):
+            runs = setup
+    return runs
 
 
 def _knows_batches(driver: Driver) -> bool:

@@ -221,7 +221,10 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
         return list(dict.fromkeys(found + data))
     arrays = _arrays_named(low, world, role, texts)
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
-    numbers += sizes_named(name, world) if role != "input" else []
+    sizes = sizes_named(name, world) if role != "input" else []
+    along = re.search(rf"axis=(self\._?)?{re.escape(name)}\b", texts.forward)
+    is_length = role == "constructor" and low == "dim" and not along
+    numbers = [*sizes, *numbers] if is_length else [*numbers, *sizes]
     if role == "constructor":
         objects = objects_named(name, DATA[world][0].shape, texts)
         shaped = SHAPE.match(name) and not re.search(r"dim$", low)

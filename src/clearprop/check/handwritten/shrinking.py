@@ -46,7 +46,7 @@ _FEW: Dims = {"N": 2, "P": 5, "Q": 4, "T": 3, "F": 2}
 
 def smaller(driver: Driver, proposal: Proposal, shot: Shot, tolerance: float) -> Shot | None:
     """Give a probe of smaller arrays in which the same gradients are wrong; None without one."""
-    dims = {k: min(n, proposal.dims[k]) for k, n in _FEW.items()}
+    dims = {k: min(n, proposal.dims[k]) for k, n in _FEW.items() if k in proposal.dims}
     try:
         with quiet():
             given = proposal.resized(numbers_for(proposal.dims | dims)).draw(shot.seed)

@@ -91,7 +91,13 @@ def in_turn(
         upstream = _upstream_names(driver, part)
         values = known.get(part.function.__code__, {})
         scope = scope_of(
-            part.tree, layer, part.forward, upstream, values=values, functions=functions
+            part.tree,
+            layer,
+            part.forward,
+            upstream,
+            values=values,
+            functions=functions,
+            learned=_learned(part),
         )
         made.append((place, part, scope, _blame(parts, part, shot), _repeated(part.tree)))
     found: list[tuple[float, int, Part, Edit]] = []
@@ -234,9 +240,17 @@ def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]
         return {}
 
 
+def _learned(part: Part) -> tuple[str, ...] | None:
+    """Give what a training loop learns; None for other code."""
+    training = getattr(part.function, "training", None)
+    return None if training is None else tuple(training.step.parameters)
+
+
 def _upstream_names(driver: Driver, part: Part) -> list[str]:
     if driver.arriving and part.function is function_of(driver.backward_function):
         return [driver.arriving]
+    if _learned(part) is not None:
+        return []
     takes = getattr(driver, "upstreams", [])
     if part.function is function_of(driver.backward_function) and takes:
         return [takes[0].name]

@@ -6,6 +6,7 @@ cause and what to write there::
 
     factors     signs, 1/N, 2, the upstream gradient, local derivatives
     terms       terms too many or too few, the whole of a softmax's Jacobian
+    paths       whole terms of known formulas: means, counts, what a penalty leaves out
     products    transposes, the order of operands, ``@`` and ``*``, ``np.einsum``
     reductions  axes, keepdims, sums and means
     naming      another name
@@ -29,6 +30,7 @@ from clearprop.check.handwritten.edits import (
     factors,
     missing,
     naming,
+    paths,
     products,
     reductions,
     statements,
@@ -48,6 +50,7 @@ __all__ = ["Edit", "Scope", "Value", "compile_function", "edits", "scope_of"]
 _IN_EXPRESSIONS: tuple[tuple[Any, int], ...] = (
     *((family, 900) for family in factors.FAMILIES),
     *((family, 250) for family in terms.FAMILIES),
+    *((family, 120) for family in paths.FAMILIES),
     *((family, 250) for family in products.FAMILIES),
     *((family, 250) for family in reductions.FAMILIES),
     *((family, 400) for family in naming.FAMILIES),
@@ -58,6 +61,7 @@ _IN_BLOCKS: tuple[tuple[Any, int], ...] = (
     *((family, 120) for family in statements.FAMILIES),
     *((family, 120) for family in missing.FAMILIES),
     (naming.everywhere, 120),
+    (paths.axes_everywhere, 60),
 )
 #: All families together.
 _MOST = 2500
@@ -153,6 +157,7 @@ def _all(world: World, caching: bool, wanted: Callable[[int], bool]) -> Iterator
                             )
             rest = block[start + 1 :]
             for family, _ in in_blocks:
-                for lines, count, cause, rank, what in family(statement, rest, world):
+                for lines, count, cause, rank, what, other in family(statement, rest, world):
                     old = tuple(block[start : start + count])
-                    yield Edit(cause, line, rank, what, *at, old, lines, source), family
+                    where = other or line
+                    yield Edit(cause, where, rank, what, *at, old, lines, source), family

@@ -31,6 +31,7 @@ class Lines(NamedTuple):
     cause: str
     rank: float
     what: str
+    line: int = 0  # of the statement at fault, where it is not the first
 
 
 @dataclass(frozen=True)
@@ -297,6 +298,16 @@ class World:
             for part in ast.walk(node.slice)
             if isinstance(part, ast.Name) and not is_gradient(part.id) and "mask" not in part.id
         }
+
+    def running(self, statement: ast.stmt) -> list[str]:
+        """The variables of the loops around a statement, the innermost first."""
+        around = [
+            node
+            for node in ast.walk(self.function)
+            if isinstance(node, ast.For)
+            and node.lineno < statement.lineno <= (node.end_lineno or node.lineno)
+        ]
+        return [n for node in reversed(around) for n in names_in(node.target) if "." not in n]
 
     @cached_property
     def set_last(self) -> dict[str, int]:

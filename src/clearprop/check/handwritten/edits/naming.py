@@ -141,7 +141,7 @@ def _cause(site: Site, here: str, value: Value) -> str:
         return "exchanged"
     if "." in here and world.set_at.get(here, 0) >= line:
         return "unset"
-    if value.mask:
+    if value.mask or (isinstance(site.parent, ast.Compare) and site.role == INDEX):
         return "mask"
     if isinstance(site.statement, ast.Return) and site.role == VALUE:
         return "exchanged" if isinstance(site.parent, ast.Tuple) else "wrong-value"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,7 @@ def scope_of(
     values: Mapping[str, Any] | None = None,
     functions: Sequence[str] = (),
     source: str = "",
+    learned: Collection[str] | None = None,
 ) -> Scope:
     """Say what an edited statement of ``function`` may mention.
 
@@ -138,6 +139,8 @@ def scope_of(
         The names of other functions in the file.
     source : str
         The whole file.
+    learned : collection of str, optional
+        The names of the parameters, where they are known; else they have gradients of their names.
     """
     arguments = [a.arg for a in _arguments(function)]
     own = _locals(function)
@@ -157,6 +160,8 @@ def scope_of(
     known = {
         name: _value(name, value, gradients, upstream) for name, value in (values or {}).items()
     }
+    if learned is not None:
+        known = {name: _by_use(name, value, learned) for name, value in known.items()}
     scope = Scope(own, attributes, (), tuple(upstream), (), tuple(functions), forward, known, owner)
     batch = tuple(_batch(function, scope, instance_attributes))
     renamed = _kept(forward, function, owner) if forward else {}
@@ -212,6 +217,12 @@ def _value(name: str, value: Any, others: Container[str], upstream: Sequence[str
             return Value(PARAMETER, value.shape)
         return Value(CACHED, value.shape, mask)
     return Value(OTHER)
+
+
+def _by_use(name: str, value: Value, learned: Collection[str]) -> Value:
+    if value.kind in (PARAMETER, CACHED) and value.shape:
+        return replace(value, kind=PARAMETER if name in learned else CACHED)
+    return value
 
 
 def _batch(function: ast.FunctionDef, scope: Scope, instance: Mapping[str, Any]) -> list[str]:

@@ -180,6 +180,7 @@ def ordered(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator
     """The neighbour first; a statement further down."""
     if isinstance(statement, ast.Return) or not rest:
         return
+    yield from _returned_first(statement, rest)
     for distance in range(min(3, len(rest))):
         between = rest[: distance + 1]
         if isinstance(between[-1], ast.Return):
@@ -202,6 +203,21 @@ def ordered(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator
             yield Lines(moved, distance + 2, cause, rank, f"line {between[-1].lineno} before it")
 
 
+def _returned_first(statement: ast.stmt, rest: list[ast.stmt]) -> Iterator[Lines]:
+    """What is returned computed before an update of what it reads."""
+    last = rest[-1]
+    if not isinstance(statement, ast.AugAssign) or not isinstance(last, ast.Return):
+        return
+    updated = set(names_in(statement.target))
+    if last.value is None or not updated & {dotted(n) for n in ast.walk(last.value)}:
+        return
+    kept = make(ast.Name, statement, id="result", ctx=ast.Store())
+    before = make(ast.Assign, statement, targets=[kept], value=last.value, type_comment=None)
+    returned = twin(last, value=make(ast.Name, last, id="result", ctx=ast.Load()))
+    lines = (before, statement, *rest[:-1], returned)
+    yield Lines(lines, len(rest) + 1, "updated-parameter", 1.1, "what is returned before it")
+
+
 def _assigned(statement: ast.stmt) -> Iterator[str]:
     if isinstance(statement, ast.Assign):
         for target in statement.targets:
@@ -222,27 +238,32 @@ def nested(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[
     if len(body) > 1:
         shorter = twin(statement, body=body[:-1])
         cause, rank = ("not-accumulated", 1.0) if early else ("accumulated", 1.9)
-        yield Lines((shorter, body[-1]), 1, cause, rank, "the last line after the loop")
+        what = "the last line after the loop"
+        yield Lines((shorter, body[-1]), 1, cause, rank, what, body[-1].lineno)
         for count in range(2, min(4, len(body)) if early else 0):
             shorter = twin(statement, body=body[:-count])
             lines = (shorter, *body[-count:])
-            yield Lines(lines, 1, cause, rank + 0.1, "the last lines after the loop")
+            what = "the last lines after the loop"
+            yield Lines(lines, 1, cause, rank + 0.1, what, body[-count].lineno)
     for k, one in enumerate(body if 1 < len(body) < 8 else ()):
         if isinstance(one, ast.Assign):
             shorter = twin(statement, body=[*body[:k], *body[k + 1 :]])
             starts = called(one.value)[0] in _STARTS or isinstance(one.value, ast.Constant)
             cause = "not-accumulated" if starts else "accumulated"
             rank = 1.2 if starts else 2.1 + 0.1 * k
-            yield Lines((one, shorter), 1, cause, rank, f"line {one.lineno} before the loop")
+            what = f"line {one.lineno} before the loop"
+            yield Lines((one, shorter), 1, cause, rank, what, one.lineno)
     inner = _without_return(statement)
     if inner is not None and not early:
-        yield Lines(inner, 1, "not-accumulated", 1.1, "the return after the loop")
+        what = "the return after the loop"
+        yield Lines(inner, 1, "not-accumulated", 1.1, what, inner[-1].lineno)
     if rest and not isinstance(rest[0], ast.Return):
         following = _reads(rest[0]) & _sets(statement)
         rank = 1.5 if following else 2.1
         for i, (loop, longer) in enumerate(_with_last(statement, rest[0])):
             what = f"line {rest[0].lineno} inside the loop of line {loop}"
-            yield Lines((longer,), 2, "not-accumulated", rank + 0.1 * i, what)
+            where = rest[0].lineno
+            yield Lines((longer,), 2, "not-accumulated", rank + 0.1 * i, what, where)
 
 
 def _without_return(statement: ast.stmt) -> tuple[ast.stmt, ...] | None:

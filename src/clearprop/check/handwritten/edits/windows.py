@@ -61,6 +61,12 @@ def indices(site: Site) -> Iterator[Change]:
                 if step is not None and stride != node.id:
                     new = binary(node, ast.Mult(), step)
                     yield Change(new, "window", 1.5, f"times `{stride}`")
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        for running in site.world.running(site.statement):
+            meant = site.read(running)
+            if meant is not None:
+                what = f"`{running}` in the place of {node.value}"
+                yield Change(meant, "window", 1.6, what)
     if isinstance(node, ast.BinOp):
         what = f"without `{ast.unparse(node.right)}`"
         yield Change(node.left, "window", 1.6, what)
