@@ -36,7 +36,7 @@ def noisy(v):
 
 
 def step(o, dout, v, out):
-    before = o.weights, o.bias
+    before = o.weights.copy(), o.bias.copy()  # a step may be made in place
     r = o.backward(dout)
     o.dweights = (before[0] - o.weights) / 0.1
     o.dbias = (before[1] - o.bias) / 0.1

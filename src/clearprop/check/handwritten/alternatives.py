@@ -48,8 +48,6 @@ def is_alternative(
         if spec == before or driver.is_label(name) or is_prediction(name):
             continue
         if spec.kind == before.kind == "value":
-            if first.shot.error is not None and _made_equal(first.proposal, proposal):
-                return False
             continue
         if name in loose and 1 in spec.shape:
             continue
@@ -84,19 +82,6 @@ def _more_general(one: Proposal, other: Proposal) -> bool:
     ]
     no_less = all(len(a) >= len(b) and a.count(1) <= b.count(1) for a, b in pairs)
     return no_less and any(len(a) > len(b) or a.count(1) < b.count(1) for a, b in pairs)
-
-
-def _made_equal(first: Proposal, other: Proposal) -> bool:
-    """Whether two lengths that forward took apart are one: a square in the place of a window."""
-    pairs = [
-        (name, name[:-1] + "w") for name in first.specs if name.endswith("h") and len(name) > 1
-    ]
-    return any(
-        first.specs[h].value != first.specs[w].value
-        and other.specs[h].value == other.specs[w].value
-        for h, w in pairs
-        if w in first.specs and h in other.specs and w in other.specs
-    )
 
 
 def _by_rows(proposal: Proposal, texts: Texts) -> bool:

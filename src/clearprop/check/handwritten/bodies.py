@@ -85,6 +85,12 @@ def gives_loss_and_gradient(found: Any) -> bool:
 
 def unread_gradients(found: Any) -> list[str]:
     """Name the gradients that a function computes and neither reads nor returns."""
+    known = assigned_names(found)
+    return [n for n in unread_names(found) if is_gradient(n, known)]
+
+
+def unread_names(found: Any) -> list[str]:
+    """Name what a function computes and neither reads nor returns."""
     node = node_of(found)
     if node is None or isinstance(node, ast.Lambda):
         return []
@@ -94,7 +100,7 @@ def unread_gradients(found: Any) -> list[str]:
     names = [each for each in nodes if isinstance(each, ast.Name) and id(each) not in written]
     read = {each.id for each in names if isinstance(each.ctx, ast.Load)}
     arguments = {p.name for p in _parameters(found)}
-    return sorted(n for n in known - read - arguments if is_gradient(n, known))
+    return sorted(known - read - arguments)
 
 
 def _is_set(node: ast.Subscript) -> bool:

@@ -21,6 +21,7 @@ _EXACT = 1e-7
 #: An epsilon above this changes a gradient by too much to be left out.
 LARGEST_EPSILON = 1.5e-6
 _DIVIDES = re.compile(r"/=? *(n?_?samples|n_samples|batch\w*|len\(|[Nnm]\b|\w+\.shape\[0\])")
+_KEEPS = re.compile(r"self\.d\w+ = [^\n]*keepdims=True")
 _TARGET = re.compile(r"def \w+\(self, \w+, (y_true|targets?|labels?|t|y)\b")
 _ZERO = re.compile(r"^_?(zero|clear|reset)_?(all_)?(grad|gradient|param_grad|d?params)s?$", re.I)
 _TINY = re.compile(r"(?<![\w.])(\d*\.?\d+e-0*(?:[4-9]|1\d|2\d|30)|0?\.0000*\d+)\b", re.I)
@@ -169,10 +170,27 @@ def _kept(driver: Driver, shot: Shot, c: Comparison, said: list[Finding]) -> Com
     meant = re.search(r"zeros\(\((1, ){2,}", driver.source.text(driver.backward_function))
     if known and not fits and not meant:  # np.zeros((1, 1, 1, F)) says how the author keeps it
         return replace(c, kind="shape")
+    if fits and c.found.ndim < c.expected.ndim and _is_kept_elsewhere(driver, shot, c):
+        return replace(c, kind="shape")
     label, leaf = c.gradient.shown, c.gradient.leaf
     sentence = f"{label} has shape {c.found.shape} where {leaf} has {c.expected.shape}."
     said.append(Finding(CONVENTION, "kept-dimension", sentence, label))
     return replace(c, kind="")
+
+
+def _is_kept_elsewhere(driver: Driver, shot: Shot, c: Comparison) -> bool:
+    """Whether the author keeps such an axis in other gradients: then this one is no convention."""
+    first = driver.inputs[0].name if driver.inputs else ""
+    for other in shot.comparisons:
+        alike = other.expected.shape[:1] == c.expected.shape[:1] == (1,)
+        if alike and other.gradient.leaf not in (c.gradient.leaf, first) and not other.kind:
+            return True
+    if not isinstance(driver, LayerDriver):
+        return False
+    others = [k for k in driver.candidate.namespace.values() if isinstance(k, type)]
+    methods = [vars(k).get(driver.backward_name) for k in others if k is not driver.cls]
+    texts = [driver.source.text(m) for m in methods if hasattr(m, "__code__")]
+    return any(_KEEPS.search(text) for text in texts)
 
 
 def averages_its_losses(driver: Driver) -> bool:

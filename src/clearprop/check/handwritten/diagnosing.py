@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.edits.slicing import dead_names
+from clearprop.check.handwritten.edits.slicing import dead_names, slices_of
 from clearprop.check.handwritten.entering import line_that_begins
 from clearprop.check.handwritten.meaning import last_of
 from clearprop.check.handwritten.model import FAULT, Array, Evidence, Finding, Place
@@ -138,7 +138,7 @@ class Diagnosis:
         }
         stages = stages_of(self.driver, shot, codes)
         self.stages = list({s.name: (s.name, s.value) for s in stages}.values())
-        self.blame = first_wrong(stages, truths, adding)
+        self.blame = first_wrong(stages, truths, adding, self._sure(shot))
         suspect = self.blame.stage.line if self.blame else 0
         labels = {c.gradient.label for c in shot.comparisons}
         if self.blame is not None and last_of(self.blame.stage.name) in labels:
@@ -148,6 +148,16 @@ class Diagnosis:
         if len(shot.wrong) == 1 and tree is not None:
             ends = frozenset({line_that_gives(tree, shot.wrong[0].gradient.label, False)} - {0})
         self.clues = Clues(suspect, lines_cleared(stages, truths) - {suspect}, ends)
+
+    def _sure(self, shot: Shot) -> set[str]:
+        """Name what right gradients are made of, whatever else its name may say that it is."""
+        tree = self.driver.source.tree(self.driver.backward_function)
+        if tree is None or shot.error is not None:
+            return set()
+        slices = slices_of(tree)
+        labels = {last_of(c.gradient.label) for c in shot.comparisons if not c.kind}
+        reached = slices.reaching(name for name in slices.made if last_of(name) in labels)
+        return {name for name in reached if len(slices.made.get(name, ())) == 1}
 
     def _raised(self, shot: Shot, fixed: Repair | None) -> None:
         error = shot.error
@@ -207,9 +217,8 @@ class Diagnosis:
         match = re.search(r"object has no attribute '(\w+)'", text)
         if isinstance(error, AttributeError) and match and "NoneType" not in text:
             owner = re.match(r"'(\w+)' object", text)
-            name = (
-                match[1] if owner and owner[1] == getattr(self.driver, "cls", int).__name__ else ""
-            )
+            own = getattr(getattr(self.driver, "cls", None), "__name__", "")
+            name = match[1] if owner and owner[1] == own else ""
         elif isinstance(error, AttributeError | TypeError) and "None" in text and backward:
             held = self.driver.source.attributes_on_line(backward, line)
             name = next((n for n in held if self._is_none(n)), "")
@@ -236,6 +245,9 @@ class Diagnosis:
         if fixed is not None:
             cause, place = self._cause(shot, fixed), self._place(fixed.edit.line, fixed.function)
             remedy = fixed.edit.after
+            adding = self._line_that_adds(c) if cause == "accumulated" else 0
+            if adding and fixed.edit.old[-1] in fixed.edit.new:
+                place = self._place(adding)  # a line is put before others: this one adds
             if symptom is not None and symptom.cause in _CERTAIN and cause != "overwritten":
                 cause = symptom.cause
             sentence = self._sentence(c, symptom, fixed, labels)
@@ -252,6 +264,18 @@ class Diagnosis:
             if small is not None:
                 evidence = evidence_of(*small)
         self.findings.append(Finding(FAULT, cause, sentence, labels, remedy, place, evidence))
+
+    def _line_that_adds(self, c: Comparison) -> int:
+        """Give the line that reads a gradient of an earlier call; 0 without one."""
+        tree = self.driver.source.tree(self.driver.backward_function)
+        name = last_of(c.gradient.label)
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.AugAssign) and last_of(ast.unparse(node.target)) == name:
+                return node.lineno
+            asked = isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr"
+            if asked and any(isinstance(a, ast.Constant) and a.value == name for a in node.args):
+                return node.lineno
+        return 0
 
     def _unmended(
         self,

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.check.handwritten.bodies import unread_names
 from clearprop.check.handwritten.meaning import (
     is_parameter,
     is_prediction,
@@ -234,14 +235,20 @@ class Driver:
         """Name the leaves that backward should give a gradient of, and does not.
 
         The first input, unless it starts the chain; and a parameter, where others have theirs or
-        its name says that it is one. Of a second input nobody can know.
+        its name says that it is one. Of a second input nobody can know, unless its gradient is
+        computed and then never read.
         """
         leaves = [leaf for leaf in leaves if leaf not in given]
         inputs = [p.name for p in self.inputs]
         others = given - set(inputs)
         owed = [x for x in leaves if x not in inputs and (is_parameter(last_of(x)) or others)]
         if self.candidate.style in ("layer", "pair", "derivative"):
-            owed += [x for x in leaves if x in inputs and (x == inputs[0] or is_parameter(x))]
+            lost = {s for name in unread_names(self.backward_function) for s in stems(name)}
+            owed += [
+                x
+                for x in leaves
+                if x in inputs and (x == inputs[0] or is_parameter(x) or x in lost)
+            ]
         return [x for x in owed if x not in inputs or not self.is_label(x)]
 
     def in_order(self, given: Given) -> Given:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.check.handwritten.bodies import unread_gradients, unread_names
 from clearprop.check.handwritten.classes import methods_of, network_methods_of
 from clearprop.check.handwritten.driving import (
     LEARNING_RATE,
@@ -284,7 +285,8 @@ class LayerDriver(Driver):
         """See `Driver.owed`; a network that returns nothing owes nothing for its input."""
         owed = super().owed(leaves, given)
         if self.rate and not any(self.returned):  # a first layer that learns at once
-            return [x for x in owed if x not in {p.name for p in self.inputs}]
+            lost = any(is_gradient_of(n, "input") for n in unread_names(self.backward_function))
+            return owed if lost else [x for x in owed if x not in {p.name for p in self.inputs}]
         calls = rf"\b(?!self\b|super\b)\w+\.({'|'.join(BACKWARD_METHODS)})\("
         holds = re.search(calls, self.source.text(self.backward_function))
         if self.returned or not (self.inner or holds):
@@ -331,6 +333,8 @@ class NetworkDriver(LayerDriver):
 
     def gradients(self, run: Run, leaves: Iterable[str]) -> list[Gradient]:
         """See `Driver.gradients`."""
+        if run.result is None and unread_gradients(self.backward_function):
+            return []
         if isinstance(run.result, dict):
             return returned_gradients(run.result, [], [], list(leaves))
         return super().gradients(run, leaves)

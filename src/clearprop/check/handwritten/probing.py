@@ -274,6 +274,8 @@ def compare(gradient: Gradient, expected: Array, tolerance: float) -> Comparison
     if gradient.value is None or not _is_numeric(gradient.value):
         return Comparison(gradient, expected, None, "none")
     found = np.asarray(gradient.value)
+    if found.dtype.kind == "b":  # a mask in the place of a gradient: 0 and 1
+        found = found.astype(float)
     if found.shape != expected.shape:
         if found.size == expected.size and _squeezed(found) == _squeezed(expected):
             inner = compare(

@@ -6,7 +6,7 @@ and whose gradient is known exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -70,16 +70,21 @@ def stages_of(driver: Driver, shot: Shot, codes: Iterable[CodeType]) -> list[Sta
     return stages
 
 
-def first_wrong(stages: list[Stage], truths: Cotangents, adding: set[int]) -> Blame | None:
+def first_wrong(
+    stages: list[Stage], truths: Cotangents, adding: set[int], sure: Collection[str] = ()
+) -> Blame | None:
     """Give the earliest name none of whose values is the gradient that it says it is.
 
-    ``adding`` are the lines that add to a value: of a sum the last value counts.
+    ``adding`` are the lines that add to a value: of a sum the last value counts. ``sure`` are
+    names that other gradients, right ones, are made of.
     """
     places: dict[str, list[int]] = {}
     for i, stage in enumerate(stages):
         places.setdefault(stage.name, []).append(i)
     wrong: list[tuple[int, Array]] = []
     for name, at in places.items():
+        if name in sure:
+            continue
         expected = _expected(name, stages[at[-1]].value, truths)
         if not expected or any(_close(stages[i].value, g) for i in at for g in expected):
             continue

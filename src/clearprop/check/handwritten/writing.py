@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,14 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver, Run
 from clearprop.check.handwritten.meaning import is_gradient_of, is_parameter, last_of
 from clearprop.check.handwritten.model import FAULT, Finding, Place
-from clearprop.check.handwritten.probing import Shot, watch
+from clearprop.check.handwritten.probing import Shot, line_of_error, play, quiet, watch
 from clearprop.check.handwritten.state import arrays_in, is_array
+
+
+_NUMBER = (
+    "backward writes into the gradient that comes in: a plain number is left as it is, an array "
+    "that holds one number is overwritten, or has no room for the result."
+)
 
 
 def find_writes(driver: Driver, shots: list[Shot], files: set[str]) -> list[Finding]:
@@ -25,7 +32,34 @@ def find_writes(driver: Driver, shots: list[Shot], files: set[str]) -> list[Find
             done.add(name)
             line = _line_that_writes(driver, shot, name, files)
             findings.append(_finding(driver, name, line))
+    if not done and shots and shots[0].error is None:
+        line = _line_that_fills_a_number(driver, shots[0], files)
+        if line:
+            findings.append(replace(_finding(driver, "upstream", line), sentence=_NUMBER))
     return findings
+
+
+def _line_that_fills_a_number(driver: Driver, shot: Shot, files: set[str]) -> int:
+    """Give the line that writes into an upstream gradient which is one number; 0 for none.
+
+    ``dout *= dy`` makes a new array of a Python number, and writes into an array without axes.
+    """
+    numbers = any(isinstance(w, float) for w in shot.upstream)
+    if not numbers or driver.upstream not in ("upstream", "first") or driver.rate:
+        return 0
+    given = replace(shot, upstream=tuple(np.array(w) for w in shot.upstream))
+    given.written = []
+    try:
+        with quiet():
+            run = play(driver, given)
+    except ValueError as error:  # NumPy's own: what is written does not fit into one number
+        return line_of_error(error, files) if "output operand" in str(error) else 0
+    except Exception:
+        return 0
+    pairs = zip(given.upstream, run.upstream, strict=True)
+    if all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+        return 0
+    return _line_that_writes(driver, given, "upstream", files)
 
 
 def _finding(driver: Driver, name: str, line: int) -> Finding:

@@ -116,8 +116,13 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
         new = _parsed(source, statement, world, line + 1)
         if new is not None:
             expected = known is not None and known.kind == GRADIENT
-            rank = 1.3 if expected else 2.2
+            # a function that returns its gradients is not meant to leave one on the object
+            rank = 1.3 if expected else 2.9 if _returns(world.function) else 2.2
             yield Lines((statement, new), 1, "none", rank, f"`{source}` after it")
+
+
+def _returns(function: ast.FunctionDef) -> bool:
+    return any(isinstance(n, ast.Return) and n.value is not None for n in ast.walk(function))
 
 
 def _parsed(source: str, like: ast.stmt, world: World, line: int) -> ast.stmt | None:
@@ -173,6 +178,7 @@ def returned(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
     if not bare and (not last or isinstance(statement, ast.Return) or rest):
         return
     names = [n for n in world.set_at if is_gradient(n) and "." not in n]
+    names.sort(key=lambda n: world.used.get(n, 0) > 0)
     groups = [[n] for n in names] + ([names] if len(names) > 1 else [])
     groups += [list(pair) for pair in pairwise(names)]
     groups += [[n] for n in world.set_at if is_gradient(n) and "." in n]
@@ -191,6 +197,8 @@ def _longer(statement: ast.Return, world: World) -> Iterator[Lines]:
     """``return dx, dW`` for ``return dx``, where ``dW`` is computed and never read."""
     value = statement.value
     given = value.elts if isinstance(value, ast.Tuple) else [value]
+    if value is not None and dotted(value) in world.scope.upstream:
+        return  # that gradient is meant in its place, not beside it
     for name in world.set_at:
         if not is_gradient(name) or "." in name or world.used.get(name, 0):
             continue

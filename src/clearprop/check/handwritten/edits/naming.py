@@ -108,7 +108,8 @@ def pieces(site: Site) -> Iterator[Change]:
 def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float | None:
     """Rank a name in the place of another; None where it can hardly be meant."""
     small = site.role in (INDEX, OPTION, OVER, TEST)
-    if mine.shape is not None and value.shape is not None and site.role != TARGET:
+    cached = site.world.wanted  # what forward keeps may be of another kind than what is needed
+    if mine.shape is not None and value.shape is not None and site.role != TARGET and not cached:
         if mine.shape == () and value.shape != ():
             return None
         if value.shape == () and mine.shape != ():
@@ -119,6 +120,8 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
     if not small and value.kind == SETTING and mine.kind != SETTING and mine.shape != ():
         return None
     rank = 2.4
+    if cached and mine.shape == () and value.shape:
+        rank -= 1.0
     if mine.shape is not None and mine.shape == value.shape:
         rank -= 0.5
     if mine.kind == value.kind:

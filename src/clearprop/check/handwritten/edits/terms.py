@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
 from clearprop.check.handwritten.edits.sites import array, called, is_sum, multiplied
-from clearprop.check.handwritten.edits.trees import binary, dotted, negative, twin
+from clearprop.check.handwritten.edits.trees import binary, dotted, negative, number, twin
 
 _PENALTY = re.compile(r"(reg|lam|lambda_?|l2|weight_decay|decay|alpha)\w*$", re.I)
 _EPSILON = re.compile(r"eps(ilon)?$", re.I)
@@ -134,6 +134,26 @@ def centred(site: Site) -> Iterator[Change]:
         yield Change(new, "missing-term", 1.2, f"add `{ast.unparse(inside)}`")
 
 
+def minuends(site: Site) -> Iterator[Change]:
+    """``1 - y ** 2`` for ``-y ** 2``, and ``self.norm - self.eps`` for ``-self.eps``."""
+    node = site.node
+    if not isinstance(node, ast.UnaryOp) or not isinstance(node.op, ast.USub):
+        return
+    if site.role not in (VALUE, OPERAND) or isinstance(node.operand, ast.Constant):
+        return
+    one = binary(number(1, node), ast.Sub(), node.operand)
+    yield Change(one, "missing-term", 1.6, "add 1")
+    if not dotted(node.operand) or site.role != VALUE:
+        return
+    for name in site.scope.reads(site.statement.lineno):
+        value = site.scope.value(name)
+        other = site.read(name) if value.kind == CACHED and value.shape else None
+        if other is not None:
+            new = binary(other, ast.Sub(), node.operand)
+            rank = 1.7 if site.world.used.get(name, 0) == 0 else 2.2
+            yield Change(new, "missing-term", rank, f"add `{name}`")
+
+
 def differences(site: Site) -> Iterator[Change]:
     """``self.y - self.t`` for ``self.y``: another value of forward with the same shape."""
     source = dotted(site.node)
@@ -223,6 +243,7 @@ def floor_divisions(site: Site) -> Iterator[Change]:
 
 FAMILIES = (
     centred,
+    minuends,
     floor_divisions,
     outer_products,
     dropped,

@@ -205,8 +205,8 @@ def functions(site: Site) -> Iterator[Change]:
         and not node.keywords
         and not method
     )
-    if single and site.role in (VALUE, OPERAND) and name not in _KEPT:
-        ones = name == "ones_like" and dotted(node.args[0]) in site.scope.upstream
+    ones = single and name == "ones_like" and dotted(node.args[0]) in site.scope.upstream
+    if ones or (single and site.role in (VALUE, OPERAND) and name not in _KEPT):
         cause, rank = ("upstream-ignored", 1.0) if ones else ("local-factor", 1.8)
         yield Change(node.args[0], cause, rank, f"without {name}")
     if name in ("sigmoid", "tanh", "exp", "softmax") and site.role in (VALUE, OPERAND):
