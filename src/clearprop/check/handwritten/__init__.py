@@ -11,7 +11,8 @@ The stages, each a module, in the order in which they run::
                what learns in place)
     proposing  inputs and parameters that the code accepts (texts, guesses, specs; constructing and
                standins: layers, activations, lists; setting_up: what is called before forward), and
-    choosing   which of them it is judged with
+    choosing   which of them it is judged with (attempts: how far forward comes;
+               alternatives: what is tried beside the first; setups: which use is likelier)
     truth      the exact derivative of its forward, and a numerical one that must agree
     probing    many calls of both, compared (varying: which); kinks, writing, order: what else shows
     reaching   probes for the branches that did not run (running, unrun, switches); what is left
