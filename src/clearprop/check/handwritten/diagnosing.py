@@ -272,9 +272,10 @@ class Diagnosis:
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.AugAssign) and last_of(ast.unparse(node.target)) == name:
                 return node.lineno
-            asked = isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr"
-            if asked and any(isinstance(a, ast.Constant) and a.value == name for a in node.args):
-                return node.lineno
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr":
+                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                if name in texts:
+                    return node.lineno
         return 0
 
     def _unmended(
