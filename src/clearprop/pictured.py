@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clearprop.errors import OptionError
+from clearprop.places import current_line
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -22,8 +25,22 @@ class Pictured:
     def _view(self, gradients: Gradients | None, view: Any, is_open: Any, local: bool) -> Any:
         from clearprop.draw.views import find_view, make_views
 
+        graph, found = self._with(gradients)
+        return find_view(make_views(graph, found, is_open=is_open, local=local), view)
+
+    def _with(self, gradients: Gradients | None) -> tuple[Graph, Gradients | None]:
+        """Give the graph and the derivatives to draw; those of another graph would all be 0."""
         graph, own = self._drawn()
-        return find_view(make_views(graph, gradients or own, is_open=is_open, local=local), view)
+        if gradients is None:
+            return graph, own
+        if getattr(gradients, "graph", None) is graph:
+            return graph, gradients
+        raise OptionError(
+            f"The gradients are not those of this graph of {graph.name}.",
+            where=current_line(),
+            why="A graph has the values of one run, and its derivatives belong to them.",
+            write="d = graph.backward(), and then d.to_svg()",
+        )
 
     def to_svg(
         self,
@@ -65,6 +82,8 @@ class Pictured:
         ------
         UnknownNameError
             If the graph has no such group.
+        OptionError
+            If ``gradients`` are those of another graph.
 
         Examples
         --------
@@ -109,8 +128,7 @@ class Pictured:
         """
         from clearprop.draw.page import write_page
 
-        graph, own = self._drawn()
-        text: str = write_page(graph, gradients or own)
+        text: str = write_page(*self._with(gradients))
         return _kept(text, path)
 
     def to_dot(
@@ -182,7 +200,16 @@ class Pictured:
         ------
         MissingExtraError
             If Matplotlib is not installed: ``pip install 'clearprop[pictures]'``.
+        OptionError
+            If the scale is not a number from 0.1 to 20.
         """
+        if not 0.1 <= scale <= 20:
+            raise OptionError(
+                f"The scale of a PNG is {scale!r}.",
+                where=current_line(),
+                why="It says how many dots there are for each pixel of the SVG: 0.1 to 20.",
+                write="to_png(path, scale=2)",
+            )
         svg = self.to_svg(None, gradients, view=view, is_open=is_open, local=local)
         return _rendered(svg, path, "png", scale)
 

@@ -18,7 +18,7 @@ import clearprop as cp
 from clearprop.draw.ink import printable
 from clearprop.draw.local import readable
 from clearprop.draw.views import make_views
-from clearprop.errors import MissingExtraError
+from clearprop.errors import MissingExtraError, OptionError
 
 
 def differentiated(name):
@@ -160,6 +160,24 @@ def test_what_was_written_into_a_file_does_not_fill_the_prompt_as_well(tmp_path)
     content = d.to_png(tmp_path / "picture")
     assert content == (tmp_path / "picture").read_bytes()
     assert repr(content) == f"<{len(content):,} bytes, written>"
+
+
+def test_the_gradients_of_another_graph_are_refused_and_not_drawn_as_0():
+    def f(x):
+        return x * 2
+
+    g, other = cp.trace(f, 1.0), cp.trace(f, 5.0).backward()
+    for method in (g.to_svg, g.to_html, g.to_dot, g.to_mermaid, g.to_png, g.backward().to_svg):
+        for wrong in (other, {"x": 2.0}, 3):
+            with pytest.raises(OptionError, match="not those of this graph of f"):
+                method(gradients=wrong)
+    assert "← 2" in g.to_mermaid(gradients=g.backward())
+
+
+@pytest.mark.parametrize("scale", [0, -1, 1e6, float("nan")])
+def test_the_scale_of_a_png_has_limits(scale):
+    with pytest.raises(OptionError, match="The scale of a PNG is"):
+        cp.trace(lambda x: x, 1.0).to_png(scale=scale)
 
 
 def test_a_png_has_the_size_of_the_picture_and_is_not_empty(tmp_path):
