@@ -99,6 +99,7 @@ document.addEventListener("keydown", (event) => {
 if (place.has("end") || embedded) state.go(Number(place.get("of")) === state.last ? Number(place.get("step")) : state.last);
 if (embedded) {
   document.documentElement.dataset.embedded = "";
+  document.getElementById("tools")?.append(/** @type {any} */ (document.getElementById("help-open")));
   const report = () => tell({ step: state.moment, of: state.last, scroll: Math.round(window.scrollY) });
   state.listeners.push((what) => what === "moment" && report());
   window.addEventListener("scroll", report, { passive: true });
