@@ -5,6 +5,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 from draw.examples import EXAMPLES
+from draw.grouped import LSTM, lstm
 from draw.random_graphs import programs, run
 from hypothesis import given, settings
 
@@ -223,3 +224,38 @@ def test_two_thousand_operations(f):
     graph = cp.trace(f, 0.1)
     assert len(graph) > 1900
     assert graph.backward().to_svg().endswith("</svg>\n")
+
+
+def test_what_the_steps_of_a_loop_take_from_arguments_stands_beside_them():
+    def f(xs, w):
+        h = 1.0
+        for t in range(6):
+            h = np.tanh(h * w + xs[t])
+        return h
+
+    layout = layout_of(cp.trace(f, np.arange(6.0), 0.5))
+    check(layout)
+    boxes = layout.model.boxes
+    sums = [i for i, box in enumerate(boxes) if box.text == "+"]
+    taken = [i for i, box in enumerate(boxes) if box.text == "[ ]"]
+    assert len(sums) == len(taken) == 6
+    for a, b in pairwise(taken):
+        assert layout.boxes[a].x < layout.boxes[b].x
+    for take, add in zip(taken, sums, strict=True):
+        between = [p for p in (layout.boxes[i] for i in sums) if p.x < layout.boxes[add].x]
+        assert all(p.right < layout.boxes[take].right for p in between)
+    assert [box.text for box in boxes if box.kind == "reference"].count("w") >= 3
+
+
+def test_steps_drawn_as_groups_stay_level():
+    graph = cp.trace(lstm, *LSTM)
+    layout = make_views(graph, graph.backward())[0].layout
+    cells = [
+        place
+        for box, place in zip(layout.model.boxes, layout.boxes, strict=True)
+        if box.text.startswith("lstm_cell") and box.kind == "group"
+    ]
+    assert len(cells) == 5
+    for a, b in pairwise(cells[1:]):
+        assert a.right < b.left
+        assert abs(a.y - b.y) < 2

@@ -29,7 +29,8 @@ def style() -> str:
     ]
     dark = "".join(_rules(_coloured(DARK)))
     rules = [*_rules(fixed), *_rules(_coloured(LIGHT))]
-    return f"{''.join(rules)}@media screen and (prefers-color-scheme:dark){{{dark}}}"
+    whole = f"@media print{{.{CLASS}{{max-width:100%;height:auto}}}}"  # instead of cut at the edge
+    return f"{''.join(rules)}{whole}@media screen and (prefers-color-scheme:dark){{{dark}}}"
 
 
 def _coloured(colours: dict[str, str]) -> list[str]:
