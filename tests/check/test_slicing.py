@@ -98,9 +98,9 @@ class Rows:
 @pytest.mark.parametrize(
     ("right", "wrong", "line"),
     [
-        ("        return dx", "                return dx", 14),
-        ("        return dx", "            return dx", 14),
-        ("                dx[i] +=", "            dx[i] +=", 15),
+        ("        return dx", "                return dx", 18),
+        ("        return dx", "            return dx", 18),
+        ("                dx[i] +=", "            dx[i] +=", 17),
         ("        dx = np.zeros_like(self.x)\n", "        dx = self.x\n", 13),
     ],
 )

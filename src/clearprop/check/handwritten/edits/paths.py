@@ -32,7 +32,9 @@ def projections(site: Site) -> Iterator[Change]:
         while is_sum(first) and isinstance(first, ast.BinOp):
             first = first.left
         yield from _taken_away(site, first)
-    elif is_product(site.parent) and isinstance(node, ast.Name) and _is_array(site, node.id):
+    elif isinstance(node, ast.Name) and _is_array(site, node.id):
+        if not is_product(site.parent) and site.role != VALUE:
+            return
         yield from _taken_away(site, node)
 
 
