@@ -272,8 +272,9 @@ class Diagnosis:
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.AugAssign) and last_of(ast.unparse(node.target)) == name:
                 return node.lineno
-            asked = isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr"
-            if asked and any(isinstance(a, ast.Constant) and a.value == name for a in node.args):
+            if isinstance(node, ast.Call) and ast.unparse(node).startswith(
+                f"getattr(self, '{name}'"
+            ):
                 return node.lineno
         return 0
 

@@ -14,7 +14,6 @@ from clearprop.check.handwritten.model import FAULT, Finding, Place
 from clearprop.check.handwritten.probing import Shot, line_of_error, play, quiet, watch
 from clearprop.check.handwritten.state import arrays_in, is_array
 
-
 _NUMBER = (
     "backward writes into the gradient that comes in: a plain number is left as it is, an array "
     "that holds one number is overwritten, or has no room for the result."
