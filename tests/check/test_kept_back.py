@@ -1,4 +1,4 @@
-"""Gradients that are kept back, or lost in a shape; numbers that are arrays; causes."""
+"""Gradients that are kept back or lost in a shape, numbers that are arrays, lost terms."""
 
 from pathlib import Path
 

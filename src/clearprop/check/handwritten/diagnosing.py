@@ -272,10 +272,10 @@ class Diagnosis:
         for node in ast.walk(tree) if tree is not None else ():
             if isinstance(node, ast.AugAssign) and last_of(ast.unparse(node.target)) == name:
                 return node.lineno
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "getattr":
-                texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
-                if name in texts:
-                    return node.lineno
+            if isinstance(node, ast.Call) and ast.unparse(node).startswith(
+                f"getattr(self, '{name}'"
+            ):
+                return node.lineno
         return 0
 
     def _unmended(

@@ -45,8 +45,9 @@ def better(one: Setup, other: Setup, alone: bool = False) -> bool:
     if alike and (one.way, other.way) == ("output", "prediction"):
         return len(one.shot.wrong) <= len(other.shot.wrong) and _keeps_output(one)
     if other.shot.error is not None or not other.shot.comparisons:
-        partly = not _flatter(one, other) and len(one.shot.wrong) < len(one.shot.comparisons)
-        return alike or partly or alone
+        partly = len(one.shot.wrong) < len(one.shot.comparisons)
+        shaped = bool(one.shot.comparisons) and is_shaped(one)
+        return alike or alone or (not _flatter(one, other) and (partly or shaped))
     return (
         alike
         and len(one.shot.comparisons) >= len(other.shot.comparisons)

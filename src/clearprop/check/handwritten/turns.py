@@ -16,6 +16,8 @@ from functools import partial
 from types import CodeType, FunctionType
 from typing import Any
 
+import numpy as np
+
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, edits, scope_of
@@ -90,9 +92,10 @@ def in_turn(
     for place, part in enumerate(parts):
         upstream = _upstream_names(driver, part)
         values = known.get(part.function.__code__, {})
+        own = layer if _is_method(part, values) else {}
         scope = scope_of(
             part.tree,
-            layer,
+            own,
             part.forward,
             upstream,
             values=values,
@@ -123,6 +126,13 @@ def in_turn(
             if budget.spent:
                 return
             yield turn, part, edit
+
+
+def _is_method(part: Part, values: dict[str, Any]) -> bool:
+    """Whether the first argument of a function is an object, and not an array as of ``im2col``."""
+    first = next((a.arg for a in part.tree.args.args), "")
+    plain = (np.ndarray, np.generic, int, float, tuple, list, dict)
+    return first == "self" or not isinstance(values.get(first), plain)
 
 
 def _is_prime(

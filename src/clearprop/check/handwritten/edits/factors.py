@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
@@ -18,6 +19,7 @@ from clearprop.check.handwritten.edits.trees import (
     twin,
 )
 
+_PASS = re.compile(r"forward|backward", re.I)
 _LINEAR = {"sum", "mean", "dot", "matmul", "reshape", "transpose", "einsum", "outer", "multiply"}
 
 
@@ -159,6 +161,7 @@ def local(site: Site) -> Iterator[Change]:
         return
     summed = called(site.parent)[0] in ("sum", "mean")
     inner = 0.0 if site.role == VALUE else 0.4 if summed else 0.9
+    inner -= 0.4 * (summed and bool(dotted(site.node)))  # a sum of products, without the other
     inner += 0.0 if site.gradient else 0.8
     limit = 40 if site.role == VALUE or site.gradient else 14
     present = {ast.unparse(factor) for factor in _chain(site.node)}
@@ -181,6 +184,22 @@ def local(site: Site) -> Iterator[Change]:
         yield Change(binary(site.node, ast.Mult(), factor), cause, rank, what)
         what = f"divide by `{source}`"
         yield Change(binary(site.node, ast.Div(), factor), cause, rank + 0.5, what)
+
+
+def functions(site: Site) -> Iterator[Change]:
+    """Multiply by a function of the file at an argument: ``sigmoid(x)``."""
+    if not multiplied(site) or not (site.gradient or site.role == VALUE):
+        return
+    present = {ast.unparse(factor) for factor in _chain(site.node)}
+    taken = (a.arg for a in site.world.function.args.args if a.arg != site.scope.owner)
+    arguments = [a for a in taken if site.scope.value(a).shape is not None]
+    for name in (n for n in site.scope.functions if not _PASS.search(n)):
+        for argument in arguments:
+            source = f"{name}({argument})"
+            factor = site.read(source) if name != site.world.function.name else None
+            if factor is not None and source not in present:
+                new = binary(site.node, ast.Mult(), factor)
+                yield Change(new, "local-factor", 2.3, f"multiply by `{source}`")
 
 
 def replaced(site: Site) -> Iterator[Change]:
@@ -299,6 +318,7 @@ FAMILIES = (
     upstream,
     chained,
     local,
+    functions,
     replaced,
     activations,
     operators,

@@ -60,7 +60,10 @@ def names(site: Site) -> Iterator[Change]:
         if site.role == TARGET and isinstance(node.ctx, ast.Store):
             other = stores(other)  # type: ignore[assignment]  # an expression remains one
         what = f"`{there}` in the place of `{here}`"
-        yield Change(other, _cause(site, here, value), rank, what)
+        cause = _cause(site, here, value)
+        if cause == "upstream-twice" and there in site.world.dead:
+            cause = "wrong-value"
+        yield Change(other, cause, rank, what)
 
 
 def everywhere(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
@@ -110,7 +113,8 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
     small = site.role in (INDEX, OPTION, OVER, TEST)
     cached = site.world.wanted  # what forward keeps may be of another kind than what is needed
     if mine.shape is not None and value.shape is not None and site.role != TARGET and not cached:
-        if mine.shape == () and value.shape != ():
+        lost = site.role == OPERAND and site.gradient and not site.world.used.get(there, 0)
+        if mine.shape == () and value.shape != () and not lost:
             return None
         if value.shape == () and mine.shape != ():
             return None
@@ -130,6 +134,7 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
         rank -= 0.3
     if site.world.used.get(there, 0) == 0 and site.role != TARGET:
         rank -= 0.4  # kept by forward or computed, and never read
+        rank -= 0.5 * (there in site.world.dead)
     set_later = site.world.set_at.get(here, 0) >= site.statement.lineno and "." in here
     if set_later and site.role != TARGET:
         rank -= 0.5

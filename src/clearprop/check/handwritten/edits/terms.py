@@ -60,6 +60,11 @@ def added(site: Site) -> Iterator[Change]:
         term = site.read(name)
         if term is None:
             continue
+        for count in sorted(mentioned - {""}):  # D * dx beside what is divided by D
+            number_of = site.read(count) if site.scope.value(count).shape == () else None
+            if number_of is not None and inside:
+                product = binary(number_of, ast.Mult(), term)
+                yield from _both(site, product, f"{count} * {name}", 2.2)
         if inside and not unused:
             continue
         carried = site.world.set_at.get(name, line) < line < site.world.set_last.get(name, 0)
