@@ -85,7 +85,7 @@ def test_names_and_lines_are_those_of_the_text() -> None:
 def test_the_source_of_a_formula_has_its_names() -> None:
     source = cp.source(Formula("t = x + y; t**2"), 1.0, 2.0)
     assert "t = x + y" in source
-    assert "dt = dy * (2 * t)  # of" in source
+    assert "    # of out = t**2\n    dt = dy * (2 * t)\n" in source
 
 
 def test_plain_numbers_make_an_argument() -> None:

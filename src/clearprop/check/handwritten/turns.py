@@ -23,6 +23,7 @@ from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, edits, scope_of
 from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.edits.slicing import blamed, slices_of
+from clearprop.check.handwritten.formulas import is_formula
 from clearprop.check.handwritten.probing import Comparison, Shot, play, quiet, watch
 from clearprop.check.handwritten.sources import function_of
 
@@ -84,8 +85,8 @@ def in_turn(
         layer = _attributes_after_forward(driver, shot)
     known = _locals_of(driver, shot, parts)
     unshaped = bool(shot.wrong) and all(c.kind == "shape" and _as_many(c) for c in shot.wrong)
-    known_names = driver.candidate.namespace.items()
-    functions = [k for k, v in known_names if isinstance(v, FunctionType) and k.isidentifier()]
+    namespace = driver.candidate.namespace
+    functions = [k for k, v in namespace.items() if k.isidentifier() and is_formula(v, namespace)]
     missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
     broadcasts = isinstance(shot.error, ValueError) and "broadcast" in str(shot.error)
     made = []
