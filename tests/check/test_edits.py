@@ -88,7 +88,8 @@ def test_every_edit_changes_something_and_compiles(name):
     lines = case.tree.end_lineno - case.tree.lineno
     print(f"{name}: {lines} lines, {len(every)} edits, {each:.0f} µs each")
     assert all(edit.after != edit.before for edit in every)
-    whole = [(edit.block, edit.start, len(edit.old), edit.after, edit.what) for edit in every]
+    code = [tuple(map(ast.unparse, edit.new)) for edit in every]  # `after` has a loop's head alone
+    whole = [(e.block, e.start, len(e.old), new) for e, new in zip(every, code, strict=True)]
     assert len(set(whole)) == len(whole)
     assert [edit.rank for edit in every] == sorted(edit.rank for edit in every)
     assert {edit.cause for edit in every} <= set(FAULTS)
