@@ -1,0 +1,110 @@
+"""LLVM, as far as it is used here: a module of its language becomes machine code for a processor."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+
+
+@dataclass(frozen=True)
+class Processor:
+    """The processor that code is made for.
+
+    Attributes
+    ----------
+    name : str
+        As LLVM calls it.
+    features : str
+        What its instructions can do, as LLVM writes it; part of the key of whatever is kept.
+    vector_bytes : int
+        The width of its vectors: 64 with AVX-512, 32 with AVX, else 16.
+    registers : int
+        The number of its vector registers.
+    """
+
+    name: str
+    features: str
+    vector_bytes: int
+    registers: int
+
+    def lanes(self, item_bytes: int) -> int:
+        """Give the number of elements in one vector."""
+        return self.vector_bytes // item_bytes
+
+
+@functools.cache
+def this_processor() -> Processor:
+    """Look at the processor that runs this."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    found = llvm.get_host_cpu_features()
+    has_512 = all(found.get(f"avx512{part}") for part in ("f", "bw", "dq", "vl"))
+    width = 64 if has_512 else 32 if found.get("avx2") and found.get("fma") else 16
+    registers = 32 if has_512 or found.get("neon") else 16
+    return Processor(llvm.get_host_cpu_name(), found.flatten(), width, registers)
+
+
+def machine_code(text: str, processor: Processor | None = None) -> bytes:
+    """Compile the text of a module; give the object file.
+
+    Parameters
+    ----------
+    text : str
+        A module in LLVM's language.
+    processor : Processor, optional
+        By default the one that runs this.
+
+    Raises
+    ------
+    RuntimeError
+        If the text is no module; LLVM says where.
+    """
+    processor = processor or this_processor()
+    module = llvm.parse_assembly(text)
+    module.verify()
+    target = llvm.Target.from_default_triple().create_target_machine(
+        cpu=processor.name, features=processor.features, opt=3, reloc="pic", codemodel="default"
+    )
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = False  # the vectors are written, not found
+    options.slp_vectorization = False
+    builder = llvm.create_pass_builder(target, options)
+    builder.getModulePassManager().run(module, builder)
+    return bytes(target.emit_object(module))
+
+
+class Library:
+    """Machine code in memory; it stays there as long as this object.
+
+    Parameters
+    ----------
+    code : bytes
+        An object file, as `machine_code` gives it.
+    """
+
+    def __init__(self, code: bytes) -> None:
+        this_processor()  # LLVM is ready after that
+        target = llvm.Target.from_default_triple().create_target_machine(jit=True)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Give where a function lies."""
+        return int(self._engine.get_function_address(name))
+
+    def function(self, name: str, *arguments: Any) -> Any:
+        """Give a function that returns nothing, as ctypes calls it; calls release the lock.
+
+        Parameters
+        ----------
+        name : str
+        *arguments : ctypes types
+        """
+        call = ctypes.CFUNCTYPE(None, *arguments)(self.address(name))
+        call.library = self  # the code lives as long as whoever may call it
+        return call
