@@ -62,8 +62,8 @@ def trained_by(kind: type) -> tuple[str, str, list[str]] | None:
         if not _own(kind, name) or is_stub(getattr(kind, name)):
             continue
         taken = _required(kind, name)
-        taught = [n for n in taken if TARGET.search(n) and not OUTPUT.match(n)]
-        above = [n for n in taken if is_upstream(n) and n not in taught and len(n) > 1]
+        above = [n for n in taken if is_upstream(n) and len(n) > 1]
+        taught = [n for n in taken if TARGET.search(n) and not OUTPUT.match(n) and n not in above]
         asked = forward not in losses and any(
             TARGET.search(n) and not OUTPUT.match(n) for n in _required(kind, forward)
         )
