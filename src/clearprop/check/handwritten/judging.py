@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.check.handwritten.asked import unknown
 from clearprop.check.handwritten.attempts import NoSetupError
 from clearprop.check.handwritten.bodies import parameters
 from clearprop.check.handwritten.choosing import choose
@@ -60,7 +61,7 @@ from clearprop.check.handwritten.sources import function_of, place_of
 from clearprop.check.handwritten.specs import Spec, array, value
 from clearprop.check.handwritten.styles import driver_for
 from clearprop.check.handwritten.texts import read_texts
-from clearprop.check.handwritten.varying import other_probes
+from clearprop.check.handwritten.varying import TRANSPOSED, other_probes
 from clearprop.check.handwritten.writing import find_writes
 
 #: What one candidate may take for the search of its cause, in seconds.
@@ -101,11 +102,14 @@ def judge_candidates(
     with kept():
         loaded = load(blocks)
     candidates, bystanders = find(blocks, loaded)
+    refused = unknown(candidates, options, str(path))
+    if refused is not None and not options.several:
+        raise refused
     if names:
         chosen = [c for name in names for c in select(candidates, name)]
         candidates = [c for c in candidates if any(c is other for other in chosen)]
     problems = (f"{b.file}:{b.line}: {b.problem}" for b in blocks if b.problem)
-    notes = (*problems, *loaded.notes)
+    notes = (*problems, *loaded.notes, *([refused.what] if refused is not None else []))
     pending = tuple(
         Judgement(c.name, c.style, c.place, NOT_JUDGED, reason="it is not judged yet")
         for c in candidates
@@ -269,7 +273,8 @@ def _judged(
 ) -> Judgement:
     base = setup.shot
     quiet_words, base = conventions_of(driver, setup, base, text, tolerance)
-    if base.error is None and not base.comparisons:
+    surrogate = any(finding.cause == "surrogate" for finding in quiet_words)
+    if base.error is None and not base.comparisons and not surrogate:
         doubts = "; ".join(f"{k}: {v}" for k, v in base.truth.doubts.items())
         reason = doubts or "backward gives no gradient of any of its inputs or parameters"
         return _not_judged(candidate, reason, start)
@@ -310,10 +315,16 @@ def _judged(
             if on_purpose is not None:
                 quiet_words += () if on_purpose in quiet_words else (on_purpose,)
                 continue
+            known = len(diagnosis.findings)
             diagnosis.explain(again, others)
+            if shot.setting == TRANSPOSED:
+                new = diagnosis.findings[known:]
+                diagnosis.findings[known:] = [replace(f, cause="layout") for f in new]
     findings = [driver.completed(f) for f in writes + diagnosis.findings]
-    quiet_words += widened(driver, setup.proposal, base, seed)
     if not findings:
+        findings = driver.examined(base, tolerance)
+    quiet_words += widened(driver, setup.proposal, base, seed)
+    if not findings and not surrogate:
         kinks = at_kinks(driver, setup.proposal, seed, tolerance, files)
         findings = [f for f in kinks if f.verdict == FAULT]
         quiet_words += tuple(f for f in kinks if f.verdict == CONVENTION)
