@@ -9,28 +9,17 @@ from pathlib import Path
 import pytest
 from check.conventions_as_written import CONVENTIONS, NOT_JUDGED
 from check.examples import EXAMPLES, Example, Mistake
-from check.writing import write
+from check.writing import judged, line_with, write
 
 from clearprop.check import wire
 from clearprop.check.handwritten import catalogue, model
 from clearprop.check.handwritten.judging import check_file
-from clearprop.check.handwritten.model import Judgement
 
 MISTAKES = [
     pytest.param(example, mistake, id=f"{mistake.name}: {mistake.wrong}")
     for example in EXAMPLES
     for mistake in example.mistakes
 ]
-
-
-def judged(folder: Path, text: str, name: str) -> Judgement:
-    (judgement,) = check_file(write(folder, "layers.py", text), [name]).judgements
-    return judgement
-
-
-def line_with(text: str, part: str) -> int:
-    (number,) = [n for n, line in enumerate(text.splitlines(), 1) if part in line]
-    return number
 
 
 def same_code(one: str, other: str) -> bool:
