@@ -183,7 +183,11 @@ class Diagnosis:
         local = re.search(r"local variable '(\w+)'", text)
         if isinstance(error, UnboundLocalError) and local:
             sentence += f". {local[1]} is read before it is set"
-            self.findings.append(Finding(FAULT, "unset", sentence + ".", "", remedy, place))
+            if fixed is not None and cause == "exchanged":
+                sentence += f". What mends it: {fixed.edit.what}"
+            else:
+                cause = "unset"
+            self.findings.append(Finding(FAULT, cause, sentence + ".", "", remedy, place))
             return
         name, line = self._unset(error, text, line)
         if name and line:

@@ -21,6 +21,7 @@ from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import LossGradientDriver
 from clearprop.check.handwritten.edits import Edit, compile_function
+from clearprop.check.handwritten.edits.slicing import dead_names
 from clearprop.check.handwritten.meaning import stems
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
 from clearprop.check.handwritten.sources import function_of
@@ -32,6 +33,8 @@ from clearprop.check.handwritten.turns import Budget, Clues, Part, in_turn
 ENOUGH = 12
 #: What comes so much later than the first edit that mends the gradients is not tried.
 _MARGIN = 1.0
+#: An edit is believed less, by so much, for each value that is computed and then read nowhere.
+_UNREAD = 0.5
 
 
 def _drops_an_update(edit: Edit) -> bool:
@@ -205,13 +208,15 @@ def repair(
                 continue
             fit = _likeness(driver, shot, part, truths)
         rank = turn + 0.2 * part.caching + (edit.line in _lines_of_value(driver, part))
+        rank += _UNREAD * len(dead_names(edit.build())) if not part.caching else 0.0
         believed = replace(edit, rank=rank)
         found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
         (whole if full else halves).append((fit, found))
         if len(whole) >= ENOUGH or (whole and more.spent):
             break
         if len(whole) == 1 and more is budget:
-            more, last = Budget(seconds / 4), turn + _MARGIN
+            unread = max(rank - turn, 0.0)
+            more, last = Budget(seconds / 4), turn + _MARGIN + unread
     best = whole or halves
     if not best:
         return None

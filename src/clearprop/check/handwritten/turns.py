@@ -21,6 +21,7 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, edits, scope_of
+from clearprop.check.handwritten.edits.caching import cached, meant, unpacked
 from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.edits.slicing import blamed, slices_of
 from clearprop.check.handwritten.formulas import is_formula
@@ -90,6 +91,7 @@ def in_turn(
     missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
     broadcasts = isinstance(shot.error, ValueError) and "broadcast" in str(shot.error)
     made = []
+    misnamed: dict[CodeType, set[int]] = {}
     for place, part in enumerate(parts):
         upstream = _upstream_names(driver, part)
         values = known.get(part.function.__code__, {})
@@ -103,11 +105,17 @@ def in_turn(
             functions=functions,
             learned=_learned(part),
         )
-        made.append((place, part, scope, _blame(parts, part, shot), _repeated(part.tree)))
+        repeated = _repeated(part.tree)
+        if part.caching:
+            scope = replace(scope, unpacked=unpacked(parts[0].tree))
+            kept = meant(part.tree, scope, cached(part.tree, scope))
+            misnamed[part.function.__code__] = {line for _, line in kept.values()}
+        made.append((place, part, scope, _blame(parts, part, shot), repeated))
     found: list[tuple[float, int, Part, Edit]] = []
     for first in (True, False):
         for place, part, scope, blame, twice in made:
-            wanted = partial(_is_prime, part, shot, clues, blame, twice, first)
+            named = misnamed.get(part.function.__code__, set())
+            wanted = partial(_is_prime, part, shot, clues, blame, twice | named, first)
             for edit in edits(part.tree, scope, part.caching, wanted):
                 if edit.cause == "none" and not missing:
                     continue
@@ -147,7 +155,7 @@ def _is_prime(
 ) -> bool:
     """Whether the edits of a line have their turn now: first those that explain the most."""
     if part.caching:
-        prime = shot.error is not None or shot.plan != "fb"
+        prime = shot.error is not None or shot.plan != "fb" or line in twice
     else:
         explains = not blame or blame.get(line, 2) < 2
         first_of_all = line == clues.suspect or line in twice or line in clues.ends

@@ -222,6 +222,7 @@ class World:
     scope: Scope
     kept: Callable[[ast.AST], None]
     wanted: set[int] = field(default_factory=set)  # identities of the lines that keep something
+    meant: dict[int, tuple[str, int]] = field(default_factory=dict)  # from `caching.meant`
     pool: dict[tuple[str, int], ast.expr | None] = field(default_factory=dict)
 
     @cached_property

@@ -54,6 +54,8 @@ def names(site: Site) -> Iterator[Change]:
         if site.role == TARGET and value.kind not in (GRADIENT, OTHER):
             continue
         rank = _rank(site, here, there, mine, value)
+        if site.world.meant.get(id(node), ("",))[0] == there:
+            rank = 0.2  # it is kept under this name
         other = site.read(there)
         if rank is None or other is None:
             continue
@@ -154,7 +156,9 @@ def _cause(site: Site, here: str, value: Value) -> str:
     if isinstance(site.statement, ast.Return) and site.role == VALUE:
         return "exchanged" if isinstance(site.parent, ast.Tuple) else "wrong-value"
     if here in site.scope.upstream:
-        return "upstream-twice" if site.gradient and value.kind != GRADIENT else "wrong-value"
+        often = sum(dotted(node) == here for node in ast.walk(site.statement))
+        twice = often > 1 and site.gradient and value.kind != GRADIENT
+        return "upstream-twice" if twice else "wrong-value"
     if here in world.updated and site.scope.value(here).kind == PARAMETER:
         return "updated-parameter"
     return "wrong-value"

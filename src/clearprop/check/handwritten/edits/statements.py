@@ -52,7 +52,8 @@ def kinds(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[L
             value=statement.value,
             type_comment=None,
         )
-        yield Lines((plain,), 1, "accumulated", 1.3, "`=`")
+        if ast.unparse(statement.target) != ast.unparse(statement.value):
+            yield Lines((plain,), 1, "accumulated", 1.3, "`=`")
         others: dict[type[ast.operator], tuple[tuple[ast.operator, str], ...]] = {
             ast.Add: ((ast.Sub(), "sign"), (ast.Mult(), "operator")),
             ast.Sub: ((ast.Add(), "sign"),),
@@ -109,8 +110,8 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
     for distance, other in enumerate(rest[:4]):
         if not isinstance(other, ast.Assign) or isinstance(other.targets[0], ast.Tuple):
             continue
-        here, there = dotted(target), dotted(other.targets[0])
-        if not (here and there) or here == there:
+        here, there = ast.unparse(target), ast.unparse(other.targets[0])
+        if here == there:
             continue
         gradients = is_gradient(here) and is_gradient(there)
         first = twin(statement, value=other.value)
@@ -119,7 +120,16 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
         rank = 1.8 if gradients else 2.6
         what = f"`{here}` and `{there}` exchanged"
         yield Lines(new_lines, distance + 2, "exchanged", rank, what)
+        if there in map(ast.unparse, _expressions(other.value)):  # and not set before it
+            first = twin(statement, targets=other.targets)
+            second = twin(other, targets=statement.targets)
+            new_lines = (first, *rest[:distance], second)
+            yield Lines(new_lines, distance + 2, "exchanged", 1.5, what)
     del world
+
+
+def _expressions(node: ast.expr) -> Iterator[ast.expr]:
+    return (part for part in ast.walk(node) if isinstance(part, ast.expr))
 
 
 def _ordered_as_arguments(node: ast.Tuple, world: World) -> bool:
