@@ -34,7 +34,7 @@ ENOUGH = 12
 #: What comes so much later than the first edit that mends the gradients is not tried.
 _MARGIN = 1.0
 #: An edit is believed less, by so much, for each value that is computed and then read nowhere.
-_UNREAD = 0.5
+_UNREAD = 1.5
 
 
 def _drops_an_update(edit: Edit) -> bool:

@@ -105,6 +105,8 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
         elif re.match(r"^(reg\w*|lam\w*|l2\w*|weight_decay)$", p.name, re.I) and p.default == 0:
             if not re.search(rf"\bif\b.*\b{p.name}\b", text):  # else `reaching` asks for it
                 changes[p.name] = value(0.3)
+        elif type(p.default) is float and p.default == 1.0:
+            changes[p.name] = value(0.7)  # 1 is the one number that hides where it is left out
         elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
             yield proposal.with_specs({p.name: value(not p.default)})
     for name, spec in proposal.specs.items():

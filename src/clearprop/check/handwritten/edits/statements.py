@@ -21,6 +21,7 @@ from clearprop.check.handwritten.edits.trees import (
     text,
     twin,
 )
+from clearprop.check.handwritten.meaning import is_gradient_of
 
 #: What a sum begins with.
 _STARTS = ("zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like")
@@ -134,11 +135,11 @@ def _expressions(node: ast.expr) -> Iterator[ast.expr]:
 
 def _ordered_as_arguments(node: ast.Tuple, world: World) -> bool:
     """Whether ``dx, dW`` are given out in the order in which forward takes ``x, W``."""
-    if world.scope.forward is None:
-        return False
-    taken = [a.arg for a in world.scope.forward.args.args if a.arg != world.scope.owner]
+    function = world.scope.forward or world.function
+    taken = [a.arg for a in function.args.args if a.arg != world.scope.owner]
     given = [dotted(one).rpartition(".")[2] for one in node.elts]
-    return given == [f"d{name}" for name in taken[: len(given)]]
+    places = [i for name in given for i, arg in enumerate(taken) if is_gradient_of(name, arg)]
+    return len(places) > 1 and places == sorted(places)
 
 
 def _orders(node: ast.Tuple) -> Iterator[ast.Tuple]:
