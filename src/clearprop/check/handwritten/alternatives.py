@@ -47,6 +47,9 @@ def is_alternative(
         shares = spec.kind == before.kind == "value" and type(before.value) is float
         if shares and 0 < before.value < 1 and spec.value in (0, 1):
             return False  # nothing is dropped, or everything: that hides a mask
+        narrower = before.kind == "array" and spec.kind in ("probabilities", "unit", "positive")
+        if narrower and not re.search(r"log|sqrt|clip|soft|power", texts.forward):
+            return False  # nothing asks for what is positive, and it hides kinks
         if spec == before or driver.is_label(name) or is_prediction(name):
             continue
         if spec.kind == before.kind == "value":

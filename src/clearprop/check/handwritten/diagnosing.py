@@ -321,6 +321,8 @@ class Diagnosis:
                 )
             if symptom is None:
                 return "unknown", f"{about} {_unknown(c)}", stage.line, ""
+            if symptom.term and (line := self._line_of(c)) and added(tree, line, symptom.term):
+                return symptom.cause, symptom.sentence, line, added(tree, line, symptom.term)
             return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""
         if symptom is not None:
             line = self._line_of(c)
@@ -334,7 +336,7 @@ class Diagnosis:
         """See whether a line is missing: a sum that nothing is added to, a value never read."""
         tree = self.driver.source.tree(self.driver.backward_function)
         if tree is not None and cause == "none" and "never written" in sentence:
-            return cause, sentence, end_of_loop(tree, line) or line
+            return cause, sentence, beside(tree, line) or end_of_loop(tree, line) or line
         unread = dead_names(tree) if tree is not None and cause in _VAGUE else []
         if unread:
             several = "are" if len(unread) > 1 else "is"
@@ -448,6 +450,30 @@ def adds(statement: ast.stmt) -> bool:
         isinstance(target, ast.Subscript) or ast.unparse(target) in read
         for target in statement.targets
     )
+
+
+def beside(tree: ast.FunctionDef, line: int) -> int:
+    """Give the line that adds to the neighbour of a sum to which nothing is added; 0 without one.
+
+    Sums are begun in the order in which they are added to: ``dW = zeros``, ``db = zeros``.
+    """
+    begun: dict[str, int] = {}
+    added_to: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            begun.setdefault(ast.unparse(node.targets[0]), node.lineno)
+        if isinstance(node, ast.Assign | ast.AugAssign) and adds(node):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name in map(ast.unparse, targets):
+                added_to.setdefault(name.partition("[")[0], node.lineno)
+    sums = [name for name, at in begun.items() if added_to.get(name, 0) > max(at, line)]
+    order = sorted([*sums, *(n for n, at in begun.items() if at == line)], key=begun.__getitem__)
+    mine = next((n for n, at in begun.items() if at == line), "")
+    if mine not in order or mine in added_to:
+        return 0
+    at = order.index(mine)
+    nearest = [n for n in (*order[at + 1 :], *reversed(order[:at])) if n in sums]
+    return added_to[nearest[0]] if nearest else 0
 
 
 def end_of_loop(tree: ast.FunctionDef, line: int) -> int:

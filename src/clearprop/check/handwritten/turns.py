@@ -26,7 +26,9 @@ from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.edits.slicing import blamed, slices_of
 from clearprop.check.handwritten.formulas import is_formula
 from clearprop.check.handwritten.probing import Comparison, Shot, play, quiet, watch
+from clearprop.check.handwritten.solving import Solver
 from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.truth import Cotangents
 
 #: What comes later than this waits for the likely edits of all other lines.
 _LIKELY = 2.4
@@ -77,7 +79,12 @@ class Budget:
 
 
 def in_turn(
-    driver: Driver, shot: Shot, parts: list[Part], budget: Budget, clues: Clues
+    driver: Driver,
+    shot: Shot,
+    parts: list[Part],
+    budget: Budget,
+    clues: Clues,
+    truths: Cotangents | None = None,
 ) -> Iterator[tuple[float, Part, Edit]]:
     """Give every edit of every part with its turn, the soonest first."""
     run = shot.run
@@ -111,6 +118,14 @@ def in_turn(
             kept = meant(part.tree, scope, cached(part.tree, scope))
             misnamed[part.function.__code__] = {line for _, line in kept.values()}
         made.append((place, part, scope, _blame(parts, part, shot), repeated))
+    for _, part, scope, blame, _ in made if truths is not None else ():
+        if part.caching or shot.error is not None or shot.plan != "fb":
+            continue
+        solver = Solver(driver, shot, part.function, part.tree, scope)
+        for edit in solver.edits(truths, set(blame), clues.suspect):
+            if budget.spent:
+                return
+            yield edit.rank, part, edit
     found: list[tuple[float, int, Part, Edit]] = []
     for first in (True, False):
         for place, part, scope, blame, twice in made:

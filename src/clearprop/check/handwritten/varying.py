@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.probing import (
     PLANS,
     Shot,
     prepare,
+    prepared,
     quiet,
     shoot,
 )
@@ -18,6 +21,10 @@ from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.running import Ran
 from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
+from clearprop.check.handwritten.state import is_real
+
+#: So many times further apart than numbers are usually drawn.
+_FURTHER = 3.0
 
 
 def other_probes(
@@ -66,6 +73,35 @@ def other_probes(
             continue  # nor that it should take what NumPy broadcasts
         if ran is not None and shot.ran is not None:
             ran.add(shot.ran)
+        yield shot
+    if re.search(r"maximum|minimum|where\(|clip\(|abs\(|[<>]", text):
+        yield from _spread(driver, setup, leaves, seed, tolerance, ran)
+
+
+def _spread(
+    driver: Driver,
+    setup: Setup,
+    leaves: list[str],
+    seed: int,
+    tolerance: float,
+    ran: Ran | None,
+) -> Iterator[Shot]:
+    """Probe with inputs that lie further apart, to both sides of a margin or of a bound."""
+    given = setup.proposal.draw(seed + 2)
+    for p in driver.inputs:
+        value = given.get(p.name)
+        spec = setup.proposal.specs.get(p.name)
+        if spec is not None and spec.kind == "array" and is_real(value):
+            given[p.name] = _FURTHER * np.asarray(value)
+    try:
+        with quiet():
+            shot = prepared(driver, given, seed + 2, "fb", (), leaves)
+    except Exception:
+        return
+    shot = shoot(driver, shot, tolerance, None if ran is None else ran.fresh())
+    if ran is not None and shot.ran is not None:
+        ran.add(shot.ran)
+    if shot.error is None:
         yield shot
 
 

@@ -63,6 +63,7 @@ class Edit:
     new: tuple[ast.stmt, ...] = field(repr=False, compare=False)
     source: str = field(default="", repr=False, compare=False)
     spot: tuple[ast.expr, ast.expr] | None = field(default=None, repr=False, compare=False)
+    solved: bool = field(default=False, repr=False, compare=False)  # computed, not guessed
 
     def build(self) -> ast.FunctionDef:
         """Return the whole edited function; what is not edited is shared with the original."""

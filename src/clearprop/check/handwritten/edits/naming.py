@@ -118,14 +118,15 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
         lost = site.role == OPERAND and site.gradient and not site.world.used.get(there, 0)
         if mine.shape == () and value.shape != () and not lost:
             return None
-        if value.shape == () and mine.shape != ():
+        if value.shape == () and mine.shape != () and not _squared(site, here):
             return None
     masks = site.role == INDEX and isinstance(site.parent, ast.Compare)  # dh[h < 0] = 0
     if small and value.kind == PARAMETER and not masks:
         return None
     if not small and value.kind == SETTING and mine.kind != SETTING and mine.shape != ():
-        return None
-    rank = 2.4
+        if not _squared(site, here):
+            return None
+    rank = 2.4 - 0.8 * _squared(site, here)
     if cached and mine.shape == () and value.shape:
         rank -= 1.0
     if mine.shape is not None and mine.shape == value.shape:
@@ -143,6 +144,14 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
     if site.role == TARGET:
         rank += 0.3
     return rank
+
+
+def _squared(site: Site, here: str) -> bool:
+    """Whether a name is multiplied by itself: one of the two is another, of whatever kind."""
+    parent = site.parent
+    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Mult):
+        return False
+    return dotted(parent.left) == dotted(parent.right) == here
 
 
 def _cause(site: Site, here: str, value: Value) -> str:

@@ -177,7 +177,10 @@ def differences(site: Site) -> Iterator[Change]:
     if not source or site.role not in (VALUE, OPERAND) or not site.gradient:
         return
     mine = site.scope.value(source)
-    if mine.kind != CACHED or not mine.shape or isinstance(site.parent, ast.Attribute):
+    signs = isinstance(site.parent, ast.Call) and called(site.parent)[0] in ("sign", "abs", "where")
+    if not mine.shape or isinstance(site.parent, ast.Attribute):
+        return
+    if mine.kind != CACHED and not signs:
         return
     for name in site.scope.reads(site.statement.lineno):
         value = site.scope.value(name)
