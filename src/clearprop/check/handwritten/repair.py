@@ -216,6 +216,7 @@ def repair(
         found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
         (whole if full else halves).append((fit, found))
         solved += full and edit.solved
+        budget.found = budget.found or full
         if len(whole) >= ENOUGH + solved or (whole and more.spent):
             break
         if len(whole) == 1 and more is budget:

@@ -61,11 +61,21 @@ class Part:
 
 
 class Budget:
-    """Seconds of computing time; asking is cheap as long as there cannot be too few of them."""
+    """Seconds of computing time; asking is cheap as long as there cannot be too few of them.
+
+    ``found`` says that something has been found in them.
+    """
 
     def __init__(self, seconds: float) -> None:
+        self.found = False
+        self.half = time.process_time() + seconds / 2
         self.end = time.process_time() + seconds
         self._look = time.perf_counter() + seconds
+
+    @property
+    def half_spent(self) -> bool:
+        """Whether half of them are used up."""
+        return time.process_time() > self.half
 
     @property
     def spent(self) -> bool:
@@ -118,14 +128,7 @@ def in_turn(
             kept = meant(part.tree, scope, cached(part.tree, scope))
             misnamed[part.function.__code__] = {line for _, line in kept.values()}
         made.append((place, part, scope, _blame(parts, part, shot), repeated))
-    for _, part, scope, blame, _ in made if truths is not None else ():
-        if part.caching or shot.error is not None or shot.plan != "fb":
-            continue
-        solver = Solver(driver, shot, part.function, part.tree, scope)
-        for edit in solver.edits(truths, set(blame), clues.suspect):
-            if budget.spent:
-                return
-            yield edit.rank, part, edit
+    waiting = True
     found: list[tuple[float, int, Part, Edit]] = []
     for first in (True, False):
         for place, part, scope, blame, twice in made:
@@ -147,9 +150,36 @@ def in_turn(
         now = [each for each in found if each[0] <= _LIKELY or not first]
         found = [each for each in found if each[0] > _LIKELY]
         for turn, _, part, edit in now:
+            if truths is not None and waiting and budget.half_spent and not budget.found:
+                waiting = False
+                yield from _solved(driver, shot, made, budget, clues, truths)
             if budget.spent:
                 return
             yield turn, part, edit
+        if truths is not None and waiting and not budget.found:
+            waiting = False
+            yield from _solved(driver, shot, made, budget, clues, truths)
+
+
+def _solved(
+    driver: Driver,
+    shot: Shot,
+    made: list[Any],
+    budget: Budget,
+    clues: Clues,
+    truths: Cotangents,
+) -> Iterator[tuple[float, Part, Edit]]:
+    """Give the edits that are computed: they come where none of the likely ones is right."""
+    if shot.error is not None or shot.plan != "fb":
+        return
+    for _, part, scope, blame, _ in made:
+        if part.caching:
+            continue
+        solver = Solver(driver, shot, part.function, part.tree, scope)
+        for edit in solver.edits(truths, set(blame), clues.suspect):
+            if budget.spent:
+                return
+            yield edit.rank, part, edit
 
 
 def _is_method(part: Part, values: dict[str, Any]) -> bool:
@@ -191,7 +221,7 @@ def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, in
     if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
         later = min(later, 0.5)  # a line that is missing stands in none
     # A value may be right and what follows wrong: the derivative between them is missing.
-    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith("multiply by")
+    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith(("multiply by", "divide by"))
     right = lines <= clues.cleared and edit.cause != "exchanged" and not adds
     return later + 0.8 * right
 

@@ -66,7 +66,8 @@ def other_probes(
                 shot = prepare(driver, proposal, seed + 1, plan, leaves, earlier)
         except Exception:
             continue
-        shot = shoot(driver, replace(shot), tolerance, None if ran is None else ran.fresh())
+        shot = replace(shot, setting=_neutral(driver, setup.proposal, proposal))
+        shot = shoot(driver, shot, tolerance, None if ran is None else ran.fresh())
         if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
             continue  # that forward takes more axes does not say that backward should
         if shot.error is not None and driver.candidate.style == "engine":
@@ -128,6 +129,16 @@ def _drawn_anew(
 
 def _deep(spec: Spec) -> bool:
     return spec.shape[:2] == ("N", 2)
+
+
+def _neutral(driver: Driver, usual: Proposal, proposal: Proposal) -> str:
+    """Say which number is no longer 1, if that is what a probe is for."""
+    for p in [*driver.inputs, *driver.constructor]:
+        spec = proposal.specs.get(p.name)
+        if type(p.default) is float and p.default == 1.0 and spec is not None:
+            if spec != usual.specs.get(p.name):
+                return f"{p.name} = {spec.value}"
+    return ""
 
 
 def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[Proposal]:
