@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.edits.scope import is_gradient
 from clearprop.check.handwritten.edits.slicing import dead_names, slices_of
 from clearprop.check.handwritten.entering import line_that_begins
 from clearprop.check.handwritten.meaning import last_of
@@ -229,6 +230,7 @@ class Diagnosis:
         if not name:
             return "", 0
         is_set = line_that_sets(backward, name) or line_that_sets(forward, name)
+        is_set = is_set or is_gradient(name)  # that is for backward to set
         return name, 0 if is_set or forward is None else forward.lineno
 
     def _is_none(self, name: str) -> bool:

@@ -47,7 +47,9 @@ def better(one: Setup, other: Setup, alone: bool = False) -> bool:
     if other.shot.error is not None or not other.shot.comparisons:
         return alike or alone or (not _flatter(one, other) and is_shaped(one))
     wrong, before = ({c.gradient.leaf for c in s.shot.wrong} for s in (one, other))
-    misshaped, were = ({c.gradient.leaf for c in s.shot.wrong if c.kind == "shape"} for s in (one, other))
+    misshaped, were = (
+        {c.gradient.leaf for c in s.shot.wrong if c.kind == "shape"} for s in (one, other)
+    )
     return (
         alike
         and len(one.shot.comparisons) >= len(other.shot.comparisons)

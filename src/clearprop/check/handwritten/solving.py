@@ -19,13 +19,20 @@ from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_functions import DerivativeDriver
 from clearprop.check.handwritten.edits.model import Edit, World
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
-from clearprop.check.handwritten.edits.trees import Path, binary, blocks, dotted, negative, put
+from clearprop.check.handwritten.edits.trees import Path, binary, negative, put
 from clearprop.check.handwritten.inverting import Needed, needed_in
 from clearprop.check.handwritten.matching import Match, Pool
 from clearprop.check.handwritten.meaning import last_of, stems
 from clearprop.check.handwritten.model import Array
-from clearprop.check.handwritten.probing import Shot, quiet, watch
-from clearprop.check.handwritten.state import copied, is_array
+from clearprop.check.handwritten.probing import Shot, quiet
+from clearprop.check.handwritten.state import is_array
+from clearprop.check.handwritten.straight import (
+    expressions_of,
+    is_plain,
+    straight,
+    targets_of,
+    values_before_lines,
+)
 from clearprop.check.handwritten.truth import Cotangents
 
 #: Of computing time, in seconds; of edits; of gradients that a statement might have to give.
@@ -36,11 +43,6 @@ _WAYS = 6
 _LARGEST = 5000
 #: What is so much smaller than the largest entry is taken for 0.
 _TINY = 1e-12
-_BUILT_IN = {"len", "abs", "float", "int", "min", "max", "sum"}
-_METHODS = {
-    *("sum", "mean", "dot", "reshape", "transpose", "swapaxes", "copy", "astype", "ravel", "max"),
-    *("min", "any", "all", "std", "var", "squeeze"),
-}
 
 
 class Solver:
@@ -56,16 +58,14 @@ class Solver:
             tree,
             scope,
         )
-        self.before = _values_before_lines(driver, shot, function.__code__)
+        self.before = values_before_lines(driver, shot, function.__code__)
         self.world = World(tree, scope, lambda _: None)
         self._pools: dict[Any, Pool] = {}
 
     def edits(self, truths: Cotangents, wanted: set[int], suspect: int) -> Iterator[Edit]:
         """Give edits of the wanted lines, those of the suspect first."""
         end = time.process_time() + _SECONDS
-        places = [
-            place for place in _straight(self.tree) if not wanted or place[2].lineno in wanted
-        ]
+        places = [place for place in straight(self.tree) if not wanted or place[2].lineno in wanted]
         places.sort(key=lambda p: (not self._gives(p[2]), p[2].lineno != suspect))
         for given, edit in enumerate(self._all(places, truths, end)):
             if edit is not None:
@@ -91,25 +91,27 @@ class Solver:
         self, path: Path, start: int, statement: ast.stmt, truths: Cotangents
     ) -> Iterator[Edit]:
         """Add to a value after it, or after the line whose result is read nowhere."""
-        target = _targets(statement)[0] if isinstance(statement, ast.Assign) else ""
+        target = targets_of(statement)[0] if isinstance(statement, ast.Assign) else ""
         if not target.isidentifier():
             return
         unread = {name for name in self.world.dead if not self.world.used.get(name)}
-        ends = [p for p in _straight(self.tree) if set(_targets(p[2])) & unread]
+        ends = [p for p in straight(self.tree) if set(targets_of(p[2])) & unread]
         ends.append((path, start, statement))
         for its_path, at, last in ends:
             if last.lineno < statement.lineno:
                 continue
             line = self._next(last.lineno)
             env = self.before.get(line)
-            value = None if env is None else env.get(target)
-            if env is None or not is_array(value) or not 2 < value.size <= _LARGEST:
+            if env is None or not is_array(env.get(target)):
+                continue
+            value: Array = env[target]
+            if not 2 < value.size <= _LARGEST:
                 continue
             pool = self._pool(value.shape, line, env)
             for goal in self._goals(statement, value, "", None, truths):
                 rest = goal - value
                 ways = [*pool.terms(rest), *(m for m in pool.quotients(rest) if m.over)]
-                needed = set(_targets(last)) & unread
+                needed = set(targets_of(last)) & unread
                 ways = [m for m in ways if not needed or needed & {*m.over, *m.under}]
                 for match in sorted(ways, key=lambda m: m.simplicity)[:_WAYS]:
                     source = f"{match.source or '1'}"
@@ -139,7 +141,7 @@ class Solver:
         def value_of(node: ast.expr) -> Any:
             return self._value(node, env)
 
-        for node, path, old in _expressions(statement):
+        for node, path, old in expressions_of(statement):
             value = value_of(node)
             if not is_array(value) or value.dtype.kind != "f" or not 2 < value.size <= _LARGEST:
                 continue
@@ -173,7 +175,7 @@ class Solver:
         self, statement: ast.stmt, value: Array, old: str, value_of: Any, truths: Cotangents
     ) -> list[Array]:
         """Give what an expression might have to be."""
-        names = [last_of(name) for name in _targets(statement)]
+        names = [last_of(name) for name in targets_of(statement)]
         labels = {last_of(c.gradient.label) for c in self.shot.wrong}
         mine = isinstance(statement, ast.Return) or any(name in labels for name in names)
         goals: list[Array] = []
@@ -189,27 +191,20 @@ class Solver:
             pairs = [(label, g) for label, g in truths.values if g.shape == value.shape]
             pairs.sort(key=lambda pair: last_of(pair[0] or "") not in said)
             goals += [g for _, g in pairs]
-        before = value_of(ast.parse(_targets(statement)[0], mode="eval").body) if old else None
+        before = value_of(ast.parse(targets_of(statement)[0], mode="eval").body) if old else None
         if old in ("+", "-", "*", "/") and not is_array(before):
             return []
-        with np.errstate(all="ignore"):
-            done = {
-                "": lambda g: g,
-                "+": lambda g: g - before,
-                "-": lambda g: before - g,
-                "*": lambda g: g / before,
-                "/": lambda g: before / g,
-            }[old]
-            whole = [np.asarray(done(g)) for g in goals if old == "" or g.shape == before.shape]
+        fitting = (g for g in goals if old == "" or g.shape == np.shape(before))
+        whole = [_undone(g, before, old) for g in fitting]
         distinct: list[Array] = []
         for g in whole:
-            if g.shape == value.shape and np.isfinite(g).all() and np.any(g):
-                if not any(np.allclose(g, other) for other in [value, *distinct]):
-                    distinct.append(g)
+            fits = g.shape == value.shape and np.isfinite(g).all() and bool(np.any(g))
+            if fits and not any(np.allclose(g, other) for other in [value, *distinct]):
+                distinct.append(g)
         return distinct[:_GOALS]
 
     def _value(self, node: ast.expr, env: dict[str, Any]) -> Any:
-        if not _is_plain(node, self.scope.functions):
+        if not is_plain(node, self.scope.functions):
             return None
         try:
             with quiet():
@@ -314,7 +309,7 @@ class Solver:
 
     def _gives(self, statement: ast.stmt) -> bool:
         """Whether a statement gives a gradient, by its name or because it returns."""
-        names = _targets(statement)
+        names = targets_of(statement)
         wrong = {last_of(c.gradient.label) for c in self.shot.wrong}
         return not names or any(is_gradient(n) or last_of(n) in wrong for n in names)
 
@@ -331,67 +326,17 @@ class Solver:
         return "mask" if any(masks) else "local-factor"
 
 
+def _undone(goal: Array, before: Any, sign: str) -> Array:
+    """Give what a value is changed by, with ``+=``, ``-=``, ``*=`` or ``/=``, to reach a goal."""
+    with np.errstate(all="ignore"):
+        if sign == "+":
+            return np.asarray(goal - before)
+        if sign == "-":
+            return np.asarray(before - goal)
+        if sign == "*":
+            return np.asarray(goal / before)
+        return np.asarray(before / goal) if sign == "/" else goal
+
+
 def _parsed(source: str) -> ast.expr:
     return ast.parse(source, mode="eval").body
-
-
-def _values_before_lines(driver: Driver, shot: Shot, code: Any) -> dict[int, dict[str, Any]]:
-    """Run once, and give what each line of a function can read when it first begins."""
-    found: dict[int, dict[str, Any]] = {}
-
-    def note(frame: Any, event: str, arg: Any) -> Any:
-        if frame.f_code is not code:
-            return None
-        if event == "line" and frame.f_lineno not in found:
-            names = frame.f_locals.items()
-            found[frame.f_lineno] = {k: copied(v) if is_array(v) else v for k, v in names}
-        return note
-
-    watch(driver, shot, note)
-    return found
-
-
-def _straight(tree: ast.FunctionDef) -> Iterator[tuple[Path, int, ast.stmt]]:
-    """Give the statements that are in no loop, with the way to them."""
-    for path, block in blocks(tree):
-        at: Any = tree
-        looped = False
-        for field, position in path:
-            looped = looped or isinstance(at, ast.For | ast.While | ast.FunctionDef) and at is not tree
-            at = getattr(at, field) if position is None else getattr(at, field)[position]
-        if not looped:
-            yield from ((path, i, statement) for i, statement in enumerate(block))
-
-
-def _expressions(statement: ast.stmt) -> Iterator[tuple[ast.expr, Path, str]]:
-    """Give what a statement assigns or returns, the way to it, and the sign of ``+=``."""
-    signs = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
-    if isinstance(statement, ast.Assign):
-        yield statement.value, (("value", None),), ""
-    elif isinstance(statement, ast.AugAssign) and type(statement.op) in signs:
-        yield statement.value, (("value", None),), signs[type(statement.op)]
-    elif isinstance(statement, ast.Return) and isinstance(statement.value, ast.Tuple):
-        for i, one in enumerate(statement.value.elts):
-            yield one, (("value", None), ("elts", i)), ""
-    elif isinstance(statement, ast.Return) and statement.value is not None:
-        yield statement.value, (("value", None),), ""
-
-
-def _targets(statement: ast.stmt) -> list[str]:
-    if isinstance(statement, ast.Assign):
-        return [ast.unparse(target) for target in statement.targets]
-    return [ast.unparse(statement.target)] if isinstance(statement, ast.AugAssign) else []
-
-
-def _is_plain(node: ast.expr, functions: tuple[str, ...]) -> bool:
-    """Whether evaluating an expression once more does nothing but compute."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.Call):
-            name = dotted(part.func)
-            numpy = name.startswith(("np.", "numpy.")) and "random" not in name
-            method = isinstance(part.func, ast.Attribute) and part.func.attr in _METHODS
-            if not (numpy or method or name in _BUILT_IN or name in functions):
-                return False
-        elif isinstance(part, ast.Lambda | ast.NamedExpr | ast.Await | ast.Yield | ast.YieldFrom):
-            return False
-    return True

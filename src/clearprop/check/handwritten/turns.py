@@ -221,7 +221,9 @@ def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, in
     if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
         later = min(later, 0.5)  # a line that is missing stands in none
     # A value may be right and what follows wrong: the derivative between them is missing.
-    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith(("multiply by", "divide by"))
+    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith(
+        ("multiply by", "divide by")
+    )
     right = lines <= clues.cleared and edit.cause != "exchanged" and not adds
     return later + 0.8 * right
 

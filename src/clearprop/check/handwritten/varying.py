@@ -135,9 +135,9 @@ def _neutral(driver: Driver, usual: Proposal, proposal: Proposal) -> str:
     """Say which number is no longer 1, if that is what a probe is for."""
     for p in [*driver.inputs, *driver.constructor]:
         spec = proposal.specs.get(p.name)
-        if type(p.default) is float and p.default == 1.0 and spec is not None:
-            if spec != usual.specs.get(p.name):
-                return f"{p.name} = {spec.value}"
+        neutral = type(p.default) is float and p.default == 1.0
+        if neutral and spec is not None and spec != usual.specs.get(p.name):
+            return f"{p.name} = {spec.value}"
     return ""
 
 

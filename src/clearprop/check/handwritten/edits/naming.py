@@ -123,9 +123,9 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
     masks = site.role == INDEX and isinstance(site.parent, ast.Compare)  # dh[h < 0] = 0
     if small and value.kind == PARAMETER and not masks:
         return None
-    if not small and value.kind == SETTING and mine.kind != SETTING and mine.shape != ():
-        if not _squared(site, here):
-            return None
+    setting = value.kind == SETTING and mine.kind != SETTING and mine.shape != ()
+    if not small and setting and not _squared(site, here):
+        return None
     rank = 2.4 - 0.8 * _squared(site, here)
     if cached and mine.shape == () and value.shape:
         rank -= 1.0

@@ -121,16 +121,12 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
         rank = 1.8 if gradients else 2.6
         what = f"`{here}` and `{there}` exchanged"
         yield Lines(new_lines, distance + 2, "exchanged", rank, what)
-        if there in map(ast.unparse, _expressions(other.value)):  # and not set before it
+        if any(ast.unparse(n) == there for n in ast.walk(other.value)):  # and not set before it
             first = twin(statement, targets=other.targets)
             second = twin(other, targets=statement.targets)
             new_lines = (first, *rest[:distance], second)
             yield Lines(new_lines, distance + 2, "exchanged", 1.5, what)
     del world
-
-
-def _expressions(node: ast.expr) -> Iterator[ast.expr]:
-    return (part for part in ast.walk(node) if isinstance(part, ast.expr))
 
 
 def _ordered_as_arguments(node: ast.Tuple, world: World) -> bool:
