@@ -191,7 +191,9 @@ class Solver:
             pairs = [(label, g) for label, g in truths.values if g.shape == value.shape]
             pairs.sort(key=lambda pair: last_of(pair[0] or "") not in said)
             goals += [g for _, g in pairs]
-        before = value_of(ast.parse(targets_of(statement)[0], mode="eval").body) if old else None
+        before: Any = (
+            value_of(ast.parse(targets_of(statement)[0], mode="eval").body) if old else 0.0
+        )
         if old in ("+", "-", "*", "/") and not is_array(before):
             return []
         fitting = (g for g in goals if old == "" or g.shape == np.shape(before))
