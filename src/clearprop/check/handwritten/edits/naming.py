@@ -126,7 +126,7 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
     setting = value.kind == SETTING and mine.kind != SETTING and mine.shape != ()
     if not small and setting and not _squared(site, here):
         return None
-    rank = 2.4 - 0.8 * _squared(site, here)
+    rank = 2.4 - 0.3 * _squared(site, here)
     if cached and mine.shape == () and value.shape:
         rank -= 1.0
     if mine.shape is not None and mine.shape == value.shape:
