@@ -28,15 +28,18 @@ class Call:
     code : CodeType
     title : str
         The name of the function, or of the class where it is the method of a layer.
+    names : dict of str to str
+        Where a layer computes: its parameters, and what they are called outside, ``W1`` for ``W``.
     """
 
-    __slots__ = ("at", "code", "parent", "title")
+    __slots__ = ("at", "code", "names", "parent", "title")
 
     def __init__(self, parent: Call | None, at: int, frame: FrameType) -> None:
         self.parent = parent
         self.at = at
         self.code: CodeType = frame.f_code
         self.title = _title(frame)
+        self.names = _names(frame)
 
 
 class Moment(NamedTuple):
@@ -112,3 +115,12 @@ def _title(frame: FrameType) -> str:
         kind = type(owner).__name__
         return kind if name in _CLASS else f"{kind}.{name}"
     return "lambda" if name == "<lambda>" else name
+
+
+def _names(frame: FrameType) -> dict[str, str]:
+    code = frame.f_code
+    if code.co_name != "compute" or code.co_varnames[:1] != ("self",):
+        return {}
+    layer: Any = frame.f_locals.get("self")
+    own = (*getattr(layer, "parameters", ()), *getattr(layer, "buffers", ()))
+    return {name: getattr(layer, "called", {}).get(name, name) for name in own}

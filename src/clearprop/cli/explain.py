@@ -42,7 +42,7 @@ def explain(
         typer.Argument(
             metavar="FORMULA | FILE:FUNCTION",
             help="An expression, or assignments on lines or between ; of which the last counts. "
-            "Or a function of a .py, .ipynb, .md or .txt file: the file is executed.",
+            "Or a function or network of a .py, .ipynb, .md or .txt file: the file is executed.",
             show_default=False,
         ),
     ],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from clearprop.draw.caption import caption, shorten
+from clearprop.draw.constants import constant_of
 from clearprop.draw.crossing import Flow
 from clearprop.draw.facts import NAME, Facts
 from clearprop.draw.frames import Frames
 from clearprop.draw.groups import Group
 from clearprop.draw.local import local_derivatives
 from clearprop.draw.model import NOT_COMPUTED, Arrow, Box, Derivative, Kind, Model
-from clearprop.draw.numbers import constant, plain
+from clearprop.draw.numbers import plain
 from clearprop.draw.passing import Use
 from clearprop.graph import Node
 
@@ -99,7 +100,7 @@ class _Builder:
         arriving: list[tuple[int, int, Node | None]] = []
         for position, source in enumerate(node.inputs):
             if source is None:
-                text = constant(node.operands[position])
+                text = constant_of(node, position)
                 arriving.append((self.model.add(Box("constant", text, frame=frame)), 0, None))
             else:
                 value = facts.origin_of(source)

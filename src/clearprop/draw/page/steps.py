@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clearprop.draw.constants import constant_of
 from clearprop.draw.facts import Facts
-from clearprop.draw.numbers import constant
 from clearprop.draw.page.formulas import formulas_of
 from clearprop.draw.page.lines import Listings
 from clearprop.draw.page.quantities import Quantities
@@ -68,7 +68,7 @@ class Steps:
     def _operand(self, node: Node, position: int) -> dict[str, Any]:
         source = node.inputs[position]
         if source is None:
-            return {"text": constant(node.operands[position])}
+            return {"text": constant_of(node, position)}
         source = self.facts.origin_of(source)
         ask = self.quantities.ask
         found: dict[str, Any] = {"name": self.facts.called(source), "v": ask("value", source)}
