@@ -7,10 +7,14 @@ still the same object is the same call, and one that is another is another, what
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clearprop.places import ENTRY, Place, is_users
+
+if TYPE_CHECKING:
+    from clearprop.graph import Node
 
 _LAYERS = __file__.removesuffix("calls.py") + "nn"
 _CLASS = ("forward", "compute", "__call__")  # methods whose class says more than their name
@@ -105,6 +109,31 @@ class Calls:
     def forget(self) -> None:
         """Let go of the frames, and of what lives in them."""
         self._frames, self._calls, self._entry = [], [], None
+
+
+def inner_values(nodes: Iterable[Node]) -> set[Node]:
+    """Find what layers compute on the way to their results: all but the last of each run.
+
+    The user's line calls a layer, or a network of them, and names what comes back.
+    """
+    found: set[Node] = set()
+    last: Node | None = None
+    before: tuple[Call | None, int] | None = None
+    for node in nodes:
+        outside = None if node.moment is None else _outside(node.moment.call)
+        if last is not None and before is not None and outside == before:
+            found.add(last)
+        last, before = node, outside
+    return found
+
+
+def _outside(call: Call | None) -> tuple[Call | None, int] | None:
+    """Say where the user called the layer that this is a call of; None where it is the user's."""
+    found = None
+    while call is not None and not is_users(call.code):
+        found = call.parent, call.at
+        call = call.parent
+    return found
 
 
 def _title(frame: FrameType) -> str:

@@ -91,3 +91,30 @@ def test_the_steps_as_text_have_the_names_too():
 
     told = steps(cp.trace(nn.TwoLayerNet(3, 4, 2).predict, np.ones((1, 3))).backward([[1, 1]]))
     assert [step.text for step in told.steps][:2] == ["x @ W1", "(1) + b1"]
+
+
+def test_only_the_result_of_a_layer_has_the_name_that_it_is_given():
+    conv, norm, pool = nn.Conv2d.initial(1, 2, 3, seed=0), nn.BatchNorm.initial(2), nn.MaxPool2d(2)
+
+    def net(x):
+        h = conv.forward(x)
+        h = norm.forward(h, train=False)
+        h = np.maximum(h, 0)
+        return pool.forward(h)
+
+    graph = cp.trace(net, np.ones((1, 1, 6, 6)))
+    named = [(node.operation, graph.name_of(node)) for node in graph.nodes if graph.name_of(node)]
+    assert named == [("argument", "x"), ("add", "h"), ("add", "h"), ("maximum", "h")]
+    assert np.array_equal(graph["h"], np.maximum(norm.forward(conv.forward(graph["x"]), False), 0))
+
+
+def test_only_the_result_of_a_network_has_the_name_that_it_is_given():
+    net = nn.TwoLayerNet(3, 4, 2)
+
+    def score(x):
+        y = net.predict(x)
+        return np.sum(y)
+
+    graph = cp.trace(score, np.ones((1, 3)))
+    assert [node.operation for node in graph.names["y"]] == ["add"]
+    assert graph["y"].shape == (1, 2)

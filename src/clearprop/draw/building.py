@@ -46,6 +46,7 @@ class _Builder:
             len(facts.operations),
             differentiated=facts.gradients is not None,
             frames=self.frames.frames,
+            is_constant=facts.is_constant,
             first=whole.start + 1,
             last=whole.stop,
         )

@@ -153,6 +153,8 @@ class Model:
     steps: int
     differentiated: bool
     frames: list[Frame] = field(default_factory=list)
+    #: whether no result depends on an argument: there is nothing to differentiate
+    is_constant: bool = False
     #: the numbers of its first and its last step
     first: int = 1
     last: int = 0

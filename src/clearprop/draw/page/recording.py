@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clearprop.draw.facts import is_operation
 from clearprop.draw.page.arrays import packed, plain
 from clearprop.draw.page.quantities import Quantities, Quantity
 from clearprop.draw.passing import is_passed, local_derivative
@@ -110,12 +111,15 @@ class _Writer:
     def __init__(self, graph: Graph, again: Graph, gradients: Gradients | None) -> None:
         self.now = dict(zip(graph.nodes, again.nodes, strict=True))
         self.again = again
+        operations = (node for node in again.nodes if is_operation(node))
+        self.steps = {node: step for step, node in enumerate(operations, 1)}
         self.found: dict[Node, Any] = {}
         self.registers: list[Any] = []  # what is in them before anything runs; None: computed
         self.code: list[dict[str, Any]] = []
         self.of: dict[Node, int] = {}
         self.first: dict[Any, int] = {}
         self.constants: dict[Any, int] = {}
+        self.told: set[tuple[str, str]] = set()  # the operations and dtypes of the code so far
         self.numbers = 0
         if gradients is not None:
             with np.errstate(all="ignore"):
@@ -229,11 +233,22 @@ class _Writer:
             step["d"] = str(node.dtype)
         defaults = node.primitive.attributes
         given = {**defaults, **node.attributes}
+        if (node.operation, str(node.dtype)) not in self.told:  # where the page may have to stop
+            self.told.add((node.operation, str(node.dtype)))
+            step |= self._place(node)
         attributes = {k: self._attribute(v) for k, v in given.items() if not _is_empty(v)}
         if attributes:
             step["a"] = attributes
         step["r"] = self.of[node] = self.first[key] = self._register(None)
         self.code.append(step)
+
+    def _place(self, node: Node) -> dict[str, int]:
+        """Say which step of the picture a node belongs to, and whether it does so backward."""
+        forward = node.stage[0] if node.stage is not None else node
+        step = self.steps.get(forward)
+        if step is None:
+            return {}
+        return {"of": step} if node.stage is None else {"of": step, "back": 1}
 
     def _register(self, start: Any) -> int:
         self.registers.append(start)

@@ -74,7 +74,7 @@ class Steps:
         found: dict[str, Any] = {"name": self.facts.called(source), "v": ask("value", source)}
         if source in self.facts.number:
             found["step"] = self.facts.number[source]
-        if not is_passed(node, position):
+        if self.facts.is_constant or not is_passed(node, position):
             found["d"] = "no derivative"
         elif self.gradients is None:
             found["d"] = "not computed"
@@ -116,7 +116,7 @@ class Steps:
         return self._meeting[value]
 
     def _total(self, node: Node) -> int | str:
-        if not node.active:
+        if not node.active or self.facts.is_constant:
             return "no derivative"
         if self.gradients is None:
             return "not computed"
