@@ -142,6 +142,7 @@ class _Builder:
         leaving = flow.leaving[unit]
         count = len(group)
         first, last = group.start + 1, group.stop
+        self.model.first_steps[group.number] = first
         box = self.model.add(
             Box(
                 "group",
@@ -196,7 +197,7 @@ class _Builder:
             else:
                 text = f"{self.facts.name(value)} ({step})".strip()
                 hint = self.facts.hint(value)
-                box = Box("reference", text, hint=hint, refers=step, node=value)
+                box = Box("reference", text, hint=hint, refers=(step,), node=value)
                 self.origin[value] = (self.model.add(box), 0)
         return self.origin[value]
 
@@ -207,7 +208,7 @@ class _Builder:
             return self.bundle_origin[source, target]
         what = "arguments" if source is not None else "values of earlier steps"
         steps = [self.facts.step_of(value) for value in values]
-        box = Box("reference", f"{len(values)} {what}", refers=min(steps))
+        box = Box("reference", f"{len(values)} {what}", refers=tuple(sorted({*steps} - {0})))
         return self.model.add(box), 0
 
     def say(self, arrow: Arrow, value: Node, derivative: Derivative) -> None:
@@ -249,7 +250,7 @@ class _Builder:
         steps = list(dict.fromkeys(self.facts.number[node] for node, _ in uses))
         more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
         text = f"to {', '.join(f'({step})' for step in steps[:3])}{more}"
-        end = self.model.add(Box("reference", text, inputs=[2], refers=steps[0], node=value))
+        end = self.model.add(Box("reference", text, inputs=[2], refers=tuple(steps), node=value))
         source, output = self.origin[value]
         arrow = Arrow(source, end, 0, output)
         self.say(arrow, value, self.facts.passed_back(value, uses))

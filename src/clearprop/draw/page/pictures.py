@@ -84,6 +84,11 @@ class Pictures:
             if box.group in self.places:
                 found["opens"] = self.places[box.group]
         node = box.node
+        if box.kind == "reference":
+            if box.refers:
+                found["refers"] = list(box.refers)
+            elif node is not None and node.primitive is None:
+                found["label"] = node.label
         if node is None or box.kind not in ("argument", "output"):
             return found
         if box.kind == "argument":
