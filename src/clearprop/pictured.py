@@ -165,6 +165,8 @@ class Pictured:
     ) -> str:
         """Write the graph as a Mermaid flowchart, for wikis and README files; see `to_svg`.
 
+        Mermaid itself refuses more than 500 arrows, unless its ``maxEdges`` is set higher.
+
         Examples
         --------
         >>> import clearprop as cp
