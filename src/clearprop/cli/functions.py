@@ -20,6 +20,7 @@ from clearprop.check.handwritten.placeholders import Placeholder
 from clearprop.check.handwritten.probing import line_of_error, quiet
 from clearprop.check.handwritten.reading import read
 from clearprop.cli.files import split_name
+from clearprop.cli.given import given_twice, split_given
 from clearprop.cli.layers import as_function, proposed_inputs
 from clearprop.cli.proposed import proposed_arguments
 from clearprop.errors import ClearpropError, OptionError
@@ -128,18 +129,18 @@ def parse_given(texts: Sequence[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for text in texts:
-        name, sign, value = (part.strip() for part in text.partition("="))
-        *path, last = name.split(".")
-        if not sign or not all(part.isidentifier() for part in (*path, last)):
+        split = split_given(text)
+        if split is None:
             raise _unreadable(text)
-        place = values
+        (*path, last), value = split
+        name, place = ".".join((*path, last)), values
         for part in path:
             inner = place.setdefault(part, {})
             if not isinstance(inner, dict):
-                raise _twice(name)
+                raise given_twice(name)
             place = inner
         if last in place:
-            raise _twice(name)
+            raise given_twice(name)
         place[last] = _value(text, name, value)
     return values
 
@@ -217,12 +218,6 @@ def _unreadable(text: str) -> OptionError:
         f"{text}: this is not a name, = and a value.",
         why="an argument is a number, a list, a word in quotes, or sizes with commas between them.",
         write=f"{name}=3.5, {name}=4,3 for a shape, or '{name}=[0, 1, 2]'",
-    )
-
-
-def _twice(name: str) -> OptionError:
-    return OptionError(
-        f"{name} is given twice.", why="an argument has one value.", write=f"{name}=… once"
     )
 
 

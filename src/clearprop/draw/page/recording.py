@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.draw.facts import is_operation
-from clearprop.draw.page.arrays import packed, plain
+from clearprop.draw.page.arrays import packed, plain, whole
 from clearprop.draw.page.quantities import Quantities, Quantity
 from clearprop.draw.passing import is_passed, local_derivative
 from clearprop.equivalence import computation
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_OPERATIONS = 1500  # of the forward pass: a longer program would make a page of megabytes
 _MOST_NUMBERS = 16_384  # in all arguments and constants, which a program needs to the last digit
-_WHOLE = 64
 
 
 class UnwritableError(Exception):
@@ -322,15 +321,8 @@ def _shape(shape: Any) -> Any:
 def _array(value: Any) -> Any:
     """Write a start value to the last digit."""
     array = np.asarray(value)
-    if array.dtype == np.float64 and not array.shape:
-        return plain(array)
-    entry: dict[str, Any] = {"s": list(array.shape)}
-    if array.dtype != np.float64:
-        entry["d"] = array.dtype.name
-    if array.size <= _WHOLE:
-        entry["v"] = plain(array.ravel())
-    elif array.dtype == np.float32:
-        entry["b"], entry["as"] = packed(array, "<f4"), "f4"
-    else:
-        entry["b"], entry["as"] = packed(array, "<f8"), "f8"
+    entry = whole(array)
+    if array.shape and "v" not in entry:
+        kind = "f4" if array.dtype == np.float32 else "f8"
+        entry |= {"b": packed(array, f"<{kind}"), "as": kind}
     return entry
