@@ -10,6 +10,7 @@ import pytest
 
 from clearprop import trace
 from clearprop.cli.functions import Shape, find_call, parse_given
+from clearprop.draw.views import make_views
 from clearprop.errors import ClearpropError
 
 NET = """
@@ -238,3 +239,12 @@ def test_what_is_given_is_an_input_of_the_network(networks):
 def test_a_name_that_cannot_be_called(networks):
     assert "data is list, which cannot be called" in refusal(f"{networks}:data", [])
     assert "no function data.x" in refusal(f"{networks}:data.x", [])
+
+
+def test_each_layer_of_a_network_is_a_group_of_its_own(networks):
+    call = find_call(f"{networks}:images", [], "explain")
+    graph = trace(call.function, *call.arguments)
+    frames = [group.title for group in make_views(graph)[0].facts.groups[1:]]
+    assert frames[:3] == ["Conv2d", "MaxPool2d", "Affine"]
+    page = graph.backward().to_html()
+    assert "def images(x, t, W1, b1, W2, b2):" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import linecache
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -41,27 +42,29 @@ def as_function(layer: Layer, name: str) -> tuple[Callable[..., Any], dict[str, 
     """
     known = dict(zip(layer.parameters, layer.arrays(layer.parameters), strict=True))
     inputs = _inputs(layer)
+    own = "network" if isinstance(layer, Sequential) else "layer"
+    own += "_" * (own == name)
+    if isinstance(layer, Sequential):
+        method = "predict" if layer.last_layer is None else "loss"
+        params = ", ".join(f'"{key}": {key}' for key in known)
+        called = f"{method}({', '.join(inputs)}, params={{{params}}})"
+    elif isinstance(layer, Loss):
+        called = f"forward({', '.join(inputs)})"
+    else:
+        held = [f"{own}.{key}" for key in layer.buffers]
+        called = f"compute({', '.join([*inputs, *known, *held, *(['train=False'] * bool(held))])})"
+        called += "[0]" * bool(held)
+    text = f"def {name}({', '.join([*inputs, *known])}):\n    return {own}.{called}\n"
+    return _made(name, text, {own: layer}), known
 
-    def function(*arguments: Any) -> Any:
-        given = arguments[: len(inputs)]
-        params = dict(zip(known, arguments[len(inputs) :], strict=True))
-        if isinstance(layer, Sequential):
-            return (layer.predict if layer.last_layer is None else layer.loss)(
-                *given, params=params
-            )
-        if isinstance(layer, Loss):
-            return layer.forward(*given)
-        buffers = layer.arrays(layer.buffers)
-        if not buffers:
-            return layer.compute(*given, *params.values())
-        return layer.compute(*given, *params.values(), *buffers, train=False)[0]
 
-    function.__name__ = name
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    function.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter(parameter, kind) for parameter in (*inputs, *known)]
-    )
-    return function, known
+def _made(name: str, text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    """Make the function of its text, which pages show as the user's own."""
+    file = f"<{name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    exec(compile(text, file, "exec"), namespace)
+    made: Callable[..., Any] = namespace[name]
+    return made
 
 
 def _inputs(layer: Layer) -> tuple[str, ...]:
