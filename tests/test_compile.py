@@ -9,7 +9,7 @@ import pytest
 
 import clearprop as cp
 from clearprop.check.primitives import examples
-from clearprop.compile.loops import gathered_first
+from clearprop.compile.elements import gathered_first
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.primitive import PRIMITIVES
 from clearprop.rules.indexing import Slot

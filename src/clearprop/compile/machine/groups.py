@@ -1,0 +1,239 @@
+"""A plan as one module of machine code: a function for each group, and one that runs them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from llvmlite import ir
+
+from clearprop.compile.affine import Affine, Var
+from clearprop.compile.machine.barrier import write_barrier
+from clearprop.compile.machine.engine import Processor
+from clearprop.compile.machine.matmul import Product as Spec
+from clearprop.compile.machine.matmul import scratch_bytes, write_matmul
+from clearprop.compile.machine.nests import I8, I64, POINTER, NestWriter, number
+from clearprop.compile.memory import LINE, placed
+from clearprop.compile.nests import Block, Nest, Product, Work
+from clearprop.compile.planning import Group, Plan
+from clearprop.compile.scalars import Array
+
+# The words of the table that every function gets.
+FIRST, LAST, TROUBLE, SCRATCH, SCRATCH_STEP = 0, 1, 2, 6, 7
+_K_BLOCK = 512  # of a long sum: a chain of float32 would lose digits
+ARRAYS = 8  # from here on where each array lies
+
+
+@dataclass
+class Machine:
+    """The module of a plan.
+
+    Attributes
+    ----------
+    text : str
+        In LLVM's language.
+    words : dict of Array to int
+        Which word of the table says where an array lies.
+    scratch : int
+        Bytes that each thread needs for itself.
+    """
+
+    text: str
+    words: dict[Array, int] = field(default_factory=dict)
+    scratch: int = 0
+
+
+def write_machine(plan: Plan, processor: Processor) -> Machine:
+    """Write the module of a plan, with ``void run(ptr table, i64 thread, i64 threads, ptr shared)``.
+
+    It runs the phases from ``table[FIRST]`` to before ``table[LAST]``.
+    """
+    return _Writer(plan, processor).made()
+
+
+class _Writer:
+    def __init__(self, plan: Plan, processor: Processor) -> None:
+        self.plan = plan
+        self.processor = processor
+        self.module = ir.Module()
+        self.words: dict[Array, int] = {}
+        self.scratch = 0
+        self.kernels: dict[Any, Any] = {}
+
+    def made(self) -> Machine:
+        groups = [
+            [part for part in phase if isinstance(part, Group)] for phase in self.plan.phases
+        ]
+        functions = [[self.group(part, f"group_{p}_{k}") for k, part in enumerate(phase)]
+                     for p, phase in enumerate(groups)]  # fmt: skip
+        self.run(groups, functions)
+        return Machine(str(self.module), self.words, self.scratch)
+
+    def word(self, array: Array) -> int:
+        return self.words.setdefault(array, ARRAYS + len(self.words))
+
+    # ---- one group ---------------------------------------------------------------------------
+
+    def group(self, group: Group, name: str) -> Any:
+        """Write ``void name(ptr table, i64 block, ptr scratch)``, and what it calls."""
+        used = _arrays_of(group)
+        offsets, size = placed(
+            (array, _local_bytes(array, group), *_span(array, group)) for array in group.local
+        )
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, I64, POINTER])
+        outer = ir.Function(self.module, kind, name)
+        table, block, scratch = outer.args
+        b = ir.IRBuilder(outer.append_basic_block("entry"))
+        start, stop = number(0), number(1)
+        if group.rows:
+            start = b.mul(block, number(group.block_rows))
+            end = b.add(start, number(group.block_rows))
+            inside = b.icmp_signed("<", end, number(group.rows))
+            stop = b.select(inside, end, number(group.rows))
+        inner = self.inner(group, name + "_block", used, size)
+        pointers = []
+        for array in used:
+            if array in offsets:
+                row = array.row * array.dtype.itemsize
+                back = b.sub(number(offsets[array]), b.mul(start, number(row)))
+                pointers.append(b.gep(scratch, [back], source_etype=I8))
+            else:
+                at = b.gep(table, [number(self.word(array))], source_etype=I64)
+                pointers.append(b.load(at, typ=POINTER, align=8))
+        trouble = b.gep(table, [number(TROUBLE)], source_etype=I64)
+        spare = b.gep(scratch, [number(size)], source_etype=I8)
+        b.call(inner, [*pointers, block, start, stop, trouble, spare])
+        b.ret_void()
+        return outer
+
+    def inner(self, group: Group, name: str, used: list[Array], local: int) -> Any:
+        """Write the block of a group, whose arrays are arguments that do not overlap."""
+        kind = ir.FunctionType(ir.VoidType(), [POINTER] * len(used) + [I64] * 3 + [POINTER] * 2)
+        function = ir.Function(self.module, kind, name)
+        *arrays, block, start, stop, trouble, spare = function.args
+        for argument, array in zip(arrays, used, strict=True):
+            argument.add_attribute("noalias")
+            argument.name = array.name.replace(".", "_")
+        b = ir.IRBuilder(function.append_basic_block("entry"))
+        pointers = dict(zip(used, arrays, strict=True))
+        known = {group.block: block}
+        rows = (start, stop)
+        for work in group.works:
+            if isinstance(work, Nest):
+                NestWriter(b, self.processor, pointers, known, rows, trouble).write(work)
+            elif isinstance(work, Product):
+                need = self.product(b, work, group, pointers, rows, spare)
+                self.scratch = max(self.scratch, local + need)
+            else:
+                raise AssertionError(f"no machine code for {work}")
+        self.scratch = max(self.scratch, local)
+        b.ret_void()
+        return function
+
+    def product(
+        self, b: Any, work: Product, group: Group, pointers: dict[Array, Any], rows: Any, spare: Any
+    ) -> int:
+        """Call the kernel of a matrix product; give the bytes it needs for itself."""
+        m, n, k = work.sizes
+        spec = Spec(
+            m, n, k, work.c.array.dtype.name, *work.a.strides, *work.b.strides, work.c.strides[0],
+            k_block=_K_BLOCK if k > 2 * _K_BLOCK else None,
+            rows=min(group.block_rows, m) if work.by_rows and group.rows else None,
+        )  # fmt: skip
+        if spec not in self.kernels:
+            name = f"matmul_{len(self.kernels) + 1}"
+            self.kernels[spec] = write_matmul(self.module, name, spec, self.processor)
+        kernel = self.kernels[spec]
+        writer = NestWriter(b, self.processor, pointers, {}, rows, None)
+
+        def inside(depth: int, values: dict[Var, Any]) -> None:
+            if depth < len(work.axes):
+                axis = work.axes[depth]
+                is_row = depth == 0 and group.rows == axis.extent and not work.by_rows
+                first, last = rows if is_row else (number(0), number(axis.extent))
+
+                def body(i: Any) -> None:
+                    inside(depth + 1, {**values, axis: i})
+
+                writer.loop(first, last, 1, body)
+                return
+            writer.vars = values
+            starts = [_address(writer, block) for block in (work.c, work.a, work.b)]
+            null = ir.Constant(POINTER, None)
+            limits = rows if work.by_rows and group.rows else (number(0), number(m))
+            b.call(kernel, [*starts, null, spare, *limits])
+
+        inside(0, {})
+        return -(-scratch_bytes(spec, self.processor) // LINE) * LINE + LINE
+
+    # ---- all groups --------------------------------------------------------------------------
+
+    def run(self, groups: list[list[Group]], functions: list[list[Any]]) -> None:
+        """Write the function that every thread runs."""
+        barrier = write_barrier(self.module)
+        kind = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, POINTER])
+        run = ir.Function(self.module, kind, "run")
+        table, thread, threads, shared = run.args
+        b = ir.IRBuilder(run.append_basic_block("entry"))
+        first, last, base, step = (
+            b.load(b.gep(table, [number(k)], source_etype=I64), typ=I64, align=8)
+            for k in (FIRST, LAST, SCRATCH, SCRATCH_STEP)
+        )
+        scratch = b.inttoptr(b.add(base, b.mul(thread, step)), POINTER)
+        writer = NestWriter(b, self.processor, {}, {}, (None, None), None)
+        for p, (phase, made) in enumerate(zip(groups, functions, strict=True)):
+            if not phase:
+                continue
+            wanted = b.and_(
+                b.icmp_signed("<=", first, number(p)), b.icmp_signed(">", last, number(p))
+            )
+            with b.if_then(wanted):
+                for k, (group, function) in enumerate(zip(phase, made, strict=True)):
+                    turned = b.urem(b.add(thread, number(k if group.blocks == 1 else 0)), threads)
+                    low = b.udiv(b.mul(turned, number(group.blocks)), threads)
+                    high = b.udiv(b.mul(b.add(turned, number(1)), number(group.blocks)), threads)
+
+                    def body(block: Any, function: Any = function) -> None:
+                        b.call(function, [table, block, scratch])
+
+                    writer.loop(low, high, 1, body)
+                more = b.icmp_signed(">", last, number(p + 1))
+                with b.if_then(more):
+                    b.call(barrier, [shared, threads])
+        b.ret_void()
+
+
+def _address(writer: NestWriter, block: Block) -> Any:
+    place: Affine = block.place
+    return writer.address(block.array, writer.uniform(place))
+
+
+def _arrays_of(group: Group) -> list[Array]:
+    found: dict[Array, None] = {}
+    for work in group.works:
+        found.update(dict.fromkeys(work.outputs))
+        found.update(dict.fromkeys(_read(work)))
+    return list(found)
+
+
+def _read(work: Work) -> list[Array]:
+    if isinstance(work, Nest):
+        return [load.array for load in work.loads()]
+    if isinstance(work, Product):
+        return [work.a.array, work.b.array]
+    raise AssertionError(work)
+
+
+def _local_bytes(array: Array, group: Group) -> int:
+    row = array.row * array.dtype.itemsize
+    return -(-row * group.block_rows // LINE) * LINE + LINE  # what a vector reads beyond
+
+
+def _span(array: Array, group: Group) -> tuple[int, int]:
+    """Give the first and the last work of a group that an array is needed in."""
+    uses = [
+        k for k, work in enumerate(group.works) if array in work.outputs or array in _read(work)
+    ]
+    return min(uses), max(uses)
+
+
