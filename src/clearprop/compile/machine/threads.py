@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from clearprop.compile.machine.barrier import LINE, SHARED_BYTES
+from clearprop.compile.machine.cache import load_or_make
 from clearprop.compile.machine.engine import Library, machine_code
 from clearprop.compile.machine.pool import LOCK, SERVED, WORKERS, pool_text
 from clearprop.compile.thread_count import MOST, get_threads, usable
@@ -114,7 +115,8 @@ def _forget() -> None:
 @functools.cache
 def _code() -> tuple[Any, Any, Any, Any]:
     """Give ``dispatch``, ``alone``, ``serve`` and ``pauses``; the code stays for good."""
-    library = Library(machine_code(pool_text()))
+    text = pool_text()
+    library = Library(load_or_make(text, lambda: machine_code(text)))
     i64, pointer = ctypes.c_int64, ctypes.c_void_p
     dispatch = ctypes.CFUNCTYPE(i64, pointer, pointer, pointer, i64, i64)(
         library.address("dispatch")
