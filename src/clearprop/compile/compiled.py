@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compile.program import Program
-from clearprop.errors import DTypeError
+from clearprop.errors import DTypeError, ShapeError
 from clearprop.places import current_line
 from clearprop.staged.two_runs import staged
 from clearprop.tensor import Tensor
@@ -30,11 +30,80 @@ class Compiled:
         self._last: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the compiled loops; trace and compile first where these shapes are new."""
+        """Run the machine code; trace and compile first where these shapes are new."""
         leaves = [leaf for _, leaf in tree_leaves((args, kwargs))]
         if any(isinstance(leaf, Tensor) and leaf.node is not None for leaf in leaves):
             return self._f(*args, **kwargs)  # it is being differentiated: the record must see it
         plain = tree_map(_plain, args)
+        program, values = self._program(plain, kwargs)
+        return program(values)
+
+    def scan(self, carry: Any, xs: Any, *constants: Any) -> tuple[Any, Any]:
+        """Run a step again and again, without Python between the steps.
+
+        The function is one step, ``f(carry, x, *constants) -> (carry, y)``.
+
+        Parameters
+        ----------
+        carry : array, or nested arrays
+            What a step hands on to the next, such as parameters and the state of an optimiser.
+        xs : array, or nested arrays
+            With a leading axis: ``x`` of step ``i`` is ``xs[i]``.
+        *constants
+            The same in every step, such as all the samples, of which ``x`` says the numbers.
+
+        Returns
+        -------
+        carry
+            After the last step: new arrays, in the nesting they came in.
+        ys
+            What the steps gave besides, with a leading axis.
+
+        Raises
+        ------
+        ShapeError
+            If ``xs`` has no leading axis, or several lengths of it, or a step hands on something
+            of another shape or dtype than it was given.
+
+        Examples
+        --------
+        >>> import numpy as np, clearprop as cp
+        >>> def step(w, x):
+        ...     loss, slope = cp.value_and_grad(lambda w: np.sum((w - x) ** 2))(w)
+        ...     return w - 0.25 * slope, loss
+        >>> w, losses = cp.compile(step).scan(np.zeros(2), np.ones((3, 2)))
+        >>> w, losses
+        (array([0.875, 0.875]), array([2.   , 0.5  , 0.125]))
+        """
+        carry, xs, constants = tree_map(_plain, (carry, xs, constants))
+        steps = _steps_of(xs)
+        first = tree_map(lambda x: x[0] if steps else np.zeros(x.shape[1:], x.dtype), xs)
+        program, values = self._program((carry, first, *constants), {})
+        carried, of_steps = len(tree_leaves(carry)), len(tree_leaves(xs))
+        new, _ = _checked(program.result, carry)
+        whole = [x for _, x in tree_leaves(xs)]
+        given = [*values[:carried], *whole, *values[carried + of_steps :]]
+        found = program.scan(steps, carried, of_steps, given)
+        if found is None:
+            return self._by_python(carry, xs, constants, steps)
+        results = iter(found)
+        return tree_map(lambda _: next(results), (new, program.result[1]))
+
+    def _by_python(self, carry: Any, xs: Any, constants: Any, steps: int) -> tuple[Any, Any]:
+        """Run the steps one by one: they hold NumPy calls, or hand on what they were given."""
+        made = []
+        for i in range(steps):
+            carry, y = self(carry, tree_map(lambda x, i=i: x[i], xs), *constants)
+            made.append([part for _, part in tree_leaves(y)])
+        if not made:
+            first = tree_map(lambda x: np.zeros(x.shape[1:], x.dtype), xs)
+            _, y = self(carry, first, *constants)
+            return carry, tree_map(lambda part: np.empty((0, *np.shape(part)), part.dtype), y)
+        columns = iter(zip(*made, strict=True))
+        return carry, tree_map(lambda _: np.stack(next(columns)), y)
+
+    def _program(self, plain: Any, kwargs: Any) -> tuple[Program, list[Any]]:
+        """Give the program for these arguments, and the arrays among them."""
         values = [leaf for _, leaf in tree_leaves(plain)]
         key = (
             structure((plain, kwargs)),
@@ -44,7 +113,7 @@ class Compiled:
         try:
             program = self._programs.get(key)
         except TypeError:
-            raise _refused(args, kwargs) from None
+            raise _refused(plain, kwargs) from None
         if program is None:
             program = self._programs[key] = Program(staged(self._f, plain, kwargs))
             while len(self._programs) > _MOST_PROGRAMS:
@@ -53,7 +122,7 @@ class Compiled:
             with contextlib.suppress(KeyError):  # another thread may have dropped it just now
                 self._programs.move_to_end(key)
         self._last = program
-        return program([np.asarray(v) for v in map(_number, values) if _is_array(v)])
+        return program, [np.asarray(v) for v in map(_number, values) if _is_array(v)]
 
     @property
     def source(self) -> str:
@@ -64,6 +133,38 @@ class Compiled:
     def plan(self) -> str:
         """What is a loop nest and what remains a NumPy call (of the latest call)."""
         return "" if self._last is None else self._last.plan
+
+
+def _steps_of(xs: Any) -> int:
+    """Give the length of the leading axis."""
+    leaves = tree_leaves(xs)
+    lengths = {np.shape(x)[0] if np.ndim(x) else None for _, x in leaves}
+    if len(lengths) != 1 or None in lengths:
+        shapes = [f"{name.lstrip('.') or 'xs'} {np.shape(x)}" for name, x in leaves]
+        raise ShapeError(
+            f"scan: xs has no leading axis of one length: {', '.join(shapes) or 'it is empty'}.",
+            where=current_line(3),
+            why="x of step i is xs[i].",
+            write="h.scan(carry, np.arange(steps), …)",
+        )
+    return lengths.pop()  # type: ignore[return-value]
+
+
+def _checked(result: Any, carry: Any) -> Any:
+    """Give the two parts of a step's result; the first has to be as the carry is."""
+    is_pair = isinstance(result, tuple) and len(result) == 2
+    found = [(n, v.shape, v.dtype) for n, v in tree_leaves(result[0])] if is_pair else []
+    given = [(name, np.shape(value), np.asarray(value).dtype) for name, value in tree_leaves(carry)]
+    if not is_pair or found != given:
+        raise ShapeError(
+            "scan: the function gives no pair (carry, y)."
+            if not is_pair
+            else f"scan: the carry comes out as {found}, and went in as {given}.",
+            where=current_line(3),
+            why="What a step hands on is what the next one is given.",
+            write="def step(carry, x): …; return carry, y",
+        )
+    return result
 
 
 def _plain(value: Any) -> Any:

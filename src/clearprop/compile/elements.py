@@ -55,6 +55,8 @@ class Elements:
             array = np.asarray(value)
             if array.ndim == 0:
                 return Constant(value, np.float64 if isinstance(value, float) else array.dtype)
+            if array.size and array.dtype.kind in "fiub" and _is_uniform(array):
+                return Constant(array.flat[0], array.dtype)
             return Load(self.constant(array), flat(index, array.shape))
         key = (node, index)
         if key not in self._known:
@@ -191,6 +193,15 @@ class Elements:
             place = self.chosen(at, axis, shape[axis])
             return self.operand(node, 0, (*source[:axis], place, *source[axis + 1 :]))
         return self.operand(node, 0, self.source_index(node, 1, operand_shape(node, 0), index))
+
+
+def _is_uniform(array: Any) -> bool:
+    """Whether all elements have the same bits."""
+    if all(step == 0 or n == 1 for n, step in zip(array.shape, array.strides, strict=True)):
+        return True
+    first = array.flat[0]
+    same = array == first
+    return bool(np.all(same)) and (first != 0 or not np.any(np.signbit(array) != np.signbit(first)))
 
 
 def split_place(place: Affine, shape: tuple[int, ...]) -> Index | None:

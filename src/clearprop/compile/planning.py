@@ -25,6 +25,7 @@ from clearprop.graph import Node
 _SPLIT = 4096  # elements from which on a sum over rows is made block by block
 _MOST_BLOCKS = 16
 _LEAST_WORK = 20_000  # operations worth a block
+_LITTLE = 5_000  # operations that are not worth another barrier
 _BLOCK_BYTES = 1 << 16  # of the rows of a block in all arrays of a group
 
 
@@ -157,23 +158,34 @@ class Plan:
         rows = {_rows_of(work) for work in works}
         self._assign(works, rows.pop() if len(rows) == 1 else 0)
 
-    def _assign(self, works: list[Work], rows: int) -> Group:
-        """Put works into the group where they can first be done."""
-        phase = 0
+    def _assign(self, works: list[Any], rows: int) -> Group:
+        """Put works into the group where they can first be done.
+
+        What is little goes, one after the other, into one group of its phase that is not cut.
+        """
+        phase = serial = 0
         own = {array for work in works for array in work.outputs}
         for work in works:
             for array, is_local in _reads(work):
                 made = self._made.get(array)
                 if made is None or array in own:
                     continue
-                together = rows and is_local and made[1] is not None and made[1].rows == rows
-                phase = max(phase, made[0] if together else made[0] + 1)
-        group = self._groups.get((phase, rows)) if rows else None
-        if group is None:
+                at, group = made
+                together = rows and is_local and group is not None and group.rows == rows
+                phase = max(phase, at if together else at + 1)
+                serial = max(serial, at if group is not None and not group.rows else at + 1)
+        is_little = sum(map(_cost, works)) < _LITTLE
+        lonely = rows < _MOST_BLOCKS and (phase, rows) not in self._groups
+        if not rows or (is_little and (serial < phase or (serial == phase and lonely))):
+            phase, rows = serial, 0
+            for work in works:
+                if isinstance(work, Nest):
+                    work.row = None
+        group = self._groups.get((phase, rows))
+        if group is None or not (rows or is_little or group.works == []):
             group = Group(rows)
             self._into(phase, group)
-            if rows:
-                self._groups[phase, rows] = group
+            self._groups.setdefault((phase, rows), group)
         group.works += works
         for array in own:
             self._made[array] = (phase, group)
@@ -206,26 +218,15 @@ class Plan:
         array = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         self.arrays[node] = array
         rows = node.shape[0] if node.shape and node.shape[:1] == rest[:1] and rest[0] > 1 else 0
-        waiting = Group(rows)
-        phase = self._made[parts][0] + 1
-        found = self._groups.get((phase, rows)) if rows else None
-        if found is None:
-            found = waiting
-            self._into(phase, found)
-            if rows:
-                self._groups[phase, rows] = found
-        self._made[array] = (phase, found)
-        later = found
-        holder: list[Work] = []
-        later.works.append(_Waiting(array, parts, holder))  # type: ignore[arg-type]
+        waiting = _Waiting(array, parts)
+        later = self._assign([waiting], rows)
 
         def finish() -> None:
             parts.shape = (group.blocks, *rest)
             nest = forms.finished(node, parts, array)
-            position = next(
-                i for i, w in enumerate(later.works) if isinstance(w, _Waiting) and w.holder is holder
-            )
-            later.works[position] = nest
+            if not later.rows:
+                nest.row = None
+            later.works = [nest if work is waiting else work for work in later.works]
 
         self._finishing.append(finish)
         return group
@@ -266,7 +267,6 @@ class _Waiting:
 
     array: Array
     parts: Array
-    holder: list[Work]
 
     @property
     def outputs(self) -> list[Array]:
@@ -347,7 +347,7 @@ def _cost(work: Any) -> int:
         W = {"y": work.second, "x": work.second, "W": work.out}[work.target]
         y = {"y": work.out, "x": work.first, "W": work.second}[work.target]
         return 2 * y.size * W.size // max(W.shape[0], 1)
-    return sum(array.size for array in work.outputs)
+    return sum(16 * array.size for array in work.outputs)
 
 
 def _cut(group: Group) -> None:

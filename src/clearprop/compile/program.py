@@ -14,6 +14,19 @@ from clearprop.compile.planning import Call, Group, Plan
 from clearprop.compile.scalars import Array
 from clearprop.compile.simplify import Rebuilt
 from clearprop.compile.storing import stored_nodes
+from clearprop.compile.table import (
+    ARRAYS,
+    FIRST,
+    LAST,
+    MOVE_COUNT,
+    MOVES,
+    SCRATCH,
+    SCRATCH_STEP,
+    STEPS,
+    SWAP_COUNT,
+    SWAPS,
+    TROUBLE,
+)
 from clearprop.equivalence import needed
 from clearprop.errors import ShapeError
 from clearprop.graph import Node
@@ -39,22 +52,22 @@ class Program:
                 return part
             return part.value if part.node is None else rebuilt[part.node]
 
-        self._result = tree_map(source_of, graph._output)
-        outputs = {part for _, part in tree_leaves(self._result) if isinstance(part, Node)}
+        self.result = tree_map(source_of, graph._output)
+        outputs = {part for _, part in tree_leaves(self.result) if isinstance(part, Node)}
         # What a mask selects has a shape that was used; its values may not be, yet it is checked.
         selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
         used = needed([*outputs, *selected], {})
         nodes = [node for node in rebuilt.nodes if node in used]
-        self._leaves = list(graph.inputs.values())
+        self.leaves = list(graph.inputs.values())
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
-        self._fresh = {node: self.plan.arrays[node] for node in outputs if node.primitive is not None}
-        self._calls = {
+        self.fresh = {node: self.plan.arrays[node] for node in outputs if node.primitive is not None}
+        self.calls = {
             part.node: _NumpyCall(part.node)
             for phase in self.plan.phases
             for part in phase
             if isinstance(part, Call)
         }
-        self._segments = _segments(self.plan)
+        self.segments = _segments(self.plan)
         self._link()
         for node in nodes:  # what the first call computed has served
             node.let_go()
@@ -74,19 +87,63 @@ class Program:
         """The loops, as a Python module."""
         from clearprop.compile.text import source_of
 
-        results = [part for _, part in tree_leaves(self._result) if isinstance(part, Node)]
-        return source_of(self.plan, results, self._leaves)
+        results = [part for _, part in tree_leaves(self.result) if isinstance(part, Node)]
+        return source_of(self.plan, results, self.leaves)
 
     def __call__(self, arrays: list[Any]) -> Any:
-        try:
-            memory = self._idle.pop()
-        except IndexError:
-            memory = _Memory(self)
+        memory = self._taken()
         try:
             return memory.run(self, arrays)
         finally:
-            memory.arrays.clear()
-            self._idle.append(memory)
+            self._given_back(memory)
+
+    def _taken(self) -> _Memory:
+        try:
+            return self._idle.pop()
+        except IndexError:  # the first call, or one at the same time as another
+            return _Memory(self)
+
+    def _given_back(self, memory: _Memory) -> None:
+        memory.arrays.clear()
+        self._idle.append(memory)
+
+
+    def scan(self, steps: int, carried: int, of_steps: int, arrays: list[Any]) -> Any:
+        """Run many steps without Python between them; None where a step is more than machine code.
+
+        Parameters
+        ----------
+        steps : int
+        carried : int
+            How many of the arrays, the first ones, a step hands on to the next; its first results
+            are their new values.
+        of_steps : int
+            How many of the arrays after that have a part for each step.
+        arrays : list of ndarray
+
+        Returns
+        -------
+        list of ndarray or None
+            The results: those that are handed on as they are after the last step, of the others a
+            row for each step.
+        """
+        results = [part for _, part in tree_leaves(self.result)]
+        handed, given = results[:carried], results[carried:]
+        own = [part for part in results if part not in self.leaves[:carried]]
+        is_plain = all(isinstance(part, Node) and part in self.fresh for part in own)
+        stays = all(
+            part is leaf or part not in self.leaves
+            for part, leaf in zip(handed, self.leaves, strict=False)
+        )
+        if self.calls or not is_plain or not stays or len(set(own)) < len(own) or any(
+            part in self.leaves for part in given
+        ):
+            return None
+        memory = self._taken()
+        try:
+            return memory.scan(self, steps, (handed, given), of_steps, arrays)
+        finally:
+            self._given_back(memory)
 
 
 class _Memory:
@@ -99,7 +156,9 @@ class _Memory:
         offsets, size = placed(_needs(program))
         self.space = np.empty(size + LINE, np.uint8)
         base = -self.space.ctypes.data % LINE
-        self.table = np.zeros(8 + len(program.words), np.int64)
+        self.table = np.zeros(ARRAYS + len(program.words), np.int64)
+        self.trouble = np.zeros(4, np.int64)
+        self.table[[TROUBLE, STEPS]] = self.trouble.ctypes.data, 1
         self.own: dict[Array, Any] = {}
         for array, offset in offsets.items():
             piece = self.space[base + offset :][: array.size * array.dtype.itemsize]
@@ -108,57 +167,123 @@ class _Memory:
         self.most = min(MOST, 64)
         step = -(-program.scratch // LINE) * LINE + 4096
         self.scratch = np.empty(step * self.most + LINE, np.uint8)
-        self.table[6] = self.scratch.ctypes.data + -self.scratch.ctypes.data % LINE
-        self.table[7] = step
+        self.table[SCRATCH] = self.scratch.ctypes.data + -self.scratch.ctypes.data % LINE
+        self.table[SCRATCH_STEP] = step
         for array, value in self.own.items():
             if array in program.words:
                 self.table[program.words[array]] = value.ctypes.data
         self.arrays: dict[Array, Any] = {}
+        self.words = program.words
+
+    def put(self, array: Array, value: Any) -> None:
+        """Let an array lie where a value lies."""
+        self.arrays[array] = value
+        if array in self.words:  # what gives several outputs is read by calls alone
+            self.table[self.words[array]] = value.ctypes.data
+
+    def check(self) -> None:
+        """Say which index was out of bounds."""
+        if self.trouble[0]:
+            _, k, axis, length = self.trouble.tolist()
+            raise IndexError(f"index {k} is out of bounds for axis {axis} with size {length}")
 
     def run(self, program: Program, given: list[Any]) -> Any:
         from clearprop.compile.machine.threads import call
 
-        plan, words, table = program.plan, program.words, self.table
-        arrays = self.arrays
+        plan, table = program.plan, self.table
+        arrays, put = self.arrays, self.put
         arrays.update(self.own)
-
-        def put(array: Array, value: Any) -> None:
-            arrays[array] = value
-            if array in words:  # what gives several outputs is read by calls alone
-                table[words[array]] = value.ctypes.data
-
-        for leaf, value in zip(program._leaves, given, strict=True):
+        for leaf, value in zip(program.leaves, given, strict=True):
             if leaf in plan.arrays:
                 array = plan.arrays[leaf]
                 put(array, np.asarray(value, array.dtype))
-        for node, array in program._fresh.items():
-            if node not in program._calls:
+        for node, array in program.fresh.items():
+            if node not in program.calls:
                 put(array, np.empty(array.shape, array.dtype))
-        table[2] = 0
+        self.trouble[0] = 0
         address, at = program.address, table.ctypes.data
-        for first, last, calls in program._segments:
+        for first, last, calls in program.segments:
             if last > first:
-                table[0], table[1] = first, last
+                table[FIRST], table[LAST] = first, last
                 call(address, at)
-                if table[2]:
-                    _, k, axis, length = table[2:6].tolist()
-                    raise IndexError(
-                        f"index {k} is out of bounds for axis {axis} with size {length}"
-                    )
+                self.check()
             for node in calls:
-                put(plan.arrays[node], program._calls[node](lambda n: arrays[plan.arrays[n]]))
+                put(plan.arrays[node], program.calls[node](lambda n: arrays[plan.arrays[n]]))
         mine: set[Node] = set()
 
         def given_out(part: Any) -> Any:
             """Give a result that is the caller's own: nobody else holds its memory."""
             if not isinstance(part, Node):
                 return part.copy() if isinstance(part, np.ndarray) else part
-            fresh = part in program._fresh and part not in mine
+            fresh = part in program.fresh and part not in mine
             mine.add(part)
             value = arrays[plan.arrays[part]]
             return (value if fresh else value.copy())[()]
 
-        return tree_map(given_out, program._result)
+        return tree_map(given_out, program.result)
+
+
+    def scan(
+        self,
+        program: Program,
+        steps: int,
+        results: tuple[list[Any], list[Any]],
+        of_steps: int,
+        arrays: list[Any],
+    ) -> list[Any]:
+        """Run many steps; see `Program.scan`."""
+        from clearprop.compile.machine.threads import call
+
+        plan, table = program.plan, self.table
+        handed, given = results
+        moves: list[int] = []
+        swaps: list[int] = []
+        found: list[Any] = []
+        for k, (leaf, value) in enumerate(zip(program.leaves, arrays, strict=True)):
+            if leaf not in plan.arrays:
+                continue
+            array = plan.arrays[leaf]
+            is_of_step = len(handed) <= k < len(handed) + of_steps
+            dtype = array.dtype
+            kept = np.array(value, dtype) if k < len(handed) else np.ascontiguousarray(value, dtype)
+            self.put(array, kept)
+            if is_of_step and array in self.words and steps:
+                moves += [self.words[array], kept.nbytes // steps]
+        for part, leaf in zip(handed, program.leaves, strict=False):
+            before = self.arrays[plan.arrays[leaf]]
+            if part is leaf:
+                found.append(before)
+                continue
+            array = plan.arrays[part]
+            after = np.empty(array.shape, array.dtype)
+            self.put(array, after)
+            is_read = plan.arrays[leaf] in self.words
+            if is_read:
+                swaps += [self.words[plan.arrays[leaf]], self.words[array]]
+            found.append(after if steps % 2 or (steps and not is_read) else before)
+        for part in given:
+            array = plan.arrays[part]
+            rows = np.empty((steps, *array.shape), array.dtype)
+            self.put(array, rows)
+            moves += [self.words[array], rows.itemsize * array.size]
+            found.append(rows)
+        if steps:
+            self._run_steps(call, program, steps, (moves, swaps))
+        return found
+
+    def _run_steps(
+        self, call: Any, program: Program, steps: int, pairs: tuple[list[int], list[int]]
+    ) -> None:
+        moves, swaps = (np.array(part or [0], np.int64) for part in pairs)
+        self.trouble[0] = 0
+        self.table[[FIRST, LAST, STEPS]] = 0, len(program.plan.phases), steps
+        self.table[[MOVES, MOVE_COUNT]] = moves.ctypes.data, len(pairs[0]) // 2
+        self.table[[SWAPS, SWAP_COUNT]] = swaps.ctypes.data, len(pairs[1]) // 2
+        try:
+            call(program.address, self.table.ctypes.data)
+        finally:
+            self.table[[STEPS, MOVE_COUNT, SWAP_COUNT]] = 1, 0, 0
+        self.check()
 
 
 def _segments(plan: Plan) -> list[tuple[int, int, list[Node]]]:
@@ -181,9 +306,9 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
 
     plan = program.plan
     when: dict[Array, list[int]] = {}
-    skip = {*plan.constants, *program._fresh.values()}
-    skip |= {plan.arrays[leaf] for leaf in program._leaves if leaf in plan.arrays}
-    skip |= {plan.arrays[node] for node in program._calls}
+    skip = {*plan.constants, *program.fresh.values()}
+    skip |= {plan.arrays[leaf] for leaf in program.leaves if leaf in plan.arrays}
+    skip |= {plan.arrays[node] for node in program.calls}
     for p, phase in enumerate(plan.phases):
         for part in phase:
             if isinstance(part, Call):

@@ -31,6 +31,7 @@ _SIGNS = {
     "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=", "floor_divide": "//",
     "remainder": "%", "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "power": "**",
 }  # fmt: skip
+_LONG = 90  # characters of an expression that gets a line of its own
 _LETTERS = "ijklmnpqrs"
 
 
@@ -199,6 +200,7 @@ class _Lines:
         self.group = group
         self.vars: dict[Var, str] = {group.block: f"start // {max(group.block_rows, 1)}"}
         self.known: dict[Scalar, str] = {}
+        self.texts: dict[Scalar, str] = {}
         self.uses: dict[Scalar, int] = {}
         self.lines: list[str] = []
         self.depth = 0
@@ -245,6 +247,9 @@ class _Lines:
             self.line(f"{self.known[total]} = {_number(total.start)}")
         for axis in nest.axes[nest.depth :]:
             self._for(axis, axis is nest.row)
+        for value in walked([store.value for store in nest.stores]):
+            if not isinstance(value, Total):
+                self._shortened(value)
         for store in nest.stores:
             self._store(store)
         for total, value in nest.totals:
@@ -278,14 +283,20 @@ class _Lines:
             terms.append(str(place.constant))
         return " + ".join(terms).replace("+ -", "- ")
 
+    def _shortened(self, value: Scalar) -> None:
+        """Remember the text of a value; what it is made of has been remembered."""
+        self.texts[value] = self.value(value)
+
     def value(self, value: Scalar) -> str:
         """Write a value; one that is used twice gets a name."""
         if value in self.known:
             return self.known[value]
+        if value in self.texts:
+            return self.texts[value]
         text = self._text(value)
-        if self.uses.get(value, 0) > 1 and not isinstance(value, Constant | Load | Number) or isinstance(
-            value, Chosen
-        ):
+        is_short = isinstance(value, Constant | Load | Number)
+        again = self.uses.get(value, 0) > 1 and not is_short
+        if again or isinstance(value, Chosen) or (not is_short and len(text) > _LONG):
             self.count += 1
             name = f"v{self.count}"
             self.line(f"{name} = {_bare(text)}")

@@ -17,11 +17,21 @@ from clearprop.compile.memory import LINE, placed
 from clearprop.compile.nests import Block, Nest, Product, Work
 from clearprop.compile.planning import Group, Plan
 from clearprop.compile.scalars import Array
+from clearprop.compile.table import (
+    ARRAYS,
+    FIRST,
+    LAST,
+    MOVE_COUNT,
+    MOVES,
+    SCRATCH,
+    SCRATCH_STEP,
+    STEPS,
+    SWAP_COUNT,
+    SWAPS,
+    TROUBLE,
+)
 
-# The words of the table that every function gets.
-FIRST, LAST, TROUBLE, SCRATCH, SCRATCH_STEP = 0, 1, 2, 6, 7
 _K_BLOCK = 512  # of a long sum: a chain of float32 would lose digits
-ARRAYS = 8  # from here on where each array lies
 
 
 @dataclass
@@ -100,7 +110,8 @@ class _Writer:
             else:
                 at = b.gep(table, [number(self.word(array))], source_etype=I64)
                 pointers.append(b.load(at, typ=POINTER, align=8))
-        trouble = b.gep(table, [number(TROUBLE)], source_etype=I64)
+        at = b.gep(table, [number(TROUBLE)], source_etype=I64)
+        trouble = b.load(at, typ=POINTER, align=8)
         spare = b.gep(scratch, [number(size)], source_etype=I8)
         b.call(inner, [*pointers, block, start, stop, trouble, spare])
         b.ret_void()
@@ -169,38 +180,85 @@ class _Writer:
     # ---- all groups --------------------------------------------------------------------------
 
     def run(self, groups: list[list[Group]], functions: list[list[Any]]) -> None:
-        """Write the function that every thread runs."""
+        """Write the function that every thread runs, with a table of its own.
+
+        It runs all steps of a loop. After each, some words move on (the arrays of which every step
+        has its part) and some change places (what a step was given, and what it gives to the next).
+        """
         barrier = write_barrier(self.module)
         kind = ir.FunctionType(ir.VoidType(), [POINTER, I64, I64, POINTER])
         run = ir.Function(self.module, kind, "run")
-        table, thread, threads, shared = run.args
+        given, thread, threads, shared = run.args
         b = ir.IRBuilder(run.append_basic_block("entry"))
+        writer = NestWriter(b, self.processor, {}, {}, (None, None), None)
+        own = b.alloca(ir.ArrayType(I64, ARRAYS + len(self.words)))
+        table = b.inttoptr(b.ptrtoint(own, I64), POINTER)
+
+        def word(table: Any, k: Any) -> Any:
+            return b.gep(table, [k if isinstance(k, ir.Value) else number(k)], source_etype=I64)
+
+        def read(at: Any, kind: Any = I64) -> Any:
+            return b.load(at, typ=kind, align=8)
+
+        writer.loop(
+            number(0), number(ARRAYS + len(self.words)), 1,
+            lambda k: b.store(read(word(given, k)), word(table, k), align=8),
+        )  # fmt: skip
         first, last, base, step = (
-            b.load(b.gep(table, [number(k)], source_etype=I64), typ=I64, align=8)
-            for k in (FIRST, LAST, SCRATCH, SCRATCH_STEP)
+            read(word(table, k)) for k in (FIRST, LAST, SCRATCH, SCRATCH_STEP)
         )
         scratch = b.inttoptr(b.add(base, b.mul(thread, step)), POINTER)
-        writer = NestWriter(b, self.processor, {}, {}, (None, None), None)
-        for p, (phase, made) in enumerate(zip(groups, functions, strict=True)):
-            if not phase:
-                continue
-            wanted = b.and_(
-                b.icmp_signed("<=", first, number(p)), b.icmp_signed(">", last, number(p))
-            )
-            with b.if_then(wanted):
-                for k, (group, function) in enumerate(zip(phase, made, strict=True)):
-                    turned = b.urem(b.add(thread, number(k if group.blocks == 1 else 0)), threads)
-                    low = b.udiv(b.mul(turned, number(group.blocks)), threads)
-                    high = b.udiv(b.mul(b.add(turned, number(1)), number(group.blocks)), threads)
+        steps = read(word(table, STEPS))
+        moves, swaps = (read(word(table, k), POINTER) for k in (MOVES, SWAPS))
+        move_count, swap_count = (read(word(table, k)) for k in (MOVE_COUNT, SWAP_COUNT))
 
-                    def body(block: Any, function: Any = function) -> None:
-                        b.call(function, [table, block, scratch])
+        def move(k: Any) -> None:
+            pair = b.mul(k, number(2))
+            at = word(table, read(word(moves, pair)))
+            b.store(b.add(read(at), read(word(moves, b.add(pair, number(1))))), at, align=8)
 
-                    writer.loop(low, high, 1, body)
-                more = b.icmp_signed(">", last, number(p + 1))
-                with b.if_then(more):
-                    b.call(barrier, [shared, threads])
+        def swap(k: Any) -> None:
+            pair = b.mul(k, number(2))
+            one = word(table, read(word(swaps, pair)))
+            other = word(table, read(word(swaps, b.add(pair, number(1)))))
+            a, c = read(one), read(other)
+            b.store(a, other, align=8)
+            b.store(c, one, align=8)
+
+        def one_step(s: Any) -> None:
+            for p, (phase, made) in enumerate(zip(groups, functions, strict=True)):
+                if phase:
+                    wanted = b.and_(
+                        b.icmp_signed("<=", first, number(p)), b.icmp_signed(">", last, number(p))
+                    )
+                    with b.if_then(wanted):
+                        self.phase(b, writer, phase, made, (table, thread, threads, scratch))
+                        more = b.or_(
+                            b.icmp_signed(">", last, number(p + 1)),
+                            b.icmp_signed("<", b.add(s, number(1)), steps),
+                        )
+                        with b.if_then(more):
+                            b.call(barrier, [shared, threads])
+            writer.loop(number(0), move_count, 1, move)
+            writer.loop(number(0), swap_count, 1, swap)
+
+        writer.loop(number(0), steps, 1, one_step)
         b.ret_void()
+
+    def phase(
+        self, b: Any, writer: NestWriter, phase: list[Group], made: list[Any], where: Any
+    ) -> None:
+        """Run this thread's blocks of the groups of a phase."""
+        table, thread, threads, scratch = where
+        for k, (group, function) in enumerate(zip(phase, made, strict=True)):
+            turned = b.urem(b.add(thread, number(k if group.blocks == 1 else 0)), threads)
+            low = b.udiv(b.mul(turned, number(group.blocks)), threads)
+            high = b.udiv(b.mul(b.add(turned, number(1)), number(group.blocks)), threads)
+
+            def body(block: Any, function: Any = function) -> None:
+                b.call(function, [table, block, scratch])
+
+            writer.loop(low, high, 1, body)
 
 
 def _address(writer: NestWriter, block: Block) -> Any:
