@@ -1,0 +1,157 @@
+"""What NumPy's elementwise functions do, as machine code: a table by their names.
+
+None of them calls a library. How far a result may be from the true one is stated where the function
+is written; values at the edges (infinities, NaN, signed zeros) are NumPy's.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from clearprop.compile.machine import division
+from clearprop.compile.machine.lanes import (
+    absolute,
+    ceil,
+    convert,
+    copysign,
+    floor,
+    fmax,
+    fmin,
+    in_floats,
+    isfinite,
+    isinf,
+    isnan,
+    maximum,
+    meet,
+    minimum,
+    rint,
+    select,
+    signbit,
+    sqrt,
+    trunc,
+)
+
+
+def square(x: Any) -> Any:
+    """``x * x``."""
+    return x * x
+
+
+def reciprocal(x: Any) -> Any:
+    """``1 / x``; of an integer: the whole part of that, 0 where x is 0."""
+    return 1 / x if x.dtype.kind == "f" else division.truncated_quotient(1, x)
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1; NaN of NaN."""
+    if x.dtype.kind == "u":
+        return select(x > 0, 1, x)
+    signed = select(x > 0, 1, select(x < 0, -1, x))
+    return select(x == 0, 0, signed) if x.dtype.kind == "f" else signed
+
+
+def heaviside(x1: Any, x2: Any) -> Any:
+    """0 below 0, 1 above, x2 at 0; NaN of NaN."""
+    a, b = meet(x1, x2)
+    return select(a < 0, 0, select(a > 0, 1, select(a == 0, b, a)))
+
+
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """``minimum(maximum(x, low), high)``; a bound that is None is no bound."""
+    if low is not None:
+        x = maximum(x, low)
+    return x if high is None else minimum(x, high)
+
+
+def fabs(x: Any) -> Any:
+    """``|x|`` as a float."""
+    return absolute(in_floats(x))
+
+
+def _logical(combine: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def function(x1: Any, x2: Any) -> Any:
+        a, b = meet(x1, x2)
+        return combine(convert(a, bool), convert(b, bool))
+
+    return function
+
+
+def logical_not(x: Any) -> Any:
+    """Whether x is 0."""
+    return ~convert(x, bool)
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def deg2rad(x: Any) -> Any:
+    """``x * (pi / 180)``, pi of x's dtype."""
+    x = in_floats(x)
+    return x * (x.dtype.type(np.pi) / x.dtype.type(180))
+
+
+def rad2deg(x: Any) -> Any:
+    """``x * (180 / pi)``, pi of x's dtype."""
+    x = in_floats(x)
+    return x * (x.dtype.type(180) / x.dtype.type(np.pi))
+
+
+#: The functions by the names that NumPy's text has for them.
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "absolute": absolute,
+    "abs": absolute,
+    "add": operator.add,
+    "bitwise_and": operator.and_,
+    "bitwise_or": operator.or_,
+    "bitwise_xor": operator.xor,
+    "ceil": ceil,
+    "clip": clip,
+    "conjugate": _itself,
+    "copysign": copysign,
+    "deg2rad": deg2rad,
+    "divide": operator.truediv,
+    "equal": operator.eq,
+    "fabs": fabs,
+    "floor": floor,
+    "floor_divide": division.floor_divide,
+    "fmax": fmax,
+    "fmin": fmin,
+    "fmod": division.fmod,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "heaviside": heaviside,
+    "invert": operator.invert,
+    "isfinite": isfinite,
+    "isinf": isinf,
+    "isnan": isnan,
+    "left_shift": operator.lshift,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "logical_and": _logical(operator.and_),
+    "logical_not": logical_not,
+    "logical_or": _logical(operator.or_),
+    "logical_xor": _logical(operator.xor),
+    "maximum": maximum,
+    "minimum": minimum,
+    "multiply": operator.mul,
+    "negative": operator.neg,
+    "not_equal": operator.ne,
+    "positive": _itself,
+    "rad2deg": rad2deg,
+    "reciprocal": reciprocal,
+    "remainder": division.remainder,
+    "right_shift": operator.rshift,
+    "rint": rint,
+    "sign": sign,
+    "signbit": signbit,
+    "sqrt": sqrt,
+    "square": square,
+    "subtract": operator.sub,
+    "trunc": trunc,
+    "where": select,
+}
