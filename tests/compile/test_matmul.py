@@ -8,20 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llvmlite import ir
+from processors import NARROW, processors
 
-from clearprop.compile.machine.engine import Library, Processor, machine_code, this_processor
+from clearprop.compile.machine.engine import Library, machine_code
 from clearprop.compile.machine.matmul import Product, plan, scratch_bytes, write_matmul
-
-NARROW = Processor(
-    "haswell", "+sse4.2,+avx,+avx2,+fma,+bmi,+bmi2,-avx512f", vector_bytes=32, registers=16
-)
-NARROWER = Processor("haswell", "+sse4.2,+avx,+avx2,+fma,-avx512f", vector_bytes=16, registers=16)
-
-
-def processors():
-    """Give descriptions that this machine can run."""
-    here = this_processor()
-    return [here, *([NARROW, NARROWER] if "+avx2" in here.features else [])]
 
 
 @functools.cache

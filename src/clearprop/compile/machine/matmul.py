@@ -23,6 +23,8 @@ from clearprop.compile.machine.tiles import (
     columns_tile,
     dots_tile,
     rows_tile,
+    strips,
+    tile_cost,
     write_pack,
 )
 from clearprop.compile.machine.vectors import INDEX, POINTER, Piece, Vectors, constant, pieces
@@ -116,15 +118,6 @@ def _panel(count: int, lanes: int, masks: bool) -> Panel:
     return Panel(vectors, sum(piece.width for piece in vectors))
 
 
-def _cost(height: int, vectors: float) -> float:
-    """Estimate the cycles for one k of a tile: arithmetic, reading, or waiting for a sum."""
-    return max(height * vectors / 2, (height + vectors) / 2, 4.0) + 0.01 * (height + vectors)
-
-
-def _strips(rows: int, height: int) -> list[int]:
-    return [height] * (rows // height) + ([rows % height] if rows % height else [])
-
-
 def _tile(rows: int, columns: int, lanes: int, registers: int) -> tuple[int, int]:
     """Choose the rows and vectors of a tile: the cheapest that the registers hold."""
     count = -(-columns // lanes)
@@ -134,8 +127,8 @@ def _tile(rows: int, columns: int, lanes: int, registers: int) -> tuple[int, int
         wide = columns // (vectors * lanes)
         left = (columns - wide * vectors * lanes) / lanes
         one = sum(
-            wide * _cost(h, vectors) + (_cost(h, left) if left else 0.0)
-            for h in _strips(rows, height)
+            wide * tile_cost(h, vectors) + (tile_cost(h, left) if left else 0.0)
+            for h in strips(rows, height)
         )
         return one * (1 + 1e-4 * vectors)
 

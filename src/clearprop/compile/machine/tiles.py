@@ -47,6 +47,16 @@ class Tile:
     block: bool
 
 
+def tile_cost(height: int, vectors: float) -> float:
+    """Estimate the cycles for one k of a tile: arithmetic, reading, or waiting for a sum."""
+    return max(height * vectors / 2, (height + vectors) / 2, 4.0) + 0.01 * (height + vectors)
+
+
+def strips(count: int, height: int) -> list[int]:
+    """Cut `count` rows into strips of a height; the last is what is left."""
+    return [height] * (count // height) + ([count % height] if count % height else [])
+
+
 Write = Callable[[Vectors, Tile, Any, Any, Any, Any, Any], None]
 
 
@@ -157,7 +167,8 @@ def dots_tile(v: Vectors, t: Tile, c: Any, a: Any, b: Any, bias: Any, count: Any
 class Packing:
     """A copy in the order of reading: rows of `width`, the first `used` of them from the source.
 
-    `across` and `along` are the source's strides within a row and from row to row.
+    `across` and `along` are the source's strides within a row and from row to row; `row` is the
+    stride of the copy's rows, its width if that is 0.
     """
 
     width: int
@@ -166,17 +177,19 @@ class Packing:
     along: int
     lanes: int
     masks: bool
+    row: int = 0
 
 
 def write_pack(v: Vectors, to: Any, source: Any, count: Any, spec: Packing) -> None:
     """Write ``to[k, j] = source[k·along + j·across]`` for `count` k, rows padded with zeros."""
+    stride = spec.row or spec.width
     if spec.across == 1:
         parts = pieces(spec.used, spec.lanes, masks=spec.masks)
         parts += pieces(spec.width - sum(p.width for p in parts), spec.lanes, masks=False)
 
         def row(k: Any, _: Any) -> list[Any]:
             begin = v.at(source, v.scaled(k, spec.along))
-            end = v.at(to, v.scaled(k, spec.width))
+            end = v.at(to, v.scaled(k, stride))
             at = 0
             for piece in parts:
                 fits = at + piece.width <= spec.width
@@ -193,7 +206,7 @@ def write_pack(v: Vectors, to: Any, source: Any, count: Any, spec: Packing) -> N
     def one(k: Any, j: Any) -> None:
         begin = v.at(source, v.b.add(v.scaled(k, spec.along), v.scaled(j, spec.across)))
         value = v.load(begin, scalar)
-        v.store(value, v.at(to, v.b.add(v.scaled(k, spec.width), j)), scalar)
+        v.store(value, v.at(to, v.b.add(v.scaled(k, stride), j)), scalar)
 
     done = constant(0)
     n = min(spec.lanes, 8)
@@ -213,7 +226,7 @@ def write_pack(v: Vectors, to: Any, source: Any, count: Any, spec: Packing) -> N
                 for r, value in enumerate(v.transposed(found)):
                     at = v.at(
                         to,
-                        v.b.add(v.scaled(k, spec.width), constant(r * spec.width + piece.offset)),
+                        v.b.add(v.scaled(k, stride), constant(r * stride + piece.offset)),
                     )
                     v.store(v.first(value, piece.width), at, piece)
 
@@ -227,7 +240,7 @@ def write_pack(v: Vectors, to: Any, source: Any, count: Any, spec: Packing) -> N
         padding = pieces(spec.width - spec.used, spec.lanes, masks=False)
 
         def pad(k: Any) -> None:
-            end = v.at(to, v.scaled(k, spec.width))
+            end = v.at(to, v.scaled(k, stride))
             for piece in padding:
                 v.store(v.zero(piece.width), v.at(end, spec.used + piece.offset), piece)
 

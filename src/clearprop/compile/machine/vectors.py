@@ -144,6 +144,12 @@ class Vectors:
             one = self.b.extract_element(value, ir.Constant(ir.IntType(32), i))
             self.store(one, self.at(pointer, i * stride), Piece(0, 1, 1))
 
+    def element(self, x: Any, place: int) -> Any:
+        """Take one element of a vector."""
+        if not hasattr(x.type, "count"):
+            return x
+        return self.b.extract_element(x, ir.Constant(ir.IntType(32), place))
+
     def first(self, x: Any, width: int) -> Any:
         """Take the first elements of a vector."""
         if width == x.type.count:
@@ -304,6 +310,16 @@ class Vectors:
                 return [self.b.add(i, constant(height), flags=["nsw"])]
 
             (i,) = self.loop(i, bound, strip, [i], step=height)
+
+    def strips(self, count: int, height: int, body: Callable[[Any, int], None]) -> None:
+        """Cut a known number of rows into strips of a height; the last is what is left."""
+        whole = count - count % height
+        if whole == height:
+            body(constant(0), height)
+        else:
+            self.loop(constant(0), constant(whole), lambda i: body(i, height), step=height)
+        if count > whole:
+            body(constant(whole), count - whole)
 
     def smaller(self, x: Any, y: Any) -> Any:
         """Write ``min(x, y)`` of indices."""
