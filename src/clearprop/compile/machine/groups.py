@@ -7,16 +7,23 @@ from typing import Any
 
 from llvmlite import ir
 
-from clearprop.compile.affine import Affine, Var
+from clearprop.compile.affine import Affine, Var, flat, of
+from clearprop.compile.elements import loop_index
 from clearprop.compile.machine.barrier import write_barrier
+from clearprop.compile.machine.convolution import (
+    Convolution,
+    convolution_scratch_bytes,
+    write_convolution,
+)
 from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.matmul import Product as Spec
 from clearprop.compile.machine.matmul import scratch_bytes, write_matmul
-from clearprop.compile.machine.nests import I8, I64, POINTER, NestWriter, number
-from clearprop.compile.memory import LINE, placed
-from clearprop.compile.nests import Block, Nest, Product, Work
+from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, number
+from clearprop.compile.machine.random import limit_of, write_keep_mask
+from clearprop.compile.memory import LINE, placed, size_of
+from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work
 from clearprop.compile.planning import Group, Plan
-from clearprop.compile.scalars import Array
+from clearprop.compile.scalars import Apply, Array, Constant, Load
 from clearprop.compile.table import (
     ARRAYS,
     FIRST,
@@ -127,16 +134,26 @@ class _Writer:
             argument.name = array.name.replace(".", "_")
         b = ir.IRBuilder(function.append_basic_block("entry"))
         pointers = dict(zip(used, arrays, strict=True))
-        known = {group.block: block}
+        shard = b.udiv(block, number(group.shard_blocks))
+        known = {group.shard: shard}
         rows = (start, stop)
+        if group.parts:
+            begun = b.urem(block, number(group.shard_blocks))
+            with b.if_then(b.icmp_signed("==", begun, number(0))):
+                for parts, identity in group.parts.items():
+                    writer = NestWriter(b, self.processor, pointers, known, rows, trouble)
+                    writer.write(_begun(parts, group.shard, identity))
         for work in group.works:
             if isinstance(work, Nest):
                 NestWriter(b, self.processor, pointers, known, rows, trouble).write(work)
             elif isinstance(work, Product):
                 need = self.product(b, work, group, pointers, rows, spare)
                 self.scratch = max(self.scratch, local + need)
+            elif isinstance(work, Windows):
+                need = self.windows(b, work, group, pointers, (known, rows, spare))
+                self.scratch = max(self.scratch, local + need)
             else:
-                raise AssertionError(f"no machine code for {work}")
+                self.draw(b, work, pointers, rows if group.rows else None)
         self.scratch = max(self.scratch, local)
         b.ret_void()
         return function
@@ -176,6 +193,54 @@ class _Writer:
 
         inside(0, {})
         return -(-scratch_bytes(spec, self.processor) // LINE) * LINE + LINE
+
+    def windows(
+        self, b: Any, work: Windows, group: Group, pointers: dict[Array, Any], where: Any
+    ) -> int:
+        """Call the kernel of a convolution; give the bytes it needs for itself."""
+        known, rows, spare = where
+        x, W = {
+            "y": (work.first, work.second),
+            "x": (work.out, work.second),
+            "W": (work.first, work.out),
+        }[work.target]
+        is_part = work.out in group.parts
+        how = {key: work.attributes[key] for key in ("stride", "padding", "dilation", "groups")}
+        shape = W.shape[1:] if is_part else W.shape
+        spec = Convolution(work.target, x.shape[1:], shape, **how, dtype=W.dtype.name)  # type: ignore[arg-type]
+        if spec not in self.kernels:
+            name = f"convolution_{len(self.kernels) + 1}"
+            self.kernels[spec] = write_convolution(self.module, name, spec, self.processor)
+        need = -(-convolution_scratch_bytes(spec, self.processor) // LINE) * LINE + LINE
+        limits = rows if group.rows else (number(0), number(work.first.shape[0]))
+        out, first, second = (pointers[a] for a in (work.out, work.first, work.second))
+        if not is_part:
+            b.call(self.kernels[spec], [out, first, second, spare, *limits])
+            return need
+        sums = Array("sums", shape, W.dtype)
+        at = b.gep(spare, [number(need)], source_etype=I8)
+        b.call(self.kernels[spec], [at, first, second, spare, *limits])
+        index, axes = loop_index((sums.size,))
+        place = of(group.shard) * sums.size + index[0]
+        more = Apply("add", (Load(work.out, place), Load(sums, index[0])), W.dtype)
+        loops = [v for v in axes if v.extent != 1]
+        nest = Nest(loops, [Store(work.out, place, more)], depth=len(loops), lanes=(loops or [None])[-1])
+        NestWriter(b, self.processor, {**pointers, sums: at}, known, rows, None).write(nest)
+        return need + size_of(sums)
+
+    def draw(self, b: Any, work: Draw, pointers: dict[Array, Any], rows: Any) -> None:
+        """Draw a mask, or the rows of it in a block."""
+        kernel = write_keep_mask(self.module)
+        key = pointers[work.key]
+        words = [
+            b.load(b.gep(key, [number(k)], source_etype=I64), typ=I64, align=8) for k in (0, 1)
+        ]
+        first, count = number(0), number(work.out.size)
+        if rows is not None:
+            row = number(work.out.row)
+            first, count = b.mul(rows[0], row), b.mul(b.sub(rows[1], rows[0]), row)
+        mask = b.gep(pointers[work.out], [first], source_etype=I8)
+        b.call(kernel, [mask, first, count, *words, ir.Constant(I32, limit_of(work.rate))])
 
     # ---- all groups --------------------------------------------------------------------------
 
@@ -245,6 +310,10 @@ class _Writer:
         writer.loop(number(0), steps, 1, one_step)
         b.ret_void()
 
+    def smaller(self, b: Any, value: Any, most: int) -> Any:
+        """Give a number, or the most it may be."""
+        return b.select(b.icmp_signed("<", value, number(most)), value, number(most))
+
     def phase(
         self, b: Any, writer: NestWriter, phase: list[Group], made: list[Any], where: Any
     ) -> None:
@@ -252,8 +321,17 @@ class _Writer:
         table, thread, threads, scratch = where
         for k, (group, function) in enumerate(zip(phase, made, strict=True)):
             turned = b.urem(b.add(thread, number(k if group.blocks == 1 else 0)), threads)
-            low = b.udiv(b.mul(turned, number(group.blocks)), threads)
-            high = b.udiv(b.mul(b.add(turned, number(1)), number(group.blocks)), threads)
+            low, high = (
+                self.smaller(
+                    b,
+                    b.mul(
+                        b.udiv(b.mul(at, number(group.shards)), threads),
+                        number(group.shard_blocks),
+                    ),
+                    group.blocks,
+                )
+                for at in (turned, b.add(turned, number(1)))
+            )
 
             def body(block: Any, function: Any = function) -> None:
                 b.call(function, [table, block, scratch])
@@ -279,7 +357,16 @@ def _read(work: Work) -> list[Array]:
         return [load.array for load in work.loads()]
     if isinstance(work, Product):
         return [work.a.array, work.b.array]
-    raise AssertionError(work)
+    return [work.first, work.second] if isinstance(work, Windows) else [work.key]
+
+
+def _begun(parts: Array, shard: Var, identity: Any) -> Nest:
+    """Let the totals of a shard begin."""
+    index, axes = loop_index(parts.shape[1:])
+    place = of(shard) * parts.row + flat(index, parts.shape[1:])
+    loops = [v for v in axes if v.extent != 1]
+    store = Store(parts, place, Constant(identity, parts.dtype))
+    return Nest(loops, [store], depth=len(loops), lanes=(loops or [None])[-1])
 
 
 def _local_bytes(array: Array, group: Group) -> int:
