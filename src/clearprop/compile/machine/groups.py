@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from llvmlite import ir
@@ -10,18 +9,21 @@ from llvmlite import ir
 from clearprop.compile.affine import Affine, Var, flat, of
 from clearprop.compile.elements import loop_index
 from clearprop.compile.machine.barrier import write_barrier
-from clearprop.compile.machine.convolution import (
-    Convolution,
-    convolution_scratch_bytes,
-    write_convolution,
-)
+from clearprop.compile.machine.convolution import write_convolution
 from clearprop.compile.machine.engine import Processor
-from clearprop.compile.machine.matmul import Product as Spec
-from clearprop.compile.machine.matmul import scratch_bytes, write_matmul
+from clearprop.compile.machine.layout import (
+    Layout,
+    arrays_of,
+    convolution_spec,
+    kernel_bytes,
+    local_places,
+    product_spec,
+)
+from clearprop.compile.machine.matmul import write_matmul
 from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, number
 from clearprop.compile.machine.random import limit_of, write_keep_mask
-from clearprop.compile.memory import LINE, placed, size_of
-from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work
+from clearprop.compile.memory import size_of
+from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows
 from clearprop.compile.planning import Group, Plan
 from clearprop.compile.scalars import Apply, Array, Constant, Load
 from clearprop.compile.table import (
@@ -38,65 +40,38 @@ from clearprop.compile.table import (
     TROUBLE,
 )
 
-_K_BLOCK = 512  # of a long sum: a chain of float32 would lose digits
 
-
-@dataclass
-class Machine:
-    """The module of a plan.
-
-    Attributes
-    ----------
-    text : str
-        In LLVM's language.
-    words : dict of Array to int
-        Which word of the table says where an array lies.
-    scratch : int
-        Bytes that each thread needs for itself.
-    """
-
-    text: str
-    words: dict[Array, int] = field(default_factory=dict)
-    scratch: int = 0
-
-
-def write_machine(plan: Plan, processor: Processor) -> Machine:
+def write_machine(plan: Plan, layout: Layout, processor: Processor) -> str:
     """Write the module of a plan, with ``void run(ptr table, i64 thread, i64 threads, ptr shared)``.
 
     It runs the phases from ``table[FIRST]`` to before ``table[LAST]``.
     """
-    return _Writer(plan, processor).made()
+    return _Writer(plan, layout, processor).made()
 
 
 class _Writer:
-    def __init__(self, plan: Plan, processor: Processor) -> None:
+    def __init__(self, plan: Plan, layout: Layout, processor: Processor) -> None:
         self.plan = plan
+        self.words = layout.words
         self.processor = processor
         self.module = ir.Module()
-        self.words: dict[Array, int] = {}
-        self.scratch = 0
         self.kernels: dict[Any, Any] = {}
 
-    def made(self) -> Machine:
+    def made(self) -> str:
         groups = [
             [part for part in phase if isinstance(part, Group)] for phase in self.plan.phases
         ]
         functions = [[self.group(part, f"group_{p}_{k}") for k, part in enumerate(phase)]
                      for p, phase in enumerate(groups)]  # fmt: skip
         self.run(groups, functions)
-        return Machine(str(self.module), self.words, self.scratch)
-
-    def word(self, array: Array) -> int:
-        return self.words.setdefault(array, ARRAYS + len(self.words))
+        return str(self.module)
 
     # ---- one group ---------------------------------------------------------------------------
 
     def group(self, group: Group, name: str) -> Any:
         """Write ``void name(ptr table, i64 block, ptr scratch)``, and what it calls."""
-        used = _arrays_of(group)
-        offsets, size = placed(
-            (array, _local_bytes(array, group), *_span(array, group)) for array in group.local
-        )
+        used = arrays_of(group)
+        offsets, size = local_places(group)
         kind = ir.FunctionType(ir.VoidType(), [POINTER, I64, POINTER])
         outer = ir.Function(self.module, kind, name)
         table, block, scratch = outer.args
@@ -107,7 +82,7 @@ class _Writer:
             end = b.add(start, number(group.block_rows))
             inside = b.icmp_signed("<", end, number(group.rows))
             stop = b.select(inside, end, number(group.rows))
-        inner = self.inner(group, name + "_block", used, size)
+        inner = self.inner(group, name + "_block", used)
         pointers = []
         for array in used:
             if array in offsets:
@@ -115,7 +90,7 @@ class _Writer:
                 back = b.sub(number(offsets[array]), b.mul(start, number(row)))
                 pointers.append(b.gep(scratch, [back], source_etype=I8))
             else:
-                at = b.gep(table, [number(self.word(array))], source_etype=I64)
+                at = b.gep(table, [number(self.words[array])], source_etype=I64)
                 pointers.append(b.load(at, typ=POINTER, align=8))
         at = b.gep(table, [number(TROUBLE)], source_etype=I64)
         trouble = b.load(at, typ=POINTER, align=8)
@@ -124,7 +99,7 @@ class _Writer:
         b.ret_void()
         return outer
 
-    def inner(self, group: Group, name: str, used: list[Array], local: int) -> Any:
+    def inner(self, group: Group, name: str, used: list[Array]) -> Any:
         """Write the block of a group, whose arrays are arguments that do not overlap."""
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * len(used) + [I64] * 3 + [POINTER] * 2)
         function = ir.Function(self.module, kind, name)
@@ -147,27 +122,20 @@ class _Writer:
             if isinstance(work, Nest):
                 NestWriter(b, self.processor, pointers, known, rows, trouble).write(work)
             elif isinstance(work, Product):
-                need = self.product(b, work, group, pointers, rows, spare)
-                self.scratch = max(self.scratch, local + need)
+                self.product(b, work, group, pointers, (rows, spare))
             elif isinstance(work, Windows):
-                need = self.windows(b, work, group, pointers, (known, rows, spare))
-                self.scratch = max(self.scratch, local + need)
+                self.windows(b, work, group, pointers, (known, rows, spare))
             else:
                 self.draw(b, work, pointers, rows if group.rows else None)
-        self.scratch = max(self.scratch, local)
         b.ret_void()
         return function
 
     def product(
-        self, b: Any, work: Product, group: Group, pointers: dict[Array, Any], rows: Any, spare: Any
-    ) -> int:
-        """Call the kernel of a matrix product; give the bytes it needs for itself."""
-        m, n, k = work.sizes
-        spec = Spec(
-            m, n, k, work.c.array.dtype.name, *work.a.strides, *work.b.strides, work.c.strides[0],
-            k_block=_K_BLOCK if k > 2 * _K_BLOCK else None,
-            rows=min(group.block_rows, m) if work.by_rows and group.rows else None,
-        )  # fmt: skip
+        self, b: Any, work: Product, group: Group, pointers: dict[Array, Any], where: Any
+    ) -> None:
+        """Call the kernel of a matrix product."""
+        rows, spare = where
+        spec = product_spec(work, group)
         if spec not in self.kernels:
             name = f"matmul_{len(self.kernels) + 1}"
             self.kernels[spec] = write_matmul(self.module, name, spec, self.processor)
@@ -188,45 +156,36 @@ class _Writer:
             writer.vars = values
             starts = [_address(writer, block) for block in (work.c, work.a, work.b)]
             null = ir.Constant(POINTER, None)
-            limits = rows if work.by_rows and group.rows else (number(0), number(m))
+            limits = rows if work.by_rows and group.rows else (number(0), number(spec.M))
             b.call(kernel, [*starts, null, spare, *limits])
 
         inside(0, {})
-        return -(-scratch_bytes(spec, self.processor) // LINE) * LINE + LINE
 
     def windows(
         self, b: Any, work: Windows, group: Group, pointers: dict[Array, Any], where: Any
-    ) -> int:
-        """Call the kernel of a convolution; give the bytes it needs for itself."""
+    ) -> None:
+        """Call the kernel of a convolution; what a shard adds up gets the sum of this block."""
         known, rows, spare = where
-        x, W = {
-            "y": (work.first, work.second),
-            "x": (work.out, work.second),
-            "W": (work.first, work.out),
-        }[work.target]
         is_part = work.out in group.parts
-        how = {key: work.attributes[key] for key in ("stride", "padding", "dilation", "groups")}
-        shape = W.shape[1:] if is_part else W.shape
-        spec = Convolution(work.target, x.shape[1:], shape, **how, dtype=W.dtype.name)  # type: ignore[arg-type]
+        spec = convolution_spec(work, group)
         if spec not in self.kernels:
             name = f"convolution_{len(self.kernels) + 1}"
             self.kernels[spec] = write_convolution(self.module, name, spec, self.processor)
-        need = -(-convolution_scratch_bytes(spec, self.processor) // LINE) * LINE + LINE
         limits = rows if group.rows else (number(0), number(work.first.shape[0]))
         out, first, second = (pointers[a] for a in (work.out, work.first, work.second))
         if not is_part:
             b.call(self.kernels[spec], [out, first, second, spare, *limits])
-            return need
-        sums = Array("sums", shape, W.dtype)
+            return
+        sums = Array("sums", spec.W, work.out.dtype)
+        need = kernel_bytes(work, group, self.processor) - size_of(work.out)
         at = b.gep(spare, [number(need)], source_etype=I8)
         b.call(self.kernels[spec], [at, first, second, spare, *limits])
         index, axes = loop_index((sums.size,))
         place = of(group.shard) * sums.size + index[0]
-        more = Apply("add", (Load(work.out, place), Load(sums, index[0])), W.dtype)
+        more = Apply("add", (Load(work.out, place), Load(sums, index[0])), sums.dtype)
         loops = [v for v in axes if v.extent != 1]
         nest = Nest(loops, [Store(work.out, place, more)], depth=len(loops), lanes=(loops or [None])[-1])
         NestWriter(b, self.processor, {**pointers, sums: at}, known, rows, None).write(nest)
-        return need + size_of(sums)
 
     def draw(self, b: Any, work: Draw, pointers: dict[Array, Any], rows: Any) -> None:
         """Draw a mask, or the rows of it in a block."""
@@ -344,22 +303,6 @@ def _address(writer: NestWriter, block: Block) -> Any:
     return writer.address(block.array, writer.uniform(place))
 
 
-def _arrays_of(group: Group) -> list[Array]:
-    found: dict[Array, None] = {}
-    for work in group.works:
-        found.update(dict.fromkeys(work.outputs))
-        found.update(dict.fromkeys(_read(work)))
-    return list(found)
-
-
-def _read(work: Work) -> list[Array]:
-    if isinstance(work, Nest):
-        return [load.array for load in work.loads()]
-    if isinstance(work, Product):
-        return [work.a.array, work.b.array]
-    return [work.first, work.second] if isinstance(work, Windows) else [work.key]
-
-
 def _begun(parts: Array, shard: Var, identity: Any) -> Nest:
     """Let the totals of a shard begin."""
     index, axes = loop_index(parts.shape[1:])
@@ -367,18 +310,3 @@ def _begun(parts: Array, shard: Var, identity: Any) -> Nest:
     loops = [v for v in axes if v.extent != 1]
     store = Store(parts, place, Constant(identity, parts.dtype))
     return Nest(loops, [store], depth=len(loops), lanes=(loops or [None])[-1])
-
-
-def _local_bytes(array: Array, group: Group) -> int:
-    row = array.row * array.dtype.itemsize
-    return -(-row * group.block_rows // LINE) * LINE + LINE  # what a vector reads beyond
-
-
-def _span(array: Array, group: Group) -> tuple[int, int]:
-    """Give the first and the last work of a group that an array is needed in."""
-    uses = [
-        k for k, work in enumerate(group.works) if array in work.outputs or array in _read(work)
-    ]
-    return min(uses), max(uses)
-
-
