@@ -19,8 +19,17 @@ from clearprop.compile.elements import (
     operand_shape,
     reduced_axes,
 )
-from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work
-from clearprop.compile.scalars import Apply, Array, Constant, Load, Scalar, Total, converted
+from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
+from clearprop.compile.scalars import (
+    Apply,
+    Array,
+    Constant,
+    Load,
+    NotCompiledError,
+    Scalar,
+    Total,
+    converted,
+)
 from clearprop.graph import Node
 from clearprop.rules.indexing import fill
 
@@ -58,9 +67,26 @@ def has_loops(node: Node) -> bool:
         return not has_mask(node) and attributes.get("axis", 0) is not None
     if isinstance(kind, kinds.Contract):
         return bool(node.dtype.kind != "b")
+    if isinstance(kind, kinds.Elementwise) and not _is_known(node, dtypes):
+        return False
     if isinstance(kind, kinds.Pad):
         return np.ndim(attributes.get("constant_values", 0)) == 0
     return fuses(node) or type(kind) in _FORMS
+
+
+def _is_known(node: Node, dtypes: list[Any]) -> bool:
+    """Whether there is machine code for every function that an elementwise body calls."""
+    from clearprop.compile.machine.mathematics import FUNCTIONS
+
+    primitive = node.primitive
+    assert primitive is not None
+    given = [Constant(1, dtype) for dtype in dtypes]
+    try:
+        result = primitive.function(*given, **node.attributes)
+    except (NotCompiledError, TypeError):
+        return False
+    values = walked([result]) if isinstance(result, Scalar) else []
+    return all(v.name in FUNCTIONS for v in values if isinstance(v, Apply))
 
 
 def is_selection(node: Node) -> bool:
