@@ -64,7 +64,7 @@ def _known_power(x: Any, n: float) -> Any:
     if n == 0:
         return x.constant(1.0)
     if n == 0.5:
-        return select(x == -np.inf, np.inf, sqrt(x) + 0.0)
+        return sqrt(x)
     if n in (-1, -2):
         x, n = 1 / x, -n
     square = x * x
