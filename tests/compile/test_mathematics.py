@@ -83,7 +83,7 @@ ONE = {
     "sqrt": (np.sqrt, 0.5, 0.5),
 }
 TWO = {
-    "power": (np.power, 0.51, 2.0),
+    "power": (np.power, 0.6, 2.0),
     "arctan2": (np.arctan2, 0.51, 2.0),
     "hypot": (np.hypot, 0.51, 0.51),
     "logaddexp": (np.logaddexp, 3.0, 3.0),  # of the largest of operands and result
