@@ -137,13 +137,13 @@ class Compiled:
 
     @property
     def source(self) -> str:
-        """The loops, as the Python text that Numba compiles (of the latest call)."""
+        """The loops as Python text, which does what the machine code does (of the latest call)."""
         return "" if self._last is None else self._last.source
 
     @property
     def plan(self) -> str:
-        """What is a loop nest and what remains a NumPy call (of the latest call)."""
-        return "" if self._last is None else self._last.plan
+        """What is done when: phases, how they are cut, memory and time (of the latest call)."""
+        return "" if self._last is None else self._last.plan_text
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from clearprop.compile.scalars import (
     converted,
 )
 from clearprop.graph import Node
+from clearprop.primitive import Primitive
 from clearprop.rules.indexing import fill
 
 
@@ -76,13 +78,23 @@ def has_loops(node: Node) -> bool:
 
 def _is_known(node: Node, dtypes: list[Any]) -> bool:
     """Whether there is machine code for every function that an elementwise body calls."""
+    assert node.primitive is not None
+    found = _known.setdefault(node.primitive, {})
+    key = (tuple(dtypes), repr(sorted(node.attributes.items())))
+    if key not in found:
+        found[key] = _has_functions(node.primitive, dtypes, node.attributes)
+    return found[key]
+
+
+_known: WeakKeyDictionary[Primitive, dict[Any, bool]] = WeakKeyDictionary()
+
+
+def _has_functions(primitive: Primitive, dtypes: list[Any], attributes: dict[str, Any]) -> bool:
     from clearprop.compile.machine.mathematics import FUNCTIONS
 
-    primitive = node.primitive
-    assert primitive is not None
     given = [Constant(1, dtype) for dtype in dtypes]
     try:
-        result = primitive.function(*given, **node.attributes)
+        result = primitive.function(*given, **attributes)
     except (NotCompiledError, TypeError):
         return False
     values = walked([result]) if isinstance(result, Scalar) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,7 @@ class Program:
         for node in nodes:  # what the first call computed has served
             node.let_go()
         self._idle: list[_Memory] = []
+        self.seconds: dict[int, float] = {}
 
     def _link(self) -> None:
         from clearprop.compile.machine.cache import load_or_make
@@ -99,6 +101,14 @@ class Program:
 
         results = [part for _, part in tree_leaves(self.result) if isinstance(part, Node)]
         return source_of(self.plan, results, self.leaves)
+
+    @property
+    def plan_text(self) -> str:
+        """What is done when, with the memory and the time it took in the first call."""
+        from clearprop.compile.text import plan_of
+
+        space = max((memory.space.size for memory in self._idle), default=0)
+        return plan_of(self.plan, space, self.scratch, self.seconds)
 
     def __call__(self, arrays: list[Any]) -> Any:
         memory = self._taken()
@@ -214,6 +224,8 @@ class _Memory:
         address, at = program.address, table.ctypes.data
         for first, last, calls in program.segments:
             if last > first:
+                if first not in program.seconds:
+                    self._time(program, first, last)
                 table[FIRST], table[LAST] = first, last
                 call(address, at)
                 self.check()
@@ -232,6 +244,17 @@ class _Memory:
 
         return tree_map(given_out, program.result)
 
+
+    def _time(self, program: Program, first: int, last: int) -> None:
+        """Take the time of each phase; none changes what it reads, so they may run again."""
+        from clearprop.compile.machine.threads import call
+
+        for phase in range(first, last):
+            self.table[FIRST], self.table[LAST] = phase, phase + 1
+            for _ in range(2):  # the first one brings everything into the caches
+                before = time.perf_counter()
+                call(program.address, self.table.ctypes.data)
+                program.seconds[phase] = time.perf_counter() - before
 
     def scan(
         self,

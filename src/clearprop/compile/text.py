@@ -66,6 +66,35 @@ def source_of(plan: Plan, results: Iterable[Node], leaves: Iterable[Node]) -> st
     return writer.text(list(results), [leaf for leaf in leaves if leaf in plan.arrays])
 
 
+def plan_of(plan: Plan, space: int, scratch: int, seconds: dict[int, float]) -> str:
+    """Write what is done when: phases, their groups, how these are cut, memory and time.
+
+    ``seconds`` is what each phase took; ``space`` and ``scratch`` are bytes, of all and of a thread.
+    """
+    names = names_of(plan)
+    lines = [f"memory: {_size(space)} between phases, {_size(scratch)} for each thread"]
+    for p, phase in enumerate(plan.phases):
+        took = f", {seconds[p] * 1e6:,.0f} µs" if p in seconds else ""
+        lines.append(f"phase {p + 1}{took}")
+        for part in phase:
+            if isinstance(part, Call):
+                lines.append(f"  NumPy call: {part.node.operation} {part.node.shape}")
+                continue
+            cut = ""
+            if part.rows:
+                blocks = "1 block" if part.blocks == 1 else f"{part.blocks} blocks"
+                cut = f"{part.rows} rows in {blocks} of {part.block_rows}, {part.shards} shards: "
+            written = list(dict.fromkeys(part.outputs()))
+            local = set(part.local)
+            texts = [f"{names[a]} {a.shape}{' (in the block)' if a in local else ''}" for a in written]
+            lines.append(f"  {cut}{', '.join(texts)}")
+    return "\n".join(lines)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024:,.0f} KiB"
+
+
 class _Module:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
