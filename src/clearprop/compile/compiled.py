@@ -93,7 +93,8 @@ class Compiled:
         if found is None:
             return self._by_python(carry, xs, constants, steps)
         results = iter(found)
-        return tree_map(lambda _: next(results), (new, program.result[1]))
+        new, ys = tree_map(lambda _: next(results), (new, program.result[1]))
+        return new, ys
 
     def _by_python(self, carry: Any, xs: Any, constants: Any, steps: int) -> tuple[Any, Any]:
         """Run the steps one by one: they hold NumPy calls, or hand on what they were given."""

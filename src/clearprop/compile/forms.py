@@ -35,7 +35,6 @@ from clearprop.graph import Node
 from clearprop.primitive import Primitive
 from clearprop.rules.indexing import fill
 
-
 _LONG = 1 << 15  # elements of a sum
 
 
@@ -168,7 +167,8 @@ def _combined(
     """Combine a value over the inner axes, for each element of the outer ones."""
     outer, inner = [v for v in outer if v.extent != 1], [v for v in inner if v.extent != 1]
     if lanes is not None and lanes.extent == 1:
-        lanes = (inner or outer or [None])[-1]
+        both = inner or outer
+        lanes = both[-1] if both else None
     return Nest(
         [*outer, *inner], [], [(total, value)], len(outer), [result], lanes=lanes,
         row=None if row is None or row.extent == 1 else row,
@@ -182,7 +182,9 @@ def _reduce(elements: Elements, node: Node, y: Array) -> list[Work]:
     value = elements.operand(node, 0, index)
     keepdims = node.attributes.get("keepdims", False)
     at = tuple(
-        Affine() if k in reduced else index[k] for k in range(len(shape)) if keepdims or k not in reduced
+        Affine() if k in reduced else index[k]
+        for k in range(len(shape))
+        if keepdims or k not in reduced
     )
     outer = [v for k, v in enumerate(axes) if k not in reduced]
     inner = [v for k, v in enumerate(axes) if k in reduced]
@@ -289,7 +291,15 @@ def _contract(elements: Elements, node: Node, y: Array) -> list[Work]:
     lanes = axes[-2] if steps_by_one else axes[-1]
     row = axes[0] if node.shape else None
     return [
-        _combined(total, value, Store(y, to, converted(total, node.dtype)), list(axes[:-1]), [axes[-1]], lanes, row)
+        _combined(
+            total,
+            value,
+            Store(y, to, converted(total, node.dtype)),
+            list(axes[:-1]),
+            [axes[-1]],
+            lanes,
+            row,
+        )
     ]
 
 
@@ -392,7 +402,8 @@ def _window(elements: Elements, node: Node, y: Array) -> list[Work]:
         element = elements.operand(node, position, index)
         assert isinstance(element, Load)
         arrays.append(element.array)
-    return [Windows(node.primitive.kind.target, y, *arrays, dict(node.attributes))]
+    first, second = arrays
+    return [Windows(node.primitive.kind.target, y, first, second, dict(node.attributes))]
 
 
 def _concatenate(elements: Elements, node: Node, y: Array) -> list[Work]:
@@ -414,10 +425,12 @@ def _concatenate(elements: Elements, node: Node, y: Array) -> list[Work]:
         row = axes[0] if axes and axis not in (None, 0) and axis % len(shape) else None
         made.append(
             Nest(
-                loops, [Store(y, place, value)], depth=len(loops),
+                loops,
+                [Store(y, place, value)],
+                depth=len(loops),
                 lanes=loops[-1] if loops else None,
                 row=row if row in loops else None,
-            )  # fmt: skip
+            )
         )
     return made
 
@@ -453,4 +466,3 @@ _FORMS: dict[type[kinds.Kind], Callable[[Elements, Node, Array], list[Work]]] = 
     kinds.Pad: _pad,
     kinds.Random: _random,
 }
-

@@ -62,7 +62,9 @@ class Program:
         nodes = [node for node in rebuilt.nodes if node in used]
         self.leaves = list(graph.inputs.values())
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
-        self.fresh = {node: self.plan.arrays[node] for node in outputs if node.primitive is not None}
+        self.fresh = {
+            node: self.plan.arrays[node] for node in outputs if node.primitive is not None
+        }
         self.calls = {
             part.node: _NumpyCall(part.node)
             for phase in self.plan.phases
@@ -111,6 +113,7 @@ class Program:
         return plan_of(self.plan, space, self.scratch, self.seconds)
 
     def __call__(self, arrays: list[Any]) -> Any:
+        """Compute the results, in their nesting; the arrays are those among the arguments."""
         memory = self._taken()
         try:
             return memory.run(self, arrays)
@@ -126,7 +129,6 @@ class Program:
     def _given_back(self, memory: _Memory) -> None:
         memory.arrays.clear()
         self._idle.append(memory)
-
 
     def scan(self, steps: int, carried: int, of_steps: int, arrays: list[Any]) -> Any:
         """Run many steps without Python between them; None where a step is more than machine code.
@@ -155,8 +157,12 @@ class Program:
             part is leaf or part not in self.leaves
             for part, leaf in zip(handed, self.leaves, strict=False)
         )
-        if self.calls or not is_plain or not stays or len(set(own)) < len(own) or any(
-            part in self.leaves for part in given
+        if (
+            self.calls
+            or not is_plain
+            or not stays
+            or len(set(own)) < len(own)
+            or any(part in self.leaves for part in given)
         ):
             return None
         memory = self._taken()
@@ -244,7 +250,6 @@ class _Memory:
 
         return tree_map(given_out, program.result)
 
-
     def _time(self, program: Program, first: int, last: int) -> None:
         """Take the time of each phase; none changes what it reads, so they may run again."""
         from clearprop.compile.machine.threads import call
@@ -267,7 +272,7 @@ class _Memory:
         """Run many steps; see `Program.scan`."""
         from clearprop.compile.machine.threads import call
 
-        plan, table = program.plan, self.table
+        plan = program.plan
         handed, given = results
         moves: list[int] = []
         swaps: list[int] = []
@@ -353,7 +358,9 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
             for array in arrays:
                 when.setdefault(array, []).append(p)
     return [
-        (array, size_of(array) + LINE, min(p), max(p)) for array, p in when.items() if array not in skip
+        (array, size_of(array) + LINE, min(p), max(p))
+        for array, p in when.items()
+        if array not in skip
     ]
 
 

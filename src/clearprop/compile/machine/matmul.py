@@ -182,7 +182,7 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
     registers = processor.registers
     lines, rest = divmod(spec.a_row * itemsize, 64)
     low = registers if spec.a_k != 1 or rest else 6 * (64 // math.gcd(64, lines))
-    limit = low if N <= 12 * lanes else registers
+    limit = low if 12 * lanes >= N else registers
     height, vectors = _tile(rows, N, lanes, registers, min(limit, registers))
     width = vectors * lanes
     far = K * N * itemsize > _NEAR or (spec.b_k * itemsize) % 4096 == 0
