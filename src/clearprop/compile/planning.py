@@ -3,9 +3,9 @@
 Operations whose rows depend on the same row of their operands alone, and that have the same number
 of rows, are a *group*. It runs block by block, and what stays inside it lies in memory for one
 block only. Blocks that follow each other are a *shard*, which one thread does in order; what is
-summed over rows is summed for each shard, and the shards' sums in order afterwards. A *phase* holds groups that
-do not depend on each other. Blocks and shards depend on sizes alone: results are the same bits
-whatever the number of threads.
+summed over rows is summed for each shard, and the shards' sums in order afterwards. A *phase* holds
+groups that do not depend on each other. Blocks and shards depend on sizes alone: results are the
+same bits whatever the number of threads.
 """
 
 from __future__ import annotations

@@ -266,7 +266,7 @@ class NestWriter:
 
     # ---- values ------------------------------------------------------------------------------
 
-    def value(self, value: Scalar) -> Lanes:
+    def value(self, value: Scalar) -> Any:
         """Give a value; what is known here is not computed again."""
         for scope in self.scopes:
             if value in scope:
