@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from benchmarks.suite.side import Params, Problem, Run, Side, affine
@@ -17,7 +19,7 @@ def initial() -> Params:
     """W1, b1, gamma1, beta1, W2, …, in the order of the layers."""
     rng = np.random.default_rng(0)
     params: Params = {}
-    for k, (m, n) in enumerate(zip(SIZES[:-1], SIZES[1:], strict=True), 1):
+    for k, (m, n) in enumerate(pairwise(SIZES), 1):
         params |= affine(rng, k, m, n)
         if k < 4:
             params |= {f"gamma{k}": np.ones(n, np.float32), f"beta{k}": np.zeros(n, np.float32)}
@@ -31,7 +33,7 @@ def _torch(compiled: bool):
         from benchmarks.suite import with_torch
 
         layers = []
-        for m, n in zip(SIZES[:-2], SIZES[1:-1], strict=True):
+        for m, n in pairwise(SIZES[:-1]):
             norm = nn.BatchNorm1d(n, eps=EPS)
             layers += [nn.Linear(m, n), norm, nn.ReLU(), nn.Dropout(problem.ratio(RATIO))]
         model = with_torch.load(nn.Sequential(*layers, nn.Linear(*SIZES[-2:])), initial())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from benchmarks.suite.side import Params, Problem, Run, Side
@@ -28,7 +30,7 @@ def initial() -> Params:
     """Draw as micrograd does: weights in [-1, 1], no bias."""
     rng = np.random.default_rng(0)
     params: Params = {}
-    for k, (m, n) in enumerate(zip(SIZES[:-1], SIZES[1:], strict=True), 1):
+    for k, (m, n) in enumerate(pairwise(SIZES), 1):
         params[f"W{k}"] = rng.uniform(-1, 1, (m, n)).astype(np.float32)
         params[f"b{k}"] = np.zeros(n, np.float32)
     return params

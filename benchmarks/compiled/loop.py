@@ -22,7 +22,7 @@ def sgd(lr: float) -> Optimizer:
 
 
 def adam(lr: float, b1: float = 0.9, b2: float = 0.999, eps: float = 1e-8) -> Optimizer:
-    """Give the update of a tuple of parameters, and its first memory: means and powers of b1, b2."""
+    """Give the update of a tuple of parameters, and its first memory."""
 
     def update(params: Tree, gradient: Tree, memory: Tree) -> tuple[Tree, Tree]:
         m, v, p1, p2 = memory
@@ -104,4 +104,7 @@ def function(x: np.ndarray, f: Callable[[Any], Any]) -> Run:
             last.append(gradient)
         return values
 
-    return Run(lambda order: order, steps, lambda: last[0][:: len(x) // 50].tolist())
+    def probe() -> list[float]:
+        return last[0][:: len(x) // 50].tolist()
+
+    return Run(lambda order: order, steps, probe)

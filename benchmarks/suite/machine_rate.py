@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def copying(n: int) -> Start:
         x = np.ones(n, np.float32)
         y = np.ones(n, np.float32)
         edges = [n * k // problem.threads for k in range(problem.threads + 1)]
-        parts = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        parts = [slice(a, b) for a, b in pairwise(edges)]
         pool = ThreadPoolExecutor(problem.threads)
 
         def steps(order: np.ndarray) -> np.ndarray:

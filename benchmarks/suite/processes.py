@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -17,6 +20,7 @@ from benchmarks.suite.side import Side
 from benchmarks.suite.threads import environment
 
 PAUSE = 0.05  # seconds before each sample: the threads of the side before stop spinning
+START_LIMIT = 300.0  # seconds for the import, the first call and a first chunk
 FEWEST = 3  # rounds, where a case takes longer than its budget
 
 
@@ -48,12 +52,15 @@ class Worker:
             stderr=self._errors,
             text=True,
         )
-        self.facts: dict[str, Any] = {}
 
     def ready(self) -> dict[str, Any]:
         """Wait until the side has made its first steps; give what it says of them."""
-        self.facts = self._answer()
-        return self.facts
+        limit = threading.Timer(START_LIMIT, self._process.kill)
+        limit.start()
+        try:
+            return dict(self._answer())
+        finally:
+            limit.cancel()
 
     def sample(self) -> float:
         """Give the seconds of one step, over a chunk of them."""
@@ -65,9 +72,11 @@ class Worker:
     def close(self) -> float:
         """End the process; give the seconds that it has lived."""
         assert self._process.stdin is not None
-        if self._process.poll() is None:
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
             self._process.stdin.close()
-            self._process.wait()
+        self._process.wait()
+        self._process.stdout.close()
         self._errors.close()
         return monotonic() - self._began
 
@@ -79,7 +88,9 @@ class Worker:
         self._process.wait()
         self._errors.seek(0)
         said = [text for text in self._errors.read().splitlines() if text.strip()]
-        self._errors.close()
+        if self._process.returncode == -signal.SIGKILL:
+            said = [f"ended after {monotonic() - self._began:.0f} s"]
+        self.close()
         raise NotAvailableError(said[-1].strip() if said else f"exit {self._process.returncode}")
 
 

@@ -146,4 +146,7 @@ def function(
             last.append(gradient)
         return values.numpy()
 
-    return Run(lambda order: order, steps, lambda: last[0][:: len(x) // 50].tolist())
+    def probe() -> list[float]:
+        return last[0][:: len(x) // 50].tolist()
+
+    return Run(lambda order: order, steps, probe)
