@@ -18,9 +18,12 @@ from rich.console import Console
 
 from benchmarks.cases import CASES
 from benchmarks.interpreted import PACKAGES, machine
+from benchmarks.suite import experiments
 from benchmarks.suite.measuring import measure, prepared, verify
 from benchmarks.suite.tables import print_steps, print_verification
 
+MOST_PROCESSES = 9  # of `train`: each is seconds long
+TRAIN = "train"  # a whole process, not a step
 NAMES = {"torch": "pytorch"}  # what a peer is called on the command line
 
 
@@ -37,7 +40,7 @@ def main() -> int:
         prog="python -m benchmarks", description=__doc__.split("\n")[0]
     )
     add = parser.add_argument
-    add("--case", action="append", choices=CASES, help="only this; may be repeated")
+    add("--case", action="append", choices=[*CASES, TRAIN], help="only this; may be repeated")
     add("--threads", type=numbers, default=[1, 2], help="numbers of threads, such as 1,2")
     add("--rounds", type=int, default=20, help="samples of each side")
     add("--budget", type=float, default=120.0, help="seconds of rounds; a case ends then")
@@ -49,7 +52,7 @@ def main() -> int:
     options = parser.parse_args()
 
     console = Console(width=None if sys.stdout.isatty() else 190)
-    cases = options.case or CASES
+    cases = options.case or [*CASES, TRAIN]
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         data = Path(folder)
         facts = machine((*PACKAGES, "jax", "jaxlib", "numba", "scipy")) | prepared(data)
@@ -57,21 +60,26 @@ def main() -> int:
             console.print(f"[bold]{name}[/bold]: {fact}", highlight=False)
         if options.verify:
             agree = [
-                print_verification(console, verify(case, data, options.peers)) for case in cases
+                print_verification(console, verify(case, data, options.peers))
+                for case in cases
+                if case != TRAIN
             ]
             return 0 if all(agree) else 1
         results = []
         for case in cases:
             for threads in options.threads:
-                found = measure(
-                    case,
-                    threads,
-                    data,
-                    peers=options.peers,
-                    rounds=options.rounds,
-                    budget=options.budget,
-                    cold=not options.no_cold,
-                )
+                if case == TRAIN:
+                    found = experiments.measure(threads, min(options.rounds, MOST_PROCESSES))
+                else:
+                    found = measure(
+                        case,
+                        threads,
+                        data,
+                        peers=options.peers,
+                        rounds=options.rounds,
+                        budget=options.budget,
+                        cold=not options.no_cold,
+                    )
                 results.append(found)
                 print_steps(console, found)
                 if options.json:  # after each case: a run that is stopped leaves what it has

@@ -30,7 +30,7 @@ def print_steps(console: Console, found: Result) -> None:
             table.add_row(escape(f"{row['side']}: not available ({reason[:200]})"))
             continue
         cold, cached = row.get("cold", {}), row.get("cached", {})
-        timed = row["timed"]
+        timed = row.get("timed", {})
         memory = cached.get("peak memory of steps", timed.get("peak memory of steps", 0.0))
         table.add_row(
             escape(row["side"]),
