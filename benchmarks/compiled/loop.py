@@ -63,6 +63,7 @@ def training(
         params, kept = update(params, gradient, kept)
         return value, params, state, kept
 
+    set_threads(problem)
     compiled = cp.compile(step)
     carry = (params, state, memory(params))
     x, t = data, np.eye(10, dtype=np.float32)[problem.t]
@@ -91,8 +92,15 @@ def network(problem: Problem, net: Any, optimizer: Optimizer, *, image: bool = F
     return training(problem, params, loss, optimizer, state=state, image=image)
 
 
-def function(x: np.ndarray, f: Callable[[Any], Any]) -> Run:
+def set_threads(problem: Problem) -> None:
+    """Say how many threads there are, where the library can be told."""
+    if hasattr(cp, "set_threads"):
+        cp.set_threads(problem.threads)
+
+
+def function(problem: Problem, x: np.ndarray, f: Callable[[Any], Any]) -> Run:
     """Value and gradient of a function of one large array."""
+    set_threads(problem)
     compiled = cp.compile(cp.value_and_grad(f))
     last: list[np.ndarray] = []
 

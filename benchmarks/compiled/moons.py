@@ -8,6 +8,7 @@ import numpy as np
 
 import clearprop as cp
 from benchmarks.cases import moons as case
+from benchmarks.compiled import loop
 from benchmarks.suite.side import Problem, Run
 
 
@@ -36,6 +37,7 @@ def start(problem: Problem) -> Run:
         value, gradient = cp.value_and_grad(loss)(layers, points, labels)
         return value, cp.optim.sgd(layers, gradient, case.LR)
 
+    loop.set_threads(problem)
     compiled = cp.compile(step)
 
     def steps(order: np.ndarray) -> np.ndarray:

@@ -8,4 +8,6 @@ from benchmarks.suite.side import Problem, Run
 
 
 def start(problem: Problem) -> Run:
-    return loop.function(elements.argument(), lambda x: np.sum(((0.5 * x - 1.5) * x + 2.0) * x))
+    return loop.function(
+        problem, elements.argument(), lambda x: np.sum(((0.5 * x - 1.5) * x + 2.0) * x)
+    )

@@ -26,8 +26,6 @@ def print_steps(console: Console, found: Result) -> None:
         table.add_column(name, justify="right")
     for row in found["rows"]:
         if "not available" in row:
-            reason = row["not available"]
-            table.add_row(escape(f"{row['side']}: not available ({reason[:200]})"))
             continue
         cold, cached = row.get("cold", {}), row.get("cached", {})
         timed = row.get("timed", {})
@@ -49,6 +47,9 @@ def print_steps(console: Console, found: Result) -> None:
             ),
         )
     console.print(table)
+    for row in found["rows"]:
+        if "not available" in row:
+            console.print(f"{row['side']}: not available ({escape(row['not available'][:300])})")
     for goal in found["goals"]:
         console.print(_goal(goal), highlight=False)
     console.print()

@@ -105,6 +105,8 @@ def main() -> None:
         run.steps(converted)
         facts["peak memory of steps"] = status("VmHWM") - base
     facts["threads"] = threads_used(peer)
+    too_many = {pool: n for pool, n in facts["threads"].items() if n > int(threads)}
+    assert not too_many, f"more than {threads} threads: {too_many}"
     print(json.dumps(facts), file=answers)
 
     for _ in sys.stdin:
