@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.suite.side import Params, Problem, Run, Side, affine, convolution
 
 TITLE = "conv 16-16-pool-32-32-pool-64-64-pool, affine 50, dropout, affine 10, batch 100, SGD"
-BATCH, CHUNK, LR, RATIO = 100, 5, 0.01, 0.5
+BATCH, CHUNK, LR, RATIO = 100, 5, 0.002, 0.5
 FILTERS = (16, 16, 32, 32, 64, 64)
 PADDING = (1, 1, 1, 2, 1, 1)  # the book's: 28, pooled to 14, 16 to 8, 8 to 4
 FLOOR = {"PyTorch": 1.5, "JAX": 8.0}
