@@ -76,8 +76,12 @@ def compiled(functions, processor=PROCESSOR, lanes=None):
         inputs = [np.dtype(d) for d in dtypes]
         width = lanes or processor.lanes(max(d.itemsize for d in inputs))
         outputs[name] = inputs, width, body(module, name, function, inputs, width, processor)
-    library = Library(machine_code(str(module), processor))
-    return {name: _caller(library, name, *form) for name, form in outputs.items()}
+    code = machine_code(str(module), processor)
+    library = Library(code)
+    functions = {name: _caller(library, name, *form) for name, form in outputs.items()}
+    for f in functions.values():
+        f.code = code
+    return functions
 
 
 def _caller(library, name, inputs, lanes, output):

@@ -5,6 +5,7 @@ for float64 NumPy's long doubles where these have 64 bits or more, and mpmath ev
 """
 
 import ast
+import dataclasses
 import functools
 import math
 
@@ -16,7 +17,6 @@ from scipy import special
 
 import clearprop.rules  # noqa: F401
 from clearprop.bodies import definition_of
-from clearprop.compile.machine.engine import machine_code
 from clearprop.compile.machine.lanes import Value
 from clearprop.compile.machine.mathematics import FUNCTIONS
 from clearprop.compile.machine.powers import power
@@ -114,6 +114,8 @@ def functions_on(which):
         for name in table
         for dtype in ("f4", "f8")
     }
+    for name in ("fmod", "remainder", "floor_divide"):
+        cases[f"{name} f4"] = (FUNCTIONS[name], ["f4", "f4"])
     return machine.compiled(cases, *MACHINES[which])
 
 
@@ -372,26 +374,23 @@ def test_every_elementwise_primitive_has_its_functions():
                     assert node.attr in FUNCTIONS, f"{primitive.name} calls np.{node.attr}"
 
 
-def test_no_library_is_called():
-    from llvmlite import ir
+def library_names(code):
+    """The functions of C's mathematics among the names in an object file."""
+    known = {f"{n}{s}".encode() for n in dir(math) if len(n) > 2 for s in ("", "f")}
+    return set(code.split(b"\0")) & (known | {b"rint", b"rintf", b"roundeven", b"roundevenf"})
 
-    for which in (machine.PROCESSOR, *([machine.AVX2, machine.SSE] if machine.X86 else [])):
-        module = ir.Module()
-        for operands, table in ((1, ONE), (2, TWO)):
-            for name in table:
-                types = [np.dtype("f8")] * operands
-                lanes = which.lanes(8)
-                machine.body(module, f"f_{name}", FUNCTIONS[name], types, lanes, which)
-        for name in ("fmod", "remainder", "floor_divide", "rint", "trunc", "floor", "ceil"):
-            operands = 2 if name in ("fmod", "remainder", "floor_divide") else 1
-            types = [np.dtype("f4")] * operands
-            machine.body(module, f"f_{name}", FUNCTIONS[name], types, 1, which)
-        names = set(machine_code(str(module), which).split(b"\0"))
-        called = {f"{n}{s}".encode() for n in dir(math) if len(n) > 2 for s in ("", "f")}
-        assert not names & (called | {b"rint", b"rintf", b"fma", b"fmaf", b"roundeven"}), (
-            names & called
-        )
-        assert b"f_exp" in names
+
+@pytest.mark.parametrize("which", EVERYWHERE)
+def test_no_library_is_called(which):
+    code = functions_on(which)["exp f4"].code
+    assert b"logaddexp f4" in code.split(b"\0")
+    assert not library_names(code)
+
+
+@needs_x86
+def test_a_call_of_a_library_would_be_found():
+    oldest = dataclasses.replace(machine.SSE, name="x86-64", features="")  # it cannot round
+    assert library_names(machine.compiled({"x": (FUNCTIONS["floor"], ["f4"])}, oldest)["x"].code)
 
 
 def test_a_value_is_asked_for():
