@@ -25,12 +25,15 @@ from clearprop.compile.machine.windows import (
     x_grid,
     y_grid,
 )
+from clearprop.compile.machine.winograd import fits, winograd_scratch_bytes, write_winograd
 
-__all__ = ["Convolution", "convolution_scratch_bytes", "write_convolution"]
+__all__ = ["Convolution", "convolution_scratch_bytes", "fits", "write_convolution"]
 
 
 def convolution_scratch_bytes(spec: Convolution, processor: Processor | None = None) -> int:
     """Give the size of the memory that one call needs beside its arguments."""
+    if spec.transformed:
+        return winograd_scratch_bytes(spec, processor or this_processor())
     return sum(sizes(spec, processor or this_processor())) * np.dtype(spec.dtype).itemsize
 
 
@@ -63,8 +66,12 @@ def write_convolution(
     ):
         argument.name = title
     v = Vectors(ir.IRBuilder(function.append_basic_block("entry")), spec.dtype, processor)
+    if spec.transformed:
+        assert fits(spec), spec
     if spec.target == "W":
         write_weights(v, name, spec, processor, *function.args)
+    elif spec.transformed:
+        write_winograd(v, name, spec, processor, *function.args)
     else:
         _write_images(v, name, spec, processor, *function.args)
     v.b.ret_void()

@@ -211,11 +211,6 @@ class _Writer:
             return ir.Constant(_BYTE, value)
         return ir.Constant(ir.VectorType(_BYTE, width), [value] * width)
 
-    def halves(self, piece: Piece) -> list[Piece]:
-        """Describe the two vectors of x whose elements are the pairs of one vector of y."""
-        used = (min(2 * piece.used, piece.width), max(2 * piece.used - piece.width, 0))
-        return [Piece(k * piece.width, piece.width, used[k]) for k in (0, 1)]
-
     def columns(self, row: Any, piece: Piece) -> list[Any]:
         """Read the columns of windows, one vector for each column of the window."""
         v, across = self.v, self.spec.window[1]
@@ -223,11 +218,7 @@ class _Writer:
             return [v.load(row, piece)]
         if across > 2 or piece.width == 1:
             return [v.load(v.at(row, n), Piece(0, 1, 1)) for n in range(across)]
-        low, high = (
-            v.load(v.at(row, half.offset), half) if half.used else v.zero(half.width)
-            for half in self.halves(piece)
-        )
-        return [v.shuffle(low, high, range(n, 2 * piece.width, 2)) for n in (0, 1)]
+        return list(v.load_pairs(row, 2 * piece.used, piece.width))
 
     def store_columns(self, columns: list[Any], row: Any, piece: Piece) -> None:
         """Write what `columns` reads."""
@@ -239,9 +230,5 @@ class _Writer:
             for n, value in enumerate(columns):
                 v.store(value, v.at(row, n), Piece(0, 1, 1))
             return
-        left, right = columns
-        pairs = [k // 2 + k % 2 * width for k in range(2 * width)]
-        for half in self.halves(piece):
-            if half.used:
-                value = v.shuffle(left, right, pairs[half.offset : half.offset + width])
-                v.store(value, v.at(row, half.offset), half)
+        even, odd = columns
+        v.store_pairs(even, odd, row, 2 * piece.used, masks=self.masks)

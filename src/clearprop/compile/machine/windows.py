@@ -27,6 +27,9 @@ class Convolution:
     groups : int
     dtype : str
         float32 or float64.
+    transformed : bool
+        Whether y or x are computed by the fewer multiplications of `winograd`, whose rounding is
+        another one. For 3×3 windows with step 1.
     """
 
     target: str
@@ -37,6 +40,7 @@ class Convolution:
     dilation: Pair = (1, 1)
     groups: int = 1
     dtype: str = "float32"
+    transformed: bool = False
 
     @property
     def y(self) -> tuple[int, int, int]:
