@@ -134,7 +134,7 @@ def test_fewer_multiplications(data):
     C, F = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 20))
     dtype = data.draw(st.sampled_from(["float32", "float64"]))
     spec = Convolution(
-        data.draw(st.sampled_from("yx")),
+        data.draw(st.sampled_from("yxW")),
         (C, *size),
         (F, C, 3, 3),
         padding=padding,

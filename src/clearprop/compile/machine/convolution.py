@@ -26,12 +26,18 @@ from clearprop.compile.machine.windows import (
     y_grid,
 )
 from clearprop.compile.machine.winograd import fits, winograd_scratch_bytes, write_winograd
+from clearprop.compile.machine.winograd_weights import (
+    winograd_weights_scratch_bytes,
+    write_winograd_weights,
+)
 
 __all__ = ["Convolution", "convolution_scratch_bytes", "fits", "write_convolution"]
 
 
 def convolution_scratch_bytes(spec: Convolution, processor: Processor | None = None) -> int:
     """Give the size of the memory that one call needs beside its arguments."""
+    if spec.transformed and spec.target == "W":
+        return winograd_weights_scratch_bytes(spec, processor or this_processor())
     if spec.transformed:
         return winograd_scratch_bytes(spec, processor or this_processor())
     return sum(sizes(spec, processor or this_processor())) * np.dtype(spec.dtype).itemsize
@@ -68,7 +74,9 @@ def write_convolution(
     v = Vectors(ir.IRBuilder(function.append_basic_block("entry")), spec.dtype, processor)
     if spec.transformed:
         assert fits(spec), spec
-    if spec.target == "W":
+    if spec.transformed and spec.target == "W":
+        write_winograd_weights(v, name, spec, processor, *function.args)
+    elif spec.target == "W":
         write_weights(v, name, spec, processor, *function.args)
     elif spec.transformed:
         write_winograd(v, name, spec, processor, *function.args)

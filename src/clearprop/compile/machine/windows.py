@@ -28,7 +28,7 @@ class Convolution:
     dtype : str
         float32 or float64.
     transformed : bool
-        Whether y or x are computed by the fewer multiplications of `winograd`, whose rounding is
+        Whether it is computed by the fewer multiplications of `winograd`, whose rounding is
         another one. For 3×3 windows with step 1.
     """
 

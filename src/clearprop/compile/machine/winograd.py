@@ -25,10 +25,9 @@ from clearprop.compile.machine.windows import Convolution
 
 
 def fits(spec: Convolution) -> bool:
-    """Say whether a convolution can be computed so: y or x, 3×3, step 1, one group."""
+    """Say whether a convolution can be computed so: 3×3, step 1, one group."""
     return (
-        spec.target in {"x", "y"}
-        and spec.W[2:] == (3, 3)
+        spec.W[2:] == (3, 3)
         and spec.stride == spec.dilation == (1, 1)
         and spec.groups == 1
         and max(spec.padding) <= 2
