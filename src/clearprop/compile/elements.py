@@ -114,9 +114,7 @@ class Elements:
             axis += 1
         return tuple(made)
 
-    def _indexed(
-        self, node: Node, position: int, shared: Index, along: tuple[int, int]
-    ) -> Affine:
+    def _indexed(self, node: Node, position: int, shared: Index, along: tuple[int, int]) -> Affine:
         """Give the place along an axis that an index array says."""
         axis, length = along
         at = broadcast_index(operand_shape(node, position), shared)
