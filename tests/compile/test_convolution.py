@@ -116,7 +116,7 @@ def convolutions(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_convolution(data):
     spec = data.draw(convolutions())
@@ -126,7 +126,7 @@ def test_any_convolution(data):
     compare(random, spec, samples, data.draw(st.integers(0, samples)), processor)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_fewer_multiplications(data):
     padding = data.draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))

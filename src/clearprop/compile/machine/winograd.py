@@ -11,17 +11,28 @@ F(2×2, 3×3).
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from clearprop.compile.machine.engine import Processor
-from clearprop.compile.machine.grids import Grid, grid, write_clear, write_grid
+from clearprop.compile.machine.grids import write_clear
 from clearprop.compile.machine.matmul import write_matmul
 from clearprop.compile.machine.products import Product, scratch_bytes
-from clearprop.compile.machine.vectors import Piece, Vectors, constant, pieces
+from clearprop.compile.machine.tiles import Packing, write_pack
+from clearprop.compile.machine.vectors import INDEX, POINTER, Piece, Vectors, constant
 from clearprop.compile.machine.windows import Convolution
+from clearprop.compile.machine.winograd_tiles import (
+    Images,
+    along,
+    inputs_column,
+    pack,
+    padded,
+    side_by_side,
+    write_transformed,
+)
 
 
 def fits(spec: Convolution) -> bool:
@@ -38,25 +49,36 @@ def fits(spec: Convolution) -> bool:
 class _Layout:
     """Where everything is; sizes in elements."""
 
-    grid: Grid
-    channels: int
+    images: Images
     outputs: int
     rows: int
     columns: int
-    tiles: int
-    step: int  # from a row of transformed tiles to the next
+    wide: int  # the outputs, with what fills the last vector
+    tall: int
+    across: int
+    together: int  # samples of one product
     product: Product
-    sizes: tuple[int, ...]  # grid, weights, transformed inputs, transformed outputs, the product's
+    sizes: tuple[int, ...]  # images, their dense copy, weights, inputs, results, y, the product's
+
+    @property
+    def tiles(self) -> int:
+        """The tiles of a sample."""
+        return self.tall * self.across
+
+    @property
+    def weights(self) -> int:
+        """The distance of the 16 planes of weights."""
+        return self.images.channels * self.wide + 16
 
     @property
     def inputs(self) -> int:
-        """The distance of the 16 planes of inputs; odd multiples of a line spread over a cache."""
-        return self.channels * self.step + 16
+        """The distance of the 16 planes of inputs."""
+        return self.together * self.tiles * self.images.wide + 16
 
     @property
     def results(self) -> int:
-        """The distance of the 16 planes of outputs."""
-        return self.outputs * self.step + 16
+        """The distance of the 16 planes of results."""
+        return self.together * self.tiles * self.wide + 16
 
 
 def _layout(spec: Convolution, processor: Processor) -> _Layout:
@@ -64,22 +86,24 @@ def _layout(spec: Convolution, processor: Processor) -> _Layout:
     source, target = (spec.x, spec.y) if to_y else (spec.y, spec.x)
     ph, pw = spec.padding if to_y else (2 - spec.padding[0], 2 - spec.padding[1])
     outputs, rows, columns = target
-    tall, wide = -(-rows // 2), -(-columns // 2)
-    g = grid(source, (ph, pw), (tall + 1, wide + 1), (2, 2))
-    tiles = (tall - 1) * g.row + wide
-    lanes = processor.lanes(np.dtype(spec.dtype).itemsize)
-    step = -(-tiles // lanes) * lanes
-    channels = source[0]
-    product = Product(outputs, tiles, channels, spec.dtype, channels, 1, step, 1, step)
-    itemsize = np.dtype(spec.dtype).itemsize
+    tall, across = -(-rows // 2), -(-columns // 2)
+    channels = padded(source[0], spec.dtype, processor)
+    images = Images(*source, ph, pw, 2 * tall + 2, 2 * across + 2, channels)
+    wide = padded(outputs, spec.dtype, processor)
+    together = max(1, 64 // (tall * across))
+    count = together * tall * across
+    product = Product(count, wide, source[0], spec.dtype, channels, 1, wide, 1, wide)
+    bare = _Layout(images, outputs, rows, columns, wide, tall, across, together, product, ())
     sizes = (
-        -(-(g.items(lanes) + lanes) // 16) * 16,
-        16 * -(-outputs * channels // 16) * 16,
-        16 * (channels * step + 16),
-        16 * (outputs * step + 16),
-        scratch_bytes(product, processor) // itemsize,
+        images.items,
+        images.dense,
+        16 * bare.weights,
+        16 * bare.inputs,
+        16 * bare.results,
+        rows * columns * wide,
+        scratch_bytes(product, processor) // np.dtype(spec.dtype).itemsize,
     )
-    return _Layout(g, channels, outputs, rows, columns, tiles, step, product, sizes)
+    return dataclasses.replace(bare, sizes=tuple(-(-size // 16) * 16 for size in sizes))
 
 
 def winograd_scratch_bytes(spec: Convolution, processor: Processor) -> int:
@@ -100,132 +124,126 @@ def write_winograd(
     stop: Any,
 ) -> None:
     """Write y from x and W, or x from dy and W."""
-    at = _layout(spec, processor)
-    lanes, masks = processor.lanes(v.dtype.itemsize), processor.vector_bytes > 16
-    images, weights, inputs, results, rest = (
+    at, b = _layout(spec, processor), v.b
+    lanes = processor.lanes(v.dtype.itemsize)
+    images, dense, weights, inputs, results, y, rest = (
         v.at(scratch, sum(at.sizes[:n])) for n in range(len(at.sizes))
     )
-    product = write_matmul(v.b.module, f"{name}.product", at.product, processor)
+    g = at.images
+    product = write_matmul(b.module, f"{name}.product", at.product, processor)
     product.linkage = "internal"
-    source = at.channels * at.grid.height * at.grid.width
-    target = at.outputs * at.rows * at.columns
-    write_clear(v, images, at.grid.items(lanes) + lanes, lanes)
+    copy = pack(v, f"{name}.copy", g)
+    write_clear(v, images, g.items, lanes)
+    write_clear(v, weights, at.sizes[2], lanes)
     _write_weights(v, spec, at, W, weights, lanes)
+    write_y = _y_writer(v, f"{name}.y", at)
 
-    def sample(n: Any) -> None:
-        write_grid(v, at.grid, images, v.at(a, v.scaled(n, source)), lanes, masks=masks)
-        _write_inputs(v, at, images, inputs, lanes)
+    def samples(n: Any, count: int) -> None:
+        def one(k: Any) -> None:
+            begin = v.at(a, v.scaled(b.add(n, k), g.channels * g.height * g.width))
+            side_by_side(v, g, copy, begin, images, dense, lanes)
+            to = v.at(inputs, v.scaled(k, at.tiles * g.wide))
+            tiles = (at.tall, at.across)
+            write_transformed(v, inputs_column(v), g, tiles, 4, images, to, at.inputs, lanes)
 
         def multiply(k: Any) -> None:
-            one = v.at(weights, v.scaled(k, at.sizes[1] // 16))
-            left, right = (
-                v.at(inputs, v.scaled(k, at.inputs)),
-                v.at(results, v.scaled(k, at.results)),
+            left, right, to = (
+                v.at(p, v.scaled(k, plane))
+                for p, plane in ((inputs, at.inputs), (weights, at.weights), (results, at.results))
             )
-            v.b.call(product, [right, one, left, left, rest, constant(0), constant(at.outputs)])
+            b.call(product, [to, left, right, right, rest, constant(0), constant(count * at.tiles)])
 
+        def back(k: Any) -> None:
+            _write_outputs(v, at, v.at(results, v.scaled(k, at.tiles * at.wide)), y, lanes)
+            size = at.outputs * at.rows * at.columns
+            b.call(write_y, [v.at(out, v.scaled(b.add(n, k), size)), y])
+
+        v.loop(constant(0), constant(count), one)
         v.loop(constant(0), constant(16), multiply)
-        _write_outputs(v, at, results, v.at(out, v.scaled(n, target)), lanes, masks=masks)
+        v.loop(constant(0), constant(count), back)
 
-    v.loop(start, stop, sample)
+    v.rows(start, stop, sorted({at.together, 1}, reverse=True), samples)
 
 
 def _write_weights(v: Vectors, spec: Convolution, at: _Layout, W: Any, to: Any, lanes: int) -> None:
-    """Write ``G w Gᵀ`` for all outputs and channels; vectors lie along the channels."""
+    """Write ``G w Gᵀ`` for all channels and outputs; vectors lie along the outputs."""
     C = spec.W[1]
     forward = spec.target == "y"
     w_output, w_channel = (C * 9, 9) if forward else (9, C * 9)
-    half = v.constant(0.5)
 
     def column(w: list[Any]) -> list[Any]:
-        first = v.b.fadd(w[0], w[2])
-        h = v.splat(half, getattr(first.type, "count", 1))
-        return [
-            w[0],
-            v.b.fmul(h, v.b.fadd(first, w[1])),
-            v.b.fmul(h, v.b.fsub(first, w[1])),
-            w[2],
-        ]
+        half = v.splat(v.constant(0.5), getattr(w[0].type, "count", 1))
+        ends = v.b.fadd(w[0], w[2])
+        middle = [op(ends, w[1]) for op in (v.b.fadd, v.b.fsub)]
+        return [w[0], *(v.b.fmul(half, value) for value in middle), w[2]]
 
-    def output(o: Any) -> None:
-        row, end = v.at(W, v.scaled(o, w_output)), v.at(to, v.scaled(o, at.channels))
+    def channel(k: Any) -> None:
+        row, end = v.at(W, v.scaled(k, w_channel)), v.at(to, v.scaled(k, at.wide))
 
-        def part(k: Any, width: int) -> None:
-            begin = v.at(row, v.scaled(k, w_channel))
-            taps = [v.load_strided(v.at(begin, t), width, w_channel) for t in range(9)]
+        def part(o: Any, width: int) -> None:
+            begin = v.at(row, v.scaled(o, w_output))
+            taps = [v.load_strided(v.at(begin, t), width, w_output) for t in range(9)]
             taps = taps if forward else taps[::-1]
             columns = [column([taps[3 * u + w] for u in range(3)]) for w in range(3)]
             for i in range(4):
                 for j, value in enumerate(column([columns[w][i] for w in range(3)])):
-                    plane = v.at(v.at(end, (4 * i + j) * (at.sizes[1] // 16)), k)
+                    plane = v.at(v.at(end, (4 * i + j) * at.weights), o)
                     v.store(value, plane, Piece(0, width, width))
 
-        whole = at.channels - at.channels % lanes
-        v.loop(constant(0), constant(whole), lambda k: part(k, lanes), step=lanes)
-        for piece in pieces(at.channels - whole, lanes, masks=False):
-            part(constant(whole + piece.offset), piece.width)
+        along(v, at.outputs, lanes, part)
 
-    v.loop(constant(0), constant(at.outputs), output)
+    v.loop(constant(0), constant(at.images.channels), channel)
 
 
-def _write_inputs(v: Vectors, at: _Layout, images: Any, to: Any, lanes: int) -> None:
-    """Write ``Bᵀ d B`` for all channels; vectors lie along the tiles, over the ends of rows."""
+def _write_outputs(v: Vectors, at: _Layout, results: Any, y: Any, lanes: int) -> None:
+    """Write ``Aᵀ m A`` for all outputs, which lie side by side; the last tiles may be cut."""
     add, subtract = v.b.fadd, v.b.fsub
-    whole = Piece(0, lanes, lanes)
-
-    def column(d: list[Any]) -> list[Any]:
-        return [subtract(d[0], d[2]), add(d[1], d[2]), subtract(d[2], d[1]), subtract(d[1], d[3])]
-
-    def channel(k: Any) -> None:
-        begin, end = v.at(images, v.scaled(k, at.grid.channel)), v.at(to, v.scaled(k, at.step))
-
-        def part(q: Any) -> None:
-            here, there = v.at(begin, q), v.at(end, q)
-            columns = [
-                column([v.load(v.at(here, at.grid.offset(i, j)), whole) for i in range(4)])
-                for j in range(4)
-            ]
-            for i in range(4):
-                for j, value in enumerate(column([columns[n][i] for n in range(4)])):
-                    v.store(value, v.at(there, (4 * i + j) * at.inputs), whole)
-
-        v.loop(constant(0), constant(at.step), part, step=lanes)
-
-    v.loop(constant(0), constant(at.channels), channel)
-
-
-def _write_outputs(
-    v: Vectors, at: _Layout, results: Any, out: Any, lanes: int, *, masks: bool
-) -> None:
-    """Write ``Aᵀ m A`` for all outputs: two rows of the image from each row of tiles."""
-    add, subtract = v.b.fadd, v.b.fsub
-    parts = pieces(-(-at.columns // 2), lanes, masks=masks)
 
     def column(m: list[Any]) -> list[Any]:
         return [add(add(m[0], m[1]), m[2]), subtract(subtract(m[1], m[2]), m[3])]
 
-    def tiles(o: Any, i: Any, both: int) -> None:
-        begin = v.at(v.at(results, v.scaled(o, at.step)), v.scaled(i, at.grid.row))
-        end = v.at(v.at(out, v.scaled(o, at.rows * at.columns)), v.scaled(i, 2 * at.columns))
-        for piece in parts:
-            columns = [
-                column(
-                    [
-                        v.load(v.at(begin, (4 * k + n) * at.results + piece.offset), piece)
-                        for k in range(4)
-                    ]
-                )
-                for n in range(4)
+    def tile(i: Any, j: Any, rows: int, columns: int) -> None:
+        number = v.b.add(v.scaled(i, at.across), j)
+        pixel = v.b.add(v.scaled(i, 2 * at.columns), v.scaled(j, 2))
+        begin, end = v.at(results, v.scaled(number, at.wide)), v.at(y, v.scaled(pixel, at.wide))
+
+        def part(o: Any, width: int) -> None:
+            piece, here = Piece(0, width, width), v.at(begin, o)
+            found = [
+                column([v.load(v.at(here, (4 * r + s) * at.results), piece) for r in range(4)])
+                for s in range(4)
             ]
-            used = min(2 * piece.used, at.columns - 2 * piece.offset)
-            for u in range(both):
-                even, odd = column([columns[n][u] for n in range(4)])
-                place = v.at(end, u * at.columns + 2 * piece.offset)
-                v.store_pairs(even, odd, place, used, masks=masks)
+            for r in range(rows):
+                both = column([found[n][r] for n in range(4)])
+                for s, value in enumerate(both[:columns]):
+                    v.store(value, v.at(v.at(end, (r * at.columns + s) * at.wide), o), piece)
 
-    def output(o: Any) -> None:
-        v.loop(constant(0), constant(at.rows // 2), lambda i: tiles(o, i, 2))
-        if at.rows % 2:
-            tiles(o, constant(at.rows // 2), 1)
+        along(v, at.wide, lanes, part)
 
-    v.loop(constant(0), constant(at.outputs), output)
+    def row(i: Any, rows: int) -> None:
+        v.loop(constant(0), constant(at.columns // 2), lambda j: tile(i, j, rows, 2))
+        if at.columns % 2:
+            tile(i, constant(at.columns // 2), rows, 1)
+
+    v.loop(constant(0), constant(at.rows // 2), lambda i: row(i, 2))
+    if at.rows % 2:
+        row(constant(at.rows // 2), 1)
+
+
+def _y_writer(v: Vectors, name: str, at: _Layout) -> Any:
+    """Give the function that puts one sample's outputs one after the other: (y, side by side)."""
+    w, (to, source) = v.function(name, [POINTER] * 2)
+    lanes, masks = v.processor.lanes(v.dtype.itemsize), v.processor.vector_bytes > 16
+    pixels = at.rows * at.columns
+
+    def some(q: Any, count: int) -> None:
+        inner, (end, begin, number) = w.function(f"{name}.{count}", [POINTER, POINTER, INDEX])
+        packing = Packing(count, count, at.wide, 1, lanes, masks, row=pixels)
+        write_pack(inner, end, begin, number, packing)
+        inner.b.ret_void()
+        place = w.at(source, w.scaled(q, at.wide))
+        w.b.call(inner.b.function, [w.at(to, q), place, constant(at.outputs)])
+
+    w.strips(pixels, min(8, lanes), some)
+    w.b.ret_void()
+    return w.b.function
