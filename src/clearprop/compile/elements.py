@@ -29,6 +29,8 @@ from clearprop.rules.indexing import Slot
 
 Index = tuple[Affine, ...]
 
+_WHOLE = {"sigmoid", "erf"}  # functions of one operand that are no ufuncs, but have machine code
+
 
 class Elements:
     """The elements of values, as expressions.
@@ -141,6 +143,8 @@ class Elements:
             at = broadcast_index(operand_shape(node, position), index)
             element = self.operand(node, position, at)
             operands.append(element if number is None else converted(element, dtype))
+        if node.primitive.name in _WHOLE and dtype.kind == "f":
+            return Apply(node.primitive.name, (converted(operands[0], dtype),), node.dtype)
         result = node.primitive.function(*operands, **node.attributes)
         return converted(result, node.dtype)
 

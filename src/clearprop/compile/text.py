@@ -82,14 +82,14 @@ def plan_of(plan: Plan, space: int, scratch: int, seconds: dict[int, float]) -> 
                 lines.append(f"  NumPy call: {part.node.operation} {part.node.shape}")
                 continue
             if part.rows:
-                blocks = "1 block" if part.blocks == 1 else f"{part.blocks} blocks"
-                cut = f"{part.rows} rows in {blocks} of {part.block_rows}, {part.shards} shards: "
-            written = list(dict.fromkeys(part.outputs()))
-            local = set(part.local)
-            texts = [
-                f"{names[a]} {a.shape}{' (in the block)' if a in local else ''}" for a in written
-            ]
-            lines.append(f"  {cut}{', '.join(texts)}")
+                lines.append(f"  {part.rows} rows in {part.shards} shards of {part.shard_rows}")
+            for stage in part.stages:
+                blocks = f"blocks of {stage.block_rows}: " if part.rows else ""
+                where = dict.fromkeys(part.local, " (in the shard)")
+                where |= dict.fromkeys(stage.local, " (in the block)")
+                written = dict.fromkeys(a for work in stage.works for a in work.outputs)
+                texts = [f"{names[a]} {a.shape}{where.get(a, '')}" for a in written]
+                lines.append(f"    {blocks}{', '.join(texts)}")
     return "\n".join(lines)
 
 
