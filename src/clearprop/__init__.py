@@ -10,6 +10,8 @@ from clearprop.check import check as check
 from clearprop.check import check_layer as check_layer
 from clearprop.checkpointing import checkpoint as checkpoint
 from clearprop.compile import compile as compile
+from clearprop.compile.thread_count import get_threads as get_threads
+from clearprop.compile.thread_count import set_threads as set_threads
 from clearprop.explain.watching import debug_nans as debug_nans
 from clearprop.guarding import guard as guard
 from clearprop.jacobians import hessian as hessian

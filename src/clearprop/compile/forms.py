@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from clearprop import kinds
-from clearprop.compile.loops import (
+from clearprop.compile.affine import Affine, Var, flat, of
+from clearprop.compile.elements import (
+    COMPUTED_KINDS,
+    Elements,
     Index,
-    Loops,
     broadcast_index,
+    loop_index,
     operand_dtype,
     operand_shape,
+    reduced_axes,
 )
-from clearprop.compile.scalar import literal
+from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
+from clearprop.compile.scalars import (
+    Apply,
+    Array,
+    Constant,
+    Load,
+    NotCompiledError,
+    Scalar,
+    Total,
+    converted,
+)
 from clearprop.graph import Node
+from clearprop.primitive import Primitive
 from clearprop.rules.indexing import fill
+
+_LONG = 1 << 15  # elements of a sum
 
 
 def fuses(node: Node) -> bool:
     """Whether the elements of a node can be computed wherever they are needed."""
     assert node.primitive is not None
-    return isinstance(
-        node.primitive.kind, kinds.Elementwise | kinds.Broadcast | kinds.Permute | kinds.Gather
-    )
+    return isinstance(node.primitive.kind, COMPUTED_KINDS)
 
 
 def promotes(node: Node) -> bool:
@@ -47,14 +63,43 @@ def has_loops(node: Node) -> bool:
     if not all(map(_is_compiled, [node.dtype, *dtypes])):
         return False
     if isinstance(kind, kinds.Window):
-        return bool(attributes["groups"] == 1)
+        return bool(node.dtype.kind == "f" and all(dtype == node.dtype for dtype in dtypes))
     if isinstance(kind, kinds.Gather | kinds.Scatter):
         return not has_mask(node) and attributes.get("axis", 0) is not None
     if isinstance(kind, kinds.Contract):
         return bool(node.dtype.kind != "b")
+    if isinstance(kind, kinds.Elementwise) and not _is_known(node, dtypes):
+        return False
+    if isinstance(kind, kinds.Winner):
+        return tuple(attributes["padding"]) == (0, 0) and bool(dtypes[0].kind == "f")
     if isinstance(kind, kinds.Pad):
         return np.ndim(attributes.get("constant_values", 0)) == 0
     return fuses(node) or type(kind) in _FORMS
+
+
+def _is_known(node: Node, dtypes: list[Any]) -> bool:
+    """Whether there is machine code for every function that an elementwise body calls."""
+    assert node.primitive is not None
+    found = _known.setdefault(node.primitive, {})
+    key = (tuple(dtypes), repr(sorted(node.attributes.items())))
+    if key not in found:
+        found[key] = _has_functions(node.primitive, dtypes, node.attributes)
+    return found[key]
+
+
+_known: WeakKeyDictionary[Primitive, dict[Any, bool]] = WeakKeyDictionary()
+
+
+def _has_functions(primitive: Primitive, dtypes: list[Any], attributes: dict[str, Any]) -> bool:
+    from clearprop.compile.machine.mathematics import FUNCTIONS
+
+    given = [Constant(1, dtype) for dtype in dtypes]
+    try:
+        result = primitive.function(*given, **attributes)
+    except (NotCompiledError, TypeError):
+        return False
+    values = walked([result]) if isinstance(result, Scalar) else []
+    return all(v.name in FUNCTIONS for v in values if isinstance(v, Apply))
 
 
 def is_selection(node: Node) -> bool:
@@ -73,274 +118,347 @@ def has_mask(node: Node) -> bool:
 
 
 def _is_compiled(dtype: Any) -> bool:
-    """Whether Numba computes with a dtype as NumPy does: not with halves, nor with complex."""
+    """Whether the loops compute with a dtype: not with halves, nor with complex."""
     return bool(dtype.isnative and (dtype.kind in "iub" or dtype in (np.float32, np.float64)))
 
 
-def write(loops: Loops, node: Node, y: str) -> None:
-    """Write the loops that fill the array ``y`` with a node."""
+def written(elements: Elements, node: Node, y: Array) -> list[Work]:
+    """Give the loops that fill the array ``y`` with a node."""
     assert node.primitive is not None
-    form = _FORMS.get(type(node.primitive.kind), _map)
-    form(loops, node, y)
+    return _FORMS.get(type(node.primitive.kind), _map)(elements, node, y)
 
 
-def _at(y: str, index: Index) -> str:
-    return f"{y}[{', '.join(index)}]" if index else f"{y}[()]"
-
-
-def _map(loops: Loops, node: Node, y: str) -> None:
-    loops.nest(
-        node.shape, lambda index: loops.line(f"{_at(y, index)} = {loops.computed(node, index)}")
+def is_product(node: Node) -> bool:
+    """Whether the node is a product of matrices, for which there are kernels."""
+    is_contract = node.primitive is not None and isinstance(node.primitive.kind, kinds.Contract)
+    shapes = [operand_shape(node, 0), operand_shape(node, 1)] if is_contract else [()]
+    return (
+        is_contract
+        and node.dtype.kind == "f"
+        and all(len(shape) >= 2 for shape in shapes)
+        and all(operand_dtype(node, k) == node.dtype for k in (0, 1))
     )
 
 
-def _add_up(
-    loops: Loops,
-    node: Node,
-    y: str,
-    outer: tuple[int, ...],
-    inner: tuple[int, ...],
-    body: Callable[[Index, Callable[[Index], str]], None],
-    *,
-    in_order: bool,
-    start: str = "0",
-    divisor: int = 1,
-) -> None:
-    """Write loops that combine many terms into each element of ``y``.
+def _map(elements: Elements, node: Node, y: Array) -> list[Work]:
+    index, axes = loop_index(node.shape)
+    return [_filled(y, index, axes, elements.computed(node, index))]
 
-    ``body(index, into)`` writes how one term is added ``into(at)``, the element at ``at``. Where
-    the outer loops run over ``y`` itself (``in_order``) that is a variable; else an array,
-    of float64 where ``y`` is float32: a long sum of small floats would stand still.
-    """
-    divided = f" / {divisor}" if divisor != 1 else ""
-    total = loops.fresh("total")
-    if in_order:
 
-        def element(index: Index) -> None:
-            loops.line(f"{total} = {'0.0' if start == '0' and node.dtype.kind == 'f' else start}")
-            loops.nest(inner, lambda inside: body((*index, *inside), lambda _: total))
-            at = tuple(index) + ("0",) * (len(node.shape) - len(index))  # axes kept with length 1
-            loops.line(f"{_at(y, at)} = {total}{divided}")
+def _filled(y: Array, index: Index, axes: tuple[Var, ...], value: Scalar) -> Nest:
+    """Fill an array of the shape that the axes have."""
+    loops = [v for v in axes if v.extent != 1]
+    return Nest(
+        loops,
+        [Store(y, flat(index, y.shape), value)],
+        depth=len(loops),
+        lanes=loops[-1] if loops else None,
+        row=axes[0] if axes and axes[0].extent != 1 else None,
+    )
 
-        loops.nest(outer, element)
-        return
-    wide = node.dtype == np.float32 and start == "0"
-    array = total if wide else y
-    loops.line(f"{array} = np.zeros({node.shape})" if wide else f"{array}[...] = {start}")
-    loops.nest((*outer, *inner), lambda index: body(index, lambda at: _at(array, at)))
-    if wide or divided:
-        loops.nest(
-            node.shape,
-            lambda index: loops.line(f"{_at(y, index)} = {_at(array, index)}{divided}"),
+
+def _combined(
+    total: Total,
+    value: Scalar,
+    result: Store,
+    outer: list[Var],
+    inner: list[Var],
+    lanes: Var | None,
+    row: Var | None,
+) -> Nest:
+    """Combine a value over the inner axes, for each element of the outer ones."""
+    outer, inner = [v for v in outer if v.extent != 1], [v for v in inner if v.extent != 1]
+    if lanes is not None and lanes.extent == 1:
+        both = inner or outer
+        lanes = both[-1] if both else None
+    return Nest(
+        [*outer, *inner], [], [(total, value)], len(outer), [result], lanes=lanes,
+        row=None if row is None or row.extent == 1 else row,
+    )  # fmt: skip
+
+
+def _reduce(elements: Elements, node: Node, y: Array) -> list[Work]:
+    shape = operand_shape(node, 0)
+    index, axes = loop_index(shape)
+    reduced = reduced_axes(node.attributes.get("axis"), len(shape))
+    value = elements.operand(node, 0, index)
+    keepdims = node.attributes.get("keepdims", False)
+    at = tuple(
+        Affine() if k in reduced else index[k]
+        for k in range(len(shape))
+        if keepdims or k not in reduced
+    )
+    outer = [v for k, v in enumerate(axes) if k not in reduced]
+    inner = [v for k, v in enumerate(axes) if k in reduced]
+    count = int(np.prod([v.extent for v in inner]))
+    total, result = combination(node, count, count > _LONG)
+    row = axes[0] if shape and 0 not in reduced else None
+    return [
+        _combined(
+            total, converted(value, total.dtype), Store(y, flat(at, y.shape), result),
+            outer, inner, axes[-1] if axes else None, row,
         )
+    ]  # fmt: skip
 
 
-def _reduce(loops: Loops, node: Node, y: str) -> None:
+def partial(elements: Elements, node: Node, y: Array, shard: Var) -> Nest:
+    """Combine the rows of one block with those before it; ``y`` has a row for each shard."""
+    shape = operand_shape(node, 0)
+    index, axes = loop_index(shape)
+    reduced = reduced_axes(node.attributes.get("axis"), len(shape))
+    outer = [v for k, v in enumerate(axes) if k not in reduced]
+    inner = [v for k, v in enumerate(axes) if k in reduced]
+    total, _ = combination(node, 1, int(np.prod([v.extent for v in inner[1:]])) > _LONG)
+    at = (of(shard), *(index[k] for k in range(len(shape)) if k not in reduced))
+    value = converted(elements.operand(node, 0, index), total.dtype)
+    place = flat(at, y.shape)
+    both = (Load(y, place), converted(total, node.dtype))
+    result = Apply(_COMBINED[total.combine], both, node.dtype)
+    return _combined(total, value, Store(y, place, result), outer, inner, axes[-1], axes[0])
+
+
+_COMBINED = {"+": "add", "max": "maximum", "min": "minimum"}
+
+
+def finished(node: Node, parts: Array, y: Array) -> Nest:
+    """Combine what `partial` has left, in the order of the shards."""
+    shard = Var(parts.shape[0])
+    index, axes = loop_index(parts.shape[1:])
+    count = int(np.prod(operand_shape(node, 0))) // max(int(np.prod(parts.shape[1:])), 1)
+    if isinstance(node.primitive.kind, kinds.Window):  # type: ignore[union-attr]
+        total: Total = Total("+", node.dtype, 0)
+        result: Scalar = total
+    else:
+        total, result = combination(node, count, True)
+    where = of(shard) if shard.extent != 1 else Affine()
+    place = flat((where, *index), parts.shape)
+    to = flat(index, parts.shape[1:])
+    row = axes[0] if axes and node.shape and axes[0].extent == node.shape[0] else None
+    return _combined(
+        total, Load(parts, place), Store(y, to, result), list(axes), [shard],
+        axes[-1] if axes else None, row,
+    )  # fmt: skip
+
+
+def combination(node: Node, count: int, is_long: bool) -> tuple[Total, Scalar]:
+    """Give how a reduction combines, and what it gives of ``count`` elements.
+
+    A long sum of small floats would stand still: it is made in float64.
+    """
     assert node.primitive is not None
     assert isinstance(node.primitive.kind, kinds.Reduce)
     combine = node.primitive.kind.combine
-    shape = operand_shape(node, 0)
-    axis = node.attributes.get("axis")
-    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    reduced = {a % len(shape) for a in axes} if shape else set()
-    keepdims = node.attributes.get("keepdims", False)
-    first = len(shape) - len(reduced)
-
-    def body(index: Index, into: Callable[[Index], str]) -> None:
-        x = loops.operand(node, 0, index)
-        total = into(
-            tuple(
-                "0" if k in reduced else i
-                for k, i in enumerate(index)
-                if keepdims or k not in reduced
-            )
-        )
-        if combine in ("max", "min"):
-            loops.line(f"{total} = _{combine}imum({total}, {x})")
-        else:
-            loops.line(f"{total} += {x}")
-
-    _add_up(
-        loops,
-        node,
-        y,
-        shape[:first],
-        shape[first:],
-        body,
-        in_order=reduced == set(range(first, len(shape))),
-        start=_least(combine, node.dtype) if combine in ("max", "min") else "0",
-        divisor=int(np.prod([shape[a] for a in reduced])) if combine == "mean" else 1,
-    )
+    if combine in ("max", "min"):
+        total = Total(combine, node.dtype, _least(combine, node.dtype))
+        return total, total
+    total = Total("+", float if is_long and node.dtype.kind == "f" else node.dtype, 0)
+    if combine != "mean":
+        return total, converted(total, node.dtype)
+    mean = Apply("divide", (total, Constant(count, total.dtype)), total.dtype)
+    return total, converted(mean, node.dtype)
 
 
-def _least(combine: str, dtype: Any) -> str:
-    """Write the number that every other one is at least (or, for ``min``, at most)."""
+def _least(combine: str, dtype: Any) -> Any:
+    """Give the number that every other one is at least (or, for ``min``, at most)."""
     if dtype.kind == "b":
-        return str(combine == "min")
+        return combine == "min"
     if dtype.kind == "f":
-        return literal(-np.inf if combine == "max" else np.inf, dtype)
+        return -np.inf if combine == "max" else np.inf
     limits = np.iinfo(dtype)
-    return literal(limits.min if combine == "max" else limits.max, dtype)
+    return limits.min if combine == "max" else limits.max
 
 
-def _contract(loops: Loops, node: Node, y: str) -> None:
+def _contract(elements: Elements, node: Node, y: Array) -> list[Work]:
     a, b = operand_shape(node, 0), operand_shape(node, 1)
     rows = () if len(a) == 1 else (a[-2],)
     columns = () if len(b) == 1 else (b[-1],)
     batch = node.shape[: len(node.shape) - len(rows) - len(columns)]
+    index, axes = loop_index((*batch, *rows, *columns, a[-1]))
+    outer, i = index[: len(batch)], index[len(batch) : len(batch) + len(rows)]
+    j, k = index[len(batch) + len(rows) : -1], index[-1]
+    left = elements.operand(node, 0, (*broadcast_index(a[:-2], outer), *i, k))
+    right = elements.operand(node, 1, (*broadcast_index(b[:-2], outer), k, *j))
+    to = flat((*outer, *i, *j), y.shape)
+    if is_product(node) and isinstance(left, Load) and isinstance(right, Load):
+        m, n, last = axes[len(batch) :]
+        made = _product(list(axes[: len(batch)]), y, to, left, right, (m, n, last))
+        if made is not None:
+            return [made]
+    is_long = a[-1] > _LONG and node.dtype.kind == "f"
+    total = Total("+", float if is_long else node.dtype, 0)
+    value = Apply(
+        "multiply", (converted(left, total.dtype), converted(right, total.dtype)), total.dtype
+    )
+    steps_by_one = isinstance(right, Load) and columns and right.place.factor(axes[-2]) == 1
+    lanes = axes[-2] if steps_by_one else axes[-1]
+    row = axes[0] if node.shape else None
+    return [
+        _combined(
+            total,
+            value,
+            Store(y, to, converted(total, node.dtype)),
+            list(axes[:-1]),
+            [axes[-1]],
+            lanes,
+            row,
+        )
+    ]
 
-    def body(index: Index, into: Callable[[Index], str]) -> None:
-        outer, i = index[: len(batch)], index[len(batch) : len(batch) + len(rows)]
-        k, *j = index[len(batch) + len(rows) :]
-        left = loops.operand(node, 0, (*broadcast_index(a[:-2], outer), *i, k))
-        right = loops.operand(node, 1, (*broadcast_index(b[:-2], outer), k, *j))
-        loops.line(f"{into((*outer, *i, *j))} += {left} * {right}")
 
-    outer, inner = (*batch, *rows), (a[-1], *columns)
-    _add_up(loops, node, y, outer, inner, body, in_order=not columns)
+def _product(
+    batch: list[Var], y: Array, to: Affine, left: Load, right: Load, sizes: tuple[Var, Var, Var]
+) -> Product | None:
+    """Give the call of a kernel, where the operands lie in memory as it reads them."""
+    m, n, k = sizes
+    places = (left.place, right.place)
+    if any(v.chosen is not None for place in places for v, _ in place.terms):
+        return None
+
+    def block(array: Array, place: Affine, first: Var, second: Var) -> Block:
+        strides = (place.factor(first), place.factor(second))
+        return Block(array, place.without(m).without(n).without(k), strides)
+
+    return Product(
+        [v for v in batch if v.extent != 1],
+        block(y, to, m, n),
+        block(left.array, left.place, m, k),
+        block(right.array, right.place, k, n),
+        (m.extent, n.extent, k.extent),
+        by_rows=not batch,
+    )
 
 
-def _scan(loops: Loops, node: Node, y: str) -> None:
+def _scan(elements: Elements, node: Node, y: Array) -> list[Work]:
     shape = operand_shape(node, 0)
     axis = node.attributes.get("axis")
-    total, place = loops.fresh("total"), loops.fresh("k")
-    zero = "0.0" if node.dtype.kind == "f" else "0"
-
-    def add(index: Index, at: Index) -> None:
-        loops.line(f"{total} += {loops.operand(node, 0, index)}")
-        loops.line(f"{_at(y, at)} = {total}")
-
-    if axis is None:
-        loops.line(f"{total} = {zero}")
-        loops.line(f"{place} = 0")
-
-        def flat(index: Index) -> None:
-            add(index, (place,))
-            loops.line(f"{place} += 1")
-
-        loops.nest(shape, flat)
-        return
-    k = axis % len(shape)
-
-    def along(others: Index) -> None:
-        def one(here: Index) -> None:
-            index = (*others[:k], *here, *others[k:])
-            add(index, index)
-
-        loops.line(f"{total} = {zero}")
-        loops.nest((shape[k],), one)
-
-    loops.nest((*shape[:k], *shape[k + 1 :]), along)
+    index, axes = loop_index(shape)
+    value = converted(elements.operand(node, 0, index), node.dtype)
+    place = flat(index, shape)
+    total = Total("+", node.dtype, 0)
+    inner = list(axes) if axis is None else [axes[axis % len(shape)]]
+    outer = [v for v in axes if v not in inner]
+    so_far = Apply("add", (total, value), node.dtype)
+    loops_out, loops_in = ([v for v in part if v.extent != 1] for part in (outer, inner))
+    lanes = axes[-1] if axes and axes[-1] in loops_out else None
+    row = axes[0] if axes and axes[0] in loops_out else None
+    nest = Nest(
+        [*loops_out, *loops_in], [Store(y, place, so_far)], [(total, value)], len(loops_out),
+        lanes=lanes, row=row,
+    )  # fmt: skip
+    return [nest]
 
 
-def _scatter(loops: Loops, node: Node, y: str) -> None:
+def _scatter(elements: Elements, node: Node, y: Array) -> list[Work]:
     assert node.primitive is not None
+    index, axes = loop_index(node.shape)
     if node.primitive.name == "unindex":
-        loops.line(f"{y}[...] = 0")
-        value, first, combine = 0, 1, "+="
+        start: Scalar = Constant(0, node.dtype)
+        value, first, adds = 0, 1, True
     else:
-        loops.nest(
-            node.shape,
-            lambda index: loops.line(f"{_at(y, index)} = {loops.operand(node, 0, index)}"),
-        )
-        value, first, combine = 1, 2, "="
+        start = converted(elements.operand(node, 0, index), node.dtype)
+        value, first, adds = 1, 2, False
+    before = _filled(y, index, axes, start)
     shape = _read_shape(node, first)
     given = operand_shape(node, value)
     extra = max(len(given) - len(shape), 0)  # an assignment takes a value with more axes of 1
+    inside, loops = loop_index(shape)
+    at = (Affine(),) * extra + broadcast_index(given[extra:], inside)
+    x = converted(elements.operand(node, value, at), node.dtype)
+    to = elements.source_index(node, first, node.shape, inside)
+    kept = [v for v in loops if v.extent != 1]
+    place = flat(to, node.shape)
+    after = Nest(kept, [Store(y, place, x, adds)], depth=len(kept))
+    arrays = len(node.operands) > first
+    if kept and not arrays:
+        after.lanes = kept[-1]  # every element is met once
+    return _by_rows(before, after, to, kept)
 
-    def body(index: Index) -> None:
-        at = ("0",) * extra + broadcast_index(given[extra:], index)
-        x = loops.operand(node, value, at)
-        to = loops.source_index(node, first, node.shape, index)
-        loops.line(f"{_at(y, to)} {combine} {x}")
 
-    loops.nest(shape, body)
+def _by_rows(before: Nest, after: Nest, to: Index, loops: list[Var]) -> list[Work]:
+    """Let blocks of rows be filled apart, where the index takes every row as it comes."""
+    first = next((v for v in loops if to and to[0] == of(v)), None)
+    if before.row is not None and first is not None and first.extent == before.row.extent:
+        after.row = first
+    else:
+        before.row = None
+    return [before, after]
 
 
 def _read_shape(node: Node, first: int) -> tuple[int, ...]:
     """Give the shape of what an index reads out of the node's result."""
-    arrays = node.operands[first:]
+    arrays = [
+        np.zeros(operand_shape(node, k), operand_dtype(node, k))
+        for k in range(first, len(node.operands))
+    ]
     read = np.broadcast_to(np.int8(0), node.shape)[fill(node.attributes["index"], arrays)]
     return tuple(np.shape(read))
 
 
-def _window(loops: Loops, node: Node, y: str) -> None:
+def _window(elements: Elements, node: Node, y: Array) -> list[Work]:
     assert node.primitive is not None
     assert isinstance(node.primitive.kind, kinds.Window)
-    target = node.primitive.kind.target
-    first, second = operand_shape(node, 0), operand_shape(node, 1)
-    x, W, out = {
-        "y": (first, second, node.shape),
-        "x": (node.shape, second, first),
-        "W": (first, node.shape, second),
-    }[target]
-    (ph, pw), (sh, sw), (dh, dw) = (node.attributes[k] for k in ("padding", "stride", "dilation"))
-    places_read = {"y": ("x", "W"), "x": ("y", "W"), "W": ("x", "y")}[target]
-
-    def body(index: Index, into: Callable[[Index], str]) -> None:
-        n, f, i, j, c, u, v = index
-        row, column = loops.fresh("r"), loops.fresh("q")
-        loops.line(f"{row} = {i} * {sh} + {u} * {dh} - {ph}")
-        loops.line(f"{column} = {j} * {sw} + {v} * {dw} - {pw}")
-        loops.line(f"if 0 <= {row} < {x[2]} and 0 <= {column} < {x[3]}:")
-        loops.depth += 1
-        places = {"x": (n, c, row, column), "W": (f, c, u, v), "y": (n, f, i, j)}
-        left, right = (loops.operand(node, k, places[name]) for k, name in enumerate(places_read))
-        loops.line(f"{into(places[target])} += {left} * {right}")
-        loops.depth -= 1
-
-    _add_up(loops, node, y, out, W[1:], body, in_order=target == "y")
+    arrays = []
+    for position in (0, 1):
+        shape = operand_shape(node, position)
+        index, _ = loop_index(shape)
+        element = elements.operand(node, position, index)
+        assert isinstance(element, Load)
+        arrays.append(element.array)
+    first, second = arrays
+    return [Windows(node.primitive.kind.target, y, first, second, dict(node.attributes))]
 
 
-def _concatenate(loops: Loops, node: Node, y: str) -> None:
+def _concatenate(elements: Elements, node: Node, y: Array) -> list[Work]:
     axis = node.attributes.get("axis", 0)
     start = 0
+    made: list[Work] = []
     for position in range(len(node.operands)):
         shape = operand_shape(node, position)
+        index, axes = loop_index(shape)
+        value = converted(elements.operand(node, position, index), node.dtype)
         if axis is None:
-            size = int(np.prod(shape))
-            flat = loops.fresh("k")
-            loops.line(f"{flat} = {start}")
+            place = flat(index, shape) + start
+            start += int(np.prod(shape))
+        else:
+            k = axis % len(shape)
+            place = flat((*index[:k], index[k] + start, *index[k + 1 :]), y.shape)
+            start += shape[k]
+        loops = [v for v in axes if v.extent != 1]
+        row = axes[0] if axes and axis not in (None, 0) and axis % len(shape) else None
+        made.append(
+            Nest(
+                loops,
+                [Store(y, place, value)],
+                depth=len(loops),
+                lanes=loops[-1] if loops else None,
+                row=row if row in loops else None,
+            )
+        )
+    return made
 
-            def flattened(index: Index, position: int = position, flat: str = flat) -> None:
-                loops.line(f"{y}[{flat}] = {loops.operand(node, position, index)}")
-                loops.line(f"{flat} += 1")
 
-            loops.nest(shape, flattened)
-            start += size
-            continue
-        k = axis % len(shape)
-
-        def body(index: Index, position: int = position, k: int = k, start: int = start) -> None:
-            at = (*index[:k], f"{start} + {index[k]}", *index[k + 1 :])
-            loops.line(f"{_at(y, at)} = {loops.operand(node, position, index)}")
-
-        loops.nest(shape, body)
-        start += shape[k]
-
-
-def _pad(loops: Loops, node: Node, y: str) -> None:
+def _pad(elements: Elements, node: Node, y: Array) -> list[Work]:
     before = [low for low, _ in node.attributes["pad_width"]]
     border = node.dtype.type(node.attributes.get("constant_values", 0))
-    loops.line(f"{y}[...] = {literal(border, node.dtype)}")
-
-    def body(index: Index) -> None:
-        at = tuple(f"{b} + {i}" for b, i in zip(before, index, strict=True))
-        loops.line(f"{_at(y, at)} = {loops.operand(node, 0, index)}")
-
-    loops.nest(operand_shape(node, 0), body)
-
-
-def _random(loops: Loops, node: Node, y: str) -> None:
-    key = loops.fresh("key")
-    source = node.inputs[0]
-    array = loops.in_memory(source) if source is not None else loops.constant(node.operands[0])
-    loops.line(f"{key} = {array}")
-    limit = int(node.attributes["rate"] * 2**32)
-    loops.line(f"_keep_mask({y}.reshape({y}.size), {key}, np.uint32({limit}))")
+    index, axes = loop_index(node.shape)
+    filled = _filled(y, index, axes, Constant(border, node.dtype))
+    inside, loops = loop_index(operand_shape(node, 0))
+    at = tuple(i + b for b, i in zip(before, inside, strict=True))
+    value = converted(elements.operand(node, 0, inside), node.dtype)
+    kept = [v for v in loops if v.extent != 1]
+    lanes = kept[-1] if kept else None
+    after = Nest(kept, [Store(y, flat(at, y.shape), value)], depth=len(kept), lanes=lanes)
+    return _by_rows(filled, after, at, kept)
 
 
-_FORMS: dict[type[kinds.Kind], Callable[[Loops, Node, str], Any]] = {
+def _random(elements: Elements, node: Node, y: Array) -> list[Work]:
+    index, _ = loop_index(operand_shape(node, 0))
+    element = elements.operand(node, 0, index)
+    assert isinstance(element, Load)
+    return [Draw(y, element.array, node.attributes["rate"])]
+
+
+_FORMS: dict[type[kinds.Kind], Callable[[Elements, Node, Array], list[Work]]] = {
     kinds.Reduce: _reduce,
     kinds.Contract: _contract,
     kinds.Scan: _scan,

@@ -242,6 +242,7 @@ def _changed(value: Any, change: Callable[..., Any], rng: np.random.Generator) -
 
 
 _MOST_DRAWN = 4099  # a large array has the same numbers again and again: it is only to be another
+_HUGE = 1 << 18  # elements of an array that is not even to be written out
 
 
 def _like(x: Any, draw: Callable[[int], Any]) -> Any:
@@ -251,8 +252,13 @@ def _like(x: Any, draw: Callable[[int], Any]) -> Any:
 
 def _drawn(x: Any, rng: np.random.Generator) -> Any:
     """Other numbers of the same size, of either sign."""
-    top = float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x)))
-    return _like(x, rng.standard_normal) * x.dtype.type(top or 1.0)
+    some = x.reshape(-1)[:: x.size // _MOST_DRAWN] if np.size(x) > _HUGE else x
+    top = float(np.max(np.abs(some), initial=0.0, where=np.isfinite(some)))
+    if np.size(x) <= _HUGE:
+        return _like(x, rng.standard_normal) * x.dtype.type(top or 1.0)
+    row = rng.standard_normal(sum(x.shape)).astype(x.dtype) * x.dtype.type(top or 1.0)
+    steps = (row.itemsize,) * x.ndim  # each row is the one before, shifted by one element
+    return np.lib.stride_tricks.as_strided(row, x.shape, steps, writeable=False)
 
 
 def _rolled(x: Any, rng: np.random.Generator) -> Any:

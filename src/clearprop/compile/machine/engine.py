@@ -1,4 +1,4 @@
-"""LLVM, as far as it is used here: a module of its language becomes machine code for a processor."""
+"""LLVM, as far as it is used here: a module of its language becomes machine code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
+
+from clearprop.compile.machine.system import provide
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Library:
 
     def __init__(self, code: bytes) -> None:
         this_processor()  # LLVM is ready after that
+        provide()
         target = llvm.Target.from_default_triple().create_target_machine(jit=True)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -105,6 +108,6 @@ class Library:
         name : str
         *arguments : ctypes types
         """
-        call = ctypes.CFUNCTYPE(None, *arguments)(self.address(name))
+        call: Any = ctypes.CFUNCTYPE(None, *arguments)(self.address(name))
         call.library = self  # the code lives as long as whoever may call it
         return call

@@ -1,0 +1,36 @@
+"""Where arrays lie in one piece of memory: those that are not needed at the same time share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clearprop.compile.scalars import Array
+
+LINE = 64  # bytes; every array starts at a line of the cache
+
+
+def size_of(array: Array) -> int:
+    """Give the bytes of an array, in whole lines."""
+    return -(-max(array.size, 1) * int(array.dtype.itemsize) // LINE) * LINE
+
+
+def placed(needs: Iterable[tuple[Array, int, int, int]]) -> tuple[dict[Array, int], int]:
+    """Give each array an offset, and the size of it all.
+
+    Parameters
+    ----------
+    needs : iterable of (Array, bytes, first, last)
+        When each array is needed: from moment ``first`` to moment ``last``, both included.
+    """
+    offsets: dict[Array, int] = {}
+    taken: list[tuple[int, int, int, int]] = []  # start, stop, first, last
+    total = 0
+    for array, size, first, last in sorted(needs, key=lambda need: -need[1]):
+        start = 0
+        for begin, end, one, other in sorted(taken):
+            if one <= last and first <= other and begin < start + size and start < end:
+                start = end
+        offsets[array] = start
+        taken.append((start, start + size, first, last))
+        total = max(total, start + size)
+    return offsets, total

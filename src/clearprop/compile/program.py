@@ -1,0 +1,405 @@
+"""One program: the plan of a graph, its machine code, and how it is called."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from clearprop.compile import forms
+from clearprop.compile.elements import is_fixed, weak_number
+from clearprop.compile.grouping import Call, Group
+from clearprop.compile.identity import identity_of
+from clearprop.compile.memory import LINE, placed, size_of
+from clearprop.compile.planning import Plan
+from clearprop.compile.scalars import Array
+from clearprop.compile.simplify import Rebuilt
+from clearprop.compile.storing import stored_nodes
+from clearprop.compile.table import (
+    ARRAYS,
+    FIRST,
+    LAST,
+    MOVE_COUNT,
+    MOVES,
+    SCRATCH,
+    SCRATCH_STEP,
+    STEPS,
+    SWAP_COUNT,
+    SWAPS,
+    TROUBLE,
+)
+from clearprop.equivalence import needed
+from clearprop.errors import ShapeError
+from clearprop.graph import Node
+from clearprop.places import line_of
+from clearprop.tensor import Tensor
+from clearprop.tracing import Graph
+from clearprop.trees import tree_leaves, tree_map
+
+
+class Program:
+    """What was compiled for one set of shapes.
+
+    Parameters
+    ----------
+    graph : Graph
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        rebuilt = Rebuilt(list(graph._tape.nodes))
+
+        def source_of(part: Any) -> Any:
+            if not isinstance(part, Tensor):
+                return part
+            return part.value if part.node is None else rebuilt[part.node]
+
+        self.result = tree_map(source_of, graph._output)
+        outputs = {part for _, part in tree_leaves(self.result) if isinstance(part, Node)}
+        # What a mask selects has a shape that was used; its values may not be, yet it is checked.
+        selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
+        used = needed([*outputs, *selected], {})
+        nodes = [node for node in rebuilt.nodes if node in used]
+        self.leaves = list(graph.inputs.values())
+        self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
+        self.fresh = {
+            node: self.plan.arrays[node] for node in outputs if node.primitive is not None
+        }
+        self.calls = {
+            part.node: _NumpyCall(part.node)
+            for phase in self.plan.phases
+            for part in phase
+            if isinstance(part, Call)
+        }
+        self.segments = _segments(self.plan)
+        self._link()
+        for node in nodes:  # what the first call computed has served
+            node.let_go()
+        self._idle: list[_Memory] = []
+        self.seconds: dict[int, float] = {}
+
+    def _link(self) -> None:
+        from clearprop.compile.machine.cache import load_or_make
+        from clearprop.compile.machine.engine import Library, machine_code, this_processor
+        from clearprop.compile.machine.layout import Layout
+
+        processor = this_processor()
+        layout = Layout.of(self.plan, processor)
+        self.words, self.scratch = layout.words, layout.scratch
+
+        def make() -> bytes:
+            from clearprop.compile.machine.groups import write_machine
+
+            return machine_code(write_machine(self.plan, layout, processor), processor)
+
+        code = load_or_make(identity_of(self.plan, self.words, self.scratch), make, processor)
+        self.library = Library(code)
+        self.address = self.library.address("run")
+
+    @property
+    def source(self) -> str:
+        """The loops, as a Python module."""
+        from clearprop.compile.text import source_of
+
+        results = [part for _, part in tree_leaves(self.result) if isinstance(part, Node)]
+        return source_of(self.plan, results, self.leaves)
+
+    @property
+    def plan_text(self) -> str:
+        """What is done when, with the memory and the time it took in the first call."""
+        from clearprop.compile.text import plan_of
+
+        space = max((memory.space.size for memory in self._idle), default=0)
+        return plan_of(self.plan, space, self.scratch, self.seconds)
+
+    def __call__(self, arrays: list[Any]) -> Any:
+        """Compute the results, in their nesting; the arrays are those among the arguments."""
+        memory = self._taken()
+        try:
+            return memory.run(self, arrays)
+        finally:
+            self._given_back(memory)
+
+    def _taken(self) -> _Memory:
+        try:
+            return self._idle.pop()
+        except IndexError:  # the first call, or one at the same time as another
+            return _Memory(self)
+
+    def _given_back(self, memory: _Memory) -> None:
+        memory.arrays.clear()
+        self._idle.append(memory)
+
+    def scan(self, steps: int, carried: int, of_steps: int, arrays: list[Any]) -> Any:
+        """Run many steps without Python between them; None where a step is more than machine code.
+
+        Parameters
+        ----------
+        steps : int
+        carried : int
+            How many of the arrays, the first ones, a step hands on to the next; its first results
+            are their new values.
+        of_steps : int
+            How many of the arrays after that have a part for each step.
+        arrays : list of ndarray
+
+        Returns
+        -------
+        list of ndarray or None
+            The results: those that are handed on as they are after the last step, of the others a
+            row for each step.
+        """
+        results = [part for _, part in tree_leaves(self.result)]
+        handed, given = results[:carried], results[carried:]
+        own = [part for part in results if part not in self.leaves[:carried]]
+        is_plain = all(isinstance(part, Node) and part in self.fresh for part in own)
+        stays = all(
+            part is leaf or part not in self.leaves
+            for part, leaf in zip(handed, self.leaves, strict=False)
+        )
+        if (
+            self.calls
+            or not is_plain
+            or not stays
+            or len(set(own)) < len(own)
+            or any(part in self.leaves for part in given)
+        ):
+            return None
+        memory = self._taken()
+        try:
+            return memory.scan(self, steps, (handed, given), of_steps, arrays)
+        finally:
+            self._given_back(memory)
+
+
+class _Memory:
+    """What one call at a time needs: the table, the workspace."""
+
+    def __init__(self, program: Program) -> None:
+        from clearprop.compile.thread_count import MOST
+
+        plan = program.plan
+        offsets, size = placed(_needs(program))
+        self.space = np.empty(size + LINE, np.uint8)
+        base = -self.space.ctypes.data % LINE
+        self.table = np.zeros(ARRAYS + len(program.words), np.int64)
+        self.trouble = np.zeros(4, np.int64)
+        self.table[[TROUBLE, STEPS]] = self.trouble.ctypes.data, 1
+        self.own: dict[Array, Any] = {}
+        for array, offset in offsets.items():
+            piece = self.space[base + offset :][: array.size * array.dtype.itemsize]
+            self.own[array] = piece.view(array.dtype).reshape(array.shape)
+        self.own.update(plan.constants)
+        self.most = min(MOST, 64)
+        step = -(-program.scratch // LINE) * LINE + 4096
+        self.scratch = np.empty(step * self.most + LINE, np.uint8)
+        self.table[SCRATCH] = self.scratch.ctypes.data + -self.scratch.ctypes.data % LINE
+        self.table[SCRATCH_STEP] = step
+        for array, value in self.own.items():
+            if array in program.words:
+                self.table[program.words[array]] = value.ctypes.data
+        self.arrays: dict[Array, Any] = {}
+        self.words = program.words
+
+    def put(self, array: Array, value: Any) -> None:
+        """Let an array lie where a value lies."""
+        self.arrays[array] = value
+        if array in self.words:  # what gives several outputs is read by calls alone
+            self.table[self.words[array]] = value.ctypes.data
+
+    def check(self) -> None:
+        """Say which index was out of bounds."""
+        if self.trouble[0]:
+            _, k, axis, length = self.trouble.tolist()
+            raise IndexError(f"index {k} is out of bounds for axis {axis} with size {length}")
+
+    def run(self, program: Program, given: list[Any]) -> Any:
+        from clearprop.compile.machine.threads import call
+
+        plan, table = program.plan, self.table
+        arrays, put = self.arrays, self.put
+        arrays.update(self.own)
+        for leaf, value in zip(program.leaves, given, strict=True):
+            if leaf in plan.arrays:
+                array = plan.arrays[leaf]
+                put(array, np.asarray(value, array.dtype))
+        for node, array in program.fresh.items():
+            if node not in program.calls:
+                put(array, np.empty(array.shape, array.dtype))
+        self.trouble[0] = 0
+        address, at = program.address, table.ctypes.data
+        for first, last, calls in program.segments:
+            if last > first:
+                if first not in program.seconds:
+                    self._time(program, first, last)
+                table[FIRST], table[LAST] = first, last
+                call(address, at)
+                self.check()
+            for node in calls:
+                put(plan.arrays[node], program.calls[node](lambda n: arrays[plan.arrays[n]]))
+        mine: set[Node] = set()
+
+        def given_out(part: Any) -> Any:
+            """Give a result that is the caller's own: nobody else holds its memory."""
+            if not isinstance(part, Node):
+                return part.copy() if isinstance(part, np.ndarray) else part
+            fresh = part in program.fresh and part not in mine
+            mine.add(part)
+            value = arrays[plan.arrays[part]]
+            return (value if fresh else value.copy())[()]
+
+        return tree_map(given_out, program.result)
+
+    def _time(self, program: Program, first: int, last: int) -> None:
+        """Take the time of each phase; none changes what it reads, so they may run again."""
+        from clearprop.compile.machine.threads import call
+
+        for phase in range(first, last):
+            self.table[FIRST], self.table[LAST] = phase, phase + 1
+            for _ in range(2):  # the first one brings everything into the caches
+                before = time.perf_counter()
+                call(program.address, self.table.ctypes.data)
+                program.seconds[phase] = time.perf_counter() - before
+
+    def scan(
+        self,
+        program: Program,
+        steps: int,
+        results: tuple[list[Any], list[Any]],
+        of_steps: int,
+        arrays: list[Any],
+    ) -> list[Any]:
+        """Run many steps; see `Program.scan`."""
+        from clearprop.compile.machine.threads import call
+
+        plan = program.plan
+        handed, given = results
+        moves: list[int] = []
+        swaps: list[int] = []
+        found: list[Any] = []
+        for k, (leaf, value) in enumerate(zip(program.leaves, arrays, strict=True)):
+            if leaf not in plan.arrays:
+                continue
+            array = plan.arrays[leaf]
+            is_of_step = len(handed) <= k < len(handed) + of_steps
+            dtype = array.dtype
+            kept = np.array(value, dtype) if k < len(handed) else np.ascontiguousarray(value, dtype)
+            self.put(array, kept)
+            if is_of_step and array in self.words and steps:
+                moves += [self.words[array], kept.nbytes // steps]
+        for part, leaf in zip(handed, program.leaves, strict=False):
+            before = self.arrays[plan.arrays[leaf]]
+            if part is leaf:
+                found.append(before)
+                continue
+            array = plan.arrays[part]
+            after = np.empty(array.shape, array.dtype)
+            self.put(array, after)
+            is_read = plan.arrays[leaf] in self.words
+            if is_read:
+                swaps += [self.words[plan.arrays[leaf]], self.words[array]]
+            found.append(after if steps % 2 or (steps and not is_read) else before)
+        for part in given:
+            array = plan.arrays[part]
+            rows = np.empty((steps, *array.shape), array.dtype)
+            self.put(array, rows)
+            moves += [self.words[array], rows.itemsize * array.size]
+            found.append(rows)
+        if steps:
+            self._run_steps(call, program, steps, (moves, swaps))
+        return found
+
+    def _run_steps(
+        self, call: Any, program: Program, steps: int, pairs: tuple[list[int], list[int]]
+    ) -> None:
+        moves, swaps = (np.array(part or [0], np.int64) for part in pairs)
+        self.trouble[0] = 0
+        self.table[[FIRST, LAST, STEPS]] = 0, len(program.plan.phases), steps
+        self.table[[MOVES, MOVE_COUNT]] = moves.ctypes.data, len(pairs[0]) // 2
+        self.table[[SWAPS, SWAP_COUNT]] = swaps.ctypes.data, len(pairs[1]) // 2
+        try:
+            call(program.address, self.table.ctypes.data)
+        finally:
+            self.table[[STEPS, MOVE_COUNT, SWAP_COUNT]] = 1, 0, 0
+        self.check()
+
+
+def _segments(plan: Plan) -> list[tuple[int, int, list[Node]]]:
+    """Cut the phases where NumPy calls stand: first and last phase, then the calls."""
+    segments = []
+    first = 0
+    for p, phase in enumerate(plan.phases):
+        calls = [part.node for part in phase if isinstance(part, Call)]
+        if calls:
+            segments.append((first, p + 1, calls))
+            first = p + 1
+    if first < len(plan.phases):
+        segments.append((first, len(plan.phases), []))
+    return segments
+
+
+def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
+    """Give what lies in the workspace, and in which phases it is needed."""
+    from clearprop.compile.machine.layout import read_by
+
+    plan = program.plan
+    when: dict[Array, list[int]] = {}
+    skip = {*plan.constants, *program.fresh.values()}
+    skip |= {plan.arrays[leaf] for leaf in program.leaves if leaf in plan.arrays}
+    skip |= {plan.arrays[node] for node in program.calls}
+    for p, phase in enumerate(plan.phases):
+        for part in phase:
+            if isinstance(part, Call):
+                arrays = [plan.arrays[n] for n in part.node.inputs if n in plan.arrays]
+            else:
+                assert isinstance(part, Group)
+                skip |= set(part.local).union(*(stage.local for stage in part.stages))
+                arrays = [*part.outputs(), *(a for work in part.works for a in read_by(work))]
+            for array in arrays:
+                when.setdefault(array, []).append(p)
+    return [
+        (array, size_of(array) + LINE, min(p), max(p))
+        for array, p in when.items()
+        if array not in skip
+    ]
+
+
+class _NumpyCall:
+    """A node that remains a NumPy call, without what its first call computed."""
+
+    def __init__(self, node: Node) -> None:
+        primitive = node.primitive
+        assert primitive is not None
+        self.primitive = primitive
+        self.attributes = node.attributes
+        self.place = node.place
+        self.shape = node.shape
+        self.operands: list[tuple[Node | None, Any]] = []
+        self.weak: set[int] = set()  # positions of floats that take the dtype of the others
+        for position, (source, value) in enumerate(zip(node.inputs, node.operands, strict=True)):
+            number = weak_number(node, position) if forms.promotes(node) else None
+            if number is not None and is_fixed(node, position):
+                self.operands.append((None, number))
+                continue
+            self.operands.append((source, value if source is None else None))
+            self.weak |= set() if number is None else {position}
+
+    def __call__(self, value_of: Callable[[Node], Any]) -> Any:
+        given = [value if source is None else value_of(source) for source, value in self.operands]
+        given = [a[()] if isinstance(a, np.ndarray) and not a.shape else a for a in given]
+        for position in self.weak:
+            given[position] = float(given[position])
+        y = self.primitive.implementation(*given, **self.attributes)
+        several = self.primitive.outputs > 1
+        shape = tuple(map(np.shape, y)) if several else np.shape(y)
+        if shape != self.shape:
+            raise ShapeError(
+                f"{self.primitive.name} gave shape {shape}; "
+                f"this program was compiled for {self.shape}.",
+                where=None if (line := line_of(self.place)) is None else str(line),
+                why="The shape depends on values, and a compiled program has the shapes of "
+                "its first call.",
+                write="np.where(mask, x, 0) in place of x[mask], or the function uncompiled.",
+            )
+        return y if several else np.asarray(y, order="C")
