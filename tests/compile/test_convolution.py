@@ -15,6 +15,7 @@ from clearprop.compile.machine.convolution import (
     Convolution,
     convolution_scratch_bytes,
     fits,
+    pays,
     write_convolution,
 )
 from clearprop.compile.machine.engine import Library, machine_code
@@ -152,6 +153,8 @@ def test_where_fewer_multiplications_are_possible():
     assert fits(Convolution("y", (2, 9, 9), (4, 2, 3, 3), transformed=True))
     assert not fits(Convolution("y", (2, 9, 9), (4, 2, 3, 3), stride=(2, 1)))
     assert not fits(Convolution("x", (2, 9, 9), (4, 2, 5, 3)))
+    assert pays(Convolution("W", (16, 9, 9), (16, 16, 3, 3)))
+    assert not pays(Convolution("W", (1, 9, 9), (16, 1, 3, 3)))
 
 
 @pytest.mark.parametrize("target", "yxW")
