@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from clearprop.compile.affine import of
 from clearprop.compile.grouping import Group, Stage
-from clearprop.compile.needs import cost, reads
-from clearprop.compile.nests import Nest, Product, Work, rewritten
+from clearprop.compile.needs import cost, is_transformed, reads
+from clearprop.compile.nests import Nest, Product, Windows, Work, rewritten
 from clearprop.compile.scalars import Array
 
 MOST_SHARDS = 16
@@ -68,6 +68,8 @@ def _is_wide(work: Work) -> bool | None:
     if isinstance(work, Product):
         _, n, k = work.sizes
         return n * k * work.b.array.dtype.itemsize > _WIDE_BYTES or None
+    if isinstance(work, Windows) and is_transformed(work):
+        return True  # the weights are transformed once for all rows of a block
     row = sum(a.row * a.dtype.itemsize for a in dict.fromkeys(work.outputs) if a.shape)
     return False if row > _BLOCK_BYTES // 8 else None
 

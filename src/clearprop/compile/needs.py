@@ -98,3 +98,19 @@ def cost(work: Any) -> int:
         y = {"y": work.out, "x": work.first, "W": work.second}[work.target]
         return 2 * y.size * W.size // max(W.shape[0], 1)
     return sum(16 * array.size for array in work.outputs)
+
+
+_CHANNELS = 16  # from which on a transformed convolution is faster
+
+
+def is_transformed(work: Windows) -> bool:
+    """Whether a convolution is made of fewer multiplications: 3×3, one step, many channels."""
+    W = {"y": work.second, "x": work.second, "W": work.out}[work.target].shape[-4:]
+    how = work.attributes
+    return bool(
+        tuple(W[2:]) == (3, 3)
+        and tuple(how["stride"]) == tuple(how["dilation"]) == (1, 1)
+        and how["groups"] == 1
+        and max(how["padding"]) <= 2
+        and min(W[:2]) >= _CHANNELS
+    )

@@ -11,6 +11,7 @@ from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.matmul import Product as Spec
 from clearprop.compile.machine.matmul import scratch_bytes
 from clearprop.compile.memory import LINE, placed, size_of
+from clearprop.compile.needs import is_transformed
 from clearprop.compile.nests import Nest, Product, Windows, Work
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
@@ -56,17 +57,20 @@ class Layout:
 
 def places_in_shard(group: Group) -> tuple[dict[Array, int], int]:
     """Give where the arrays of one shard lie in a thread's memory, and the bytes of all."""
-    return _places(group.local, group.shard_rows, group.works)
+    # A stage does all of its works for a block before the next block: its arrays live all along.
+    return _places(group.local, group.shard_rows, [stage.works for stage in group.stages])
 
 
 def places_in_block(stage: Stage) -> tuple[dict[Array, int], int]:
     """Give where the arrays of one block lie after those of the shard, and the bytes of all."""
-    return _places(stage.local, stage.block_rows, stage.works)
+    return _places(stage.local, stage.block_rows, [[work] for work in stage.works])
 
 
-def _places(arrays: list[Array], rows: int, works: list[Work]) -> tuple[dict[Array, int], int]:
+def _places(
+    arrays: list[Array], rows: int, moments: list[list[Work]]
+) -> tuple[dict[Array, int], int]:
     return placed(
-        (array, _lines(array.row * array.dtype.itemsize * rows), *_span(array, works))
+        (array, _lines(array.row * array.dtype.itemsize * rows), *_span(array, moments))
         for array in arrays
     )
 
@@ -112,7 +116,9 @@ def convolution_spec(work: Windows, group: Group) -> Convolution:
     }
     shape: Any = W.shape[1:] if work.out in group.parts else W.shape
     image: Any = x.shape[1:]
-    return Convolution(work.target, image, shape, **how, dtype=W.dtype.name)
+    return Convolution(
+        work.target, image, shape, **how, dtype=W.dtype.name, transformed=is_transformed(work)
+    )
 
 
 def kernel_bytes(work: Work, group: Group, stage: Stage, processor: Processor) -> int:
@@ -129,7 +135,11 @@ def _lines(size: int) -> int:
     return -(-size // LINE) * LINE + LINE
 
 
-def _span(array: Array, works: list[Work]) -> tuple[int, int]:
-    """Give the first and the last of the works that an array is needed in."""
-    uses = [k for k, work in enumerate(works) if array in work.outputs or array in read_by(work)]
+def _span(array: Array, moments: list[list[Work]]) -> tuple[int, int]:
+    """Give the first and the last moment in which an array is needed."""
+    uses = [
+        k
+        for k, works in enumerate(moments)
+        if any(array in work.outputs or array in read_by(work) for work in works)
+    ]
     return min(uses), max(uses)
