@@ -17,15 +17,16 @@ from typing import Any
 from clearprop import kinds
 from clearprop.compile import forms
 from clearprop.compile.affine import Var, of
-from clearprop.compile.cutting import MOST_SHARDS, cut, merge, stage
+from clearprop.compile.cutting import FEW_SHARDS, MOST_SHARDS, cut, merge, stage
 from clearprop.compile.elements import Elements, operand_shape, reduced_axes
 from clearprop.compile.grouping import Call, Group, Phase
 from clearprop.compile.needs import Waiting, cost, reads, rows_of
-from clearprop.compile.nests import Nest, Work, rewritten
+from clearprop.compile.nests import Nest, Packing, Product, Work, rewritten
 from clearprop.compile.scalars import Array
 from clearprop.graph import Node
 
 _SPLIT = 4096  # elements from which on a sum over rows is made block by block
+_PACKED_BYTES = 1 << 20  # of a matrix of which a copy is worth it
 _LITTLE = 5_000  # operations that are not worth another barrier
 
 
@@ -115,8 +116,24 @@ class Plan:
         array = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         works = forms.written(elements, node, array)
         self.arrays[node] = array
+        for work in works:
+            if isinstance(work, Product):
+                self._pack(work)
         rows = {rows_of(work) for work in works}
         self._assign(works, rows.pop() if len(rows) == 1 else 0)
+
+    def _pack(self, work: Product) -> None:
+        """Copy a large matrix once, in the order in which all blocks of rows will read it."""
+        _, n, k = work.sizes
+        if not work.by_rows or n * k * work.b.array.dtype.itemsize < _PACKED_BYTES:
+            return
+        from clearprop.compile.machine.layout import packed_form
+
+        size, parts = packed_form(work, FEW_SHARDS)
+        packed = Array(f"packed{len(self._made)}", (size,), work.b.array.dtype)
+        packing = Packing(work, packed, parts)
+        self._assign([packing], rows_of(packing))
+        work.packed = packed
 
     def _assign(self, works: list[Any], rows: int) -> Group:
         """Put works into the group where they can first be done.
