@@ -62,6 +62,10 @@ class Value:
         """Whether this is a number that is known, and not NaN."""
         return False
 
+    def _scaled(self, n: Value) -> Self | None:
+        """Give ``self * 2**n`` where that is one instruction."""
+        return None
+
     def rarely(self, usual: Sequence[Any], compute: Callable[[], Sequence[Any]]) -> list[Any]:
         """Give ``compute()`` where self, a boolean, is true, and ``usual`` elsewhere.
 
@@ -140,10 +144,10 @@ class Value:
     def __ge__(self, other: Any) -> Any:
         return _compared("ge", self, other)
 
-    def __eq__(self, other: object) -> Any:  # type: ignore[override]
+    def __eq__(self, other: object) -> Any:
         return _compared("eq", self, other)
 
-    def __ne__(self, other: object) -> Any:  # type: ignore[override]
+    def __ne__(self, other: object) -> Any:
         return _compared("ne", self, other)
 
     __hash__ = None  # type: ignore[assignment]

@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compile.machine import division
+from clearprop.compile.machine import (
+    division,
+    error_functions,
+    exponentials,
+    logarithms,
+    powers,
+    trigonometry,
+)
 from clearprop.compile.machine.lanes import (
     absolute,
     ceil,
@@ -154,4 +161,30 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "subtract": operator.sub,
     "trunc": trunc,
     "where": select,
+    "power": powers.power,
+    "cbrt": powers.cbrt,
+    "hypot": powers.hypot,
+    "erf": error_functions.erf,
+    "erfc": error_functions.erfc,
+    "sin": trigonometry.sin,
+    "cos": trigonometry.cos,
+    "tan": trigonometry.tan,
+    "arcsin": trigonometry.arcsin,
+    "arccos": trigonometry.arccos,
+    "arctan": trigonometry.arctan,
+    "arctan2": trigonometry.arctan2,
+    "log": logarithms.log,
+    "log1p": logarithms.log1p,
+    "log2": logarithms.log2,
+    "log10": logarithms.log10,
+    "logaddexp": logarithms.logaddexp,
+    "logaddexp2": logarithms.logaddexp2,
+    "softplus": logarithms.softplus,
+    "exp": exponentials.exp,
+    "exp2": exponentials.exp2,
+    "expm1": exponentials.expm1,
+    "sinh": exponentials.sinh,
+    "cosh": exponentials.cosh,
+    "tanh": exponentials.tanh,
+    "sigmoid": exponentials.sigmoid,
 }
