@@ -17,6 +17,7 @@ from clearprop.errors import OptionError
 
 llvmlite = pytest.importorskip("llvmlite")  # the extra `train` brings it
 
+import llvmlite.binding as llvm  # noqa: E402
 from llvmlite import ir  # noqa: E402
 
 from clearprop.compile.machine import pool, threads  # noqa: E402
@@ -225,6 +226,42 @@ def test_a_call_inside_a_call_runs_on_its_thread_alone(library):
     np.testing.assert_array_equal(inner, [1, 0, 0, 0])
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_call_inside_a_call_has_blocks_of_its_own(n):
+    """A compiled function that, for each of its blocks, calls Python, which calls another."""
+    module = ir.Module()
+    write_blocks(module)
+    f = ir.Function(module, RUN, "outer")
+    arrays, _, _, shared = f.args
+    b = ir.IRBuilder(f.append_basic_block("entry"))
+    callback = ir.FunctionType(ir.VoidType(), [])
+    inside = ir.Function(module, callback, "test_threads_inside")
+    loop, body, end = (f.append_basic_block(name) for name in ("loop", "body", "end"))
+    b.branch(loop)
+    b.position_at_end(loop)
+    block = b.call(write_next_block(module), [shared])
+    b.cbranch(b.icmp_signed("<", block, I64(10)), body, end)
+    b.position_at_end(body)
+    count_up(b, element(b, arrays, block))
+    b.call(inside, [])
+    b.branch(loop)
+    b.position_at_end(end)
+    b.ret_void()
+    inner, outer = np.zeros(2 * BLOCKS, np.int64), np.zeros(10, np.int64)
+
+    @ctypes.CFUNCTYPE(None)
+    def called():
+        with lock:
+            run(own, "blocks", inner, 2)
+
+    lock = threading.Lock()
+    llvm.add_symbol("test_threads_inside", ctypes.cast(called, ctypes.c_void_p).value)
+    own = Library(machine_code(str(module)))
+    run(own, "outer", outer, n)
+    np.testing.assert_array_equal(outer, 1)
+    np.testing.assert_array_equal(inner, 10)
+
+
 def test_where_the_system_starts_no_thread_there_are_fewer(library, monkeypatch):
     def refuse(self, index):
         if index >= 3:
@@ -346,12 +383,15 @@ print(stamps())
 def unset(monkeypatch):
     monkeypatch.setattr(thread_count, "_chosen", None)
     monkeypatch.delenv("CLEARPROP_THREADS", raising=False)
-    return monkeypatch
+    thread_count._default.cache_clear()
+    yield monkeypatch
+    thread_count._default.cache_clear()
 
 
 def test_the_number_is_what_was_set_else_the_environments_else_the_cores(unset):
     assert cp.get_threads() == thread_count.cores()
     unset.setenv("CLEARPROP_THREADS", "7")
+    thread_count._default.cache_clear()
     assert cp.get_threads() == 7
     cp.set_threads(np.int64(3))
     assert cp.get_threads() == 3
@@ -384,7 +424,7 @@ def test_cores_count_once_and_a_container_may_have_fewer(monkeypatch):
     monkeypatch.setattr(thread_count, "_HAS_AFFINITY", True)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(thread_count, "_text", lambda path: files.get(path, ""))
-    count = thread_count.cores.__wrapped__
+    count = thread_count.cores
     assert count() == 4
     files["/sys/fs/cgroup/cpu.max"] = "max 100000"
     assert count() == 4

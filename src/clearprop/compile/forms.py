@@ -47,17 +47,13 @@ def has_loops(node: Node) -> bool:
     primitive = node.primitive
     assert primitive is not None
     kind, attributes = primitive.kind, node.attributes
-    if isinstance(kind, kinds.Opaque | kinds.Window | kinds.Random) or primitive.outputs > 1:
+    if isinstance(kind, kinds.Opaque) or primitive.outputs > 1:
         return False
     dtypes = [operand_dtype(node, position) for position in range(len(node.operands))]
     if not all(map(_is_compiled, [node.dtype, *dtypes])):
         return False
     if isinstance(kind, kinds.Window):
-        return bool(
-            attributes["groups"] == 1
-            and node.dtype.kind == "f"
-            and all(dtype == node.dtype for dtype in dtypes)
-        )
+        return bool(node.dtype.kind == "f" and all(dtype == node.dtype for dtype in dtypes))
     if isinstance(kind, kinds.Gather | kinds.Scatter):
         return not has_mask(node) and attributes.get("axis", 0) is not None
     if isinstance(kind, kinds.Contract):
@@ -163,33 +159,41 @@ def _reduce(elements: Elements, node: Node, y: Array) -> list[Work]:
     ]  # fmt: skip
 
 
-def partial(elements: Elements, node: Node, y: Array, block: Var) -> Nest:
-    """Combine the rows of one block; ``y`` has a row for each block."""
+def partial(elements: Elements, node: Node, y: Array, shard: Var) -> Nest:
+    """Combine the rows of one block with those before it; ``y`` has a row for each shard."""
     shape = operand_shape(node, 0)
     index, axes = loop_index(shape)
     reduced = reduced_axes(node.attributes.get("axis"), len(shape))
     outer = [v for k, v in enumerate(axes) if k not in reduced]
     inner = [v for k, v in enumerate(axes) if k in reduced]
     total, _ = combination(node, 1, int(np.prod([v.extent for v in inner[1:]])) > _LONG)
-    at = (of(block), *(index[k] for k in range(len(shape)) if k not in reduced))
+    at = (of(shard), *(index[k] for k in range(len(shape)) if k not in reduced))
     value = converted(elements.operand(node, 0, index), total.dtype)
-    return _combined(
-        total, value, Store(y, flat(at, y.shape), converted(total, node.dtype)), outer, inner, axes[-1], axes[0]
-    )
+    place = flat(at, y.shape)
+    both = (Load(y, place), converted(total, node.dtype))
+    result = Apply(_COMBINED[total.combine], both, node.dtype)
+    return _combined(total, value, Store(y, place, result), outer, inner, axes[-1], axes[0])
+
+
+_COMBINED = {"+": "add", "max": "maximum", "min": "minimum"}
 
 
 def finished(node: Node, parts: Array, y: Array) -> Nest:
-    """Combine what `partial` has left, in the order of the blocks."""
-    block = Var(parts.shape[0])
+    """Combine what `partial` has left, in the order of the shards."""
+    shard = Var(parts.shape[0])
     index, axes = loop_index(parts.shape[1:])
     count = int(np.prod(operand_shape(node, 0))) // max(int(np.prod(parts.shape[1:])), 1)
-    total, result = combination(node, count, True)
-    where = of(block) if block.extent != 1 else Affine()
+    if isinstance(node.primitive.kind, kinds.Window):  # type: ignore[union-attr]
+        total: Total = Total("+", node.dtype, 0)
+        result: Scalar = total
+    else:
+        total, result = combination(node, count, True)
+    where = of(shard) if shard.extent != 1 else Affine()
     place = flat((where, *index), parts.shape)
     to = flat(index, parts.shape[1:])
     row = axes[0] if axes and node.shape and axes[0].extent == node.shape[0] else None
     return _combined(
-        total, Load(parts, place), Store(y, to, result), list(axes), [block],
+        total, Load(parts, place), Store(y, to, result), list(axes), [shard],
         axes[-1] if axes else None, row,
     )  # fmt: skip
 

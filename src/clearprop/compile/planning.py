@@ -1,10 +1,11 @@
 """What is done together, and when: groups of rows, and phases between which all threads meet.
 
 Operations whose rows depend on the same row of their operands alone, and that have the same number of
-rows, are a *group*: it runs block by block, each on any thread, and what stays inside it lies in memory
-for one block only. A *phase* holds groups that do not depend on each other. The number of rows in a
-block depends on sizes alone, and no total is shared by two blocks: results are the same bits whatever
-the number of threads.
+rows, are a *group*. It runs block by block, and what stays inside it lies in memory for one block only.
+Blocks that follow each other are a *shard*, which one thread does in order; what is summed over rows is
+summed for each shard, and the shards' sums in order afterwards. A *phase* holds groups that do not depend
+on each other. Blocks and shards depend on sizes alone: results are the same bits whatever the number of
+threads.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from clearprop.compile.scalars import Array
 from clearprop.graph import Node
 
 _SPLIT = 4096  # elements from which on a sum over rows is made block by block
-_MOST_BLOCKS = 16
+_MOST_SHARDS = 16
+_FEW_SHARDS = 8
+_PARTS_BYTES = 1 << 17  # of what a shard adds up; where it is more, there are few shards
 _LEAST_WORK = 20_000  # operations worth a block
 _LITTLE = 5_000  # operations that are not worth another barrier
 _BLOCK_BYTES = 1 << 16  # of the rows of a block in all arrays of a group
@@ -38,23 +41,33 @@ class Group:
     rows : int
         0 where the group is one block that is not cut.
     works : list
-    block : Var
-        The number of the block, for totals that are kept for each.
-    block_rows : int
+    shard : Var
+        The number of the shard, for totals that are kept for each.
+    block_rows, shard_blocks : int
+        The rows of a block, the blocks of a shard.
     local : list of Array
         What lies in memory for one block only.
+    parts : dict of Array to number
+        What holds a total for each shard, and what it starts from.
     """
 
     rows: int
     works: list[Work] = field(default_factory=list)
-    block: Var = field(default_factory=lambda: Var(1))
+    shard: Var = field(default_factory=lambda: Var(1))
     block_rows: int = 0
+    shard_blocks: int = 1
     local: list[Array] = field(default_factory=list)
+    parts: dict[Array, Any] = field(default_factory=dict)
 
     @property
     def blocks(self) -> int:
         """The number of blocks."""
         return -(-self.rows // self.block_rows) if self.rows else 1
+
+    @property
+    def shards(self) -> int:
+        """The number of shards."""
+        return -(-self.blocks // self.shard_blocks)
 
     def outputs(self) -> list[Array]:
         """What is written."""
@@ -175,7 +188,7 @@ class Plan:
                 phase = max(phase, at if together else at + 1)
                 serial = max(serial, at if group is not None and not group.rows else at + 1)
         is_little = sum(map(_cost, works)) < _LITTLE
-        lonely = rows < _MOST_BLOCKS and (phase, rows) not in self._groups
+        lonely = rows < _MOST_SHARDS and (phase, rows) not in self._groups
         if not rows or (is_little and (serial < phase or (serial == phase and lonely))):
             phase, rows = serial, 0
             for work in works:
@@ -202,7 +215,8 @@ class Plan:
             return None
         if is_reduction and 0 not in reduced_axes(node.attributes.get("axis"), len(shape)):
             return None
-        block = Var(shape[0])
+        shard = Var(shape[0])
+        start: Any = 0
         if is_weights:
             rest = node.shape
             parts = Array(f"parts{len(self.arrays) + 1}", (shape[0], *rest), node.dtype)
@@ -211,10 +225,12 @@ class Plan:
             reduced = reduced_axes(node.attributes.get("axis"), len(shape))
             rest = tuple(n for k, n in enumerate(shape) if k not in reduced)
             parts = Array(f"parts{len(self.arrays) + 1}", (shape[0], *rest), node.dtype)
-            work = forms.partial(elements, node, parts, block)
+            work = forms.partial(elements, node, parts, shard)
+            start = work.totals[0][0].start
         group = self._assign([work], shape[0])
+        group.parts[parts] = start
         if isinstance(work, Nest):
-            rewritten(work, {block: of(group.block)}, {})
+            rewritten(work, {shard: of(group.shard)}, {})
         array = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         self.arrays[node] = array
         rows = node.shape[0] if node.shape and node.shape[:1] == rest[:1] and rest[0] > 1 else 0
@@ -222,7 +238,7 @@ class Plan:
         later = self._assign([waiting], rows)
 
         def finish() -> None:
-            parts.shape = (group.blocks, *rest)
+            parts.shape = (group.shards, *rest)
             nest = forms.finished(node, parts, array)
             if not later.rows:
                 nest.row = None
@@ -285,7 +301,8 @@ def _rows_of(work: Work) -> int:
         return first.extent if first is not None and leads else 0
     if isinstance(work, Windows):
         return work.first.shape[0] if work.first.shape[0] > 1 else 0
-    return 0
+    shape = work.out.shape if isinstance(work, Draw) else ()
+    return shape[0] if shape and shape[0] > 1 else 0
 
 
 def _reads(work: Any) -> list[tuple[Array, bool]]:
@@ -359,11 +376,15 @@ def _cut(group: Group) -> None:
     for work in group.works:
         if isinstance(work, Nest):
             arrays.update(dict.fromkeys(array for array, is_local in _reads(work) if is_local))
-    row_bytes = sum(a.row * a.dtype.itemsize for a in arrays if a.shape)
-    blocks = max(1, min(_MOST_BLOCKS, cost // _LEAST_WORK))
+    in_rows = [a for a in arrays if a.shape and a not in group.parts]
+    row_bytes = sum(a.row * a.dtype.itemsize for a in in_rows)
+    parts_bytes = sum(a.row * a.dtype.itemsize for a in group.parts)
+    shards = _MOST_SHARDS if parts_bytes < _PARTS_BYTES else _FEW_SHARDS
+    blocks = max(1, min(shards, cost // _LEAST_WORK))
     blocks = max(blocks, -(-group.rows * row_bytes // _BLOCK_BYTES))
     group.block_rows = max(1, -(-group.rows // min(blocks, group.rows)))
-    group.block.extent = group.blocks
+    group.shard_blocks = -(-group.blocks // shards)
+    group.shard.extent = group.shards
 
 
 def _merge(group: Group) -> None:

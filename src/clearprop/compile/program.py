@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.compile import forms
 from clearprop.compile.elements import is_fixed, weak_number
+from clearprop.compile.identity import identity_of
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.planning import Call, Group, Plan
 from clearprop.compile.scalars import Array
@@ -74,12 +75,21 @@ class Program:
         self._idle: list[_Memory] = []
 
     def _link(self) -> None:
+        from clearprop.compile.machine.cache import load_or_make
         from clearprop.compile.machine.engine import Library, machine_code, this_processor
-        from clearprop.compile.machine.groups import write_machine
+        from clearprop.compile.machine.layout import Layout
 
-        machine = write_machine(self.plan, this_processor())
-        self.words, self.scratch = machine.words, machine.scratch
-        self.library = Library(machine_code(machine.text))
+        processor = this_processor()
+        layout = Layout.of(self.plan, processor)
+        self.words, self.scratch = layout.words, layout.scratch
+
+        def make() -> bytes:
+            from clearprop.compile.machine.groups import write_machine
+
+            return machine_code(write_machine(self.plan, layout, processor), processor)
+
+        code = load_or_make(identity_of(self.plan, self.words, self.scratch), make, processor)
+        self.library = Library(code)
         self.address = self.library.address("run")
 
     @property
@@ -302,7 +312,7 @@ def _segments(plan: Plan) -> list[tuple[int, int, list[Node]]]:
 
 def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
     """Give what lies in the workspace, and in which phases it is needed."""
-    from clearprop.compile.machine.groups import _read
+    from clearprop.compile.machine.layout import read_by
 
     plan = program.plan
     when: dict[Array, list[int]] = {}
@@ -316,7 +326,7 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
             else:
                 assert isinstance(part, Group)
                 skip |= set(part.local)
-                arrays = [*part.outputs(), *(a for work in part.works for a in _read(work))]
+                arrays = [*part.outputs(), *(a for work in part.works for a in read_by(work))]
             for array in arrays:
                 when.setdefault(array, []).append(p)
     return [

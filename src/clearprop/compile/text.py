@@ -118,19 +118,23 @@ class _Module:
         for array in names:
             if array in given or array in called or not self._is_used(array):
                 continue
-            lines.append(f"    {names[array]} = {_empty(array)}")
+            start = next((g.parts[array] for g in self._groups() if array in g.parts), None)
+            made = _empty(array)
+            if start is not None:
+                made = f"{made.replace('np.empty', 'np.full')[:-1]}"
+                shape, _, dtype = made.removeprefix("np.full(").rpartition(", ")
+                made = f"np.full({shape}, {_number(np.asarray(start, array.dtype)[()])}, {dtype})"
+            lines.append(f"    {names[array]} = {made}")
         lines += [f"    {line}" for line in calls]
         found = ", ".join(names[plan.arrays[node]] for node in results)
         lines.append(f"    return {found}")
         return "\n".join(lines)
 
+    def _groups(self) -> list[Group]:
+        return [part for phase in self.plan.phases for part in phase if isinstance(part, Group)]
+
     def _is_used(self, array: Array) -> bool:
-        return any(
-            array in part.outputs()
-            for phase in self.plan.phases
-            for part in phase
-            if isinstance(part, Group)
-        )
+        return any(array in group.outputs() for group in self._groups())
 
     def _call(self, node: Node) -> str:
         assert node.primitive is not None
@@ -179,7 +183,8 @@ def given_in_order(leaves: list[Node], plan: Plan, given: set[Array]) -> list[Ar
 
 
 def _empty(array: Array) -> str:
-    return f"np.empty({array.shape}, np.{array.dtype.name.replace('bool', 'bool_')})"
+    dtype = f"np.{array.dtype.name.replace('bool', 'bool_')}"
+    return f"np.empty({array.shape}, {dtype})"
 
 
 def _read(work: Work) -> list[Array]:
@@ -198,7 +203,8 @@ class _Lines:
     def __init__(self, names: dict[Array, str], group: Group) -> None:
         self.names = names
         self.group = group
-        self.vars: dict[Var, str] = {group.block: f"start // {max(group.block_rows, 1)}"}
+        size = max(group.block_rows, 1) * group.shard_blocks
+        self.vars: dict[Var, str] = {group.shard: f"start // {size}"}
         self.known: dict[Scalar, str] = {}
         self.texts: dict[Scalar, str] = {}
         self.uses: dict[Scalar, int] = {}
@@ -216,7 +222,8 @@ class _Lines:
             self.line(f"convolve_{work.target}({out}, {first}, {second}, start, stop)")
         else:
             assert isinstance(work, Draw)
-            self.line(f"keep_mask({self.names[work.out]}, {self.names[work.key]}, {work.rate})")
+            rows = ", start, stop" if self.group.rows else ""
+            self.line(f"keep_mask({self.names[work.out]}, {self.names[work.key]}, {work.rate}{rows})")
         return self.lines
 
     def line(self, text: str) -> None:

@@ -60,8 +60,8 @@ def get_threads() -> int:
     Returns
     -------
     int
-        What `set_threads` was given; else the environment variable ``CLEARPROP_THREADS``; else the
-        number of cores that this process may use.
+        What `set_threads` was given; else what the environment variable ``CLEARPROP_THREADS`` says
+        when it is first needed; else the number of cores that this process may use.
 
     Raises
     ------
@@ -83,8 +83,12 @@ def get_threads() -> int:
     >>> cp.get_threads() >= 1
     True
     """
-    if _chosen is not None:
-        return _chosen
+    return _default() if _chosen is None else _chosen
+
+
+@functools.cache
+def _default() -> int:
+    """Give the number that holds where nothing was set."""
     text = os.environ.get(_VARIABLE, "").strip()
     if not text:
         return cores()
@@ -110,7 +114,6 @@ def usable() -> int:
     return len(os.sched_getaffinity(0)) if _HAS_AFFINITY else os.cpu_count() or 1
 
 
-@functools.cache
 def cores() -> int:
     """Give the number of cores that this process may use."""
     if not _HAS_AFFINITY:

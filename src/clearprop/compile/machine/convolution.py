@@ -407,7 +407,7 @@ def _write_weights_tile(
     def row(i: Any, *values: Any) -> list[Any]:
         begin, vectors = v.at(image, v.scaled(i, g.row)), v.at(right, v.scaled(i, columns * wide))
 
-        def pixel(j: Any, sums: list[Any]) -> list[Any]:
+        def pixel(j: Any, *sums: Any) -> list[Any]:
             here, there = v.at(begin, j), v.at(vectors, v.scaled(j, wide))
             read = [v.load(v.at(there, p.offset), Piece(0, p.width, p.width)) for p in parts]
             new = []
@@ -418,8 +418,9 @@ def _write_weights_tile(
                     new.append(v.multiply_add(x, y, sums[t * len(parts) + n]))
             return new
 
-        times = 2 if columns % 2 == 0 else 1
-        return v.unrolled(constant(columns), pixel, list(values), times)
+        # one pixel a turn: neighbours share elements of x, and LLVM would keep them and run out of
+        # registers
+        return v.loop(constant(0), constant(columns), pixel, list(values))
 
     sums = [v.zero(p.width) for _ in offsets for p in parts]
     sums = v.loop(constant(0), constant(rows), row, sums)

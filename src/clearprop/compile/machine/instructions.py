@@ -59,6 +59,8 @@ class Emitter:
         function where an operation needs branches.
     fused : bool
         Whether ``a * b + c`` is one instruction, see `has_fma`.
+    scales : bool
+        Whether ``a * 2**b`` is one instruction on vectors of 64 bytes, as with AVX-512.
 
     Examples
     --------
@@ -77,11 +79,14 @@ class Emitter:
 
     builder: Any
     fused: bool = True
+    scales: bool = False
 
     @classmethod
     def at(cls, builder: Any, processor: Processor | None = None) -> Emitter:
         """Write at a place, for a processor, by default this one."""
-        return cls(builder, has_fma(processor or this_processor()))
+        processor = processor or this_processor()
+        scales = processor.vector_bytes == 64 and "+avx512f" in processor.features
+        return cls(builder, has_fma(processor), scales)
 
     def value(self, value: Any, dtype: Any) -> Lanes:
         """Take a value of LLVM, a scalar or a vector, whose numbers are of ``dtype``."""
@@ -159,6 +164,18 @@ class Lanes(Value):
             return self._new(_call(builder, _INTRINSICS[operation], *operands), dtype)
         name = _BITWISE.get(operation) or _ARITHMETIC[kind][operation]
         return self._new(getattr(builder, name)(*operands), dtype)
+
+    def _scaled(self, n: Any) -> Any:
+        if not self.emitter.scales or self.lanes * self.dtype.itemsize != 64:
+            return None
+        letter = "s" if self.dtype.itemsize == 4 else "d"
+        mask, word = ir.IntType(self.lanes), ir.IntType(32)
+        as_processor_is_set = 4
+        y, n = _alike(self, n)
+        operands = [y.ir, n.ir, y.ir, mask(-1), word(as_processor_is_set)]
+        kinds = [x.type for x in operands]
+        name = f"llvm.x86.avx512.mask.scalef.p{letter}.512"
+        return self._new(_called(self.emitter.builder, name, y.ir.type, kinds, operands))
 
     def _converted(self, dtype: np.dtype[Any]) -> Any:
         builder, old = self.emitter.builder, self.dtype
@@ -285,11 +302,13 @@ def _call(builder: Any, name: str, *operands: Any) -> Any:
     scalar = kind.element if isinstance(kind, ir.VectorType) else kind
     letter = "f32" if isinstance(scalar, ir.FloatType) else "f64"
     suffix = f"v{kind.count}{letter}" if isinstance(kind, ir.VectorType) else letter
-    full = f"llvm.{name}.{suffix}"
-    module = builder.module
-    function = module.globals.get(full)
+    return _called(builder, f"llvm.{name}.{suffix}", kind, [kind] * len(operands), operands)
+
+
+def _called(builder: Any, name: str, kind: Any, kinds: Any, operands: Any) -> Any:
+    function = builder.module.globals.get(name)
     if function is None:
-        function = ir.Function(module, ir.FunctionType(kind, [kind] * len(operands)), full)
+        function = ir.Function(builder.module, ir.FunctionType(kind, kinds), name)
     return builder.call(function, operands)
 
 

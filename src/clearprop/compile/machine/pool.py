@@ -101,8 +101,9 @@ finish:
   ret i64 0
 }}
 
-; the function on the caller's thread alone, with a shared memory of its own
-define void @alone(ptr %shared, ptr %function, ptr %arrays) {{
+; the function on the caller's thread alone, with a shared memory of this call
+define void @alone(ptr %function, ptr %arrays) {{
+  %shared = alloca [{SHARED_BYTES} x i8], align {LINE}
   %counter = getelementptr i8, ptr %shared, i64 {NEXT_BLOCK}
   store i64 0, ptr %counter
   call void %function(ptr %arrays, i64 0, i64 1, ptr %shared)

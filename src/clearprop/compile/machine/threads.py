@@ -14,13 +14,13 @@ import threading
 import time
 from typing import Any
 
-from clearprop.compile.machine.barrier import LINE, SHARED_BYTES
+from clearprop.compile.machine.barrier import LINE
 from clearprop.compile.machine.cache import load_or_make
 from clearprop.compile.machine.engine import Library, machine_code
 from clearprop.compile.machine.pool import LOCK, SERVED, WORKERS, pool_text
 from clearprop.compile.thread_count import MOST, get_threads, usable
 
-_BARRIER_SECONDS = 10e-6  # a thread at a barrier pauses so long before it yields its core
+_BARRIER_SECONDS = 5e-6  # a thread at a barrier pauses so long before it yields its core
 
 
 def call(function: int, arrays: int, threads: int | None = None) -> None:
@@ -41,10 +41,10 @@ def call(function: int, arrays: int, threads: int | None = None) -> None:
     if count > 1:
         pool = _the_pool(count)
         count = min(count, pool.started)
-        pauses = pool.pauses if count <= usable() else 0  # who has no core cannot be waited for
+        pauses = pool.pauses if count <= pool.cores else 0  # who has no core cannot be waited for
         if count > 1 and not _code()[0](pool.at, function, arrays, count, pauses):
             return
-    _code()[1](_alone.at, function, arrays)
+    _code()[1](function, arrays)
 
 
 class _Pool:
@@ -57,6 +57,7 @@ class _Pool:
         self.at = _never_freed(WORKERS + MOST * LINE)
         self.started = 1  # the caller's
         self.growing = threading.Lock()
+        self.cores = usable()
         self.pauses = int(_BARRIER_SECONDS * _pauses_per_second())
 
     def grow(self, count: int) -> None:
@@ -87,14 +88,6 @@ class _Pool:
         ctypes.c_int64.from_address(self.at + offset).value = value
 
 
-class _Alone(threading.local):
-    """What a call on one thread has for shared memory: each Python thread its own."""
-
-    def __init__(self) -> None:
-        self._memory = ctypes.create_string_buffer(SHARED_BYTES + LINE)
-        self.at = _aligned(ctypes.addressof(self._memory))
-
-
 def _the_pool(count: int) -> _Pool:
     """Give the pool, with so many threads if the system lets us."""
     global _pool  # noqa: PLW0603 - one for the process
@@ -108,8 +101,8 @@ def _the_pool(count: int) -> _Pool:
 
 def _forget() -> None:
     """After a fork: the threads are the parent's, and so may be whoever held a lock."""
-    global _pool, _making, _alone
-    _pool, _making, _alone = None, threading.Lock(), _Alone()
+    global _pool, _making
+    _pool, _making = None, threading.Lock()
 
 
 @functools.cache
@@ -121,7 +114,7 @@ def _code() -> tuple[Any, Any, Any, Any]:
     dispatch = ctypes.CFUNCTYPE(i64, pointer, pointer, pointer, i64, i64)(
         library.address("dispatch")
     )
-    alone = library.function("alone", pointer, pointer, pointer)
+    alone = library.function("alone", pointer, pointer)
     serve = library.function("serve", pointer, i64)
     return dispatch, alone, serve, library.function("pauses", i64)
 
@@ -152,15 +145,9 @@ def _never_freed(size: int) -> int:
     at = take(1, size + LINE)
     if not at:
         raise MemoryError(size)
-    return _aligned(int(at))
+    return -(-int(at) // LINE) * LINE
 
 
-def _aligned(address: int) -> int:
-    """Give the next address that begins a cache line."""
-    return -(-address // LINE) * LINE
-
-
-_alone = _Alone()
 _pool: _Pool | None = None
 _making = threading.Lock()
 if hasattr(os, "register_at_fork"):

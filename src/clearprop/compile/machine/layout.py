@@ -1,0 +1,124 @@
+"""Where the arrays of a plan lie for machine code, and which kernels it calls: known before any text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from clearprop.compile.machine.convolution import Convolution, convolution_scratch_bytes
+from clearprop.compile.machine.engine import Processor
+from clearprop.compile.machine.matmul import Product as Spec
+from clearprop.compile.machine.matmul import scratch_bytes
+from clearprop.compile.memory import LINE, placed, size_of
+from clearprop.compile.nests import Nest, Product, Windows, Work
+from clearprop.compile.planning import Group, Plan
+from clearprop.compile.scalars import Array
+from clearprop.compile.table import ARRAYS
+
+_K_BLOCK = 512  # of a long sum: a chain of float32 would lose digits
+
+
+@dataclass
+class Layout:
+    """The memory of a plan.
+
+    Attributes
+    ----------
+    words : dict of Array to int
+        Which word of the table says where an array lies.
+    scratch : int
+        Bytes that each thread needs for itself.
+    """
+
+    words: dict[Array, int] = field(default_factory=dict)
+    scratch: int = 0
+
+    @classmethod
+    def of(cls, plan: Plan, processor: Processor) -> Layout:
+        """Lay out a plan."""
+        made = cls()
+        for phase in plan.phases:
+            for part in phase:
+                if not isinstance(part, Group):
+                    continue
+                local = set(part.local)
+                for array in arrays_of(part):
+                    if array not in local:
+                        made.words.setdefault(array, ARRAYS + len(made.words))
+                needs = [kernel_bytes(work, part, processor) for work in part.works]
+                made.scratch = max(made.scratch, local_places(part)[1] + max(needs, default=0))
+        return made
+
+
+def local_places(group: Group) -> tuple[dict[Array, int], int]:
+    """Give where the arrays of one block lie in a thread's memory, and the bytes of all."""
+    return placed((array, _local_bytes(array, group), *_span(array, group)) for array in group.local)
+
+
+def arrays_of(group: Group) -> list[Array]:
+    """Give what a group reads and writes."""
+    found: dict[Array, None] = {}
+    for work in group.works:
+        found.update(dict.fromkeys(work.outputs))
+        found.update(dict.fromkeys(read_by(work)))
+    return list(found)
+
+
+def read_by(work: Work) -> list[Array]:
+    """Give what a work reads."""
+    if isinstance(work, Nest):
+        return [load.array for load in work.loads()]
+    if isinstance(work, Product):
+        return [work.a.array, work.b.array]
+    return [work.first, work.second] if isinstance(work, Windows) else [work.key]
+
+
+def product_spec(work: Product, group: Group) -> Spec:
+    """Give the kernel of a matrix product."""
+    m, n, k = work.sizes
+    return Spec(
+        m, n, k, work.c.array.dtype.name, *work.a.strides, *work.b.strides, work.c.strides[0],
+        k_block=_K_BLOCK if k > 2 * _K_BLOCK else None,
+        rows=min(group.block_rows, m) if work.by_rows and group.rows else None,
+    )  # fmt: skip
+
+
+def convolution_spec(work: Windows, group: Group) -> Convolution:
+    """Give the kernel of a convolution."""
+    x, W = {
+        "y": (work.first, work.second),
+        "x": (work.out, work.second),
+        "W": (work.first, work.out),
+    }[work.target]
+    how: dict[str, Any] = {
+        key: work.attributes[key] for key in ("stride", "padding", "dilation", "groups")
+    }
+    shape: Any = W.shape[1:] if work.out in group.parts else W.shape
+    image: Any = x.shape[1:]
+    return Convolution(work.target, image, shape, **how, dtype=W.dtype.name)
+
+
+def kernel_bytes(work: Work, group: Group, processor: Processor) -> int:
+    """Give the bytes that the kernel of a work needs for itself."""
+    if isinstance(work, Product):
+        return _lines(scratch_bytes(product_spec(work, group), processor))
+    if isinstance(work, Windows):
+        need = _lines(convolution_scratch_bytes(convolution_spec(work, group), processor))
+        return need + (size_of(work.out) if work.out in group.parts else 0)
+    return 0
+
+
+def _lines(size: int) -> int:
+    return -(-size // LINE) * LINE + LINE
+
+
+def _local_bytes(array: Array, group: Group) -> int:
+    return _lines(array.row * array.dtype.itemsize * group.block_rows)
+
+
+def _span(array: Array, group: Group) -> tuple[int, int]:
+    """Give the first and the last work of a group that an array is needed in."""
+    uses = [
+        k for k, work in enumerate(group.works) if array in work.outputs or array in read_by(work)
+    ]
+    return min(uses), max(uses)
