@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import DataError, NonFiniteError
-from clearprop.optim import sgd
 from clearprop.train.settings import check_setting
+from clearprop.train.updates import Batches, CannotCompileError, Compiled, Interpreted, Updates
 
 _PIECE = 10_000  # samples predicted at once: memory does not grow with the data
 
@@ -89,6 +91,7 @@ def fit(
     seed: int | np.random.Generator = 0,
     metrics: Metrics | None = None,
     watch: Callable[[Metrics], object] | None = None,
+    interpret: bool = False,
 ) -> Metrics:
     r""":math:`\theta \leftarrow \theta - \eta\,\partial L/\partial \theta`, batch after batch.
 
@@ -110,7 +113,12 @@ def fit(
         Where the numbers go; they are there even when an exception ends the run.
     watch : callable, optional
         Called before training and after every update with the metrics so far. What it returns,
-        if true, ends the run.
+        if true, ends the run. Where it has a method ``next_look``, as a `Diary` has, it is called
+        after the update ``watch.next_look(metrics.iterations)``, after each epoch and several
+        times a second, and in between machine code runs without Python.
+    interpret : bool, default False
+        Compute in NumPy, update by update, and not in machine code. The batches are the same, the
+        losses are so to rounding.
 
     Returns
     -------
@@ -126,6 +134,19 @@ def fit(
         A number is out of its limits.
     DataError
         There are no samples.
+
+    Warns
+    -----
+    RuntimeWarning
+        The run is interpreted though ``interpret`` is not given: llvmlite is not installed, or the
+        model is none that machine code is made of, such as one with a ``loss_and_gradient`` of its
+        own. The warning says why.
+
+    Notes
+    -----
+    A whole update, from the gathering of the batch to the new parameters, is one compiled step
+    (`cp.compile`), and a call of machine code makes as many updates as fit into about 0.1 s. The
+    numbers do not depend on how many these are, nor on the threads (`cp.set_threads`).
 
     Source
     ------
@@ -150,7 +171,7 @@ def fit(
             why="a batch is drawn from the first, and the accuracy is a fraction of both.",
             write="fit(model, ((x_train, t_train), (x_test, t_test)))",
         )
-    rng = np.random.default_rng(seed)
+    batches = Batches(x, t, int(batch), np.random.default_rng(seed))
     metrics = Metrics() if metrics is None else metrics
 
     def evaluate() -> Row:
@@ -163,16 +184,20 @@ def fit(
         if not metrics.rows:
             metrics.rows.append(evaluate())
         stopped = watch is not None and watch(metrics)
+        updates, reason = _updates(model, batches, float(lr), interpret or bool(stopped))
         while metrics.iterations < iterations and not stopped:
-            drawn = rng.integers(len(x), size=batch)
-            loss, grads = model.loss_and_gradient(x[drawn], t[drawn])
-            metrics.loss.append(float(loss))
-            if not math.isfinite(loss):
-                raise _not_finite(f"the loss is {loss}", metrics.iterations + 1, lr)
-            model.params = sgd(dict(model.params), grads, lr)
-            metrics.iterations += 1
-            epochs = metrics.iterations * batch // len(x)
-            if epochs > metrics.rows[-1].iteration * batch // len(x):
+            border = _end_of_epoch(metrics, len(x), batch)
+            until = min(iterations, border, _next_look(watch, metrics.iterations))
+            losses = updates.make(max(1, min(updates.most, until - metrics.iterations)))
+            metrics.loss.extend(losses)
+            metrics.iterations += len(losses)
+            if not math.isfinite(losses[-1]):
+                metrics.iterations -= 1
+                raise _not_finite(f"the loss is {losses[-1]}", metrics.iterations + 1, lr)
+            if reason:  # not before: what is wrong with the model or the data is an error by now
+                warnings.warn(reason, RuntimeWarning, stacklevel=2)
+                reason = ""
+            if metrics.iterations >= border:
                 metrics.rows.append(evaluate())
             stopped = watch is not None and watch(metrics)
         if metrics.rows[-1].iteration < metrics.iterations:
@@ -180,6 +205,31 @@ def fit(
             if watch is not None:
                 watch(metrics)
     return metrics
+
+
+def _updates(model: Model, batches: Batches, lr: float, interpret: bool) -> tuple[Updates, str]:
+    """Give what makes the updates and, where it is not what was asked for, the reason."""
+    if not interpret:
+        try:
+            return Compiled(model, batches, lr), ""
+        except CannotCompileError as error:
+            reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
+            return Interpreted(model, batches, lr), reason
+    return Interpreted(model, batches, lr), ""
+
+
+def _end_of_epoch(metrics: Metrics, samples: int, batch: int) -> int:
+    """Give the update with which the epoch of the last row ends."""
+    epochs = metrics.rows[-1].iteration * batch // samples
+    return -(-(epochs + 1) * samples // batch)
+
+
+def _next_look(watch: Callable[[Metrics], object] | None, done: int) -> int:
+    """Give the update after which the watcher has to be called."""
+    if watch is None:
+        return sys.maxsize
+    next_look: Callable[[int], int] | None = getattr(watch, "next_look", None)
+    return done + 1 if next_look is None else next_look(done)
 
 
 def _row(model: Model, data: tuple[Split, Split], metrics: Metrics, batch: int) -> Row:
