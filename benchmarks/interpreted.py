@@ -54,7 +54,7 @@ def child(case: str, threads: int, rounds: int) -> None:
     print(json.dumps(found, default=float))
 
 
-def machine() -> dict[str, str]:
+def machine(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     """Give the facts without which no number means anything."""
     import numpy as np
 
@@ -63,7 +63,7 @@ def machine() -> dict[str, str]:
     return {
         "CPU": f"{_cpu()}, {len(os.sched_getaffinity(0))} cores",
         "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "packages": ", ".join(f"{name} {_version(name)}" for name in PACKAGES),
+        "packages": ", ".join(f"{name} {_version(name)}" for name in packages),
         "BLAS of NumPy": f"{blas['name']} {blas['version']}",
         "load before": f"{load} (1, 5, 15 minutes)",
     }

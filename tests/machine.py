@@ -28,7 +28,7 @@ def _stored(dtype):
     return ir.IntType(8) if dtype.kind == "b" else scalar_type(dtype)
 
 
-def _body(module, name, function, inputs, lanes, processor):
+def body(module, name, function, inputs, lanes, processor):
     """Write ``y[i:i + lanes] = function(x[i:i + lanes], ...)`` for i up to n."""
     pointer, index = ir.PointerType(), ir.IntType(64)
     count = len(inputs)
@@ -75,9 +75,13 @@ def compiled(functions, processor=PROCESSOR, lanes=None):
     for name, (function, dtypes) in functions.items():
         inputs = [np.dtype(d) for d in dtypes]
         width = lanes or processor.lanes(max(d.itemsize for d in inputs))
-        outputs[name] = inputs, width, _body(module, name, function, inputs, width, processor)
-    library = Library(machine_code(str(module), processor))
-    return {name: _caller(library, name, *form) for name, form in outputs.items()}
+        outputs[name] = inputs, width, body(module, name, function, inputs, width, processor)
+    code = machine_code(str(module), processor)
+    library = Library(code)
+    functions = {name: _caller(library, name, *form) for name, form in outputs.items()}
+    for f in functions.values():
+        f.code = code
+    return functions
 
 
 def _caller(library, name, inputs, lanes, output):

@@ -16,7 +16,7 @@ from clearprop.compile.machine.samples import Sample
 
 INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]
 FLOATS = ["f4", "f8"]
-SOME = ["?", "i4", "u8", *FLOATS]
+SOME = ["?", "i4", "f4"]
 ALL = ["?", *INTEGERS, *FLOATS]
 
 

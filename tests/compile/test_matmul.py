@@ -11,7 +11,15 @@ from llvmlite import ir
 from processors import NARROW, processors
 
 from clearprop.compile.machine.engine import Library, machine_code
-from clearprop.compile.machine.matmul import Product, plan, scratch_bytes, write_matmul
+from clearprop.compile.machine.matmul import (
+    Product,
+    packed_bytes,
+    packed_parts,
+    plan,
+    scratch_bytes,
+    write_matmul,
+    write_packing,
+)
 
 
 @functools.cache
@@ -139,6 +147,32 @@ def test_every_form_and_copy_is_used():
     assert plans[3].pack_a
     assert plans[3].pack_b
     assert not plans[0].pack_b
+
+
+@pytest.mark.parametrize("shape", [(60, 100, 784), (60, 600, 1024), (3, 5, 4)], ids=str)
+def test_packed_once_by_parts_in_any_order(shape):
+    M, N, K = shape
+    random = np.random.default_rng(2)
+    A = random.standard_normal((M, K)).astype("f4")
+    for B in (
+        random.standard_normal((K, N)).astype("f4"),
+        random.standard_normal((N, K)).astype("f4").T,
+    ):
+        plain, packed, C = np.zeros((M, N), "f4"), np.zeros((M, N), "f4"), np.zeros(N, "f4")
+        spec = described(A, B, plain, k_block=300, packed=True)
+        module = ir.Module()
+        write_packing(module, "packing", spec)
+        call = Library(machine_code(str(module))).function(
+            "packing", *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2
+        )
+        copy = np.full(packed_bytes(spec) + 64, 0xFF, np.uint8)
+        for part in reversed(range(packed_parts(spec))):
+            call(copy.ctypes.data, B.ctypes.data, part, part + 1)
+        assert (copy[-64:] == 0xFF).all()
+        product(A, copy, spec, packed, C, [M // 2])
+        product(A, B, described(A, B, plain, k_block=300), plain, C, [])
+        np.testing.assert_array_equal(packed, plain)
+        np.testing.assert_allclose(packed, A.astype("f8") @ B, rtol=1e-3, atol=1e-3)
 
 
 def test_nothing_to_do():

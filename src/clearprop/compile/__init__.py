@@ -1,4 +1,4 @@
-"""The record as machine code: fused loops, written as Python source and compiled by Numba."""
+"""The record as machine code: fused loops, cut into pieces for all cores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def compile(f: Callable[..., Any]) -> Any:
-    """Compile a function of arrays: fused loops from the graph of one call.
+    """Compile a function of arrays to machine code, from the graph of one call.
 
     Parameters
     ----------
@@ -21,12 +21,11 @@ def compile(f: Callable[..., Any]) -> Any:
         With the same signature and the same results, to rounding. It is traced and compiled
         at the first call, and again for other shapes, dtypes or constants: Python integers, what
         is passed by keyword, and what is no number are constants of a program. ``.source`` is the
-        text of the loops, ``.plan`` lists them, and the operations that remain NumPy calls.
+        text of the loops, ``.plan`` lists them with their memory and time, and the operations that
+        remain NumPy calls; ``.scan`` runs a step many times without Python between the steps.
 
     Raises
     ------
-    MissingExtraError
-        If Numba is not installed.
     DTypeError
         If an argument is neither numbers nor hashable.
     StagingError
@@ -43,8 +42,11 @@ def compile(f: Callable[..., Any]) -> Any:
     and dtypes, and the two records are compared. What the function does beside computing (printing,
     appending to a list) is done twice. If it raises for the other numbers, closer ones are tried,
     at last the same ones.
-    Sums of float32 are added up in float64. What Numba computes differently from NumPy, such as
-    float16, remains a NumPy call. On values that are being differentiated the function itself runs.
+    The loops run on `get_threads` threads, and give the same bits for every number of them: rows
+    are cut into blocks by their number and size alone, and sums are made in one order. Long sums of
+    float32 are made in float64. What has no loops, such as float16, remains a NumPy call. Machine
+    code is kept on disk for the next process. On values that are being differentiated the function
+    itself runs; so it does, with one warning, where llvmlite is not installed.
 
     Examples
     --------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 _numbers = itertools.count(1)
 
@@ -88,7 +88,7 @@ class Affine:
         return self.constant + sum(f * (v.extent - 1) for v, f in self.terms if f > 0)
 
 
-Place = Union[Affine, int]
+Place = Affine | int
 
 
 def _affine(terms: Iterable[tuple[Var, int]], constant: int) -> Affine:
@@ -120,5 +120,5 @@ def flat(index: Iterable[Place], shape: tuple[int, ...]) -> Affine:
     """Give the place of an element in an array in C order."""
     place = Affine()
     for i, step in zip(index, strides_of(shape), strict=True):
-        place += i * step if isinstance(i, int) else i * step
+        place += i * step
     return place

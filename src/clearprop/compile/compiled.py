@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.compile.program import Program
-from clearprop.errors import DTypeError, ShapeError
+from clearprop.errors import DTypeError, MissingExtraError, ShapeError
+from clearprop.extras import require
 from clearprop.places import current_line
 from clearprop.staged.two_runs import staged
 from clearprop.tensor import Tensor
@@ -26,7 +28,7 @@ class Compiled:
     def __init__(self, f: Callable[..., Any]) -> None:
         functools.update_wrapper(self, f)
         self._f = f
-        self._programs: OrderedDict[Any, Program] = OrderedDict()
+        self._programs: OrderedDict[Any, Program | None] = OrderedDict()
         self._last: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -36,6 +38,8 @@ class Compiled:
             return self._f(*args, **kwargs)  # it is being differentiated: the record must see it
         plain = tree_map(_plain, args)
         program, values = self._program(plain, kwargs)
+        if program is None:
+            return self._f(*args, **kwargs)
         return program(values)
 
     def scan(self, carry: Any, xs: Any, *constants: Any) -> tuple[Any, Any]:
@@ -79,6 +83,8 @@ class Compiled:
         steps = _steps_of(xs)
         first = tree_map(lambda x: x[0] if steps else np.zeros(x.shape[1:], x.dtype), xs)
         program, values = self._program((carry, first, *constants), {})
+        if program is None:
+            return self._by_python(carry, xs, constants, steps)
         carried, of_steps = len(tree_leaves(carry)), len(tree_leaves(xs))
         new, _ = _checked(program.result, carry)
         whole = [x for _, x in tree_leaves(xs)]
@@ -87,7 +93,8 @@ class Compiled:
         if found is None:
             return self._by_python(carry, xs, constants, steps)
         results = iter(found)
-        return tree_map(lambda _: next(results), (new, program.result[1]))
+        new, ys = tree_map(lambda _: next(results), (new, program.result[1]))
+        return new, ys
 
     def _by_python(self, carry: Any, xs: Any, constants: Any, steps: int) -> tuple[Any, Any]:
         """Run the steps one by one: they hold NumPy calls, or hand on what they were given."""
@@ -102,8 +109,11 @@ class Compiled:
         columns = iter(zip(*made, strict=True))
         return carry, tree_map(lambda _: np.stack(next(columns)), y)
 
-    def _program(self, plain: Any, kwargs: Any) -> tuple[Program, list[Any]]:
-        """Give the program for these arguments, and the arrays among them."""
+    def _program(self, plain: Any, kwargs: Any) -> tuple[Program | None, list[Any]]:
+        """Give the program for these arguments, and the arrays among them.
+
+        Where there is no machine code, that is None; what cannot be compiled is refused as well.
+        """
         values = [leaf for _, leaf in tree_leaves(plain)]
         key = (
             structure((plain, kwargs)),
@@ -111,11 +121,13 @@ class Compiled:
             tuple(_constant(leaf) for _, leaf in tree_leaves(kwargs)),
         )
         try:
-            program = self._programs.get(key)
+            is_known = key in self._programs
         except TypeError:
             raise _refused(plain, kwargs) from None
-        if program is None:
-            program = self._programs[key] = Program(staged(self._f, plain, kwargs))
+        program = self._programs.get(key)
+        if not is_known:
+            graph = staged(self._f, plain, kwargs)
+            program = self._programs[key] = Program(graph) if has_machine_code() else None
             while len(self._programs) > _MOST_PROGRAMS:
                 self._programs.popitem(last=False)
         elif program is not self._last:
@@ -126,13 +138,24 @@ class Compiled:
 
     @property
     def source(self) -> str:
-        """The loops, as the Python text that Numba compiles (of the latest call)."""
+        """The loops as Python text, which does what the machine code does (of the latest call)."""
         return "" if self._last is None else self._last.source
 
     @property
     def plan(self) -> str:
-        """What is a loop nest and what remains a NumPy call (of the latest call)."""
-        return "" if self._last is None else self._last.plan
+        """What is done when: phases, how they are cut, memory and time (of the latest call)."""
+        return "" if self._last is None else self._last.plan_text
+
+
+@functools.cache
+def has_machine_code() -> bool:
+    """Whether LLVM is there; where it is not, that is said once."""
+    try:
+        require("llvmlite.binding", "train", "makes machine code", who="cp.compile")
+    except MissingExtraError as error:
+        warnings.warn(f"{error}\nThe function runs in NumPy.", RuntimeWarning, stacklevel=4)
+        return False
+    return True
 
 
 def _steps_of(xs: Any) -> int:

@@ -52,12 +52,12 @@ class Elements:
     def element(self, node: Node | None, value: Any, index: Index) -> Scalar:
         """Give one element of an operand: of a node, or of a constant."""
         if node is None:
-            array = np.asarray(value)
-            if array.ndim == 0:
-                return Constant(value, np.float64 if isinstance(value, float) else array.dtype)
-            if array.size and array.dtype.kind in "fiub" and _is_uniform(array):
-                return Constant(array.flat[0], array.dtype)
-            return Load(self.constant(array), flat(index, array.shape))
+            plain = np.asarray(value)
+            if plain.ndim == 0:
+                return Constant(value, np.float64 if isinstance(value, float) else plain.dtype)
+            if plain.size and plain.dtype.kind in "fiub" and _is_uniform(plain):
+                return Constant(plain.flat[0], plain.dtype)
+            return Load(self.constant(plain), flat(index, plain.shape))
         key = (node, index)
         if key not in self._known:
             array = self.in_memory(node)
@@ -117,7 +117,7 @@ class Elements:
 
     # ---- the kinds that are computed element by element ------------------------------------------
 
-    def elementwise(self, node: Node, index: Index) -> Scalar:
+    def _elementwise(self, node: Node, index: Index) -> Scalar:
         assert node.primitive is not None
         dtype = computation_dtype(node)
         operands: list[Any] = []
@@ -132,10 +132,10 @@ class Elements:
         result = node.primitive.function(*operands, **node.attributes)
         return converted(result, node.dtype)
 
-    def broadcast(self, node: Node, index: Index) -> Scalar:
+    def _broadcast(self, node: Node, index: Index) -> Scalar:
         return self.operand(node, 0, broadcast_index(operand_shape(node, 0), index))
 
-    def permuted(self, node: Node, index: Index) -> Scalar:
+    def _permuted(self, node: Node, index: Index) -> Scalar:
         assert node.primitive is not None
         name, shape = node.primitive.name, operand_shape(node, 0)
         if name == "transpose":
@@ -155,10 +155,10 @@ class Elements:
                 ),
             )
         if name == "reshape":
-            return self.reshaped(node, index, shape)
+            return self._reshaped(node, index, shape)
         return converted(self.operand(node, 0, index), node.dtype)
 
-    def reshaped(self, node: Node, index: Index, shape: tuple[int, ...]) -> Scalar:
+    def _reshaped(self, node: Node, index: Index, shape: tuple[int, ...]) -> Scalar:
         place = flat(index, node.shape)
         source = node.inputs[0]
         array = None if source is None else self.in_memory(source)
@@ -183,7 +183,7 @@ class Elements:
             found.append(of(Chosen(part, -1, n).var))
         return tuple(found)
 
-    def gathered(self, node: Node, index: Index) -> Scalar:
+    def _gathered(self, node: Node, index: Index) -> Scalar:
         assert node.primitive is not None
         if node.primitive.name == "take_along_axis":
             axis = node.attributes.get("axis", -1) % len(index)
@@ -216,7 +216,7 @@ def split_place(place: Affine, shape: tuple[int, ...]) -> Index | None:
         constant = rest.constant // step
         here = Affine(terms, constant)
         left = rest - here * step
-        if not (0 <= here.least and here.most < n and 0 <= left.least and left.most < step):
+        if not (here.least >= 0 and here.most < n and left.least >= 0 and left.most < step):
             return None
         index.append(here)
         rest = left
@@ -302,10 +302,10 @@ def gathered_first(skeleton: tuple[Any, ...]) -> bool:
 
 
 _COMPUTED: dict[type[kinds.Kind], Callable[[Elements, Node, Index], Scalar]] = {
-    kinds.Elementwise: Elements.elementwise,
-    kinds.Broadcast: Elements.broadcast,
-    kinds.Permute: Elements.permuted,
-    kinds.Gather: Elements.gathered,
+    kinds.Elementwise: Elements._elementwise,
+    kinds.Broadcast: Elements._broadcast,
+    kinds.Permute: Elements._permuted,
+    kinds.Gather: Elements._gathered,
 }
 
 COMPUTED_KINDS = tuple(_COMPUTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,11 +20,20 @@ from clearprop.compile.elements import (
     operand_shape,
     reduced_axes,
 )
-from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work
-from clearprop.compile.scalars import Apply, Array, Constant, Load, Scalar, Total, converted
+from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
+from clearprop.compile.scalars import (
+    Apply,
+    Array,
+    Constant,
+    Load,
+    NotCompiledError,
+    Scalar,
+    Total,
+    converted,
+)
 from clearprop.graph import Node
+from clearprop.primitive import Primitive
 from clearprop.rules.indexing import fill
-
 
 _LONG = 1 << 15  # elements of a sum
 
@@ -58,9 +68,36 @@ def has_loops(node: Node) -> bool:
         return not has_mask(node) and attributes.get("axis", 0) is not None
     if isinstance(kind, kinds.Contract):
         return bool(node.dtype.kind != "b")
+    if isinstance(kind, kinds.Elementwise) and not _is_known(node, dtypes):
+        return False
     if isinstance(kind, kinds.Pad):
         return np.ndim(attributes.get("constant_values", 0)) == 0
     return fuses(node) or type(kind) in _FORMS
+
+
+def _is_known(node: Node, dtypes: list[Any]) -> bool:
+    """Whether there is machine code for every function that an elementwise body calls."""
+    assert node.primitive is not None
+    found = _known.setdefault(node.primitive, {})
+    key = (tuple(dtypes), repr(sorted(node.attributes.items())))
+    if key not in found:
+        found[key] = _has_functions(node.primitive, dtypes, node.attributes)
+    return found[key]
+
+
+_known: WeakKeyDictionary[Primitive, dict[Any, bool]] = WeakKeyDictionary()
+
+
+def _has_functions(primitive: Primitive, dtypes: list[Any], attributes: dict[str, Any]) -> bool:
+    from clearprop.compile.machine.mathematics import FUNCTIONS
+
+    given = [Constant(1, dtype) for dtype in dtypes]
+    try:
+        result = primitive.function(*given, **attributes)
+    except (NotCompiledError, TypeError):
+        return False
+    values = walked([result]) if isinstance(result, Scalar) else []
+    return all(v.name in FUNCTIONS for v in values if isinstance(v, Apply))
 
 
 def is_selection(node: Node) -> bool:
@@ -130,7 +167,8 @@ def _combined(
     """Combine a value over the inner axes, for each element of the outer ones."""
     outer, inner = [v for v in outer if v.extent != 1], [v for v in inner if v.extent != 1]
     if lanes is not None and lanes.extent == 1:
-        lanes = (inner or outer or [None])[-1]
+        both = inner or outer
+        lanes = both[-1] if both else None
     return Nest(
         [*outer, *inner], [], [(total, value)], len(outer), [result], lanes=lanes,
         row=None if row is None or row.extent == 1 else row,
@@ -144,7 +182,9 @@ def _reduce(elements: Elements, node: Node, y: Array) -> list[Work]:
     value = elements.operand(node, 0, index)
     keepdims = node.attributes.get("keepdims", False)
     at = tuple(
-        Affine() if k in reduced else index[k] for k in range(len(shape)) if keepdims or k not in reduced
+        Affine() if k in reduced else index[k]
+        for k in range(len(shape))
+        if keepdims or k not in reduced
     )
     outer = [v for k, v in enumerate(axes) if k not in reduced]
     inner = [v for k, v in enumerate(axes) if k in reduced]
@@ -251,7 +291,15 @@ def _contract(elements: Elements, node: Node, y: Array) -> list[Work]:
     lanes = axes[-2] if steps_by_one else axes[-1]
     row = axes[0] if node.shape else None
     return [
-        _combined(total, value, Store(y, to, converted(total, node.dtype)), list(axes[:-1]), [axes[-1]], lanes, row)
+        _combined(
+            total,
+            value,
+            Store(y, to, converted(total, node.dtype)),
+            list(axes[:-1]),
+            [axes[-1]],
+            lanes,
+            row,
+        )
     ]
 
 
@@ -354,7 +402,8 @@ def _window(elements: Elements, node: Node, y: Array) -> list[Work]:
         element = elements.operand(node, position, index)
         assert isinstance(element, Load)
         arrays.append(element.array)
-    return [Windows(node.primitive.kind.target, y, *arrays, dict(node.attributes))]
+    first, second = arrays
+    return [Windows(node.primitive.kind.target, y, first, second, dict(node.attributes))]
 
 
 def _concatenate(elements: Elements, node: Node, y: Array) -> list[Work]:
@@ -376,10 +425,12 @@ def _concatenate(elements: Elements, node: Node, y: Array) -> list[Work]:
         row = axes[0] if axes and axis not in (None, 0) and axis % len(shape) else None
         made.append(
             Nest(
-                loops, [Store(y, place, value)], depth=len(loops),
+                loops,
+                [Store(y, place, value)],
+                depth=len(loops),
                 lanes=loops[-1] if loops else None,
                 row=row if row in loops else None,
-            )  # fmt: skip
+            )
         )
     return made
 
@@ -415,4 +466,3 @@ _FORMS: dict[type[kinds.Kind], Callable[[Elements, Node, Array], list[Work]]] = 
     kinds.Pad: _pad,
     kinds.Random: _random,
 }
-

@@ -11,7 +11,7 @@ LINE = 64  # bytes; every array starts at a line of the cache
 
 def size_of(array: Array) -> int:
     """Give the bytes of an array, in whole lines."""
-    return -(-max(array.size, 1) * array.dtype.itemsize // LINE) * LINE
+    return -(-max(array.size, 1) * int(array.dtype.itemsize) // LINE) * LINE
 
 
 def placed(needs: Iterable[tuple[Array, int, int, int]]) -> tuple[dict[Array, int], int]:

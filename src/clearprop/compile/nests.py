@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from clearprop.compile.affine import Affine, Var
 from clearprop.compile.scalars import Apply, Array, Chosen, Convert, Load, Number, Scalar, Total
@@ -128,7 +128,7 @@ class Draw:
         return [self.out]
 
 
-Work = Union[Nest, Product, Windows, Draw]
+Work = Nest | Product | Windows | Draw
 
 
 def walked(values: list[Scalar]) -> list[Scalar]:
@@ -154,7 +154,9 @@ def chosen_in(value: Scalar) -> list[Scalar]:
     return [v.chosen for v, _ in value.place.terms if v.chosen is not None]
 
 
-def rewritten(nest: Nest, new: dict[Var, Affine], given: dict[tuple[Array, Affine], Scalar]) -> None:
+def rewritten(
+    nest: Nest, new: dict[Var, Affine], given: dict[tuple[Array, Affine], Scalar]
+) -> None:
     """Put places in the place of variables, and values in the place of what is read, in a nest."""
     done: dict[Scalar, Scalar] = {}
     for value in walked(nest.values()):

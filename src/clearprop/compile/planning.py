@@ -1,11 +1,11 @@
 """What is done together, and when: groups of rows, and phases between which all threads meet.
 
-Operations whose rows depend on the same row of their operands alone, and that have the same number of
-rows, are a *group*. It runs block by block, and what stays inside it lies in memory for one block only.
-Blocks that follow each other are a *shard*, which one thread does in order; what is summed over rows is
-summed for each shard, and the shards' sums in order afterwards. A *phase* holds groups that do not depend
-on each other. Blocks and shards depend on sizes alone: results are the same bits whatever the number of
-threads.
+Operations whose rows depend on the same row of their operands alone, and that have the same number
+of rows, are a *group*. It runs block by block, and what stays inside it lies in memory for one
+block only. Blocks that follow each other are a *shard*, which one thread does in order; what is
+summed over rows is summed for each shard, and the shards' sums in order afterwards. A *phase* holds
+groups that do not depend on each other. Blocks and shards depend on sizes alone: results are the
+same bits whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from clearprop import kinds
 from clearprop.compile import forms
@@ -81,7 +81,7 @@ class Call:
     node: Node
 
 
-Phase = list[Union[Group, Call]]
+Phase = list[Group | Call]
 
 
 class Plan:
@@ -242,7 +242,8 @@ class Plan:
             nest = forms.finished(node, parts, array)
             if not later.rows:
                 nest.row = None
-            later.works = [nest if work is waiting else work for work in later.works]
+            held: list[Any] = later.works
+            later.works = [nest if work is waiting else work for work in held]
 
         self._finishing.append(finish)
         return group
@@ -267,9 +268,7 @@ class Plan:
             for work in list(reversed(group.works)):
                 read = {a for w in group.works for a, _ in _reads(w)}
                 if isinstance(work, Nest):
-                    work.stores = [
-                        s for s in work.stores if s.array in outside or s.array in read
-                    ]
+                    work.stores = [s for s in work.stores if s.array in outside or s.array in read]
                     if not work.stores and not work.results:
                         group.works.remove(work)
             group.local = [
@@ -325,7 +324,7 @@ def _is_by_row(array: Array, place: Affine, row: Var | None, more: int = 0) -> b
         return False
     step = array.row
     rest = place.without(row)
-    return place.factor(row) == step and 0 <= rest.least and rest.most + more < step
+    return place.factor(row) == step and rest.least >= 0 and rest.most + more < step
 
 
 def _reads_of_product(work: Product) -> list[tuple[Array, bool]]:
@@ -398,7 +397,9 @@ def _merge(group: Group) -> None:
                     into = earlier
                     break
                 written = set(earlier.outputs)
-                if any(array in written for array, _ in _reads(work)) or written & set(work.outputs):
+                if any(array in written for array, _ in _reads(work)) or written & set(
+                    work.outputs
+                ):
                     break
         if into is None:
             works.append(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -61,7 +62,9 @@ class Program:
         nodes = [node for node in rebuilt.nodes if node in used]
         self.leaves = list(graph.inputs.values())
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
-        self.fresh = {node: self.plan.arrays[node] for node in outputs if node.primitive is not None}
+        self.fresh = {
+            node: self.plan.arrays[node] for node in outputs if node.primitive is not None
+        }
         self.calls = {
             part.node: _NumpyCall(part.node)
             for phase in self.plan.phases
@@ -73,6 +76,7 @@ class Program:
         for node in nodes:  # what the first call computed has served
             node.let_go()
         self._idle: list[_Memory] = []
+        self.seconds: dict[int, float] = {}
 
     def _link(self) -> None:
         from clearprop.compile.machine.cache import load_or_make
@@ -100,7 +104,16 @@ class Program:
         results = [part for _, part in tree_leaves(self.result) if isinstance(part, Node)]
         return source_of(self.plan, results, self.leaves)
 
+    @property
+    def plan_text(self) -> str:
+        """What is done when, with the memory and the time it took in the first call."""
+        from clearprop.compile.text import plan_of
+
+        space = max((memory.space.size for memory in self._idle), default=0)
+        return plan_of(self.plan, space, self.scratch, self.seconds)
+
     def __call__(self, arrays: list[Any]) -> Any:
+        """Compute the results, in their nesting; the arrays are those among the arguments."""
         memory = self._taken()
         try:
             return memory.run(self, arrays)
@@ -116,7 +129,6 @@ class Program:
     def _given_back(self, memory: _Memory) -> None:
         memory.arrays.clear()
         self._idle.append(memory)
-
 
     def scan(self, steps: int, carried: int, of_steps: int, arrays: list[Any]) -> Any:
         """Run many steps without Python between them; None where a step is more than machine code.
@@ -145,8 +157,12 @@ class Program:
             part is leaf or part not in self.leaves
             for part, leaf in zip(handed, self.leaves, strict=False)
         )
-        if self.calls or not is_plain or not stays or len(set(own)) < len(own) or any(
-            part in self.leaves for part in given
+        if (
+            self.calls
+            or not is_plain
+            or not stays
+            or len(set(own)) < len(own)
+            or any(part in self.leaves for part in given)
         ):
             return None
         memory = self._taken()
@@ -214,6 +230,8 @@ class _Memory:
         address, at = program.address, table.ctypes.data
         for first, last, calls in program.segments:
             if last > first:
+                if first not in program.seconds:
+                    self._time(program, first, last)
                 table[FIRST], table[LAST] = first, last
                 call(address, at)
                 self.check()
@@ -232,6 +250,16 @@ class _Memory:
 
         return tree_map(given_out, program.result)
 
+    def _time(self, program: Program, first: int, last: int) -> None:
+        """Take the time of each phase; none changes what it reads, so they may run again."""
+        from clearprop.compile.machine.threads import call
+
+        for phase in range(first, last):
+            self.table[FIRST], self.table[LAST] = phase, phase + 1
+            for _ in range(2):  # the first one brings everything into the caches
+                before = time.perf_counter()
+                call(program.address, self.table.ctypes.data)
+                program.seconds[phase] = time.perf_counter() - before
 
     def scan(
         self,
@@ -244,7 +272,7 @@ class _Memory:
         """Run many steps; see `Program.scan`."""
         from clearprop.compile.machine.threads import call
 
-        plan, table = program.plan, self.table
+        plan = program.plan
         handed, given = results
         moves: list[int] = []
         swaps: list[int] = []
@@ -330,7 +358,9 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
             for array in arrays:
                 when.setdefault(array, []).append(p)
     return [
-        (array, size_of(array) + LINE, min(p), max(p)) for array, p in when.items() if array not in skip
+        (array, size_of(array) + LINE, min(p), max(p))
+        for array, p in when.items()
+        if array not in skip
     ]
 
 

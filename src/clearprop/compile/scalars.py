@@ -65,7 +65,9 @@ class Scalar(NDArrayOperatorsMixin):
             return NotImplemented
         given = tuple(map(_taken, inputs))
         if gives_bool(ufunc) and int in given:
-            given = tuple(_wide_enough(kind, v, given) for kind, v in zip(given, inputs, strict=True))
+            given = tuple(
+                _wide_enough(kind, v, given) for kind, v in zip(given, inputs, strict=True)
+            )
         *takes, gives = ufunc.resolve_dtypes((*given, None))
         if any(dtype.kind not in "fiub" or dtype == np.float16 for dtype in (*takes, gives)):
             raise NotCompiledError(ufunc.__name__)
@@ -78,7 +80,9 @@ class Scalar(NDArrayOperatorsMixin):
             plain = [v if _taken(v) is type(v) else _dtype_of(v) for v in (a, b)]
             dtype = np.result_type(*plain)
             return Apply(
-                "where", (converted(condition, BOOL), converted(a, dtype), converted(b, dtype)), dtype
+                "where",
+                (converted(condition, BOOL), converted(a, dtype), converted(b, dtype)),
+                dtype,
             )
         raise NotCompiledError(function.__name__)
 
@@ -87,7 +91,7 @@ class Scalar(NDArrayOperatorsMixin):
         return converted(self, np.dtype(dtype))
 
     def __eq__(self, other: object) -> Any:
-        return np.equal(self, other)
+        return np.equal(self, other)  # type: ignore[call-overload]
 
     __hash__ = object.__hash__
 

@@ -26,13 +26,15 @@ def stored_nodes(nodes: list[Node], outputs: set[Node]) -> set[Node]:
         if node.primitive is None:
             continue
         readers = users.get(node, [])
-        if not forms.has_loops(node) or not forms.fuses(node):
-            stored.add(node)
-        elif not _is_view(node) and (
-            len(readers) > 1 or any(_repeats(node, user) for user, _ in readers)
+        if (
+            not forms.has_loops(node)
+            or not forms.fuses(node)
+            or (
+                not _is_view(node)
+                and (len(readers) > 1 or any(_repeats(node, user) for user, _ in readers))
+            )
+            or any(_reads_memory(node, user) for user, _ in readers)
         ):
-            stored.add(node)
-        elif any(_reads_memory(node, user) for user, _ in readers):
             stored.add(node)
         through = node not in stored and _is_view(node)
         for position, source in enumerate(node.inputs):
@@ -64,7 +66,7 @@ def _is_view(node: Node) -> bool:
             node.inputs[0].dtype if node.inputs[0] is not None else node.dtype
         )
     is_plain_index = isinstance(kind, kinds.Gather) and len(node.operands) == 1
-    return isinstance(kind, kinds.Broadcast) or is_plain_index
+    return bool(isinstance(kind, kinds.Broadcast) or is_plain_index)
 
 
 def _needs_memory_below(node: Node) -> bool:
@@ -93,4 +95,4 @@ def _repeats(node: Node, user: Node) -> bool:
         return True
     if not isinstance(user.primitive.kind, kinds.Elementwise | kinds.Broadcast):
         return False
-    return math.prod(user.shape) > math.prod(node.shape)
+    return bool(math.prod(user.shape) > math.prod(node.shape))

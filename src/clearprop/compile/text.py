@@ -1,4 +1,4 @@
-"""The loops of a program as Python: the text of what the machine code does, which runs by itself."""
+"""The loops of a program as Python: the text of what the machine code does."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def names_of(plan: Plan) -> dict[Array, str]:
     counts: dict[str, int] = {}
 
     def give(array: Array, stem: str) -> None:
-        if not stem.isidentifier() or keyword.iskeyword(stem) or len(stem) == 1 and stem in "ijk":
+        if not stem.isidentifier() or keyword.iskeyword(stem) or (len(stem) == 1 and stem in "ijk"):
             stem = "".join(c if c.isalnum() else "_" for c in stem).strip("_") or "t"
             stem = f"{stem}_" if keyword.iskeyword(stem) or stem in _LETTERS else stem
             stem = stem if stem.isidentifier() else f"t_{stem}"
@@ -64,6 +64,37 @@ def source_of(plan: Plan, results: Iterable[Node], leaves: Iterable[Node]) -> st
     """Write a plan as a module: a function for each group, and ``run``, which calls them."""
     writer = _Module(plan)
     return writer.text(list(results), [leaf for leaf in leaves if leaf in plan.arrays])
+
+
+def plan_of(plan: Plan, space: int, scratch: int, seconds: dict[int, float]) -> str:
+    """Write what is done when: phases, their groups, how these are cut, memory and time.
+
+    ``seconds`` is what each phase took; ``space`` and ``scratch`` are bytes.
+    """
+    names = names_of(plan)
+    lines = [f"memory: {_size(space)} between phases, {_size(scratch)} for each thread"]
+    for p, phase in enumerate(plan.phases):
+        took = f", {seconds[p] * 1e6:,.0f} µs" if p in seconds else ""
+        lines.append(f"phase {p + 1}{took}")
+        for part in phase:
+            if isinstance(part, Call):
+                lines.append(f"  NumPy call: {part.node.operation} {part.node.shape}")
+                continue
+            cut = ""
+            if part.rows:
+                blocks = "1 block" if part.blocks == 1 else f"{part.blocks} blocks"
+                cut = f"{part.rows} rows in {blocks} of {part.block_rows}, {part.shards} shards: "
+            written = list(dict.fromkeys(part.outputs()))
+            local = set(part.local)
+            texts = [
+                f"{names[a]} {a.shape}{' (in the block)' if a in local else ''}" for a in written
+            ]
+            lines.append(f"  {cut}{', '.join(texts)}")
+    return "\n".join(lines)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024:,.0f} KiB"
 
 
 class _Module:
@@ -99,10 +130,9 @@ class _Module:
 
     def _head(self) -> str:
         return (
-            '"""The loops of a compiled function, written by clearprop: what its machine code does.\n\n'
-            "In machine code the innermost loops take a vector of elements at a time, and the blocks of\n"
-            'a phase run on any thread."""\n\n'
-            "import numpy as np\n\nimport clearprop as cp"
+            '"""What a compiled function does, as loops in Python; written by clearprop.\n\n'
+            "In machine code the innermost loops take a vector of elements at a time, and the\n"
+            'shards of a phase run on any thread."""\n\nimport numpy as np'
         )
 
     # ---- run -------------------------------------------------------------------------------------
@@ -112,7 +142,10 @@ class _Module:
         given = {plan.arrays[leaf] for leaf in leaves}
         given |= set(plan.constants)
         called = {
-            plan.arrays[part.node] for phase in plan.phases for part in phase if isinstance(part, Call)
+            plan.arrays[part.node]
+            for phase in plan.phases
+            for part in phase
+            if isinstance(part, Call)
         }
         lines = [f"def run({', '.join(names[a] for a in given_in_order(leaves, plan, given))}):"]
         for array in names:
@@ -223,14 +256,20 @@ class _Lines:
         else:
             assert isinstance(work, Draw)
             rows = ", start, stop" if self.group.rows else ""
-            self.line(f"keep_mask({self.names[work.out]}, {self.names[work.key]}, {work.rate}{rows})")
+            self.line(
+                f"keep_mask({self.names[work.out]}, {self.names[work.key]}, {work.rate}{rows})"
+            )
         return self.lines
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
 
     def _for(self, axis: Var, is_row: bool) -> None:
-        name = _LETTERS[len(self.vars) - 1] if len(self.vars) <= len(_LETTERS) else f"i{len(self.vars)}"
+        name = (
+            _LETTERS[len(self.vars) - 1]
+            if len(self.vars) <= len(_LETTERS)
+            else f"i{len(self.vars)}"
+        )
         self.vars[axis] = name
         limits = "start, stop" if is_row else str(axis.extent)
         self.line(f"for {name} in range({limits}):")
@@ -376,5 +415,4 @@ def _number(value: Any) -> str:
         return f"np.{value.dtype.name}({int(value)})" if value < 0 else str(int(value))
     if not np.isfinite(value):
         return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    text = str(value) if value.dtype == np.float32 else repr(float(value))
-    return text
+    return str(value) if value.dtype == np.float32 else repr(float(value))

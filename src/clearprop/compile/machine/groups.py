@@ -42,7 +42,7 @@ from clearprop.compile.table import (
 
 
 def write_machine(plan: Plan, layout: Layout, processor: Processor) -> str:
-    """Write the module of a plan, with ``void run(ptr table, i64 thread, i64 threads, ptr shared)``.
+    """Write the module of a plan: ``void run(ptr table, i64 thread, i64 threads, ptr shared)``.
 
     It runs the phases from ``table[FIRST]`` to before ``table[LAST]``.
     """
@@ -58,9 +58,7 @@ class _Writer:
         self.kernels: dict[Any, Any] = {}
 
     def made(self) -> str:
-        groups = [
-            [part for part in phase if isinstance(part, Group)] for phase in self.plan.phases
-        ]
+        groups = [[part for part in phase if isinstance(part, Group)] for phase in self.plan.phases]
         functions = [[self.group(part, f"group_{p}_{k}") for k, part in enumerate(phase)]
                      for p, phase in enumerate(groups)]  # fmt: skip
         self.run(groups, functions)
@@ -184,7 +182,12 @@ class _Writer:
         place = of(group.shard) * sums.size + index[0]
         more = Apply("add", (Load(work.out, place), Load(sums, index[0])), sums.dtype)
         loops = [v for v in axes if v.extent != 1]
-        nest = Nest(loops, [Store(work.out, place, more)], depth=len(loops), lanes=(loops or [None])[-1])
+        nest = Nest(
+            loops,
+            [Store(work.out, place, more)],
+            depth=len(loops),
+            lanes=loops[-1] if loops else None,
+        )
         NestWriter(b, self.processor, {**pointers, sums: at}, known, rows, None).write(nest)
 
     def draw(self, b: Any, work: Draw, pointers: dict[Array, Any], rows: Any) -> None:
@@ -309,4 +312,4 @@ def _begun(parts: Array, shard: Var, identity: Any) -> Nest:
     place = of(shard) * parts.row + flat(index, parts.shape[1:])
     loops = [v for v in axes if v.extent != 1]
     store = Store(parts, place, Constant(identity, parts.dtype))
-    return Nest(loops, [store], depth=len(loops), lanes=(loops or [None])[-1])
+    return Nest(loops, [store], depth=len(loops), lanes=loops[-1] if loops else None)

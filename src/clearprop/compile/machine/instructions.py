@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -245,6 +245,26 @@ class Lanes(Value):
             phi.add_incoming(y.ir, rare)
             results.append(x._new(phi))
         return results
+
+    def apart(self, name: str, dtypes: Sequence[Any], compute: Callable[..., Any]) -> list[Any]:  # noqa: D102
+        builder = self.emitter.builder
+        full = f"{name}.{self.dtype}.{self.lanes}"
+        function = builder.module.globals.get(full)
+        if function is None:
+            kinds = [self._kind(np.dtype(d)) for d in dtypes]
+            form = ir.FunctionType(ir.LiteralStructType(kinds), [self.ir.type])
+            function = ir.Function(builder.module, form, full)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            function.attributes.add("cold")
+            inside = replace(self.emitter, builder=ir.IRBuilder(function.append_basic_block()))
+            results = compute(inside.value(function.args[0], self.dtype))
+            value = ir.Constant(form.return_type, ir.Undefined)
+            for i, x in enumerate(results):
+                value = inside.builder.insert_value(value, x.spread(self.lanes).ir, i)
+            inside.builder.ret(value)
+        together = builder.call(function, [self.ir])
+        return [self._new(builder.extract_value(together, i), d) for i, d in enumerate(dtypes)]
 
     def repeat(  # noqa: D102
         self,

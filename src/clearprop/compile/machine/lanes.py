@@ -73,6 +73,13 @@ class Value:
         """
         raise NotImplementedError
 
+    def apart(self, name: str, dtypes: Sequence[Any], compute: Callable[..., Any]) -> list[Any]:
+        """Give ``compute(self)``, values of ``dtypes``; in code: a function that is written once.
+
+        For what is long and rarely run. ``name`` stands for ``compute`` and all it depends on.
+        """
+        raise NotImplementedError
+
     def repeat(
         self,
         values: Sequence[Any],

@@ -1,4 +1,4 @@
-"""Where the arrays of a plan lie for machine code, and which kernels it calls: known before any text."""
+"""Where the arrays of a plan lie for machine code, and which kernels it calls."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ class Layout:
 
 def local_places(group: Group) -> tuple[dict[Array, int], int]:
     """Give where the arrays of one block lie in a thread's memory, and the bytes of all."""
-    return placed((array, _local_bytes(array, group), *_span(array, group)) for array in group.local)
+    return placed(
+        (array, _local_bytes(array, group), *_span(array, group)) for array in group.local
+    )
 
 
 def arrays_of(group: Group) -> list[Array]:
@@ -76,8 +78,9 @@ def read_by(work: Work) -> list[Array]:
 def product_spec(work: Product, group: Group) -> Spec:
     """Give the kernel of a matrix product."""
     m, n, k = work.sizes
+    (a_row, a_k), (b_k, b_column) = work.a.strides, work.b.strides
     return Spec(
-        m, n, k, work.c.array.dtype.name, *work.a.strides, *work.b.strides, work.c.strides[0],
+        m, n, k, work.c.array.dtype.name, a_row, a_k, b_k, b_column, work.c.strides[0],
         k_block=_K_BLOCK if k > 2 * _K_BLOCK else None,
         rows=min(group.block_rows, m) if work.by_rows and group.rows else None,
     )  # fmt: skip

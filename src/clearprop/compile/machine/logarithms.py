@@ -78,7 +78,7 @@ def _is_odd_case(x: Any) -> Any:
     return bits(x) - tiny >= _bits_of(np.inf, size) - tiny
 
 
-def _normal(x: Any) -> tuple[Any, Any]:
+def normal(x: Any) -> tuple[Any, Any]:
     """Give a subnormal number times a power of 2, and that power's exponent; 0 for others."""
     factor = _SUBNORMAL[x.dtype.itemsize]
     tiny = x < float(np.finfo(x.dtype).tiny)
@@ -97,8 +97,8 @@ def log(x: Any) -> Any:
     k, m = split(x)
 
     def odd() -> list[Any]:
-        normal, more = _normal(x)
-        k, m = split(normal)
+        large, more = normal(x)
+        k, m = split(large)
         return [_at_the_edges(x, log_of(k - more, m - 1))]
 
     return _is_odd_case(x).rarely([log_of(k, m - 1)], odd)[0]
@@ -150,8 +150,8 @@ def log_words(x: Any) -> tuple[Any, Any]:
 def _in_base(x: Any, base: tuple[float, float], two: tuple[float, float]) -> Any:
     """The logarithm with ``base = 1 / ln b`` in two words, and ``two`` the logarithm of 2."""
 
-    def of(normal: Any, more: Any) -> Any:
-        k, (high, low) = log_words(normal)
+    def of(x: Any, more: Any) -> Any:
+        k, (high, low) = log_words(x)
         k = k if more is None else k - more
         y, error = two_product(high, base[0])
         error = fma(high, base[1], fma(low, base[0], error))
@@ -160,7 +160,7 @@ def _in_base(x: Any, base: tuple[float, float], two: tuple[float, float]) -> Any
         return total + (rest + (error + fma(k, two[1], whole_low)))
 
     def odd() -> list[Any]:
-        return [_at_the_edges(x, of(*_normal(x)))]
+        return [_at_the_edges(x, of(*normal(x)))]
 
     return _is_odd_case(x).rarely([of(x, None)], odd)[0]
 

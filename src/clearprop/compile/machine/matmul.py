@@ -8,6 +8,7 @@ computed in any strips, by any threads: the bits are the same.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,8 @@ class Product:
         it: every block of so many k is summed from 0, and added to the start value block by block.
     rows : int, optional
         How many rows one call computes as a rule, by default all. It may choose the order, too.
+    packed : bool
+        Whether B has been copied by `write_packing`'s function; worth it where many calls share B.
     """
 
     M: int
@@ -73,6 +76,7 @@ class Product:
     bias: bool = False
     k_block: int | None = None
     rows: int | None = None
+    packed: bool = False
 
     def __post_init__(self) -> None:
         assert not (self.accumulate and self.bias)
@@ -118,7 +122,7 @@ def _panel(count: int, lanes: int, masks: bool) -> Panel:
     return Panel(vectors, sum(piece.width for piece in vectors))
 
 
-def _tile(rows: int, columns: int, lanes: int, registers: int) -> tuple[int, int]:
+def _tile(rows: int, columns: int, lanes: int, registers: int, highest: int) -> tuple[int, int]:
     """Choose the rows and vectors of a tile: the cheapest that the registers hold."""
     count = -(-columns // lanes)
 
@@ -135,7 +139,7 @@ def _tile(rows: int, columns: int, lanes: int, registers: int) -> tuple[int, int
     choices = [
         (height, vectors)
         for vectors in range(1, min(count, registers // 3) + 1)
-        for height in range(1, min(rows, registers) + 1)
+        for height in range(1, min(rows, highest) + 1)
         if height * vectors + vectors + 1 <= registers
     ]
     return min(choices, key=cost)
@@ -158,26 +162,36 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
     k_step = min(spec.k_block or K, K) or 1
     few = lanes >= 4 * N
     one = (Piece(0, lanes, lanes),)
-    if spec.a_k == 1 and 2 * lanes <= K and (few or (spec.b_k == 1 and rows <= 4)):
+    if (
+        spec.a_k == 1
+        and 2 * lanes <= K
+        and not spec.packed
+        and (few or (spec.b_k == 1 and rows <= 4))
+    ):
         height = min(4, rows)
         width = min(N, max(1, processor.registers // 4 // height))
         panel, edge = Panel(one, width), Panel(one, N % width)
         heights = _heights(rows, spec.M, height)
         pack_b = spec.b_k != 1
         return Plan("dots", heights, panel, edge, N // width, k_step, 1, pack_b=pack_b)
-    if few and spec.a_row == 1 and rows >= lanes:
+    if few and spec.a_row == 1 and rows >= lanes and not spec.packed:
         narrow = tuple(lanes >> s for s in range(lanes.bit_length()))
         wide = max(1, 8 // N) * lanes
         return Plan("rows", (wide, *narrow), Panel(one, N), Panel(one, 0), 1, k_step, 1)
-    height, vectors = _tile(rows, N, lanes, processor.registers)
+    # rows of A that meet in few sets of the first-level cache push each other out
+    registers = processor.registers
+    lines, rest = divmod(spec.a_row * itemsize, 64)
+    low = registers if spec.a_k != 1 or rest else 6 * (64 // math.gcd(64, lines))
+    limit = low if 12 * lanes >= N else registers
+    height, vectors = _tile(rows, N, lanes, registers, min(limit, registers))
     width = vectors * lanes
     far = K * N * itemsize > _NEAR or (spec.b_k * itemsize) % 4096 == 0
-    pack_b = spec.b_column != 1 or (far and rows >= 4 * height and K >= 16)
+    pack_b = spec.packed or spec.b_column != 1 or (far and rows >= 4 * height and K >= 16)
     if spec.k_block is None and K > 512:
         k_step = -(-K // (-(-K // 384))) if K * N * itemsize > _NEAR else K
     panels, edge = N // width, _panel(N % width, lanes, masks)
     chunk = max(1, _NEAR // (k_step * width * itemsize)) if pack_b else max(panels, 1)
-    pack_a = panels >= 3 and (spec.a_k != 1 or spec.a_row * itemsize % 512 == 0)
+    pack_a = panels >= 3 and rows >= 4 and K >= 16 and (spec.a_k != 1 or low < registers)
     return Plan(
         "columns",
         _heights(rows, spec.M, height),
@@ -191,9 +205,9 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
     )
 
 
-def _panel_items(the: Plan) -> int:
+def _panel_items(spec: Product, the: Plan) -> int:
     """Give the elements of one chunk of B, copied."""
-    if not the.pack_b:
+    if not the.pack_b or spec.packed:
         return 0
     if the.form == "dots":
         return the.k_step * (the.panels * the.panel.width + the.edge.width)
@@ -204,7 +218,7 @@ def _panel_items(the: Plan) -> int:
 def scratch_bytes(spec: Product, processor: Processor | None = None) -> int:
     """Give the size of the memory that one call needs for copies of its operands."""
     the = plan(spec, processor)
-    items = _panel_items(the)
+    items = _panel_items(spec, the)
     if the.pack_a:
         items += the.k_step * the.heights[0]
     return items * np.dtype(spec.dtype).itemsize
@@ -240,6 +254,46 @@ def write_matmul(
     return function
 
 
+def packed_bytes(spec: Product, processor: Processor | None = None) -> int:
+    """Give the size of a copy of B that `write_packing`'s function makes."""
+    the = plan(spec, processor)
+    width = the.panels * the.panel.width + the.edge.width
+    return spec.K * width * np.dtype(spec.dtype).itemsize
+
+
+def packed_parts(spec: Product, processor: Processor | None = None) -> int:
+    """Give the number of parts that such a copy is made of; any thread may make any of them."""
+    the = plan(spec, processor)
+    return the.panels + (1 if the.edge.width else 0)
+
+
+def write_packing(
+    module: ir.Module, name: str, spec: Product, processor: Processor | None = None
+) -> ir.Function:
+    """Write ``void name(packed, B, i64 start, i64 stop)``: copy some parts of B.
+
+    Parameters
+    ----------
+    module : llvmlite.ir.Module
+    name : str
+    spec : Product
+        The one whose function reads the copy, with `packed` true and B's strides before the copy.
+    processor : Processor, optional
+        By default the one that runs this.
+
+    Returns
+    -------
+    llvmlite.ir.Function
+        It fills the parts `start` to `stop` of the `packed_bytes(spec)` bytes at `packed`.
+    """
+    assert spec.packed
+    kind = ir.FunctionType(ir.VoidType(), [POINTER] * 2 + [INDEX] * 2)
+    function = ir.Function(module, kind, name)
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    _Writer(function, builder, spec, processor or this_processor()).write_packing()
+    return function
+
+
 class _Writer:
     """Writes one product."""
 
@@ -261,6 +315,33 @@ class _Writer:
             if self.steps:
                 self.v.loop(constant(0), constant(self.steps), self.step)
         self.b.ret_void()
+
+    def write_packing(self) -> None:
+        to, B, start, stop = self.function.args
+        b, v, the, spec = self.b, self.v, self.plan, self.spec
+        width = the.panels * the.panel.width + the.edge.width
+
+        def step(s: Any) -> None:
+            k = b.mul(s, constant(the.k_step))
+            count = v.smaller(constant(the.k_step), b.sub(constant(spec.K), k))
+            begin, end = v.at(B, v.scaled(k, spec.b_k)), v.at(to, v.scaled(k, width))
+
+            def part(p: Any, panel: Panel) -> None:
+                used = sum(piece.used for piece in panel.vectors)
+                source = v.at(begin, v.scaled(p, the.panel.width * spec.b_column))
+                place = v.at(end, b.mul(p, b.mul(count, constant(the.panel.width))))
+                pack = self.pack(panel.width, used, spec.b_column, spec.b_k)
+                b.call(pack, [place, source, count])
+
+            last = v.smaller(stop, constant(the.panels))
+            v.loop(start, last, lambda p: part(p, the.panel))
+            if the.edge.width:
+                with b.if_then(b.icmp_signed(">", stop, constant(the.panels))):
+                    part(constant(the.panels), the.edge)
+
+        if spec.K and spec.N:
+            v.loop(constant(0), constant(self.steps), step)
+        b.ret_void()
 
     # ---- the nest around the tiles -----------------------------------------------------------
 
@@ -295,18 +376,19 @@ class _Writer:
         if self.steps == 1:
             count = constant(spec.K)
         A = self.v.at(A, b.mul(k, constant(spec.a_k)))
-        B = self.v.at(B, b.mul(k, constant(spec.b_k)))
+        if not spec.packed:
+            B = self.v.at(B, b.mul(k, constant(spec.b_k)))
         chunks = max(1, -(-the.panels // the.chunk)) if the.form == "columns" else 1
 
         def chunk(c: Any) -> None:
             first = b.mul(c, constant(the.chunk))
             last = self.v.smaller(b.add(first, constant(the.chunk)), constant(the.panels))
             ends = b.icmp_signed("==", c, constant(chunks - 1))
-            self.columns(A, B, count, first, last, ends)
+            self.columns(A, B, k, count, first, last, ends)
 
         self.v.loop(constant(0), constant(chunks), chunk)
 
-    def columns(self, A: Any, B: Any, count: Any, first: Any, last: Any, ends: Any) -> None:
+    def columns(self, A: Any, B: Any, k: Any, count: Any, first: Any, last: Any, ends: Any) -> None:
         """Do some of k for some panels: copy B, then let the rows pass by."""
         b, v, the, spec = self.b, self.v, self.plan, self.spec
         C, _, _, bias, scratch, start, stop = self.function.args
@@ -315,7 +397,7 @@ class _Writer:
             first, last = constant(0), constant(the.panels)
         panel_stride = constant(width * spec.b_column)  # from a panel to the next
         source = v.at(B, b.mul(first, panel_stride))
-        a_scratch = v.at(scratch, _panel_items(the))
+        a_scratch = v.at(scratch, _panel_items(spec, the))
         if the.pack_b and the.form == "dots":
 
             def copy_row(j: Any) -> None:
@@ -327,6 +409,8 @@ class _Writer:
 
             v.loop(constant(0), constant(spec.N), copy_row)
             source, panel_stride = scratch, constant(width * the.k_step)
+        elif spec.packed:
+            source, panel_stride = self.packed_at(count, k, first)
         elif the.pack_b:
             pack = self.pack(width, width, spec.b_column, spec.b_k)
             packed = b.mul(count, constant(width))
@@ -368,6 +452,14 @@ class _Writer:
                     panel(last, self.tile(height, the.edge))
 
         v.rows(start, stop, the.heights, strip)
+
+    def packed_at(self, count: Any, k: Any, panel: Any) -> tuple[Any, Any]:
+        """Give the place of a panel in a B that has been copied, and the way to the next."""
+        v, the = self.v, self.plan
+        width = the.panels * the.panel.width + the.edge.width
+        stride = self.b.mul(count, constant(the.panel.width))
+        begin = v.at(self.function.args[2], v.scaled(k, width))
+        return v.at(begin, self.b.mul(panel, stride)), stride
 
     # ---- functions of their own --------------------------------------------------------------
 

@@ -28,7 +28,9 @@ from clearprop.compile.scalars import (
 
 I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
 POINTER = ir.PointerType()
-_UNROLLED = 4  # vectors that a total takes at a time, so that one addition need not wait for another
+_UNROLLED = (
+    4  # vectors that a total takes at a time, so that one addition need not wait for another
+)
 _FEW = 40  # expressions in a body that is unrolled
 
 
@@ -92,10 +94,10 @@ class NestWriter:
         self.levels = _levels(nest)
         self.totals: dict[Total, list[Any]] = {}
         self.copy = 0
-        self.copies = self.count_copies()
-        self.level(0)
+        self.copies = self._count_copies()
+        self._level(0)
 
-    def count_copies(self) -> int:
+    def _count_copies(self) -> int:
         """Give how many vectors a total takes at a time."""
         nest = self.nest
         if self.lanes_at is None or not nest.totals or self.lanes_at < nest.depth:
@@ -104,37 +106,37 @@ class NestWriter:
         long = axis is nest.row or axis.extent >= _UNROLLED * self.width
         return _UNROLLED if long and sum(map(len, self.levels.values())) <= _FEW else 1
 
-    def level(self, depth: int) -> None:
+    def _level(self, depth: int) -> None:
         """Write what is inside ``depth`` loops."""
         nest = self.nest
         self.scopes.append({})
         starts_here = depth == nest.depth and bool(nest.totals)
         if starts_here:
-            self.start_totals()
+            self._start_totals()
         for value in self.levels.get(depth, []):
             self.value(value)
         if depth == len(nest.axes):
             for store in nest.stores:
-                self.store(store)
+                self._store(store)
             for total, value in nest.totals:
-                self.update(total, value)
+                self._update(total, value)
         elif depth == self.lanes_at:
-            self.lanes_loop(depth)
+            self._lanes_loop(depth)
         else:
             axis = nest.axes[depth]
-            start, stop = self.limits(axis)
+            start, stop = self._limits(axis)
 
             def body(i: Any) -> None:
                 self.vars[axis] = i
-                self.level(depth + 1)
+                self._level(depth + 1)
 
             self.loop(start, stop, 1, body)
         if starts_here:
             for store in nest.results:
-                self.store(store)
+                self._store(store)
         self.scopes.pop()
 
-    def limits(self, axis: Var) -> tuple[Any, Any]:
+    def _limits(self, axis: Var) -> tuple[Any, Any]:
         """Give where a loop starts and stops."""
         return self.rows if axis is self.nest.row else (number(0), number(axis.extent))
 
@@ -155,23 +157,24 @@ class NestWriter:
         b.position_at_end(after)
         self.reached = i
 
-    def lanes_loop(self, depth: int) -> None:
+    def _lanes_loop(self, depth: int) -> None:
         """Write the loop that takes vectors: whole ones, and what is left with a mask."""
         axis = self.nest.axes[depth]
-        start, stop = self.limits(axis)
+        start, stop = self._limits(axis)
         self.lane_var = axis
         known = None if axis is self.nest.row else axis.extent
         at = start
 
         def body(j: Any) -> None:
             self.vars[axis] = j
-            self.level(depth + 1)
+            self._level(depth + 1)
 
         if self.copies > 1:
 
             def bodies(j: Any) -> None:
-                for self.copy in range(self.copies):
-                    body(self.b.add(j, number(self.copy * self.width)))
+                for k in range(self.copies):
+                    self.copy = k
+                    body(self.b.add(j, number(k * self.width)))
                 self.copy = 0
 
             self.loop(at, stop, self.width * self.copies, bodies)
@@ -183,23 +186,23 @@ class NestWriter:
             left = self.b.sub(stop, at)
             rest = self.b.icmp_signed(">", left, number(0))
             with self.b.if_then(rest):
-                self.mask = self.ids() < self.lane(left, np.int64)
+                self.mask = self._ids() < self._lane(left, np.int64)
                 body(at)
                 self.mask = None
         self.lane_var = None
 
-    def ids(self) -> Lanes:
+    def _ids(self) -> Lanes:
         """Give 0, 1, 2, … in the lanes."""
         kind = ir.VectorType(I64, self.width)
         ids = ir.Constant(kind, [number(k) for k in range(self.width)])
-        return self.lane(ids, np.int64)
+        return self._lane(ids, np.int64)
 
-    def lane(self, value: Any, dtype: Any) -> Lanes:
+    def _lane(self, value: Any, dtype: Any) -> Lanes:
         return self.emitter.value(value, dtype)
 
     # ---- totals ------------------------------------------------------------------------------
 
-    def start_totals(self) -> None:
+    def _start_totals(self) -> None:
         """Let every total begin; one that a vector loop adds to has a number for each lane."""
         for total, _ in self.nest.totals:
             places = []
@@ -211,13 +214,18 @@ class NestWriter:
                 places.append((place, value.ir.type))
             self.totals[total] = places
 
-    def update(self, total: Total, value: Scalar) -> None:
+    def _update(self, total: Total, value: Scalar) -> None:
         """Combine a total with a value."""
         places = self.totals[total]
         place, kind = places[self.copy % len(places)]
-        so_far = self.lane(self.b.load(place, typ=kind), total.dtype)
+        so_far = self._lane(self.b.load(place, typ=kind), total.dtype)
         is_product = isinstance(value, Apply) and value.name == "multiply"
-        if total.combine == "+" and is_product and value.dtype == total.dtype and value.dtype.kind == "f":
+        if (
+            total.combine == "+"
+            and is_product
+            and value.dtype == total.dtype
+            and value.dtype.kind == "f"
+        ):
             assert isinstance(value, Apply)
             made = fma(self.value(value.arguments[0]), self.value(value.arguments[1]), so_far)
         else:
@@ -227,10 +235,10 @@ class NestWriter:
         lanes = kind.count if isinstance(kind, ir.VectorType) else 1
         self.b.store(convert(made, total.dtype).spread(lanes).ir, place)
 
-    def total(self, total: Total) -> Lanes:
+    def _total(self, total: Total) -> Lanes:
         """Give what has been combined."""
         parts = [
-            self.lane(self.b.load(place, typ=kind), total.dtype)
+            self._lane(self.b.load(place, typ=kind), total.dtype)
             for place, kind in self.totals[total]
         ]
         combine = _COMBINE[total.combine]
@@ -241,34 +249,34 @@ class NestWriter:
             return made
         while made.lanes > 1:
             half = made.lanes // 2
-            made = combine(self.part(made, 0, half), self.part(made, half, half))
+            made = combine(self._part(made, 0, half), self._part(made, half, half))
         return made
 
-    def part(self, value: Lanes, first: int, count: int) -> Lanes:
+    def _part(self, value: Lanes, first: int, count: int) -> Lanes:
         """Give some of the lanes."""
         if count == 1:
-            return self.lane(
+            return self._lane(
                 self.b.extract_element(value.ir, ir.Constant(I32, first)), value.dtype
             )
         order = ir.Constant(
             ir.VectorType(I32, count), [ir.Constant(I32, first + k) for k in range(count)]
         )
         undefined = ir.Constant(value.ir.type, ir.Undefined)
-        return self.lane(self.b.shuffle_vector(value.ir, undefined, order), value.dtype)
+        return self._lane(self.b.shuffle_vector(value.ir, undefined, order), value.dtype)
 
     # ---- values ------------------------------------------------------------------------------
 
-    def value(self, value: Scalar) -> Lanes:
+    def value(self, value: Scalar) -> Any:
         """Give a value; what is known here is not computed again."""
         for scope in self.scopes:
             if value in scope:
                 return scope[value]
-        made = self.made(value)
+        made = self._made(value)
         if not isinstance(value, Total):
             self.scopes[-1][value] = made
         return made
 
-    def made(self, value: Scalar) -> Lanes:
+    def _made(self, value: Scalar) -> Any:
         if isinstance(value, Constant):
             return self.emitter.constant(value.value.item(), value.dtype)
         if isinstance(value, Apply):
@@ -277,15 +285,15 @@ class NestWriter:
         if isinstance(value, Convert):
             return convert(self.value(value.of), value.dtype)
         if isinstance(value, Load):
-            return self.load(value)
+            return self._load(value)
         if isinstance(value, Number):
-            return self.number(value.place)
+            return self._number(value.place)
         if isinstance(value, Chosen):
-            return self.choice(value)
+            return self._choice(value)
         assert isinstance(value, Total)
-        return self.total(value)
+        return self._total(value)
 
-    def choice(self, value: Chosen) -> Lanes:
+    def _choice(self, value: Chosen) -> Any:
         """Give an index; one that is out of bounds is noted, and read as 0."""
         i = self.value(value.of)
         if value.axis < 0:
@@ -306,28 +314,30 @@ class NestWriter:
             found = select(bad, i, np.iinfo(np.int64).min)
             while found.lanes > 1:
                 half = found.lanes // 2
-                low, high = self.part(found, 0, half), self.part(found, half, half)
+                low, high = self._part(found, 0, half), self._part(found, half, half)
                 found = select(low > high, low, high)
-            for k_word, word in enumerate((number(1), found.ir, number(value.axis), number(length))):
+            for k_word, word in enumerate(
+                (number(1), found.ir, number(value.axis), number(length))
+            ):
                 to = self.b.gep(self.trouble, [number(k_word)], source_etype=I64)
                 self.b.store(word, to, align=8)
         return select(bad, 0, k)
 
-    def number(self, place: Affine) -> Lanes:
+    def _number(self, place: Affine) -> Any:
         """Give a place as a number, or as one for each lane."""
         total: Any = None
         for var, factor in place.terms:
-            part = self.variable(var) * factor
+            part = self._variable(var) * factor
             total = part if total is None else total + part
         if total is None:
             return self.emitter.constant(place.constant, np.int64)
         return total + place.constant if place.constant else total
 
-    def variable(self, var: Var) -> Lanes:
+    def _variable(self, var: Var) -> Any:
         if var.chosen is not None:
             return self.value(var.chosen)
-        value = self.lane(self.vars[var], np.int64)
-        return value + self.ids() if var is self.lane_var else value
+        value = self._lane(self.vars[var], np.int64)
+        return value + self._ids() if var is self.lane_var else value
 
     def uniform(self, place: Affine) -> Any:
         """Give a place, that of the first lane in a vector loop."""
@@ -337,7 +347,7 @@ class NestWriter:
             made = self.b.add(made, self.b.mul(i, number(factor)) if factor != 1 else i)
         return made
 
-    def spreads(self, place: Affine) -> int | None:
+    def _spreads(self, place: Affine) -> int | None:
         """Give how far apart the lanes are at a place; None where data says it."""
         if any(v.chosen is not None and self.value(v.chosen).lanes > 1 for v, _ in place.terms):
             return None
@@ -346,92 +356,106 @@ class NestWriter:
     # ---- memory ------------------------------------------------------------------------------
 
     def address(self, array: Array, place: Any) -> Any:
+        """Give where the element at a place lies."""
         return self.b.gep(self.pointers[array], [place], source_etype=stored_type(array.dtype))
 
-    def load(self, value: Load) -> Lanes:
+    def _load(self, value: Load) -> Lanes:
         array, item = value.array, stored_type(value.dtype)
-        step = self.spreads(value.place)
+        step = self._spreads(value.place)
         align = value.dtype.itemsize
         mask = self.mask
         if step == 0:
-            read = self.b.load(self.address(array, self.uniform(value.place)), typ=item, align=align)
-            return self.from_memory(read, value.dtype)
+            read = self.b.load(
+                self.address(array, self.uniform(value.place)), typ=item, align=align
+            )
+            return self._from_memory(read, value.dtype)
         kind = ir.VectorType(item, self.width)
         if step == 1:
             at = self.address(array, self.uniform(value.place))
             if mask is None:
                 read = self.b.load(at, typ=kind, align=align)
             else:
-                read = self.call(
+                read = self._call(
                     f"llvm.masked.load.v{self.width}{_code(item)}.p0",
-                    kind, [at, number_32(align), self.spread(mask), ir.Constant(kind, None)],
+                    kind, [at, number_32(align), self._spread(mask), ir.Constant(kind, None)],
                 )  # fmt: skip
-            return self.from_memory(read, value.dtype)
-        places = self.number(value.place).spread(self.width)
+            return self._from_memory(read, value.dtype)
+        places = self._number(value.place).spread(self.width)
         at = self.b.gep(self.pointers[array], [places.ir], source_etype=item)
         _as_vector(at, self.width)
-        full = self.lane(ir.Constant(ir.VectorType(I1, self.width), [I1(1)] * self.width), bool)
-        read = self.call(
+        full = self._lane(ir.Constant(ir.VectorType(I1, self.width), [I1(1)] * self.width), bool)
+        read = self._call(
             f"llvm.masked.gather.v{self.width}{_code(item)}.v{self.width}p0",
-            kind, [at, number_32(align), self.spread(full if mask is None else mask), ir.Constant(kind, None)],
-        )  # fmt: skip
-        return self.from_memory(read, value.dtype)
+            kind,
+            [
+                at,
+                number_32(align),
+                self._spread(full if mask is None else mask),
+                ir.Constant(kind, None),
+            ],
+        )
+        return self._from_memory(read, value.dtype)
 
-    def store(self, store: Store) -> None:
+    def _store(self, store: Store) -> None:
         array, item = store.array, stored_type(store.array.dtype)
         align = array.dtype.itemsize
         value = convert(self.value(store.value), array.dtype)
-        step = self.spreads(store.place)
+        step = self._spreads(store.place)
         if self.lane_var is None:
             at = self.address(array, self.uniform(store.place))
             if store.adds:
-                old = self.from_memory(self.b.load(at, typ=item, align=align), array.dtype)
+                old = self._from_memory(self.b.load(at, typ=item, align=align), array.dtype)
                 value = convert(_COMBINE["+"](old, value), array.dtype)
-            self.b.store(self.to_memory(value), at, align=align)
+            self.b.store(self._to_memory(value), at, align=align)
             return
         value = value.spread(self.width)
         if step == 1:
             at = self.address(array, self.uniform(store.place))
             if store.adds:
-                old = self.load(Load(array, store.place))
+                old = self._load(Load(array, store.place))
                 value = convert(_COMBINE["+"](old, value), array.dtype).spread(self.width)
             if self.mask is None:
-                self.b.store(self.to_memory(value), at, align=align)
+                self.b.store(self._to_memory(value), at, align=align)
                 return
-            written = self.to_memory(value)
-            self.call(
+            written = self._to_memory(value)
+            self._call(
                 f"llvm.masked.store.v{self.width}{_code(item)}.p0",
-                ir.VoidType(), [written, at, number_32(align), self.spread(self.mask)],
+                ir.VoidType(), [written, at, number_32(align), self._spread(self.mask)],
             )  # fmt: skip
             return
         if store.adds:
-            old = self.load(Load(array, store.place))
+            old = self._load(Load(array, store.place))
             value = convert(_COMBINE["+"](old, value), array.dtype).spread(self.width)
-        places = self.number(store.place).spread(self.width)
+        places = self._number(store.place).spread(self.width)
         at = self.b.gep(self.pointers[array], [places.ir], source_etype=item)
         _as_vector(at, self.width)
-        full = self.lane(ir.Constant(ir.VectorType(I1, self.width), [I1(1)] * self.width), bool)
-        self.call(
+        full = self._lane(ir.Constant(ir.VectorType(I1, self.width), [I1(1)] * self.width), bool)
+        self._call(
             f"llvm.masked.scatter.v{self.width}{_code(item)}.v{self.width}p0",
             ir.VoidType(),
-            [self.to_memory(value), at, number_32(align), self.spread(full if self.mask is None else self.mask)],
+            [
+                self._to_memory(value),
+                at,
+                number_32(align),
+                self._spread(full if self.mask is None else self.mask),
+            ],
         )
 
-    def spread(self, mask: Lanes) -> Any:
+    def _spread(self, mask: Lanes) -> Any:
         return mask.spread(self.width).ir
 
-    def from_memory(self, read: Any, dtype: np.dtype[Any]) -> Lanes:
+    def _from_memory(self, read: Any, dtype: np.dtype[Any]) -> Lanes:
         if dtype.kind != "b":
-            return self.lane(read, dtype)
-        return self.lane(self.b.icmp_unsigned("!=", read, ir.Constant(read.type, None)), dtype)
+            return self._lane(read, dtype)
+        return self._lane(self.b.icmp_unsigned("!=", read, ir.Constant(read.type, None)), dtype)
 
-    def to_memory(self, value: Lanes) -> Any:
+    def _to_memory(self, value: Lanes) -> Any:
         if value.dtype.kind != "b":
             return value.ir
         kind = I8 if value.lanes == 1 else ir.VectorType(I8, value.lanes)
         return self.b.zext(value.ir, kind)
 
-    def call(self, name: str, gives: Any, arguments: list[Any]) -> Any:
+    def _call(self, name: str, gives: Any, arguments: list[Any]) -> Any:
         module = self.b.module
         kind = ir.FunctionType(gives, [a.type for a in arguments])
         function = module.globals.get(name) or ir.Function(module, kind, name)

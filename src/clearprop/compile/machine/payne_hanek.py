@@ -28,7 +28,7 @@ _LOW = 0xFFFFFFFF
 _PLACES = 5  # digits of 32 bits that are computed
 
 
-def far_reduced(x: Any, last: int) -> tuple[Any, Any, Any]:
+def far_reduced(x: Any, last: int) -> list[Any]:
     """Give n and r of ``x = n pi/2 + r``, r in two words and at most pi/4.
 
     Parameters
@@ -44,6 +44,12 @@ def far_reduced(x: Any, last: int) -> tuple[Any, Any, Any]:
         Its lowest two bits say how many quarters of a turn.
     r, low : Value of float64
     """
+    dtypes = (np.uint64, np.float64, np.float64)
+    found: list[Any] = x.apart(f"far_reduced_{last}", dtypes, lambda x: _reduced(x, last))
+    return found
+
+
+def _reduced(x: Any, last: int) -> tuple[Any, Any, Any]:
     pattern = bits(x)
     exponent = (pattern >> 52) & 0x7FF
     fraction = (pattern & 0xFFFFFFFFFFFFF) | 0x10000000000000

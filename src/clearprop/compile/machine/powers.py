@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compile.machine.coefficients import EXP2_SHORT, LOG2_SHORT
 from clearprop.compile.machine.exponentials import exp
 from clearprop.compile.machine.lanes import (
     Value,
@@ -22,8 +23,9 @@ from clearprop.compile.machine.lanes import (
     select,
     sqrt,
 )
-from clearprop.compile.machine.logarithms import _normal, log, log_words, split
+from clearprop.compile.machine.logarithms import log_words, normal, split
 from clearprop.compile.machine.parts import (
+    horner,
     in_double,
     magic,
     of_floats,
@@ -55,7 +57,7 @@ def power(x1: Any, x2: Any) -> Any:
         return _whole_power(a, b)
     if a.dtype.itemsize == 4:
         wide, y = convert(a, np.float64), convert(b, np.float64)
-        return convert(_with_edges(wide, y, exp(_bounded(y * log(absolute(wide))))), np.float32)
+        return _with_edges(a, b, convert(_short_power(absolute(wide), y), np.float32))
     return _with_edges(a, b, _size_of_power(absolute(a), b))
 
 
@@ -64,7 +66,7 @@ def _known_power(x: Any, n: float) -> Any:
     if n == 0:
         return x.constant(1.0)
     if n == 0.5:
-        return select(x == -np.inf, np.inf, sqrt(x) + 0.0)
+        return sqrt(x)
     if n in (-1, -2):
         x, n = 1 / x, -n
     square = x * x
@@ -83,14 +85,25 @@ def _whole_power(a: Any, n: Any) -> Any:
     return a.repeat([a.constant(1), a, n], lambda _, __, left: left > 0, step)[0]
 
 
+def _short_power(x: Any, y: Any) -> Any:
+    """``x**y`` in float64, exactly enough for float32, of numbers from float32, x not negative."""
+    k, m = split(x)
+    s = (m - 1) / (m + 1)
+    logarithm = fma(s, horner(s * s, LOG2_SHORT), k)
+    logarithm = select(x == 0, -np.inf, select(x < np.inf, logarithm, x))  # x may be NaN
+    product = _bounded(y * logarithm)
+    n = (product + magic(product)) - magic(product)
+    return horner(product - n, EXP2_SHORT) * power_of_two(n)
+
+
 def _bounded(x: Any) -> Any:
     return minimum(maximum(x, -1000.0), 1000.0)
 
 
 def _size_of_power(x: Any, y: Any) -> Any:
     """``x**y`` for x that is not negative: the logarithm in two words, times y, and back."""
-    normal, more = _normal(x)
-    k, (high, low) = log_words(normal)
+    large, more = normal(x)
+    k, (high, low) = log_words(large)
     k = k - more
     whole, whole_low = two_product(k, 0.6931471805599453)
     total, rest = two_sum(whole, high)
@@ -120,8 +133,8 @@ def _with_edges(x: Any, y: Any, size: Any) -> Any:
 def cbrt(x: Any) -> Any:
     """The cube root. 1 ulp."""
     size = absolute(x)
-    normal, more = _normal(select((size > 0) & (size < np.inf), size, 1))
-    k, m = split(normal)
+    usual, more = normal(select((size > 0) & (size < np.inf), size, 1))
+    k, m = split(usual)
     k = k - more
     third = fma(k, 1 / 3, magic(k)) - magic(k)  # whole, and what is left is -1, 0 or 1
     m = m * power_of_two(k - 3 * third)  # from 0.35 to 2.83

@@ -94,6 +94,9 @@ class Sample(Value):
             return list(usual)
         return [select(self, y, x) for x, y in zip(usual, compute(), strict=True)]
 
+    def apart(self, name: str, dtypes: Sequence[Any], compute: Callable[..., Any]) -> list[Any]:  # noqa: D102
+        return list(compute(self))
+
     def repeat(  # noqa: D102
         self,
         values: Sequence[Any],

@@ -88,6 +88,7 @@ def _wave(x: Any, half: float) -> Any:
         r, low = _less(x, n, PI)
         z = r * r
         y = r + fma(horner(z, SIN) * z, r, fma(-0.5 * z, low, low))
+    y = minimum(maximum(y, -1.0), 1.0)  # rounded, it may be one bit more
     return from_bits(bits(y) ^ (flip << (8 * size - 1)), x.dtype)
 
 

@@ -1,0 +1,1 @@
+"""clearprop's own side of each case: a whole step, from the indices to the loss, compiled."""

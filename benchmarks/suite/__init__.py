@@ -1,0 +1,1 @@
+"""What `python -m benchmarks` is made of: processes, turns, tables."""

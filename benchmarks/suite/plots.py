@@ -1,0 +1,64 @@
+"""The plot: for each case the time of a step of every side, clearprop's as a line through them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+COLOURS = {
+    "clearprop": "#0072b2",
+    "PyTorch": "#d55e00",
+    "JAX": "#009e73",
+    "NumPy": "#999999",
+    "micrograd": "#cc79a7",
+    "machine": "#000000",
+}
+
+
+def plot(results: list[dict[str, Any]], file: Path) -> None:
+    """Write one panel for each case and number of threads."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    columns = 2
+    rows = -(-len(results) // columns)
+    most = max(len(found["rows"]) for found in results)
+    size = (6.6 * columns, rows * (0.26 * most + 0.9))
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    for ax in axes.flat[len(results) :]:
+        ax.set_visible(False)
+    for ax, found in zip(axes.flat, results, strict=False):
+        timed = [row for row in found["rows"] if "step" in row]
+        names = [row["side"] for row in timed]
+        for y, row in enumerate(timed):
+            step, colour = row["step"], COLOURS.get(row["peer"], "#56b4e9")
+            spread = [[step["median"] - step["p10"]], [step["p90"] - step["median"]]]
+            spread = [[1e3 * v[0]] for v in spread]
+            ax.errorbar(1e3 * step["median"], y, xerr=spread, fmt="o", color=colour, capsize=3)
+            text = f"{1e3 * step['median']:.3g}"
+            ax.annotate(
+                text,
+                (1e3 * step["median"], y),
+                (0, 5),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+                color=colour,
+            )
+        ax.set_yticks(range(len(timed)), names, fontsize=8)
+        ax.set_ylim(len(timed) - 0.4, -0.7)
+        ax.set_xscale("log")
+        ax.margins(x=0.12)
+        ax.grid(axis="x", which="both", color="0.9")
+        threads = f"{found['threads']} thread" + "s" * (found["threads"] > 1)
+        ax.set_title(f"{found['title']}; {threads}", fontsize=8, loc="left")
+        ax.set_xlabel("ms a step: median, 10 % to 90 %", fontsize=8)
+        for row in timed:
+            if row["peer"] == "clearprop":
+                ax.axvline(
+                    1e3 * row["step"]["median"], color=COLOURS["clearprop"], lw=0.8, zorder=0
+                )
+    figure.savefig(file, dpi=150)
+    plt.close(figure)
