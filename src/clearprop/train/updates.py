@@ -196,7 +196,7 @@ def _step(network: Sequential, lr: float, dtype: np.dtype[Any]) -> Callable[...,
     assert last is not None
 
     def step(carry: Any, drawn: Any, x: Any, t: Any) -> Any:
-        parameters, buffers, _ = carry
+        parameters, buffers, before = carry
         x, t = x[drawn], t[drawn]
         if dtype.kind != "f":
             x = x.astype(np.result_type(*(array.dtype for array in parameters)))
@@ -214,10 +214,16 @@ def _step(network: Sequential, lr: float, dtype: np.dtype[Any]) -> Callable[...,
                 tuple(_as(new, old.dtype) for new, old in zip(after, buffers, strict=True)),
                 gradients,
             ),
-            value,
+            value + _nothing(before, value.dtype),
         )
 
     return step
+
+
+def _nothing(arrays: tuple[Any, ...], dtype: Any) -> Any:
+    """Give 0, but read: what no step reads has no place in a program, and cannot be carried."""
+    some = [np.isnan(array[(0,) * array.ndim]) for array in arrays]
+    return np.sum(np.stack(some)).astype(dtype) * 0.0
 
 
 def _as(value: Any, dtype: Any) -> Any:
