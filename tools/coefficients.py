@@ -150,8 +150,17 @@ TABLE: dict[str, tuple[Any, ...]] = {
         None,
         5,
     ),
+    "EXP2": (
+        "2**x = p(x), |x| <= 1/2",
+        lambda x: mp.mpf(2) ** x,
+        lambda x: mp.mpf(2) ** -x,
+        mpf("-0.5001"),
+        mpf("0.5001"),
+        7,
+        12,
+    ),
     "EXP2_SHORT": (
-        "2**x = p(x), |x| <= 1/2; enough for float32",
+        "the same; enough for float32",
         lambda x: mp.mpf(2) ** x,
         lambda x: mp.mpf(2) ** -x,
         mpf("-0.5001"),
@@ -213,10 +222,10 @@ TABLE: dict[str, tuple[Any, ...]] = {
         7,
         12,
     ),
-    "ERFC_LOG": (
-        "log(erfc x) = -x p(x), 1 <= x, up to where erf rounds to 1",
-        lambda x: -mp.log(mp.erfc(x)) / x,
-        lambda x: x * mp.erfc(x),
+    "ERFC_LOG2": (
+        "log2(erfc x) = -x p(x), 1 <= x, up to where erf rounds to 1",
+        lambda x: -mp.log(mp.erfc(x), 2) / x,
+        lambda x: x * mp.erfc(x) * mp.log(2),
         1,
         (4, mpf("6.05")),
         6,

@@ -56,12 +56,12 @@ def training(
     update, memory = optimizer
     data = problem.x.reshape(-1, 1, 28, 28) if image else problem.x
 
-    def step(params: Tree, state: Tree, kept: Tree, x: Any, t: Any, indices: Any) -> Any:
-        xs, ts = x[indices], t[indices]
+    def step(carry: Tree, indices: Any, x: Any, t: Any) -> Any:
+        params, state, kept = carry
         both = cp.value_and_grad(loss, has_aux=True)
-        (value, state), gradient = both(params, state, xs, ts)
+        (value, state), gradient = both(params, state, x[indices], t[indices])
         params, kept = update(params, gradient, kept)
-        return value, params, state, kept
+        return (params, state, kept), value
 
     set_threads(problem)
     compiled = cp.compile(step)
@@ -70,9 +70,7 @@ def training(
 
     def steps(order: np.ndarray) -> np.ndarray:
         nonlocal carry
-        losses = np.empty(len(order), np.float32)
-        for i, indices in enumerate(order):
-            losses[i], *carry = compiled(*carry, x, t, indices)
+        carry, losses = compiled.scan(carry, order, x, t)
         return losses
 
     return Run(lambda order: order, steps)

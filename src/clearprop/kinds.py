@@ -74,6 +74,10 @@ class Window(Kind):
         self.target = target
 
 
+class Winner(Kind):
+    """Where in its image the first largest element of each window is, as a flat position."""
+
+
 class Concatenate(Kind):
     """Arrays one after the other along an axis."""
 
@@ -94,6 +98,7 @@ PERMUTE = Permute()
 BROADCAST = Broadcast()
 GATHER = Gather()
 SCATTER = Scatter()
+WINNER = Winner()
 CONCATENATE = Concatenate()
 PAD = Pad()
 RANDOM = Random()

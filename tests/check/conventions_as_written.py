@@ -1,6 +1,34 @@
 """Each convention once, and what cannot be judged: short files, as people write them."""
 
 CONVENTIONS = {
+    "averages-parameters": """
+        import numpy as np
+        def linear_forward(A, W, b):
+            return np.dot(W, A) + b, (A, W, b)
+        def linear_backward(dZ, cache):
+            A_prev, W, b = cache
+            m = A_prev.shape[1]
+            dW = 1 / m * np.dot(dZ, A_prev.T)
+            db = 1 / m * np.sum(dZ, axis=1, keepdims=True)
+            dA_prev = np.dot(W.T, dZ)
+            return dA_prev, dW, db
+        """,
+    "one-sample": """
+        import numpy as np
+        class Dense:
+            def __init__(self, input_size, output_size):
+                self.weights = np.random.randn(output_size, input_size)
+                self.bias = np.random.randn(output_size, 1)
+            def forward(self, input):
+                self.input = input
+                return np.dot(self.weights, self.input) + self.bias
+            def backward(self, output_gradient, learning_rate):
+                weights_gradient = np.dot(output_gradient, self.input.T)
+                input_gradient = np.dot(self.weights.T, output_gradient)
+                self.weights -= learning_rate * weights_gradient
+                self.bias -= learning_rate * output_gradient
+                return input_gradient
+        """,
     "accumulates": """
         import numpy as np
         class Scale:

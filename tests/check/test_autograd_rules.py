@@ -194,3 +194,37 @@ def test_a_primitive_of_the_running_program():
     judgement = judge(candidate)
     assert judgement.verdict == "fault"
     assert "defvjp(third" in judgement.findings[0].place.text
+
+
+def test_the_file_s_own_name_of_numpy_is_known_and_written(tmp_path):
+    text = """
+    import autograd.numpy as anp
+    from autograd.extend import defvjp, primitive
+    @primitive
+    def f(x):
+        return anp.sum(x, axis=0)
+    defvjp(f, lambda ans, x: lambda g: anp.sum(g) * anp.ones_like(x))
+    """
+    [judgement] = check_file(write(tmp_path, "rules.py", text)).judgements
+    found = judgement.findings[0]
+    assert found.cause == "batch-sum"
+    assert found.remedy == "lambda ans, x: lambda g: g * anp.ones_like(x)"
+
+
+def test_the_lines_of_a_function_in_a_rule_have_run(tmp_path):
+    text = """
+@primitive
+def f(x):
+    return np.maximum(x, 0)
+def rule(ans, x):
+    def pull(g):
+        if isinstance(g, int):
+            g = 7 * g
+        return g * (x > 0)
+    return pull
+defvjp(f, rule)
+"""
+    judgement, lines = judged(tmp_path, text)
+    assert judgement.verdict == "correct"
+    [lost] = judgement.unjudged
+    assert "7 * g" in lines[lost.place.line - 1]

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from check.writing import parsed
 from handwritten import LAYERS
 from handwritten.faults import CASES
 from handwritten.faulty import Faulty, close
@@ -14,10 +15,6 @@ from handwritten.more_faults import MORE
 from clearprop.check.handwritten.catalogue import FAULTS
 from clearprop.check.handwritten.edits import compile_function, edits, scope_of
 from clearprop.check.handwritten.edits.trees import Forms
-
-
-def parsed(source):
-    return ast.parse(source).body[0]
 
 
 def found(case, right=""):

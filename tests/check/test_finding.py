@@ -533,3 +533,20 @@ def test_names_of_the_upstream_gradient():
         assert is_upstream(name), name
     for name in ("x", "data", "domain", "dims", "cache", "dim", "Z", "y_true", "self"):
         assert not is_upstream(name), name
+
+
+def test_a_gradient_that_comes_in_is_no_target(tmp_path):
+    """A class that keeps something and whose backward takes ``grad_output`` is a layer."""
+    text = """
+    class Exp:
+        def __init__(self):
+            self.y = None
+        def forward(self, x):
+            self.y = np.exp(x)
+            return self.y
+        def backward(self, {}):
+            return {} * self.y
+    """
+    for name in ("grad_output", "grad_outputs", "d_output", "doutputs", "dout"):
+        [candidate] = find_text(tmp_path, text.format(name, name))[0].values()
+        assert candidate.style == "layer", name

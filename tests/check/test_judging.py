@@ -9,27 +9,17 @@ from pathlib import Path
 import pytest
 from check.conventions_as_written import CONVENTIONS, NOT_JUDGED
 from check.examples import EXAMPLES, Example, Mistake
-from check.writing import write
+from check.writing import judged, line_with, write
 
+from clearprop.check import wire
 from clearprop.check.handwritten import catalogue, model
 from clearprop.check.handwritten.judging import check_file
-from clearprop.check.handwritten.model import Judgement
 
 MISTAKES = [
     pytest.param(example, mistake, id=f"{mistake.name}: {mistake.wrong}")
     for example in EXAMPLES
     for mistake in example.mistakes
 ]
-
-
-def judged(folder: Path, text: str, name: str) -> Judgement:
-    (judgement,) = check_file(write(folder, "layers.py", text), [name]).judgements
-    return judgement
-
-
-def line_with(text: str, part: str) -> int:
-    (number,) = [n for n, line in enumerate(text.splitlines(), 1) if part in line]
-    return number
 
 
 def same_code(one: str, other: str) -> bool:
@@ -68,10 +58,11 @@ def test_a_convention_is_said_and_passes(tmp_path: Path, cause: str) -> None:
     assert judgement.verdict == model.CONVENTION
     assert [finding.cause for finding in judgement.findings] == [cause]
     assert report.ok
+    assert wire.decode_report(wire.encode_report(report)).ok  # as from a process of its own
 
 
 def test_every_convention_that_is_said_has_its_file() -> None:
-    assert set(CONVENTIONS) == set(catalogue.CONVENTIONS)
+    assert {*CONVENTIONS, "surrogate"} == set(catalogue.CONVENTIONS)  # that one needs torch
 
 
 @pytest.mark.parametrize("reason", NOT_JUDGED)
@@ -117,3 +108,15 @@ def test_a_page_counts_its_own_lines(tmp_path: Path) -> None:
     (finding,) = report.judgements[0].findings
     assert finding.place is not None
     assert finding.place.line == line_with(page, EXAMPLES[0].mistakes[0].wrong)
+
+
+def test_every_cause_that_is_written_in_the_source_is_in_the_catalogue() -> None:
+    """A process that judges sends findings by their cause: another one is refused."""
+    known = {"", *catalogue.FAULTS, *catalogue.CONVENTIONS}
+    place = {"Finding": 1, "Symptom": 0, "Change": 1}
+    for path in Path(catalogue.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            at = place.get(getattr(node.func, "id", "")) if isinstance(node, ast.Call) else None
+            cause = node.args[at] if at is not None and len(node.args) > at else None
+            if isinstance(cause, ast.Constant):
+                assert cause.value in known, f"{path.name}:{node.lineno}"

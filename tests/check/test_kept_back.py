@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from check.test_judging import judged, line_with
+from check.writing import judged, line_with
 
 from clearprop.check.handwritten import model
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clearprop.check.handwritten.judging import check_file
 from clearprop.check.handwritten.options import (
     Drawn,
     Options,
@@ -101,3 +102,64 @@ def test_what_is_drawn(kind: str) -> None:
     if kind == "uniform":
         assert one.min() >= 0
         assert one.max() <= 3
+
+
+LAYERS = """
+import numpy as np
+class Affine:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db = dout.sum(axis=0)
+        return dout @ self.W.T
+class Exp:
+    def forward(self, inp):
+        self.y = np.exp(inp)
+        return self.y
+    def backward(self, dout):
+        return dout * self.y
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "says", "write"),
+    [
+        ("imp", "nothing in .* takes imp", "inp=4,3"),
+        ("Affine.w", "Affine takes no w", "Affine."),
+        ("Afine.x", "nothing .* is called Afine", "Affine.x=4,3"),
+        ("Affine.inp", "Affine takes no inp", "Affine."),
+    ],
+)
+def test_a_name_that_nothing_takes_is_refused(
+    tmp_path: Path, name: str, says: str, write: str
+) -> None:
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS, encoding="utf-8")
+    with pytest.raises(OptionError, match=f"--shape .*{says}") as caught:
+        check_file(path, options=Options({name: (4, 3)}))
+    assert str(caught.value.write).startswith(f"--shape {write}")
+    with pytest.raises(OptionError, match=f"--inputs .*{says}"):
+        check_file(path, options=Options(values={name: 1.0}))
+    report = check_file(path, options=Options({name: (4, 3)}, several=True))
+    assert report.ok
+    assert [note for note in report.notes if name in note]
+
+
+def test_names_of_any_backward_in_the_file_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS, encoding="utf-8")
+    shapes = {"inp": (2, 5), "Affine.x": (6, 3), "dout": (6, 3)}
+    affine, _ = check_file(path, options=Options(shapes)).judgements
+    assert affine.shapes["x"] == (6, 3)
+    assert check_file(path, ["Exp"], Options(shapes)).judgements[0].shapes["inp"] == (2, 5)
+
+
+def test_of_two_that_share_a_name_both_are_meant(tmp_path: Path) -> None:
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS + LAYERS, encoding="utf-8")
+    report = check_file(path, ["Exp"], Options({"Exp.inp": (2, 5)}))
+    assert [judgement.shapes["inp"] for judgement in report.judgements] == [(2, 5)] * 2

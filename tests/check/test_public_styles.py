@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import pytest
+from check.writing import last
 
-from clearprop.check.handwritten.judging import check_file
-from clearprop.check.handwritten.model import CORRECT, FAULT, NOT_JUDGED, Judgement
+from clearprop.check.handwritten.model import CORRECT, FAULT, NOT_JUDGED
 
 # Each: the text, and what to exchange in it for a mistake ("" for none). Without it, it is correct.
 STYLES = {
@@ -391,12 +390,6 @@ STYLES = {
         ("dy.dot(self.W.T)", "dy.dot(2 * self.W.T)"),
     ),
 }
-
-
-def last(text: str, path: Path) -> Judgement:
-    file = path / "layers.py"
-    file.write_text("import numpy as np\n" + textwrap.dedent(text))
-    return check_file(file).judgements[-1]
 
 
 @pytest.mark.parametrize("name", STYLES)

@@ -1,9 +1,9 @@
 """Which lines explain that a gradient is wrong, and which values nothing is made of."""
 
-import ast
 import importlib
 
 import pytest
+from check.writing import parsed
 
 from clearprop.check.handwritten.edits.slicing import blamed, dead_names, slices_of
 
@@ -16,10 +16,6 @@ SOURCE = """def backward(self, dout):
     count = dz.sum()
     return dx
 """
-
-
-def parsed(source):
-    return ast.parse(source).body[0]
 
 
 def test_lines_of_one_gradient_alone_explain_it_best():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import pytest
+from check.writing import last
 
-from clearprop.check.handwritten.judging import check_file
-from clearprop.check.handwritten.model import CONVENTION, CORRECT, FAULT, Judgement
+from clearprop.check.handwritten.model import CONVENTION, CORRECT, FAULT
 
 # Each: the text, the verdict of its last backward, what to exchange for a mistake ("" for none).
 STYLES = {
@@ -278,15 +277,10 @@ STYLES = {
 }
 
 
-def last(text: str, path: Path) -> Judgement:
-    path.write_text("import numpy as np\n" + textwrap.dedent(text), encoding="utf-8")
-    return check_file(path).judgements[-1]
-
-
 @pytest.mark.parametrize("name", STYLES)
 def test_a_style_is_not_called_wrong(name: str, tmp_path: Path) -> None:
     text, verdict, _ = STYLES[name]
-    judged = last(text, tmp_path / "theirs.py")
+    judged = last(text, tmp_path)
     assert (judged.verdict, judged.reason) == (verdict, judged.reason), judged.findings
 
 
@@ -294,7 +288,7 @@ def test_a_style_is_not_called_wrong(name: str, tmp_path: Path) -> None:
 def test_a_mistake_in_a_style_is_seen(name: str, tmp_path: Path) -> None:
     text, _, (right, wrong) = STYLES[name]
     assert right in text
-    assert last(text.replace(right, wrong), tmp_path / "theirs.py").verdict == FAULT
+    assert last(text.replace(right, wrong), tmp_path).verdict == FAULT
 
 
 def test_a_package_is_found_from_within(tmp_path: Path) -> None:
@@ -312,7 +306,7 @@ def test_a_package_is_found_from_within(tmp_path: Path) -> None:
         def backward(self, dout):
             return dout * 6.0
     """
-    assert last(text, inner / "stretch.py").verdict == CORRECT
+    assert last(text, inner, "stretch.py").verdict == CORRECT
 
 
 def test_a_derivative_that_is_a_method_of_an_object_is_diagnosed(tmp_path: Path) -> None:
@@ -324,4 +318,4 @@ def test_a_derivative_that_is_a_method_of_an_object_is_diagnosed(tmp_path: Path)
         def gradient(self, x):
             return 3 * x
     """
-    assert last(text, tmp_path / "theirs.py").verdict == FAULT
+    assert last(text, tmp_path).verdict == FAULT

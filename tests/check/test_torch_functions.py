@@ -3,6 +3,7 @@
 Where torch is installed: ``PYTHONPATH=src python -m pytest tests/check/test_torch_functions.py``.
 """
 
+import re
 import subprocess
 import sys
 
@@ -180,7 +181,49 @@ def backward(ctx, g):
     x, = ctx.saved_tensors
     return torch.from_numpy(g.numpy() * np.cos(x.detach().numpy()))
 """
+BIAS = """
+def forward(ctx, x, b):
+    return x + b
+def backward(ctx, g):
+    return g, g.sum(dim=0)
+"""
+SQUARES = """
+def forward(ctx, x):
+    ctx.save_for_backward(x)
+    return (x ** 2).mean()
+def backward(ctx, g):
+    x, = ctx.saved_tensors
+    return g * 2 * x / x.numel()
+"""
+SILU = """
+def forward(ctx, i):
+    ctx.save_for_backward(i)
+    return i * torch.sigmoid(i)
+def backward(ctx, grad_output):
+    i = ctx.saved_tensors[0]
+    s = torch.sigmoid(i)
+    return grad_output * (s * (1 + i * (1 - s)))
+"""
+NEEDED = """
+def forward(ctx, x, weight):
+    ctx.save_for_backward(x, weight)
+    return x.mm(weight.t())
+def backward(ctx, grad_output):
+    if not any(ctx.needs_input_grad):
+        return None, None
+    x, weight = ctx.saved_tensors
+    grad_x = grad_weight = None
+    if ctx.needs_input_grad[0]:
+        grad_x = grad_output.mm(weight)
+    if ctx.needs_input_grad[1]:
+        grad_weight = grad_output.t().mm(x)
+    return grad_x, grad_weight
+"""
 RIGHT = {
+    "bias": BIAS,
+    "squares": SQUARES,
+    "silu": SILU,
+    "needed": NEEDED,
     "linear": LINEAR,
     "entropy": ENTROPY,
     "norm": NORM,
@@ -240,7 +283,48 @@ WRONG = {
         "dx",
         "",
     ),
-    "writes": (RELU, "grad_output.clone()", "grad_output", "overwritten", "[x < 0] = 0", "clone()"),
+    "writes": (
+        RELU,
+        "grad_output.clone()",
+        "grad_output",
+        "overwritten",
+        "= grad_output",
+        "clone()",
+    ),
+    "saved nothing": (
+        EXP,
+        "    ctx.save_for_backward(y)\n",
+        "",
+        "unset",
+        "ctx.saved_tensors",
+        "ctx.save_for_backward(y)",
+    ),
+    "kept nothing": (
+        SCALE,
+        "    ctx.alpha = alpha\n",
+        "",
+        "unset",
+        "def forward",
+        "ctx.alpha = alpha",
+    ),
+    "a softmax's diagonal": (
+        SOFTMAX,
+        "(g - (g * y).sum(ctx.dim, keepdim=True))",
+        "g * (1 - y)",
+        "jacobian",
+        "dx = ",
+        "torch.sum(g * y, dim=-1, keepdim=True)",
+    ),
+    "dim": (BIAS, "dim=0", "dim=1", "batch-sum", "dim=1", "g.sum(dim=0)"),
+    "numel": (SQUARES, " / x.numel()", "", "batch-factor", "2 * x", "x.numel()"),
+    "twice transposed": (
+        NEEDED,
+        "mm(weight)",
+        "mm(weight.t())",
+        "transposed",
+        "grad_x =",
+        "mm(weight)",
+    ),
 }
 
 
@@ -254,6 +338,63 @@ def test_what_is_wrong_is_a_fault_with_its_cause_and_line(tmp_path, name):
     assert found.cause == cause or not cause, found
     assert line in lines[found.place.line - 1], found
     assert remedy in found.remedy
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_remedies_are_written_for_tensors(tmp_path, name):
+    right, before, after, *_ = WRONG[name]
+    judgement, _ = judged(tmp_path, right.replace(before, after, 1))
+    for finding in judgement.findings:
+        assert not re.search(
+            r"\bnp\.|axis=|keepdims|\.copy\(|self\.", finding.remedy + finding.sentence
+        )
+
+
+SIGN = """
+def forward(ctx, x):
+    return torch.sign(x)
+def backward(ctx, g):
+    return g
+"""
+REVERSAL = """
+def forward(ctx, x, strength):
+    ctx.strength = strength
+    return x.view_as(x)
+def backward(ctx, g):
+    return -ctx.strength * g, None
+"""
+
+
+@pytest.mark.parametrize(("text", "why"), [(SIGN, "flat"), (REVERSAL, "the identity")])
+def test_another_gradient_may_be_the_purpose(tmp_path, text, why):
+    judgement, _ = judged(tmp_path, text)
+    assert judgement.verdict == "convention"
+    [said] = judgement.findings
+    assert said.cause == "surrogate"
+    assert why in said.sentence
+
+
+@pytest.mark.parametrize("text", [SIGN, REVERSAL])
+def test_even_then_nothing_is_written_to(tmp_path, text):
+    judgement, _ = judged(tmp_path, text.replace("ctx, g):", "ctx, g):\n    g *= 2"))
+    assert judgement.verdict == "fault"
+    assert judgement.findings[0].cause == "overwritten"
+
+
+def test_each_argument_alone_needs_its_gradient(tmp_path):
+    swapped = (
+        NEEDED.replace("grad[0]", "grad[9]").replace("grad[1]", "grad[0]").replace("[9]", "[1]")
+    )
+    judgement, lines = judged(tmp_path, swapped)
+    found = judgement.findings[0]
+    assert (judgement.verdict, found.cause, found.gradient) == ("fault", "wrong-value", "grad_x")
+    assert "in their order: x, weight" in found.sentence
+    assert "needs_input_grad[1]" in lines[found.place.line - 1]
+    assert found.remedy == "if ctx.needs_input_grad[0]:"
+    within = NEEDED.replace("    if ctx.needs_input_grad[1]:\n        grad", "        grad")
+    judgement, _ = judged(tmp_path, within)
+    found = judgement.findings[0]
+    assert (judgement.verdict, found.cause, found.gradient) == ("fault", "none", "grad_weight")
 
 
 def test_torch_sums_a_gradient_to_the_shape_of_its_input(tmp_path):

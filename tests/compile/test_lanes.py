@@ -287,6 +287,8 @@ def test_refusals():
         bool(x > 0)
     with pytest.raises(TypeError, match="take the bits first"):
         x & x
+    with pytest.raises(TypeError, match="take the bits first"):
+        operator.invert(x)
     with pytest.raises(ValueError, match="a shift of int64 by 64"):
         Sample(np.ones(3, int)) << 64
     with pytest.raises(TypeError, match="no difference"):

@@ -8,23 +8,28 @@ import ast
 import dataclasses
 import functools
 import math
+import subprocess
+import sys
+from pathlib import Path
 
+import llvmlite.binding as llvm
 import machine
 import mpmath
 import numpy as np
 import pytest
+from llvmlite import ir
 from scipy import special
+from ulps import EDGES, LONG, below, patterns, same_at_edges, usual
 
 import clearprop.rules  # noqa: F401
 from clearprop.bodies import definition_of
+from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.lanes import Value
 from clearprop.compile.machine.mathematics import FUNCTIONS
-from clearprop.compile.machine.powers import power
 from clearprop.compile.machine.samples import Sample
 from clearprop.kinds import Elementwise
 from clearprop.primitive import PRIMITIVES
 
-LONG = np.longdouble if np.finfo(np.longdouble).nmant >= 63 else None
 MACHINES = {
     "vectors": (machine.PROCESSOR, None),
     "scalars": (machine.PROCESSOR, 1),
@@ -117,52 +122,6 @@ def functions_on(which):
     for name in ("fmod", "remainder", "floor_divide"):
         cases[f"{name} f4"] = (FUNCTIONS[name], ["f4", "f4"])
     return machine.compiled(cases, *MACHINES[which])
-
-
-def errors(y, exact):
-    """How many ulp of y's dtype y and exact are apart; infinitely many where NaN differs."""
-    info = np.finfo(y.dtype)
-    _, exponent = np.frexp(np.maximum(np.abs(exact), exact.dtype.type(info.tiny)))
-    ulp = np.ldexp(exact.dtype.type(1), exponent - 1 - info.nmant)
-    with np.errstate(all="ignore"):
-        away = np.abs(y.astype(exact.dtype) - exact) / ulp
-        rounds_to = exact.astype(y.dtype)
-    away[(y == rounds_to) & np.isinf(y)] = 0
-    away[np.isnan(y) & np.isnan(exact)] = 0
-    away[np.isnan(away)] = np.inf
-    return away
-
-
-def below(bound, y, exact, *operands):
-    away = errors(y, exact)
-    worst = int(np.argmax(away))
-    at = [x[worst] for x in operands]
-    assert away[worst] <= bound, f"{away[worst]} ulp at {at}: {y[worst]}, not {exact[worst]}"
-
-
-def patterns(dtype, count, seed=0):
-    """Numbers of every exponent, and every sort that is no number."""
-    dtype = np.dtype(dtype)
-    if dtype.itemsize == 4:
-        bits = np.arange(0, 2**32, 2**32 // count | 1, np.uint64).astype(np.uint32)
-    else:
-        bits = np.random.default_rng(seed).integers(0, 2**64, count, np.uint64)
-    return bits.view(dtype)
-
-
-def usual(dtype, count, seed=0):
-    """Numbers of the sizes that functions are used with, and near their corners."""
-    rng = np.random.default_rng(seed)
-    count //= 5
-    return np.concatenate(
-        [
-            rng.uniform(-12, 12, count),
-            rng.uniform(-1, 1, count),
-            rng.uniform(-800, 800, count),
-            1 + rng.standard_normal(count) * np.exp(rng.uniform(-30, 0, count)),
-            np.rint(rng.uniform(-(2**17), 2**17, count)) * (np.pi / 4),
-        ]
-    ).astype(dtype)
 
 
 def exactly(name, *operands):
@@ -264,23 +223,6 @@ def test_functions_of_two_operands(name, which, dtype):
     below(TWO[name][1 + (dtype == "f8")], y, exact, x1, x2)
 
 
-EDGES = np.array(
-    [
-        *(0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, 0.5, -0.5, 2, -2, 3, -3, 2.5, 1e-45, -1e-45),
-        *(5e-324, -5e-324, 1e-310, 1e-40, 1e20, -1e20, 2.0**53 + 2, 1e38, -1e38, 1e308, -1e308),
-    ]
-)
-
-
-def same_at_edges(y, expected, *operands):
-    """The same infinities, NaNs and zeros, with their signs."""
-    odd = ~np.isfinite(expected) | (expected == 0)
-    np.testing.assert_array_equal(np.isfinite(y) & (y != 0), ~odd, str(operands))
-    np.testing.assert_array_equal(y[odd], expected[odd])
-    number = odd & ~np.isnan(expected)
-    np.testing.assert_array_equal(np.signbit(y[number]), np.signbit(expected[number]))
-
-
 @pytest.mark.parametrize("which", EVERYWHERE)
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_infinities_zeros_and_nan(which, dtype):
@@ -323,38 +265,6 @@ def test_angles_as_large_as_they_get():
             np.testing.assert_allclose(y, exact, rtol=5e-16)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_powers_that_are_known(dtype):
-    exponents = [0, 1, 2, 3, 4, 5, -1, -2, -3, 0.5, -0.5, 1.5, 2.0, 7.0]
-    run = machine.compiled(
-        {f"x**{n}": (lambda x, n=n: power(x, n), [dtype]) for n in exponents}
-        | {"2**x": (lambda x: power(2, x), [dtype])}
-    )
-    with np.errstate(over="ignore"):
-        x = np.concatenate([EDGES.astype(dtype), usual(dtype, 5000)])
-    wide = np.float64 if dtype == "f4" else LONG or np.float64
-    with np.errstate(all="ignore"):
-        for n in exponents:
-            y = run[f"x**{n}"](x)
-            exact = np.sqrt(x.astype(wide)) if n == 0.5 else np.power(x.astype(wide), wide(n))
-            below(2, y, exact, x)
-            same_at_edges(y[: len(EDGES)], exact[: len(EDGES)].astype(dtype), n)
-        exact = np.power(wide(2), x.astype(wide))
-    below(2, run["2**x"](x), exact, x)
-
-
-def test_powers_of_integers():
-    cases = {f"x**{n}": (lambda x, n=n: power(x, n), ["i4"]) for n in (0, 1, 2, 3, 9)}
-    run = machine.compiled(cases | {"both": (power, ["i8", "i8"])})
-    x = np.arange(-50, 51, dtype="i4")
-    for n in cases:
-        np.testing.assert_array_equal(run[n](x), x ** int(n[3:]))
-    a, b = (v.ravel() for v in np.meshgrid(np.arange(-5, 6), np.arange(25)))
-    np.testing.assert_array_equal(run["both"](a, b), a**b)
-    with pytest.raises(ValueError, match="negative integer powers"):
-        power(Sample(x), -1)
-
-
 def test_integers_are_computed_as_floats():
     run = machine.compiled(
         {"exp": (FUNCTIONS["exp"], ["i4"]), "atan": (FUNCTIONS["arctan2"], ["i4", "f4"])}
@@ -391,6 +301,33 @@ def test_no_library_is_called(which):
 def test_a_call_of_a_library_would_be_found():
     oldest = dataclasses.replace(machine.SSE, name="x86-64", features="")  # it cannot round
     assert library_names(machine.compiled({"x": (FUNCTIONS["floor"], ["f4"])}, oldest)["x"].code)
+
+
+def test_no_library_is_called_with_neon():
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    try:
+        target = llvm.Target.from_triple("aarch64-unknown-linux-gnu")
+    except RuntimeError:
+        pytest.skip("this LLVM makes no code for that processor")
+    neon = Processor("cortex-a72", "+neon", 16, 32)
+    module = ir.Module()
+    for name in ("exp", "log", "tanh", "sin", "erf", "power", "fmod", "rint", "floor", "trunc"):
+        operands = [np.dtype("f4")] * (2 if name in ("power", "fmod") else 1)
+        machine.body(module, f"{name} f4", FUNCTIONS[name], operands, 4, neon)
+    made = llvm.parse_assembly(str(module))
+    code = target.create_target_machine(cpu=neon.name, features=neon.features).emit_object(made)
+    assert b"erf f4" in code.split(b"\0")
+    assert not library_names(code)
+
+
+@pytest.mark.slow
+def test_the_polynomials_are_those_of_the_tool():
+    root = Path(__file__).parents[2]
+    tool = root / "tools" / "coefficients.py"
+    written = subprocess.run([sys.executable, tool], check=True, capture_output=True, text=True)
+    module = root / "src" / "clearprop" / "compile" / "machine" / "coefficients.py"
+    assert written.stdout == module.read_text()
 
 
 def test_a_value_is_asked_for():

@@ -104,6 +104,7 @@ def encode_options(options: Options) -> dict[str, Any]:
         "seed": options.seed,
         "samples": options.samples,
         "skip": [list(key) for key in sorted(options.skip)],
+        "several": options.several,
     }
 
 
@@ -256,6 +257,7 @@ def decode_options(value: Any) -> Options:
         _whole(entry.get("seed")),
         _whole(entry.get("samples")),
         frozenset((_text(p[0]), _whole(p[1])) for p in map(_pair, _list(entry.get("skip")))),
+        entry.get("several") is True,
     )
 
 

@@ -196,7 +196,8 @@ def check(
     requests = list(requested_files(files))
     rules = None if rubric is None else read_rubric(rubric)
     values = {} if inputs is None else read_inputs(inputs)
-    options = Options(parse_shapes(shape or ()), values, reference, seed, samples)
+    shapes, several = parse_shapes(shape or ()), len(requests) > 1
+    options = Options(shapes, values, reference, seed, samples, several=several)
     for path in filter(None, (None if json in (None, "-") else Path(str(json)), junit, html, csv)):
         must_be_writable(path)
     if no_isolation:

@@ -29,6 +29,8 @@ from clearprop.rules.indexing import Slot
 
 Index = tuple[Affine, ...]
 
+_WHOLE = {"sigmoid", "erf"}  # functions of one operand that are no ufuncs, but have machine code
+
 
 class Elements:
     """The elements of values, as expressions.
@@ -108,12 +110,24 @@ class Elements:
             elif isinstance(part, Slot):
                 if shared is None:
                     shared = tuple(next(rest) for _ in range(rank))
-                at = broadcast_index(operand_shape(node, first + part.number), shared)
-                made.append(self.chosen(self.operand(node, first + part.number, at), axis, length))
+                made.append(self._indexed(node, first + part.number, shared, (axis, length)))
             else:
                 made.append(whole(int(part) % length))
             axis += 1
         return tuple(made)
+
+    def _indexed(self, node: Node, position: int, shared: Index, along: tuple[int, int]) -> Affine:
+        """Give the place along an axis that an index array says."""
+        axis, length = along
+        at = broadcast_index(operand_shape(node, position), shared)
+        if node.inputs[position] is None:
+            counted = _as_range(np.asarray(node.operands[position]))
+            if counted is not None:
+                k, start, step = counted
+                place = at[k] * step + start
+                if place.least >= 0 and place.most < length:
+                    return place
+        return self.chosen(self.operand(node, position, at), axis, length)
 
     # ---- the kinds that are computed element by element ------------------------------------------
 
@@ -129,6 +143,8 @@ class Elements:
             at = broadcast_index(operand_shape(node, position), index)
             element = self.operand(node, position, at)
             operands.append(element if number is None else converted(element, dtype))
+        if node.primitive.name in _WHOLE and dtype.kind == "f":
+            return Apply(node.primitive.name, (converted(operands[0], dtype),), node.dtype)
         result = node.primitive.function(*operands, **node.attributes)
         return converted(result, node.dtype)
 
@@ -194,6 +210,24 @@ class Elements:
             return self.operand(node, 0, (*source[:axis], place, *source[axis + 1 :]))
         return self.operand(node, 0, self.source_index(node, 1, operand_shape(node, 0), index))
 
+    def _won(self, node: Node, index: Index) -> Scalar:
+        n, c, i, j = index
+        (height, width), (down, right) = node.attributes["size"], node.attributes["stride"]
+        columns = operand_shape(node, 0)[3]
+        best: Any = None
+        place: Any = None
+        for u in range(height):
+            for v in range(width):
+                row, column = i * down + u, j * right + v
+                here = Number(row * columns + column)
+                x = self.operand(node, 0, (n, c, row, column))
+                if best is None:
+                    best, place = x, here
+                    continue
+                better = (x > best) | (np.isnan(x) & ~np.isnan(best))  # type: ignore[call-overload]
+                best, place = np.where(better, x, best), np.where(better, here, place)
+        return converted(place, node.dtype)
+
 
 def _is_uniform(array: Any) -> bool:
     """Whether all elements have the same bits."""
@@ -202,6 +236,18 @@ def _is_uniform(array: Any) -> bool:
     first = array.flat[0]
     same = array == first
     return bool(np.all(same)) and (first != 0 or not np.any(np.signbit(array) != np.signbit(first)))
+
+
+def _as_range(array: Any) -> tuple[int, int, int] | None:
+    """Give axis, start and step of an index array that counts along one of its axes."""
+    long = [k for k, n in enumerate(array.shape) if n > 1]
+    if len(long) != 1 or array.dtype.kind not in "iu":
+        return None
+    (axis,) = long
+    values = array.reshape(-1)
+    step = int(values[1]) - int(values[0])
+    counted = int(values[0]) + step * np.arange(values.size)
+    return (axis, int(values[0]), step) if np.array_equal(values, counted) else None
 
 
 def split_place(place: Affine, shape: tuple[int, ...]) -> Index | None:
@@ -306,6 +352,7 @@ _COMPUTED: dict[type[kinds.Kind], Callable[[Elements, Node, Index], Scalar]] = {
     kinds.Broadcast: Elements._broadcast,
     kinds.Permute: Elements._permuted,
     kinds.Gather: Elements._gathered,
+    kinds.Winner: Elements._won,
 }
 
 COMPUTED_KINDS = tuple(_COMPUTED)

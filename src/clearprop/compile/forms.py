@@ -70,6 +70,8 @@ def has_loops(node: Node) -> bool:
         return bool(node.dtype.kind != "b")
     if isinstance(kind, kinds.Elementwise) and not _is_known(node, dtypes):
         return False
+    if isinstance(kind, kinds.Winner):
+        return tuple(attributes["padding"]) == (0, 0) and bool(dtypes[0].kind == "f")
     if isinstance(kind, kinds.Pad):
         return np.ndim(attributes.get("constant_values", 0)) == 0
     return fuses(node) or type(kind) in _FORMS

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.compile.affine import Affine, Var
+from clearprop.compile.grouping import Group
 from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
-from clearprop.compile.planning import Group, Plan
+from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import (
     Apply,
     Array,
@@ -58,10 +59,13 @@ class _Writer:
     def group(self, p: int, group: Group) -> None:
         parts = [f"{self.array(a)}={start!r}" for a, start in group.parts.items()]
         local = [self.array(a) for a in group.local]
-        sizes = (group.rows, group.block_rows, group.shard_blocks)
+        sizes = (group.rows, group.shard_rows)
         self.lines.append(f"phase {p} group {sizes} {self.var(group.shard)} {parts} {local}")
-        for work in group.works:
-            self.work(work)
+        for stage in group.stages:
+            local = [self.array(a) for a in stage.local]
+            self.lines.append(f"stage {stage.block_rows} {local}")
+            for work in stage.works:
+                self.work(work)
 
     def work(self, work: Work) -> None:
         if isinstance(work, Nest):

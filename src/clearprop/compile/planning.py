@@ -12,76 +12,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from clearprop import kinds
 from clearprop.compile import forms
-from clearprop.compile.affine import Affine, Var, of
+from clearprop.compile.affine import Var, of
+from clearprop.compile.cutting import MOST_SHARDS, cut, merge, stage
 from clearprop.compile.elements import Elements, operand_shape, reduced_axes
-from clearprop.compile.nests import Draw, Nest, Product, Windows, Work, rewritten
+from clearprop.compile.grouping import Call, Group, Phase
+from clearprop.compile.needs import Waiting, cost, reads, rows_of
+from clearprop.compile.nests import Nest, Work, rewritten
 from clearprop.compile.scalars import Array
 from clearprop.graph import Node
 
 _SPLIT = 4096  # elements from which on a sum over rows is made block by block
-_MOST_SHARDS = 16
-_FEW_SHARDS = 8
-_PARTS_BYTES = 1 << 17  # of what a shard adds up; where it is more, there are few shards
-_LEAST_WORK = 20_000  # operations worth a block
 _LITTLE = 5_000  # operations that are not worth another barrier
-_BLOCK_BYTES = 1 << 16  # of the rows of a block in all arrays of a group
-
-
-@dataclass
-class Group:
-    """Works that run block by block.
-
-    Attributes
-    ----------
-    rows : int
-        0 where the group is one block that is not cut.
-    works : list
-    shard : Var
-        The number of the shard, for totals that are kept for each.
-    block_rows, shard_blocks : int
-        The rows of a block, the blocks of a shard.
-    local : list of Array
-        What lies in memory for one block only.
-    parts : dict of Array to number
-        What holds a total for each shard, and what it starts from.
-    """
-
-    rows: int
-    works: list[Work] = field(default_factory=list)
-    shard: Var = field(default_factory=lambda: Var(1))
-    block_rows: int = 0
-    shard_blocks: int = 1
-    local: list[Array] = field(default_factory=list)
-    parts: dict[Array, Any] = field(default_factory=dict)
-
-    @property
-    def blocks(self) -> int:
-        """The number of blocks."""
-        return -(-self.rows // self.block_rows) if self.rows else 1
-
-    @property
-    def shards(self) -> int:
-        """The number of shards."""
-        return -(-self.blocks // self.shard_blocks)
-
-    def outputs(self) -> list[Array]:
-        """What is written."""
-        return [array for work in self.works for array in work.outputs]
-
-
-@dataclass
-class Call:
-    """A node that remains a NumPy call."""
-
-    node: Node
-
-
-Phase = list[Group | Call]
 
 
 class Plan:
@@ -114,12 +59,14 @@ class Plan:
                 else:
                     self._place_call(node, elements)
         for group in self._all_groups():
-            _cut(group)
+            cut(group)
         for finish in self._finishing:
             finish()
         for group in self._all_groups():
-            _merge(group)
-        self._find_locals()
+            merge(group)
+        outside = self._used_outside()
+        for group in self._all_groups():
+            stage(group, outside)
 
     def _all_groups(self) -> list[Group]:
         return [part for phase in self.phases for part in phase if isinstance(part, Group)]
@@ -168,7 +115,7 @@ class Plan:
         array = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         works = forms.written(elements, node, array)
         self.arrays[node] = array
-        rows = {_rows_of(work) for work in works}
+        rows = {rows_of(work) for work in works}
         self._assign(works, rows.pop() if len(rows) == 1 else 0)
 
     def _assign(self, works: list[Any], rows: int) -> Group:
@@ -179,7 +126,7 @@ class Plan:
         phase = serial = 0
         own = {array for work in works for array in work.outputs}
         for work in works:
-            for array, is_local in _reads(work):
+            for array, is_local in reads(work):
                 made = self._made.get(array)
                 if made is None or array in own:
                     continue
@@ -187,8 +134,8 @@ class Plan:
                 together = rows and is_local and group is not None and group.rows == rows
                 phase = max(phase, at if together else at + 1)
                 serial = max(serial, at if group is not None and not group.rows else at + 1)
-        is_little = sum(map(_cost, works)) < _LITTLE
-        lonely = rows < _MOST_SHARDS and (phase, rows) not in self._groups
+        is_little = sum(map(cost, works)) < _LITTLE
+        lonely = rows < MOST_SHARDS and (phase, rows) not in self._groups
         if not rows or (is_little and (serial < phase or (serial == phase and lonely))):
             phase, rows = serial, 0
             for work in works:
@@ -234,7 +181,7 @@ class Plan:
         array = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         self.arrays[node] = array
         rows = node.shape[0] if node.shape and node.shape[:1] == rest[:1] and rest[0] > 1 else 0
-        waiting = _Waiting(array, parts)
+        waiting = Waiting(array, parts)
         later = self._assign([waiting], rows)
 
         def finish() -> None:
@@ -248,10 +195,9 @@ class Plan:
         self._finishing.append(finish)
         return group
 
-    def _find_locals(self) -> None:
-        """Find what is read in its own group alone, row by row; drop what nobody reads."""
-        results = {self.arrays[n] for n in self._outputs if n in self.arrays}
-        outside: set[Array] = set(results)
+    def _used_outside(self) -> set[Array]:
+        """Find what is needed beyond its own shard."""
+        outside = {self.arrays[n] for n in self._outputs if n in self.arrays}
         for phase in self.phases:
             for part in phase:
                 if isinstance(part, Call):
@@ -261,176 +207,7 @@ class Plan:
                 for work in part.works:
                     outside |= {
                         array
-                        for array, is_local in _reads(work)
+                        for array, is_local in reads(work)
                         if array not in inside or not (is_local and part.rows)
                     }
-        for group in self._all_groups():
-            for work in list(reversed(group.works)):
-                read = {a for w in group.works for a, _ in _reads(w)}
-                if isinstance(work, Nest):
-                    work.stores = [s for s in work.stores if s.array in outside or s.array in read]
-                    if not work.stores and not work.results:
-                        group.works.remove(work)
-            group.local = [
-                a for a in dict.fromkeys(group.outputs()) if a not in outside and group.rows
-            ]
-
-
-@dataclass
-class _Waiting:
-    """Holds the place of a nest that is written when the number of blocks is known."""
-
-    array: Array
-    parts: Array
-
-    @property
-    def outputs(self) -> list[Array]:
-        return [self.array]
-
-
-def _rows_of(work: Work) -> int:
-    """Give the number of rows that a work can be cut into; 0 for none."""
-    if isinstance(work, Nest):
-        return work.row.extent if work.row is not None else 0
-    if isinstance(work, Product):
-        if work.by_rows:
-            return work.sizes[0] if work.sizes[0] > 1 else 0
-        first = work.axes[0] if work.axes else None
-        leads = first is not None and first.extent == work.c.array.shape[0]
-        return first.extent if first is not None and leads else 0
-    if isinstance(work, Windows):
-        return work.first.shape[0] if work.first.shape[0] > 1 else 0
-    shape = work.out.shape if isinstance(work, Draw) else ()
-    return shape[0] if shape and shape[0] > 1 else 0
-
-
-def _reads(work: Any) -> list[tuple[Array, bool]]:
-    """Give what a work reads, and whether a row of it depends on the same row alone."""
-    if isinstance(work, Nest):
-        return [(load.array, _is_by_row(load.array, load.place, work.row)) for load in work.loads()]
-    if isinstance(work, Product):
-        return _reads_of_product(work)
-    if isinstance(work, Windows):
-        both = work.target == "W"
-        return [(work.first, True), (work.second, both)]
-    if isinstance(work, Draw):
-        return [(work.key, False)]
-    return [(work.parts, False)]
-
-
-def _is_by_row(array: Array, place: Affine, row: Var | None, more: int = 0) -> bool:
-    """Whether the elements at a place are those of the row itself; ``more`` follow it."""
-    if row is None or not array.shape or array.shape[0] != row.extent:
-        return False
-    step = array.row
-    rest = place.without(row)
-    return place.factor(row) == step and rest.least >= 0 and rest.most + more < step
-
-
-def _reads_of_product(work: Product) -> list[tuple[Array, bool]]:
-    m, n, k = work.sizes
-    if work.by_rows:
-        a = work.a
-        step = a.array.row if a.array.shape else 0
-        last = a.place.most + (k - 1) * a.strides[1]
-        is_local = (
-            bool(a.array.shape)
-            and a.array.shape[0] == m
-            and a.strides[0] == step
-            and a.strides[1] >= 0
-            and a.place.least >= 0
-            and last < step
-        )
-        return [(a.array, is_local), (work.b.array, False)]
-    row = work.axes[0] if work.axes else None
-    found = []
-    for block, (first, second) in ((work.a, (m, k)), (work.b, (k, n))):
-        forward = all(s >= 0 for s in block.strides)
-        more = (first - 1) * block.strides[0] + (second - 1) * block.strides[1]
-        found.append((block.array, forward and _is_by_row(block.array, block.place, row, more)))
-    return found
-
-
-def _cost(work: Any) -> int:
-    """Estimate the number of operations."""
-    if isinstance(work, Nest):
-        from clearprop.compile.nests import walked
-
-        return math.prod(v.extent for v in work.axes) * max(len(walked(work.values())), 1)
-    if isinstance(work, Product):
-        return 2 * math.prod(work.sizes) * math.prod(v.extent for v in work.axes)
-    if isinstance(work, Windows):
-        W = {"y": work.second, "x": work.second, "W": work.out}[work.target]
-        y = {"y": work.out, "x": work.first, "W": work.second}[work.target]
-        return 2 * y.size * W.size // max(W.shape[0], 1)
-    return sum(16 * array.size for array in work.outputs)
-
-
-def _cut(group: Group) -> None:
-    """Choose the number of rows in a block: from sizes alone."""
-    if not group.rows:
-        return
-    cost = sum(map(_cost, group.works))
-    arrays = dict.fromkeys(group.outputs())
-    for work in group.works:
-        if isinstance(work, Nest):
-            arrays.update(dict.fromkeys(array for array, is_local in _reads(work) if is_local))
-    in_rows = [a for a in arrays if a.shape and a not in group.parts]
-    row_bytes = sum(a.row * a.dtype.itemsize for a in in_rows)
-    parts_bytes = sum(a.row * a.dtype.itemsize for a in group.parts)
-    shards = _MOST_SHARDS if parts_bytes < _PARTS_BYTES else _FEW_SHARDS
-    blocks = max(1, min(shards, cost // _LEAST_WORK))
-    blocks = max(blocks, -(-group.rows * row_bytes // _BLOCK_BYTES))
-    group.block_rows = max(1, -(-group.rows // min(blocks, group.rows)))
-    group.shard_blocks = -(-group.blocks // shards)
-    group.shard.extent = group.shards
-
-
-def _merge(group: Group) -> None:
-    """Put nests with the same loops into one, so that what they share stays in registers."""
-    works: list[Work] = []
-    for work in group.works:
-        into = None
-        if isinstance(work, Nest):
-            for earlier in reversed(works):
-                if isinstance(earlier, Nest) and _joined(earlier, work):
-                    into = earlier
-                    break
-                written = set(earlier.outputs)
-                if any(array in written for array, _ in _reads(work)) or written & set(
-                    work.outputs
-                ):
-                    break
-        if into is None:
-            works.append(work)
-    group.works = works
-
-
-def _joined(nest: Nest, other: Nest) -> bool:
-    """Put the other nest's stores and totals into this one, if they can be."""
-    a, b = nest.axes, other.axes
-    same = len(a) == len(b) and all(
-        v.extent == w.extent
-        and (v is nest.lanes) == (w is other.lanes)
-        and (v is nest.row) == (w is other.row)
-        for v, w in zip(a, b, strict=True)
-    )
-    if not same or (nest.totals and other.totals and nest.depth != other.depth):
-        return False
-    if any(s.adds for s in (*nest.stores, *other.stores)):
-        return False
-    new = {w: of(v) for v, w in zip(a, b, strict=True)}
-    written = set(nest.outputs)
-    given = {(s.array, s.place): s.value for s in nest.stores}
-    for load in other.loads():
-        if load.array in written and (load.array, load.place.replaced(new)) not in given:
-            return False
-    rewritten(other, new, given)
-    nest.stores += other.stores
-    if other.totals:
-        nest.totals += other.totals
-        nest.results += other.results
-        nest.depth = other.depth
-    elif other.results:
-        return False
-    return True
+        return outside

@@ -10,9 +10,10 @@ import numpy as np
 
 from clearprop.compile import forms
 from clearprop.compile.elements import is_fixed, weak_number
+from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
 from clearprop.compile.memory import LINE, placed, size_of
-from clearprop.compile.planning import Call, Group, Plan
+from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.compile.simplify import Rebuilt
 from clearprop.compile.storing import stored_nodes
@@ -353,7 +354,7 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
                 arrays = [plan.arrays[n] for n in part.node.inputs if n in plan.arrays]
             else:
                 assert isinstance(part, Group)
-                skip |= set(part.local)
+                skip |= set(part.local).union(*(stage.local for stage in part.stages))
                 arrays = [*part.outputs(), *(a for work in part.works for a in read_by(work))]
             for array in arrays:
                 when.setdefault(array, []).append(p)

@@ -91,7 +91,7 @@ def _reads_memory(node: Node, user: Node) -> bool:
 def _repeats(node: Node, user: Node) -> bool:
     """Whether a user asks for elements more often than there are."""
     assert user.primitive is not None
-    if isinstance(user.primitive.kind, kinds.Contract):
+    if isinstance(user.primitive.kind, kinds.Contract | kinds.Winner):
         return True
     if not isinstance(user.primitive.kind, kinds.Elementwise | kinds.Broadcast):
         return False

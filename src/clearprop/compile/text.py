@@ -10,8 +10,9 @@ import numpy as np
 
 from clearprop.compile.affine import Affine, Var
 from clearprop.compile.elements import split_place
+from clearprop.compile.grouping import Call, Group
 from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
-from clearprop.compile.planning import Call, Group, Plan
+from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import (
     Apply,
     Array,
@@ -80,16 +81,15 @@ def plan_of(plan: Plan, space: int, scratch: int, seconds: dict[int, float]) -> 
             if isinstance(part, Call):
                 lines.append(f"  NumPy call: {part.node.operation} {part.node.shape}")
                 continue
-            cut = ""
             if part.rows:
-                blocks = "1 block" if part.blocks == 1 else f"{part.blocks} blocks"
-                cut = f"{part.rows} rows in {blocks} of {part.block_rows}, {part.shards} shards: "
-            written = list(dict.fromkeys(part.outputs()))
-            local = set(part.local)
-            texts = [
-                f"{names[a]} {a.shape}{' (in the block)' if a in local else ''}" for a in written
-            ]
-            lines.append(f"  {cut}{', '.join(texts)}")
+                lines.append(f"  {part.rows} rows in {part.shards} shards of {part.shard_rows}")
+            for stage in part.stages:
+                blocks = f"blocks of {stage.block_rows}: " if part.rows else ""
+                where = dict.fromkeys(part.local, " (in the shard)")
+                where |= dict.fromkeys(stage.local, " (in the block)")
+                written = dict.fromkeys(a for work in stage.works for a in work.outputs)
+                texts = [f"{names[a]} {a.shape}{where.get(a, '')}" for a in written]
+                lines.append(f"    {blocks}{', '.join(texts)}")
     return "\n".join(lines)
 
 
@@ -114,16 +114,16 @@ class _Module:
                     calls.append(self._call(part.node))
                     continue
                 parts.append(self._group(name, part))
-                arguments = ", ".join(self._arguments(part))
-                if part.blocks == 1:
-                    rows = f", 0, {part.rows}" if part.rows else ""
-                    calls.append(f"{name}({arguments}{rows})".replace("(, ", "("))
+                arguments = ", ".join(self._arguments(part.works))
+                if not part.rows:
+                    calls.append(f"{name}({arguments})")
+                elif part.shards == 1:
+                    calls.append(f"{name}({arguments}, 0, {part.rows})")
                 else:
-                    calls.append(f"for block in range({part.blocks}):  # on any thread")
-                    size = part.block_rows
+                    size = part.shard_rows
+                    calls.append(f"for first in range(0, {part.rows}, {size}):  # on any thread")
                     calls.append(
-                        f"    {name}({arguments}, block * {size}, "
-                        f"min(block * {size} + {size}, {part.rows}))"
+                        f"    {name}({arguments}, first, min(first + {size}, {part.rows}))"
                     )
         parts.append(self._run(results, leaves, calls))
         return "\n\n\n".join(parts) + "\n"
@@ -181,19 +181,31 @@ class _Module:
 
     # ---- groups ----------------------------------------------------------------------------------
 
-    def _arguments(self, group: Group) -> list[str]:
+    def _arguments(self, works: list[Work]) -> list[str]:
         found: dict[Array, None] = {}
-        for work in group.works:
+        for work in works:
             found.update(dict.fromkeys(_read(work)))
             found.update(dict.fromkeys(work.outputs))
         return [self.names[array] for array in found]
 
     def _group(self, name: str, group: Group) -> str:
-        rows = ["start", "stop"] if group.rows else []
-        lines = [f"def {name}({', '.join([*self._arguments(group), *rows])}):"]
-        for work in group.works:
-            lines += [f"    # {comment}" for comment in self._about(work)]
-            lines += [f"    {line}" for line in _Lines(self.names, group).of(work)]
+        rows = ["first", "last"] if group.rows else []
+        lines = [f"def {name}({', '.join([*self._arguments(group.works), *rows])}):"]
+        for stage in group.stages:
+            indent = "    "
+            if group.rows and stage.block_rows >= group.shard_rows:
+                lines.append("    start, stop = first, last")
+            elif group.rows:
+                size = stage.block_rows
+                lines.append(f"    for start in range(first, last, {size}):")
+                if size > 1:
+                    lines.append(f"        stop = min(start + {size}, last)")
+                else:
+                    lines.append("        stop = start + 1")
+                indent = "        "
+            for work in stage.works:
+                lines += [f"{indent}# {comment}" for comment in self._about(work)]
+                lines += [indent + line for line in _Lines(self.names, group).of(work)]
         return "\n".join(lines)
 
     def _about(self, work: Work) -> list[str]:
@@ -236,8 +248,8 @@ class _Lines:
     def __init__(self, names: dict[Array, str], group: Group) -> None:
         self.names = names
         self.group = group
-        size = max(group.block_rows, 1) * group.shard_blocks
-        self.vars: dict[Var, str] = {group.shard: f"start // {size}"}
+        size = max(group.shard_rows, 1)
+        self.vars: dict[Var, str] = {group.shard: f"first // {size}"}
         self.known: dict[Scalar, str] = {}
         self.texts: dict[Scalar, str] = {}
         self.uses: dict[Scalar, int] = {}

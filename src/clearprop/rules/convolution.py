@@ -6,7 +6,7 @@ from the other two. The derivative of each is another of the three, to any order
 
 import numpy as np
 
-from clearprop.kinds import Window
+from clearprop.kinds import WINNER, Window
 from clearprop.primitive import Case, primitive
 
 
@@ -121,6 +121,7 @@ def _how(stride, padding, dilation, groups):
 
 
 @primitive(
+    kind=WINNER,
     no_derivative="the position of the largest element, not its value",
     cases=[Case((2, 3, 4, 5), size=(2, 2), stride=(2, 2), padding=(0, 0))],
 )

@@ -6,16 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.check.handwritten.attempts import NoSetupError
+from clearprop.check.handwritten.asked import names_taken, nearest
 from clearprop.check.handwritten.classes import methods_of, network_methods_of
 from clearprop.check.handwritten.judging import judge
 from clearprop.check.handwritten.model import Candidate, Judgement
 from clearprop.check.handwritten.objects import find_in_object
 from clearprop.check.handwritten.options import Options
 from clearprop.check.handwritten.references import reference
-from clearprop.check.handwritten.referring import reference_driver
-from clearprop.check.handwritten.source import Source, parameters_of
-from clearprop.check.handwritten.styles import driver_for
+from clearprop.check.handwritten.source import parameters_of
 from clearprop.errors import OptionError
 
 
@@ -45,26 +43,17 @@ def check_object(layer: Any, inputs: Any, options: dict[str, Any]) -> Judgement:
 
 def _must_be_known(candidate: Candidate, options: Options) -> None:
     """Refuse a value or a shape for something that the code does not take."""
-    source = Source()
-    name = options.reference or ("" if candidate.forward is not None else candidate.reference)
-    if candidate.problem or not (name or candidate.forward):
+    taken = names_taken(candidate, options.reference)
+    if taken is None:
         return
-    try:
-        made = reference_driver(candidate, source, reference(name)) if name else None
-        driver = made or driver_for(candidate, source)
-    except NoSetupError:
-        return  # the judgement says why
-    known = [p.name for p in (*driver.inputs, *driver.constructor)]
-    known += [p.name for p in getattr(driver, "upstreams", ()) if p.name not in known]
     for option, given in (("shapes", options.shapes), ("values", options.values)):
         for each in given:
-            if each.partition("[")[0] not in known:
-                takes = [p.name for p in (*driver.inputs, *driver.constructor)]
-                example = (takes or ["x"])[0]
+            if each.partition("[")[0] not in (*taken.takes, *taken.upstreams):
+                example = nearest(each, taken.takes) or "x"
                 value = "(4, 3)" if option == "shapes" else "…"
                 raise OptionError(
                     f"check_layer got {option} of {each!r}, which {candidate.name} does not take.",
-                    why=f"It takes {', '.join(takes) or 'nothing'}.",
+                    why=f"It takes {', '.join(taken.takes) or 'nothing'}.",
                     write=f"{option}={{{example!r}: {value}}}",
                 )
 

@@ -7,6 +7,8 @@ stands for one argument; all of them are judged together.
 from __future__ import annotations
 
 import ast
+import copy
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -29,6 +31,8 @@ from clearprop.check.handwritten.model import Candidate, Finding
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import is_array
+
+_NUMPY = re.compile(r"\bnp\.")
 
 
 class RuleDriver(Driver):
@@ -53,6 +57,12 @@ class RuleDriver(Driver):
         found = replace(candidate, forward=fun, backward=first, namespace=namespace)
         super().__init__(found, source)
         self.inputs = self.every
+        written = {fun, *(rule for _, rule in self.rules)}
+        trees = [(f, tree) for f in written if (tree := source.tree(f)) is not None]
+        self.alias = _alias_of_numpy(fun.__globals__, [tree for _, tree in trees])
+        for function, tree in trees if self.alias else ():
+            function.__globals__.setdefault("np", function.__globals__[self.alias])
+            source.learn(function.__code__, _Renamed(self.alias).visit(copy.deepcopy(tree)))
         self.lambdas: dict[CodeType, ast.Lambda] = {}
         for _, rule in self.rules:
             if (node := lambda_of(rule)) is not None:
@@ -115,7 +125,13 @@ class RuleDriver(Driver):
                 yield {name: replace(kind, shape=(*shapes[name][:-1], 1))}
 
     def completed(self, finding: Finding) -> Finding:
-        """See `Driver.completed`: the line of the rule, and lambdas as they are written."""
+        """See `Driver.completed`: the line of the rule, names and lambdas as they are written."""
+        if self.alias:
+            finding = replace(
+                finding,
+                sentence=_NUMPY.sub(f"{self.alias}.", finding.sentence),
+                remedy=_NUMPY.sub(f"{self.alias}.", finding.remedy),
+            )
         rule = self._rule_of(finding)
         if rule is None:
             return finding
@@ -137,6 +153,28 @@ class RuleDriver(Driver):
             if i is None or f"d{names[i]}" in finding.gradient.split(", "):
                 return rule
         return self.rules[0][1] if not finding.gradient else None
+
+
+class _Renamed(ast.NodeTransformer):
+    """Writes ``np`` for another name of NumPy, as the edits know it."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Exchange the name."""
+        if node.id != self.alias:
+            return node
+        return ast.copy_location(ast.Name("np", node.ctx), node)
+
+
+def _alias_of_numpy(names: dict[str, Any], trees: list[ast.FunctionDef]) -> str:
+    """Give what functions call NumPy: ``anp``; "" where that is ``np`` or ``numpy``."""
+    used = {n.id for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    if used & {"np", "numpy"}:
+        return ""
+    modules = ("autograd.numpy", "numpy")
+    return next((n for n in sorted(used) if getattr(names.get(n), "__name__", "") in modules), "")
 
 
 def _registered(primitive: Any) -> Any:

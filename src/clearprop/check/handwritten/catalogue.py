@@ -28,6 +28,7 @@ FAULTS = {
     "shape": "the shape",
     "dtype": "the dtype",
     "none": "no gradient is left or returned",
+    "layout": "right only for arrays whose numbers lie in one piece",
     "not-finite": "NaN or infinity",
     "overwritten": "an array of the caller is overwritten",
     "epsilon": "an epsilon or a clip in forward has no counterpart",
@@ -48,4 +49,7 @@ CONVENTIONS = {
     "of-scores": "the derivative is of the scores before the softmax",
     "implied-loss": "gradients of a loss that is not written down, or of a multiple of it",
     "labels": "one form of labels only",
+    "one-sample": "one sample at a time",
+    "averages-parameters": "the gradients of parameters are of the mean of the losses",
+    "surrogate": "another gradient on purpose",
 }

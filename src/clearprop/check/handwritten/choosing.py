@@ -72,7 +72,8 @@ def choose(
             if setup is None or is_unfit(setup):
                 continue
             enough = first is None or given_in(setup.shot) >= given_in(first.shot)
-            if setup.shot.right and setup.shot.comparisons and enough:
+            suits = enough and not (first is not None and _is_summed(driver, setup))
+            if setup.shot.right and setup.shot.comparisons and suits:
                 driver.upstream, driver.factor = way, setup.factor
                 return setup
             if (
@@ -92,6 +93,13 @@ def choose(
     first = _as_arrays(driver, first, seed, tolerance) or first
     driver.upstream, driver.factor = first.way, first.factor
     return first
+
+
+def _is_summed(driver: Driver, setup: Setup) -> bool:
+    """Whether inputs make a gradient right only because a library sums it to the shape."""
+    run = setup.shot.run
+    said = driver.conventions(run) if driver.chained and run is not None else []
+    return any(finding.cause == "kept-dimension" for finding in said)
 
 
 def _as_arrays(driver: Driver, first: Setup, seed: int, tolerance: float) -> Setup | None:

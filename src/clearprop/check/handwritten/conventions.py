@@ -32,6 +32,8 @@ def conventions_of(
 ) -> tuple[tuple[Finding, ...], Shot]:
     """Give the conventions that the code follows, and the probe judged under them."""
     said = driver.conventions(shot.run) if shot.run is not None else []
+    if driver.chained:
+        shot = _on_purpose(driver, shot, said)
     middle = driver.upstream == "upstream" and not driver.chained
     if middle and not shot.right and _is_loss(driver, shot):
         shot = _starting(driver, shot, tolerance, said)
@@ -70,6 +72,33 @@ def conventional(shot: Shot) -> Shot:
     """Give a probe without what the conventions already said have settled."""
     kinds = [replace(c, kind="") if c.kind == "kept-dimension" else c for c in shot.comparisons]
     return replace(shot, comparisons=kinds)
+
+
+def _on_purpose(driver: Driver, shot: Shot, said: list[Finding]) -> Shot:
+    """Leave out gradients that are not meant to be those of forward, which is flat or the identity.
+
+    What a library differentiates itself is written by hand for the sake of another gradient: one
+    that passes through ``sign``, or comes back reversed from what changes nothing.
+    """
+    if shot.run is None or shot.error is not None or not driver.inputs:
+        return shot
+    first = driver.inputs[0].name
+    same = np.array_equal(shot.run.outputs[0], np.asarray(shot.given.get(first)))
+    meant = [
+        c
+        for c in shot.wrong
+        if c.kind == "value" and ((same and c.gradient.leaf == first) or not np.any(c.expected))
+    ]
+    for c in meant:
+        why = "forward is the identity" if same else "forward is flat: its derivative is 0"
+        sentence = f"{why}. {c.gradient.shown} is another gradient, on purpose."
+        said.append(Finding(CONVENTION, "surrogate", sentence, c.gradient.shown))
+    gone = {c.gradient.leaf for c in meant}
+    return replace(
+        shot,
+        leaves={k: v for k, v in shot.leaves.items() if k not in gone},
+        comparisons=[c for c in shot.comparisons if c not in meant],
+    )
 
 
 def _is_loss(driver: Driver, shot: Shot) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
+from clearprop.check.handwritten.edits.scope import is_gradient
 from clearprop.check.handwritten.edits.slicing import dead_names, slices_of
 from clearprop.check.handwritten.entering import line_that_begins
 from clearprop.check.handwritten.meaning import last_of
@@ -190,7 +191,8 @@ class Diagnosis:
             cause, place = "unset", self._place(line, forward_of(self.driver))
             sentence += f". forward never keeps self.{name}, which backward reads"
             if not fixed:
-                remedy = f"self.{name} = …  # in forward"
+                known = names_set_in(self.driver.source.tree(forward_of(self.driver)))
+                remedy = f"self.{name} = {name if name in known else '…'}  # in forward"
         elif name:
             cause = "unset"
             sentence += f". self.{name} is read before it is set"
@@ -218,7 +220,7 @@ class Diagnosis:
         if isinstance(error, AttributeError) and match and "NoneType" not in text:
             owner = re.match(r"'(\w+)' object", text)
             own = getattr(getattr(self.driver, "cls", None), "__name__", "")
-            name = match[1] if owner and owner[1] == own else ""
+            name = match[1] if owner and owner[1] in (own, f"{own}Backward") else ""
         elif isinstance(error, AttributeError | TypeError) and "None" in text and backward:
             held = self.driver.source.attributes_on_line(backward, line)
             name = next((n for n in held if self._is_none(n)), "")
@@ -381,6 +383,8 @@ class Diagnosis:
             given = {o.gradient.label for o in shot.comparisons}
             kept = {k: v for k, v in held.items() if is_real(v) and k not in given}
             values = [(f"self.{k}", v) for k, v in kept.items()] + values
+            if self.driver.numpy:  # what another library computed is not traced
+                values += [(k, v) for k, v in self.stages if not is_gradient(k)]
         case = Case(
             label,
             c.gradient.leaf,
@@ -431,6 +435,13 @@ class Diagnosis:
         updated = line_that_gives(tree, c.gradient.leaf, False) if self.driver.rate else 0
         own = line_that_gives(tree, c.gradient.label, False)
         return own or updated or line_that_gives(tree, c.gradient.label) or tree.lineno
+
+
+def names_set_in(tree: ast.FunctionDef | None) -> set[str]:
+    """Name the arguments and locals of a function."""
+    nodes = list(ast.walk(tree)) if tree is not None else []
+    stored = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return stored | {n.arg for n in nodes if isinstance(n, ast.arg)}
 
 
 def adds(statement: ast.stmt) -> bool:

@@ -142,8 +142,15 @@ class Driver:
         Whether it starts the chain, whichever way it is called.
     arriving : str
         The source of the gradient that comes in, where it is no argument: ``out.grad``.
+    numpy : str
+        How NumPy is called in what is to be written, or what stands in its place: ``torch``; ""
+        where the code says.
+    suspects_cache : bool
+        Whether what forward keeps has another name than backward gives it.
     """
 
+    numpy = ""
+    suspects_cache = False
     chained = False
     own = True
     starts = False
@@ -230,6 +237,14 @@ class Driver:
     ) -> dict[str, Array] | None:
         """Give the derivative of forward by other means than tracing; None without any."""
         return None
+
+    def examined(self, shot: Any, tolerance: float) -> list[Finding]:
+        """Look, in a probe that is right, at what only this style can get wrong."""
+        return []
+
+    def plain(self, value: Any) -> Any:
+        """Give a value of the running code as an array, where it is one of another library."""
+        return value
 
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """Name the leaves that backward should give a gradient of, and does not.

@@ -21,6 +21,7 @@ from clearprop.check.handwritten.naming import (
     backward_stem,
     squash,
 )
+from clearprop.check.handwritten.options import plain_name
 from clearprop.check.handwritten.pairing import candidates_of_functions
 from clearprop.check.handwritten.placeholders import Placeholder
 from clearprop.check.handwritten.reading import Block
@@ -135,7 +136,7 @@ def select(candidates: list[Candidate], name: str) -> list[Candidate]:
     """
     tests: tuple[Callable[[Candidate], bool], ...] = (
         lambda each: each.name == name,
-        lambda each: re.sub(r" \((cell \d+, )?line \d+\)$", "", each.name) == name,
+        lambda each: plain_name(each.name) == name,
         lambda each: squash(each.name) == squash(name),
         lambda each: getattr(each.forward, "__name__", "") == name,
         lambda each: squash((backward_stem(each.name) or ("",))[0]) == squash(name),

@@ -6,8 +6,9 @@ import dis
 from types import FunctionType
 from typing import Any
 
-_KNOWN = {"np", "numpy", "math", "abs", "float", "len", "max", "min", "sum", "range"}
+_KNOWN = {"np", "numpy", "torch", "math", "abs", "float", "len", "max", "min", "sum", "range"}
 _ACTS = {
+    *("rand", "randn", "randint", "rand_like", "randn_like", "manual_seed", "bernoulli"),
     "random",
     "seed",
     "save",

@@ -211,7 +211,7 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
         found += _predictions(world, name, texts)
     if re.match(r"^(running_\w*|moving_\w*)$", low):
         found.append(value(None))
-    if is_index(name):
+    if is_index(name) and (name != "i" or role != "data"):  # i alone may be the input of a unit
         found += DATA["indices"]
     if re.match(r"^(len\w*|seq_len\w*)$", low) and role == "input":
         found.append(Spec("lengths", ("N",), of="T"))

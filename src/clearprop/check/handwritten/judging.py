@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.check.handwritten.asked import unknown
 from clearprop.check.handwritten.attempts import NoSetupError
 from clearprop.check.handwritten.bodies import parameters
 from clearprop.check.handwritten.choosing import choose
@@ -27,6 +28,7 @@ from clearprop.check.handwritten.conventions import (
 from clearprop.check.handwritten.diagnosing import Diagnosis
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.finding import find, select
+from clearprop.check.handwritten.in_reach import functions_of, text_in_reach
 from clearprop.check.handwritten.kinks import at_kinks
 from clearprop.check.handwritten.loading import load
 from clearprop.check.handwritten.model import (
@@ -56,11 +58,11 @@ from clearprop.check.handwritten.referring import (
 )
 from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.source import Source
-from clearprop.check.handwritten.sources import function_of, place_of
+from clearprop.check.handwritten.sources import place_of
 from clearprop.check.handwritten.specs import Spec, array, value
 from clearprop.check.handwritten.styles import driver_for
 from clearprop.check.handwritten.texts import read_texts
-from clearprop.check.handwritten.varying import other_probes
+from clearprop.check.handwritten.varying import TRANSPOSED, other_probes
 from clearprop.check.handwritten.writing import find_writes
 
 #: What one candidate may take for the search of its cause, in seconds.
@@ -101,11 +103,14 @@ def judge_candidates(
     with kept():
         loaded = load(blocks)
     candidates, bystanders = find(blocks, loaded)
+    refused = unknown(candidates, options, str(path))
+    if refused is not None and not options.several:
+        raise refused
     if names:
         chosen = [c for name in names for c in select(candidates, name)]
         candidates = [c for c in candidates if any(c is other for other in chosen)]
     problems = (f"{b.file}:{b.line}: {b.problem}" for b in blocks if b.problem)
-    notes = (*problems, *loaded.notes)
+    notes = (*problems, *loaded.notes, *([refused.what] if refused is not None else []))
     pending = tuple(
         Judgement(c.name, c.style, c.place, NOT_JUDGED, reason="it is not judged yet")
         for c in candidates
@@ -163,8 +168,8 @@ def _judge(candidate: Candidate, options: Options, start: float) -> Judgement:
             if each
             else driver_for(candidate, source)
         )
-        texts = read_texts(driver, _functions(driver))
-        reach = _text_in_reach(driver)
+        texts = read_texts(driver, functions_of(driver))
+        reach = text_in_reach(driver)
         driver.single = bool(re.search(r"float32|np\.single|float16|'f4'|dtype='f'", reach))
         tolerance = 2e-4 if driver.single else 1e-7
         if driver.ways() == ["none"] or driver.starts:
@@ -269,7 +274,8 @@ def _judged(
 ) -> Judgement:
     base = setup.shot
     quiet_words, base = conventions_of(driver, setup, base, text, tolerance)
-    if base.error is None and not base.comparisons:
+    surrogate = any(finding.cause == "surrogate" for finding in quiet_words)
+    if base.error is None and not base.comparisons and not surrogate:
         doubts = "; ".join(f"{k}: {v}" for k, v in base.truth.doubts.items())
         reason = doubts or "backward gives no gradient of any of its inputs or parameters"
         return _not_judged(candidate, reason, start)
@@ -281,7 +287,9 @@ def _judged(
     shots = [base, *other_probes(driver, setup, base, text, seed, tolerance, ran)]
     ended = all(shot.error is None for shot in shots)
     if ended and ran is not None:
-        asked = reach.probes(base, lambda: read_texts(driver, _functions(driver)), seed, tolerance)
+        asked = reach.probes(
+            base, lambda: read_texts(driver, functions_of(driver)), seed, tolerance
+        )
         shots += asked
     writes = find_writes(driver, shots, files)
     alike = [
@@ -310,10 +318,16 @@ def _judged(
             if on_purpose is not None:
                 quiet_words += () if on_purpose in quiet_words else (on_purpose,)
                 continue
+            known = len(diagnosis.findings)
             diagnosis.explain(again, others)
+            if shot.setting == TRANSPOSED:
+                new = diagnosis.findings[known:]
+                diagnosis.findings[known:] = [replace(f, cause="layout") for f in new]
     findings = [driver.completed(f) for f in writes + diagnosis.findings]
-    quiet_words += widened(driver, setup.proposal, base, seed)
     if not findings:
+        findings = driver.examined(base, tolerance)
+    quiet_words += widened(driver, setup.proposal, base, seed)
+    if not findings and not surrogate:
         kinks = at_kinks(driver, setup.proposal, seed, tolerance, files)
         findings = [f for f in kinks if f.verdict == FAULT]
         quiet_words += tuple(f for f in kinks if f.verdict == CONVENTION)
@@ -372,59 +386,6 @@ def _doubts(base: Shot) -> tuple[Finding, ...]:
         Finding(NOT_JUDGED, "unknown", f"{leaf} is not judged: {why}.", leaf)
         for leaf, why in base.truth.doubts.items()
     )
-
-
-_NO_CODE = (lambda: None).__code__
-
-
-def _functions(driver: Driver) -> list[Any]:
-    """Give forward, the constructor and what forward calls, as far as names lead."""
-    candidate = driver.candidate
-    if candidate.style in ("layer", "network"):
-        names = [driver.forward_name, "__init__"]
-        found = [getattr(candidate.backward, n, None) for n in names]
-    else:
-        found = [candidate.forward or candidate.backward]
-    found = [f for f in found if hasattr(f, "__code__")]
-    called: list[Any] = []
-    for function in [*found[:1], called]:
-        for each in function if isinstance(function, list) else [function]:
-            code = getattr(function_of(each), "__code__", _NO_CODE)
-            called += [
-                f
-                for name in code.co_names
-                if hasattr(f := candidate.namespace.get(name), "__code__") and f not in called
-            ]
-    return found + called
-
-
-def _names_in(code: Any) -> list[str]:
-    """Give the names that a function reads, and the functions inside it."""
-    inner = [name for c in code.co_consts if hasattr(c, "co_names") for name in _names_in(c)]
-    return [*code.co_names, *inner]
-
-
-def _text_in_reach(driver: Driver) -> str:
-    """Give the text of all that forward and backward may run, as far as names lead."""
-    queue = [*_functions(driver), driver.backward_function]
-    seen: list[Any] = []
-    constants: list[str] = []
-    for function in queue:
-        code = getattr(function_of(function), "__code__", None)
-        if code is None or code in seen:
-            continue
-        seen.append(code)
-        for name in _names_in(code):
-            found = driver.candidate.namespace.get(name)
-            if isinstance(found, float) and 0 < found < 1e-3:
-                constants.append(f"{name} = {found!r}")
-            elif found is np.float32 or found is np.float16:
-                constants.append(f"{name} = np.{found.__name__}")
-            elif isinstance(found, type):
-                queue += [f for f in vars(found).values() if hasattr(f, "__code__")]
-            elif hasattr(found, "__code__"):
-                queue.append(found)
-    return "\n".join([*(driver.source.text(function) for function in queue), *constants])
 
 
 def _not_judged(candidate: Candidate, reason: str, start: float) -> Judgement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -73,6 +74,8 @@ class Options:
         At most so many elements of an argument are moved by the numerical derivative.
     skip : frozenset of (str, int)
         Candidates, by name and line, that have been judged already.
+    several : bool
+        Whether they are for several files: then a name need not be known in each of them.
 
     Examples
     --------
@@ -87,12 +90,25 @@ class Options:
     seed: int = 0
     samples: int = 500
     skip: frozenset[tuple[str, int]] = frozenset()
+    several: bool = False
 
     def of(self, candidate: str) -> Options:
         """Give the options of one candidate: what is said of it alone goes before the rest."""
+        candidate = plain_name(candidate)
         return replace(
             self, shapes=_own(self.shapes, candidate), values=_own(self.values, candidate)
         )
+
+
+def plain_name(candidate: str) -> str:
+    """Give the name of a candidate as it stands in the code, without the line behind it.
+
+    Examples
+    --------
+    >>> plain_name("Affine (line 12)"), plain_name("Affine")
+    ('Affine', 'Affine')
+    """
+    return re.sub(r" \((cell \d+, )?line \d+\)$", "", candidate)
 
 
 def _own(given: Mapping[str, Any], candidate: str) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Ran:
     def __init__(self, backward: Any, source: Source) -> None:
         function = function_of(backward)
         self.own: CodeType = function.__code__
+        self._begins = {self.own, *_inside(self.own)}  # a rule is called by what it returns
         self.home: dict[str, Any] = function.__globals__
         self.source = source
         self.lines: dict[CodeType, set[int]] = {}
@@ -70,7 +71,7 @@ class Ran:
             nonlocal root
             code = frame.f_code
             if root is None:
-                if code is not self.own:
+                if code not in self._begins:
                     if frame.f_globals is self.home:
                         self.forward.add(code)
                     return None
@@ -111,6 +112,14 @@ class Ran:
         self._chooses[code] = tree is not None and (
             any(isinstance(node, ast.IfExp) for node in ast.walk(tree)) or bool(beside(tree))
         )
+
+
+def _inside(code: CodeType) -> Iterator[CodeType]:
+    """Give the codes of the functions that are defined in a function."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _inside(constant)
 
 
 def beside(tree: ast.AST) -> list[ast.stmt]:

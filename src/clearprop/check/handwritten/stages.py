@@ -48,7 +48,7 @@ def stages_of(driver: Driver, shot: Shot, codes: Iterable[CodeType]) -> list[Sta
 
     def look(frame: Any) -> None:
         before = known.setdefault(id(frame), {})
-        for name, value in _values(frame.f_locals):
+        for name, value in _values(driver, frame.f_locals):
             old = before.get(name)
             if old is None or not _same(old, value):
                 before[name] = np.array(value)
@@ -59,7 +59,7 @@ def stages_of(driver: Driver, shot: Shot, codes: Iterable[CodeType]) -> list[Sta
         if frame.f_code not in watched:
             return None
         if event == "call":
-            known[id(frame)] = {name: np.array(v) for name, v in _values(frame.f_locals)}
+            known[id(frame)] = {name: np.array(v) for name, v in _values(driver, frame.f_locals)}
             lines.pop(id(frame), None)
         elif event in ("line", "return"):
             look(frame)
@@ -119,8 +119,9 @@ def _expected(name: str, value: Array, truths: Cotangents) -> list[Array]:
     ]
 
 
-def _values(names: dict[str, Any]) -> list[tuple[str, Array]]:
-    found = [(k, v) for k, v in names.items() if is_array(v) and v.dtype.kind in "fi"]
+def _values(driver: Driver, names: dict[str, Any]) -> list[tuple[str, Array]]:
+    plain = ((k, driver.plain(v)) for k, v in names.items())
+    found = [(k, v) for k, v in plain if is_array(v) and v.dtype.kind in "fi"]
     owner = names.get("self")
     if owner is not None:
         held = arrays_in(owner).items()

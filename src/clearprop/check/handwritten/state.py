@@ -45,7 +45,7 @@ def exchange(thing: Any, others: dict[int, Any]) -> None:
 def copied(thing: Any) -> Any:
     """Copy arrays, so that user code that writes into what it gets does no harm."""
     if isinstance(thing, np.ndarray):
-        return thing.copy()
+        return thing.copy(order="K")  # in memory as it is: see `varying.behind_another`
     if isinstance(thing, dict):
         return {key: copied(value) for key, value in thing.items()}
     if isinstance(thing, list):

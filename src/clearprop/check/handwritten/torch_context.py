@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
 import numpy as np
 
 from clearprop.check.handwritten.model import Array
+
+#: How arrays are written, and how tensors are.
+_IN_TORCH = (
+    (r"\.copy\(\)", ".clone()"),
+    (r"\baxis=", "dim="),
+    (r"\bkeepdims=", "keepdim="),
+    (r"(\.t\(\)|\.T)\.T\b", ""),
+    (r"\._saved = \((.*?),?\)$", r".save_for_backward(\1)"),
+)
 
 
 class Context:
@@ -59,6 +69,21 @@ class Context:
     def seal(self) -> None:
         """Remember, after forward, in which state the saved tensors are."""
         self._versions = tuple(None if t is None else t._version for t in self._saved)
+
+
+def as_torch(text: str) -> str:
+    """Write for tensors what was written for arrays.
+
+    Examples
+    --------
+    >>> as_torch("db = torch.sum(g.copy(), axis=0, keepdims=True)")
+    'db = torch.sum(g.clone(), dim=0, keepdim=True)'
+    >>> as_torch("ctx._saved = (x,)"), as_torch("g @ w.t().T")
+    ('ctx.save_for_backward(x)', 'g @ w')
+    """
+    for pattern, instead in _IN_TORCH:
+        text = re.sub(pattern, instead, text)
+    return text
 
 
 def is_tensor(value: Any) -> bool:

@@ -30,23 +30,26 @@ from clearprop.check.handwritten.driving import (
     arguments_of,
 )
 from clearprop.check.handwritten.meaning import is_parameter, is_target
-from clearprop.check.handwritten.model import CONVENTION, Array, Candidate, Finding
+from clearprop.check.handwritten.model import CONVENTION, Array, Candidate, Finding, Place
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.torch_context import (
     Context,
     array_of,
+    as_torch,
     is_tensor,
     loses_an_axis,
     needs_gradient,
     summed,
 )
+from clearprop.check.handwritten.torch_frozen import frozen_beside
 
 
 class TorchDriver(Driver):
     """A subclass of `torch.autograd.Function`: arrays go in and out as NumPy float64."""
 
     chained = True
+    numpy = "torch"
 
     def __init__(self, candidate: Candidate, source: Source) -> None:
         self.torch: Any = sys.modules["torch"]
@@ -63,6 +66,7 @@ class TorchDriver(Driver):
             for p in self.every
         ]
         self.upstreams = arguments_of(self.cls.backward, 1)
+        self.ctx = next(iter(inspect.signature(backward).parameters), "ctx")
         tree = source.tree(forward)
         if tree is not None:
             source.learn(forward.__code__, _Keeping().visit(copy.deepcopy(tree)))
@@ -73,6 +77,20 @@ class TorchDriver(Driver):
         if len(self.written) > 1 or len(self.every) > 1:
             self.without |= {p.name for p in self.every[len(self.written) :]}
         self.remedies: dict[str, str] = {}
+        self.frozen: set[str] = set()
+        self.suspects_cache = tree is not None and self._renames(tree, source.tree(backward))
+
+    def _renames(self, forward: ast.FunctionDef, backward: ast.FunctionDef | None) -> bool:
+        """Whether backward calls a saved tensor as forward calls another value."""
+        calls = [n for n in ast.walk(forward) if isinstance(n, ast.Call)]
+        saves = [n for n in calls if ast.unparse(n.func).endswith(".save_for_backward")]
+        if len(saves) != 1 or backward is None:
+            return False
+        saved = [ast.unparse(each) for each in saves[0].args]
+        taken = [ast.unparse(each) for each in _unpacked(backward)]
+        known = {n.id for n in ast.walk(forward) if isinstance(n, ast.Name)}
+        pairs = zip(saved, taken, strict=False)
+        return len(saved) == len(taken) and any(a != b and b in known for a, b in pairs)
 
     def _method(self, name: str) -> Any:
         """Give the function that a method runs; torch calls static methods only."""
@@ -92,7 +110,8 @@ class TorchDriver(Driver):
         """See `Driver.forward`."""
         names, values = self._arguments(run.given)
         before = {n: run.given[n].copy() for n in names if isinstance(run.given.get(n), np.ndarray)}
-        ctx = Context(tuple(needs_gradient(value) for value in values))
+        kind = type(f"{self.cls.__name__}Backward", (Context,), {})  # as torch calls it in errors
+        ctx = kind(tuple(needs_gradient(value) for value in values))
         with self._settled(gradients=False):
             result = self._called(ctx, values)
         ctx.seal()
@@ -209,6 +228,14 @@ class TorchDriver(Driver):
             return True
         return not isinstance(value, float) and self._is_owed(name)
 
+    def examined(self, shot: Any, tolerance: float) -> list[Finding]:
+        """See `Driver.examined`: each argument alone, the others frozen."""
+        return frozen_beside(self, shot, tolerance)
+
+    def plain(self, value: Any) -> Any:
+        """See `Driver.plain`."""
+        return array_of(value) if is_tensor(value) else value
+
     def conventions(self, run: Run) -> list[Finding]:
         """See `Driver.conventions`: torch sums a gradient to the shape of its input."""
         findings = []
@@ -225,13 +252,29 @@ class TorchDriver(Driver):
 
     def completed(self, finding: Finding) -> Finding:
         """See `Driver.completed`: what is refused is refused for the last ``return``."""
-        remedy = finding.remedy.replace(".copy()", ".clone()")
-        remedy = re.sub(r"\._saved = \((.*?),?\)$", r".save_for_backward(\1)", remedy)
+        remedy, sentence = self._spelled(finding.remedy), self._spelled(finding.sentence)
+        sentence = re.sub(r"\bnp\.(?=\w+\()", "torch.", sentence)
+        if finding.cause == "raises" and (lost := self._unsaved(finding.place)):
+            sentence += " forward saves nothing for backward."
+            remedy = f"{self.ctx}.save_for_backward({', '.join(lost)})  # in forward"
+            return replace(finding, cause="unset", sentence=sentence, remedy=remedy)
         for message, known in self.remedies.items():
             if message in finding.sentence and not remedy:
                 remedy = known
         cause = "wrong-value" if ".save_for_backward(" in remedy else finding.cause
-        return replace(finding, cause=cause, remedy=remedy)
+        return replace(finding, cause=cause, sentence=sentence, remedy=remedy)
+
+    def _spelled(self, text: str) -> str:
+        return re.sub(r"\bself\.", f"{self.ctx}.", as_torch(text))
+
+    def _unsaved(self, place: Place | None) -> list[str]:
+        """Name what backward unpacks of saved tensors on a line, where forward saves none."""
+        forward, backward = self.candidate.forward, self.source.tree(self.backward_function)
+        setup = self.source.text(self.cls.setup_context) if self.sets_up else ""
+        if place is None or backward is None or "save" in self.source.text(forward) + setup:
+            return []
+        lost = _unpacked(backward)
+        return [ast.unparse(each) for each in lost] if lost and lost[0].lineno == place.line else []
 
     def settings(self, proposal: Any) -> Iterator[Given]:
         """See `Driver.settings`: what may be None."""
@@ -282,7 +325,7 @@ class TorchDriver(Driver):
             value = given.get(p.name, p.default)
             names.append(p.name)
             plain = p.name in self.without and not isinstance(value, np.ndarray)
-            values.append(value if plain else self._tensor(value, needs=True))
+            values.append(value if plain else self._tensor(value, needs=p.name not in self.frozen))
         return names, values
 
     def _tensor(self, value: Any, needs: bool = False) -> Any:
@@ -331,6 +374,16 @@ class _Keeping(ast.NodeTransformer):
         target = ast.Attribute(call.func.value, "_saved", ast.Store())
         made = ast.Assign([target], ast.Tuple(call.args, ast.Load()))
         return ast.fix_missing_locations(ast.copy_location(made, node))
+
+
+def _unpacked(backward: ast.FunctionDef) -> list[ast.expr]:
+    """Give the names under which backward has the saved tensors."""
+    for node in ast.walk(backward):
+        if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
+            continue
+        if ast.unparse(node.value).endswith(".saved_tensors"):
+            return node.targets[0].elts
+    return []
 
 
 def _last_return(tree: ast.FunctionDef | None) -> tuple[list[str], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Sequence
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -62,8 +63,8 @@ def trained_by(kind: type) -> tuple[str, str, list[str]] | None:
         if not _own(kind, name) or is_stub(getattr(kind, name)):
             continue
         taken = _required(kind, name)
-        taught = [n for n in taken if TARGET.search(n) and not OUTPUT.match(n)]
-        above = [n for n in taken if is_upstream(n) and n not in taught and len(n) > 1]
+        above = [n for n in taken if is_upstream(n) and len(n) > 1]
+        taught = [n for n in taken if TARGET.search(n) and not OUTPUT.match(n) and n not in above]
         asked = forward not in losses and any(
             TARGET.search(n) and not OUTPUT.match(n) for n in _required(kind, forward)
         )
@@ -104,7 +105,8 @@ def steps_in_class(
         if not any(p.startswith("self.") for p in step.parameters):
             continue
         arguments = tuple(arguments_of(function, 1))
-        return _candidate(name, place, step, arguments, namespace, function, kind)
+        file = function.__code__.co_filename
+        return _candidate(name, place, step, arguments, namespace, file, kind)
     return None
 
 
@@ -116,9 +118,8 @@ def step_in_function(
     step = step_of([*node.body]) if isinstance(node, ast.FunctionDef) else None
     if step is None or any(p.startswith("self.") for p in step.parameters):
         return None
-    return _candidate(
-        name, place, step, tuple(arguments_of(function, 0)), namespace, function, None
-    )
+    arguments = tuple(arguments_of(function, 0))
+    return _candidate(name, place, step, arguments, namespace, function.__code__.co_filename)
 
 
 def steps_of_scripts(blocks: list[Block], loaded: Loaded) -> list[Candidate]:
@@ -146,7 +147,7 @@ def _script(step: Step, place: Place, namespace: dict[str, Any]) -> Candidate | 
     for name, value in held.items():
         if isinstance(value, Placeholder) and name not in bound:
             problem = f"its data are not there: {value!r}".replace("<", "").replace(">", "")
-    made = _build("training loop", place, step, (), namespace, place.file, None, data)
+    made = _candidate("training loop", place, step, (), namespace, place.file, data=data)
     return Candidate(
         made.name, made.style, made.place, made.forward, made.backward, "", namespace, problem
     )
@@ -158,22 +159,9 @@ def _candidate(
     step: Step,
     arguments: tuple[Parameter, ...],
     namespace: dict[str, Any],
-    function: FunctionType,
-    owner: type | None,
-) -> Candidate:
-    file = function.__code__.co_filename
-    return _build(name, place, step, arguments, namespace, file, owner, [])
-
-
-def _build(
-    name: str,
-    place: Place,
-    step: Step,
-    arguments: tuple[Parameter, ...],
-    namespace: dict[str, Any],
     file: str,
-    owner: type | None,
-    data: list[str],
+    owner: type | None = None,
+    data: Sequence[str] = (),
 ) -> Candidate:
     known = [*(["self"] if owner else []), *(p.name for p in arguments), *data]
     prelude = None

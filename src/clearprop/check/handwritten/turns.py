@@ -102,6 +102,7 @@ def in_turn(
             values=values,
             functions=functions,
             learned=_learned(part),
+            numpy=driver.numpy,
         )
         made.append((place, part, scope, _blame(parts, part, shot), _repeated(part.tree)))
     found: list[tuple[float, int, Part, Edit]] = []
@@ -116,6 +117,7 @@ def in_turn(
                 turn -= 5.0 * (edit.line in twice and not edit.after)
                 turn += 5.0 * (shot.plan != "fb" and edit.cause not in _OF_ORDER)
                 turn -= 0.5 * _of_bare_name(edit)
+                turn -= 2.0 * (part.caching and driver.suspects_cache)
                 turn -= 0.5 * (broadcasts and edit.cause == "shape")
                 moved = len(edit.old) > 1 and set(edit.old) == set(edit.new)
                 turn -= 1.0 * (moved and isinstance(shot.error, NameError))
@@ -236,7 +238,7 @@ def _locals_of(driver: Driver, shot: Shot, parts: list[Part]) -> dict[CodeType, 
         if names is None:
             return None
         if event == "return":
-            names.update(frame.f_locals)
+            names.update({k: driver.plain(v) for k, v in frame.f_locals.items()})
         return note
 
     watch(driver, shot, note)

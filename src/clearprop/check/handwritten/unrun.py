@@ -214,7 +214,11 @@ def _says_nothing(statement: ast.stmt) -> bool:
         return bool(_TOLD.match(ast.unparse(statement)))
     if isinstance(statement, ast.Return):
         value = statement.value
-        return value is None or (isinstance(value, ast.Constant) and value.value is None)
+        parts = value.elts if isinstance(value, ast.Tuple) else [value]
+        return all(
+            each is None or (isinstance(each, ast.Constant) and each.value is None)
+            for each in parts
+        )
     if isinstance(statement, ast.AnnAssign):
         return statement.value is None
     if isinstance(statement, ast.If):

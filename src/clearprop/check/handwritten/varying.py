@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
 
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.probing import (
@@ -18,6 +21,9 @@ from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.running import Ran
 from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
+
+#: The setting of `behind_another`, in words.
+TRANSPOSED = "arrays that another layer has transposed (not contiguous)"
 
 
 def other_probes(
@@ -67,6 +73,27 @@ def other_probes(
         if ran is not None and shot.ran is not None:
             ran.add(shot.ran)
         yield shot
+    yield from behind_another(driver, base, tolerance)
+
+
+def behind_another(driver: Driver, base: Shot, tolerance: float) -> Iterator[Shot]:
+    """Probe with what another layer may give: a transpose, whose rows do not lie in one piece.
+
+    The numbers are those of a probe that is right, and so is the truth. Of such an array,
+    ``np.zeros_like(x).reshape(-1)`` is a copy, and what is written into it is lost.
+    """
+    if not base.right:
+        return
+    inputs = {p.name for p in driver.inputs}
+    given = {k: turned(v) if k in inputs else v for k, v in base.given.items()}
+    upstream = tuple(turned(w) for w in base.upstream)
+    shot = replace(base, given=given, upstream=upstream, before=(), setting=TRANSPOSED)
+    yield shoot(driver, shot, tolerance)
+
+
+def turned(value: Any) -> Any:
+    """Give an array of the same numbers that lies in memory as a transpose does."""
+    return np.asfortranarray(value) if isinstance(value, np.ndarray) and value.ndim > 1 else value
 
 
 def _drawn_anew(

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compile.machine.coefficients import ERF, ERFC, ERFC_LOG
-from clearprop.compile.machine.exponentials import exp, exp_bounded
+from clearprop.compile.machine.coefficients import ERF, ERFC, ERFC_LOG2
+from clearprop.compile.machine.exponentials import exp, exp2_bounded
 from clearprop.compile.machine.lanes import absolute, copysign, fma, minimum, select
 from clearprop.compile.machine.parts import horner, in_double, of_floats, two_product
 
@@ -17,10 +17,10 @@ _ONE = {4: 4.0, 8: 6.05}
 
 @of_floats
 def erf(x: Any) -> Any:
-    """The error function: up to 1 by a polynomial, beyond as ``1 - e**p(|x|)``. 2 ulp."""
+    """The error function: up to 1 by a polynomial, beyond as ``1 - 2**p(|x|)``. 2 ulp."""
     size = absolute(x)
     far = minimum(size, _ONE[x.dtype.itemsize])
-    large = 1 - exp_bounded(-far * horner(far, ERFC_LOG))
+    large = 1 - exp2_bounded(-far * horner(far, ERFC_LOG2))
     return select(size < 1, fma(horner(x * x, ERF), x, x), copysign(large, x))
 
 

@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compile.machine.coefficients import EXP, TANH
+from clearprop.compile.machine.coefficients import EXP, EXP2, TANH
 from clearprop.compile.machine.lanes import (
     absolute,
+    bits,
     copysign,
     fma,
     fmin,
+    from_bits,
     maximum,
     minimum,
     select,
 )
 from clearprop.compile.machine.parts import (
+    BIAS,
+    FRACTION,
     horner,
     magic,
     of_floats,
@@ -48,10 +52,12 @@ def _less_one(r: Any) -> Any:
     return fma(horner(r, EXP), r * r, r)
 
 
-def exp_bounded(x: Any) -> Any:
-    """``e**x`` for x so near to 0 that it is a normal number. 1 ulp."""
-    n, r = reduced(x)
-    return (_less_one(r) + 1) * power_of_two(n)
+def exp2_bounded(x: Any, more: int = 0) -> Any:
+    """``2**(x + more)`` for x so near to 0 that it is a normal number. 1 ulp."""
+    rounding = magic(x) + BIAS[x.dtype.itemsize] + more
+    count = x + rounding
+    power = from_bits(bits(count) << FRACTION[x.dtype.itemsize], x.dtype)
+    return horner(x - (count - rounding), EXP2) * power
 
 
 @of_floats
@@ -112,11 +118,13 @@ def cosh(x: Any) -> Any:
 def tanh(x: Any) -> Any:
     """``1 - 2 e / (1 + e)`` with ``e = e**(-2 |x|)``; near 0 a polynomial. 2 ulp."""
     size = absolute(x)
-    e = exp_bounded(maximum(-2 * size, -20.0 if x.dtype.itemsize == 4 else -40.0))
+    # As a power of 2, whose exponent is rounded: that counts little beside 1.
+    exponent = maximum(size * (-2 * LOG2_E), -30.0 if x.dtype.itemsize == 4 else -60.0)
+    twice = exp2_bounded(exponent, 1)
+    far = 1 - twice / fma(twice, 0.5, 1.0)
     z = size * size
-    return copysign(
-        select(size < 0.6, fma(horner(z, TANH) * z, size, size), 1 - 2 * e / (1 + e)), x
-    )
+    near = fma(horner(z, TANH) * z, size, size)
+    return copysign(select(size < 0.6, near, far), x)
 
 
 @of_floats

@@ -110,6 +110,19 @@ def write_grid(v: Vectors, g: Grid, to: Any, source: Any, lanes: int, *, masks: 
     """Write the copy of one sample's images into their grid, whose padding is zero already."""
     (sh, sw), b = g.stride, v.b
 
+    def take_apart(begin: Any, planes: Any, row: Any) -> None:
+        """Copy a row whose even columns go to one plane and whose odd ones to another."""
+        for piece in pieces(-(-g.width // 2), lanes, masks=masks):
+            count = min(2 * piece.used, g.width - 2 * piece.offset)
+            pair = v.load_pairs(v.at(begin, 2 * piece.offset), count, piece.width)
+            for n, value in enumerate(pair):
+                at, phase = divmod(n + g.left, 2)
+                first = at + piece.offset
+                used = min((count + 1 - n) // 2, g.columns - first)
+                if used > 0:
+                    plane = v.at(v.at(planes, phase * g.plane), row)
+                    v.store(value, v.at(plane, first), Piece(0, piece.width, used))
+
     def row_copy(begin: Any, end: Any, phase: int) -> None:
         first = (phase - g.left) % sw  # the first column of this plane
         at = (first + g.left) // sw
@@ -142,6 +155,10 @@ def write_grid(v: Vectors, g: Grid, to: Any, source: Any, lanes: int, *, masks: 
             def row(i: Any, phase: int = phase, first: int = first, at: int = at) -> None:
                 from_row = b.add(v.scaled(i, sh), constant(first))
                 begin = v.at(image, v.scaled(from_row, g.width))
+                if sw == 2 and masks:
+                    planes_of = v.at(planes, phase * sw * g.plane)
+                    take_apart(begin, planes_of, v.scaled(b.add(i, constant(at)), g.row))
+                    return
                 for across in range(sw):
                     plane = v.at(planes, (phase * sw + across) * g.plane)
                     end = v.at(plane, v.scaled(b.add(i, constant(at)), g.row))

@@ -8,6 +8,7 @@ from llvmlite import ir
 
 from clearprop.compile.affine import Affine, Var, flat, of
 from clearprop.compile.elements import loop_index
+from clearprop.compile.grouping import Group, Stage
 from clearprop.compile.machine.barrier import write_barrier
 from clearprop.compile.machine.convolution import write_convolution
 from clearprop.compile.machine.engine import Processor
@@ -16,7 +17,8 @@ from clearprop.compile.machine.layout import (
     arrays_of,
     convolution_spec,
     kernel_bytes,
-    local_places,
+    places_in_block,
+    places_in_shard,
     product_spec,
 )
 from clearprop.compile.machine.matmul import write_matmul
@@ -24,7 +26,7 @@ from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, n
 from clearprop.compile.machine.random import limit_of, write_keep_mask
 from clearprop.compile.memory import size_of
 from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows
-from clearprop.compile.planning import Group, Plan
+from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Apply, Array, Constant, Load
 from clearprop.compile.table import (
     ARRAYS,
@@ -67,73 +69,91 @@ class _Writer:
     # ---- one group ---------------------------------------------------------------------------
 
     def group(self, group: Group, name: str) -> Any:
-        """Write ``void name(ptr table, i64 block, ptr scratch)``, and what it calls."""
-        used = arrays_of(group)
-        offsets, size = local_places(group)
+        """Write ``void name(ptr table, i64 shard, ptr scratch)``, and what it calls."""
         kind = ir.FunctionType(ir.VoidType(), [POINTER, I64, POINTER])
         outer = ir.Function(self.module, kind, name)
-        table, block, scratch = outer.args
+        table, shard, scratch = outer.args
         b = ir.IRBuilder(outer.append_basic_block("entry"))
-        start, stop = number(0), number(1)
+        first, last = number(0), number(1)
         if group.rows:
-            start = b.mul(block, number(group.block_rows))
-            end = b.add(start, number(group.block_rows))
-            inside = b.icmp_signed("<", end, number(group.rows))
-            stop = b.select(inside, end, number(group.rows))
-        inner = self.inner(group, name + "_block", used)
-        pointers = []
-        for array in used:
-            if array in offsets:
-                row = array.row * array.dtype.itemsize
-                back = b.sub(number(offsets[array]), b.mul(start, number(row)))
-                pointers.append(b.gep(scratch, [back], source_etype=I8))
-            else:
-                at = b.gep(table, [number(self.words[array])], source_etype=I64)
-                pointers.append(b.load(at, typ=POINTER, align=8))
+            first = b.mul(shard, number(group.shard_rows))
+            last = self.smaller(b, b.add(first, number(group.shard_rows)), group.rows)
         at = b.gep(table, [number(TROUBLE)], source_etype=I64)
         trouble = b.load(at, typ=POINTER, align=8)
-        spare = b.gep(scratch, [number(size)], source_etype=I8)
-        b.call(inner, [*pointers, block, start, stop, trouble, spare])
+        offsets, size = places_in_shard(group)
+        here: dict[Array, Any] = {}
+        for array in arrays_of(group.works):
+            if array in offsets:
+                here[array] = _behind(b, scratch, offsets[array], array, first)
+            elif array in self.words:
+                at = b.gep(table, [number(self.words[array])], source_etype=I64)
+                here[array] = b.load(at, typ=POINTER, align=8)
+        own = b.gep(scratch, [number(size)], source_etype=I8)
+        for parts, identity in group.parts.items():
+            writer = NestWriter(b, self.processor, here, {group.shard: shard}, (None, None), None)
+            writer.write(_begun(parts, group.shard, identity))
+        loop = NestWriter(b, self.processor, {}, {}, (None, None), None).loop
+        for k, stage in enumerate(group.stages):
+            function = self.stage(group, stage, f"{name}_{k + 1}")
+            places, size = places_in_block(stage)
+            used = arrays_of(stage.works)
+            spare = b.gep(own, [number(size)], source_etype=I8)
+
+            def block(
+                start: Any, stop: Any, used: Any = used, places: Any = places,
+                function: Any = function, spare: Any = spare,
+            ) -> None:  # fmt: skip
+                pointers = [
+                    _behind(b, own, places[a], a, start) if a in places else here[a] for a in used
+                ]
+                b.call(function, [*pointers, shard, start, stop, trouble, spare])
+
+            if not group.rows or stage.block_rows >= group.shard_rows:
+                block(first, last)
+                continue
+            rows = stage.block_rows
+            count = b.udiv(b.add(b.sub(last, first), number(rows - 1)), number(rows))
+
+            def numbered(n: Any, rows: int = rows, block: Any = block) -> None:
+                start = b.add(first, b.mul(n, number(rows)))
+                end = b.add(start, number(rows))
+                block(start, b.select(b.icmp_signed("<", end, last), end, last))
+
+            loop(number(0), count, 1, numbered)
         b.ret_void()
         return outer
 
-    def inner(self, group: Group, name: str, used: list[Array]) -> Any:
-        """Write the block of a group, whose arrays are arguments that do not overlap."""
+    def stage(self, group: Group, stage: Stage, name: str) -> Any:
+        """Write one block of a stage, whose arrays are arguments that do not overlap."""
+        used = arrays_of(stage.works)
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * len(used) + [I64] * 3 + [POINTER] * 2)
         function = ir.Function(self.module, kind, name)
-        *arrays, block, start, stop, trouble, spare = function.args
+        *arrays, shard, start, stop, trouble, spare = function.args
         for argument, array in zip(arrays, used, strict=True):
             argument.add_attribute("noalias")
             argument.name = array.name.replace(".", "_")
         b = ir.IRBuilder(function.append_basic_block("entry"))
         pointers = dict(zip(used, arrays, strict=True))
-        shard = b.udiv(block, number(group.shard_blocks))
         known = {group.shard: shard}
         rows = (start, stop)
-        if group.parts:
-            begun = b.urem(block, number(group.shard_blocks))
-            with b.if_then(b.icmp_signed("==", begun, number(0))):
-                for parts, identity in group.parts.items():
-                    writer = NestWriter(b, self.processor, pointers, known, rows, trouble)
-                    writer.write(_begun(parts, group.shard, identity))
-        for work in group.works:
+        for work in stage.works:
             if isinstance(work, Nest):
                 NestWriter(b, self.processor, pointers, known, rows, trouble).write(work)
             elif isinstance(work, Product):
-                self.product(b, work, group, pointers, (rows, spare))
+                self.product(b, work, stage, pointers, (rows, spare))
             elif isinstance(work, Windows):
-                self.windows(b, work, group, pointers, (known, rows, spare))
+                self.windows(b, work, (group, stage), pointers, (known, rows, spare))
             else:
                 self.draw(b, work, pointers, rows if group.rows else None)
         b.ret_void()
         return function
 
     def product(
-        self, b: Any, work: Product, group: Group, pointers: dict[Array, Any], where: Any
+        self, b: Any, work: Product, stage: Stage, pointers: dict[Array, Any], where: Any
     ) -> None:
         """Call the kernel of a matrix product."""
         rows, spare = where
-        spec = product_spec(work, group)
+        spec = product_spec(work, stage)
         if spec not in self.kernels:
             name = f"matmul_{len(self.kernels) + 1}"
             self.kernels[spec] = write_matmul(self.module, name, spec, self.processor)
@@ -143,7 +163,7 @@ class _Writer:
         def inside(depth: int, values: dict[Var, Any]) -> None:
             if depth < len(work.axes):
                 axis = work.axes[depth]
-                is_row = depth == 0 and group.rows == axis.extent and not work.by_rows
+                is_row = depth == 0 and bool(stage.block_rows) and not work.by_rows
                 first, last = rows if is_row else (number(0), number(axis.extent))
 
                 def body(i: Any) -> None:
@@ -154,16 +174,17 @@ class _Writer:
             writer.vars = values
             starts = [_address(writer, block) for block in (work.c, work.a, work.b)]
             null = ir.Constant(POINTER, None)
-            limits = rows if work.by_rows and group.rows else (number(0), number(spec.M))
+            limits = rows if work.by_rows and stage.block_rows else (number(0), number(spec.M))
             b.call(kernel, [*starts, null, spare, *limits])
 
         inside(0, {})
 
     def windows(
-        self, b: Any, work: Windows, group: Group, pointers: dict[Array, Any], where: Any
+        self, b: Any, work: Windows, part: Any, pointers: dict[Array, Any], where: Any
     ) -> None:
         """Call the kernel of a convolution; what a shard adds up gets the sum of this block."""
         known, rows, spare = where
+        group, stage = part
         is_part = work.out in group.parts
         spec = convolution_spec(work, group)
         if spec not in self.kernels:
@@ -175,7 +196,7 @@ class _Writer:
             b.call(self.kernels[spec], [out, first, second, spare, *limits])
             return
         sums = Array("sums", spec.W, work.out.dtype)
-        need = kernel_bytes(work, group, self.processor) - size_of(work.out)
+        need = kernel_bytes(work, group, stage, self.processor) - size_of(work.out)
         at = b.gep(spare, [number(need)], source_etype=I8)
         b.call(self.kernels[spec], [at, first, second, spare, *limits])
         index, axes = loop_index((sums.size,))
@@ -282,21 +303,14 @@ class _Writer:
         """Run this thread's blocks of the groups of a phase."""
         table, thread, threads, scratch = where
         for k, (group, function) in enumerate(zip(phase, made, strict=True)):
-            turned = b.urem(b.add(thread, number(k if group.blocks == 1 else 0)), threads)
+            turned = b.urem(b.add(thread, number(k if group.shards == 1 else 0)), threads)
             low, high = (
-                self.smaller(
-                    b,
-                    b.mul(
-                        b.udiv(b.mul(at, number(group.shards)), threads),
-                        number(group.shard_blocks),
-                    ),
-                    group.blocks,
-                )
+                b.udiv(b.mul(at, number(group.shards)), threads)
                 for at in (turned, b.add(turned, number(1)))
             )
 
-            def body(block: Any, function: Any = function) -> None:
-                b.call(function, [table, block, scratch])
+            def body(shard: Any, function: Any = function) -> None:
+                b.call(function, [table, shard, scratch])
 
             writer.loop(low, high, 1, body)
 
@@ -304,6 +318,12 @@ class _Writer:
 def _address(writer: NestWriter, block: Block) -> Any:
     place: Affine = block.place
     return writer.address(block.array, writer.uniform(place))
+
+
+def _behind(b: Any, memory: Any, offset: int, array: Array, start: Any) -> Any:
+    """Give where row 0 of an array would lie of which memory holds the rows from ``start`` on."""
+    back = b.sub(number(offset), b.mul(start, number(array.row * array.dtype.itemsize)))
+    return b.gep(memory, [back], source_etype=I8)
 
 
 def _begun(parts: Array, shard: Var, identity: Any) -> Nest:

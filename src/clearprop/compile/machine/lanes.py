@@ -178,7 +178,7 @@ class Value:
     __rxor__ = __xor__
 
     def __invert__(self) -> Any:
-        return self._apply("not", self.dtype)
+        return _whole(self)._apply("not", self.dtype)
 
     def __lshift__(self, count: Any) -> Any:
         return _shifted("shl", self, count)
@@ -230,15 +230,19 @@ def _compared(operation: str, first: Any, second: Any) -> Any:
 
 def _bitwise(operation: str, first: Any, second: Any) -> Any:
     a, b = meet(first, second)
-    if a.dtype.kind == "f":
-        raise TypeError(f"{operation} takes integers and booleans; take the bits first")
-    return a._apply(operation, a.dtype, b)
+    return _whole(a)._apply(operation, a.dtype, b)
+
+
+def _whole(x: Any) -> Any:
+    if x.dtype.kind == "f":
+        raise TypeError("bitwise operations take integers and booleans; take the bits first")
+    return x
 
 
 def _shifted(operation: str, value: Value, count: Any) -> Any:
     if not isinstance(count, Value) and not 0 <= count < 8 * value.dtype.itemsize:
         raise ValueError(f"a shift of {value.dtype} by {count}")
-    a, b = meet(value, count)
+    a, b = meet(_whole(value), count)
     if isinstance(count, Value):  # NumPy shifts everything out; a processor may do anything
         bits = 8 * a.dtype.itemsize
         inside = (b >= 0) & (b < bits) if a.dtype.kind == "i" else b < bits

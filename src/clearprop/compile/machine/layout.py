@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from clearprop.compile.grouping import Group, Stage
 from clearprop.compile.machine.convolution import Convolution, convolution_scratch_bytes
 from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.matmul import Product as Spec
 from clearprop.compile.machine.matmul import scratch_bytes
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.nests import Nest, Product, Windows, Work
-from clearprop.compile.planning import Group, Plan
+from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.compile.table import ARRAYS
 
@@ -41,26 +42,39 @@ class Layout:
             for part in phase:
                 if not isinstance(part, Group):
                     continue
-                local = set(part.local)
-                for array in arrays_of(part):
+                local = set(part.local).union(*(stage.local for stage in part.stages))
+                for array in arrays_of(part.works):
                     if array not in local:
                         made.words.setdefault(array, ARRAYS + len(made.words))
-                needs = [kernel_bytes(work, part, processor) for work in part.works]
-                made.scratch = max(made.scratch, local_places(part)[1] + max(needs, default=0))
+                shared = places_in_shard(part)[1]
+                for stage in part.stages:
+                    needs = [kernel_bytes(work, part, stage, processor) for work in stage.works]
+                    own = places_in_block(stage)[1] + max(needs, default=0)
+                    made.scratch = max(made.scratch, shared + own)
         return made
 
 
-def local_places(group: Group) -> tuple[dict[Array, int], int]:
-    """Give where the arrays of one block lie in a thread's memory, and the bytes of all."""
+def places_in_shard(group: Group) -> tuple[dict[Array, int], int]:
+    """Give where the arrays of one shard lie in a thread's memory, and the bytes of all."""
+    return _places(group.local, group.shard_rows, group.works)
+
+
+def places_in_block(stage: Stage) -> tuple[dict[Array, int], int]:
+    """Give where the arrays of one block lie after those of the shard, and the bytes of all."""
+    return _places(stage.local, stage.block_rows, stage.works)
+
+
+def _places(arrays: list[Array], rows: int, works: list[Work]) -> tuple[dict[Array, int], int]:
     return placed(
-        (array, _local_bytes(array, group), *_span(array, group)) for array in group.local
+        (array, _lines(array.row * array.dtype.itemsize * rows), *_span(array, works))
+        for array in arrays
     )
 
 
-def arrays_of(group: Group) -> list[Array]:
-    """Give what a group reads and writes."""
+def arrays_of(works: list[Work]) -> list[Array]:
+    """Give what works read and write."""
     found: dict[Array, None] = {}
-    for work in group.works:
+    for work in works:
         found.update(dict.fromkeys(work.outputs))
         found.update(dict.fromkeys(read_by(work)))
     return list(found)
@@ -75,14 +89,14 @@ def read_by(work: Work) -> list[Array]:
     return [work.first, work.second] if isinstance(work, Windows) else [work.key]
 
 
-def product_spec(work: Product, group: Group) -> Spec:
+def product_spec(work: Product, stage: Stage) -> Spec:
     """Give the kernel of a matrix product."""
     m, n, k = work.sizes
     (a_row, a_k), (b_k, b_column) = work.a.strides, work.b.strides
     return Spec(
         m, n, k, work.c.array.dtype.name, a_row, a_k, b_k, b_column, work.c.strides[0],
         k_block=_K_BLOCK if k > 2 * _K_BLOCK else None,
-        rows=min(group.block_rows, m) if work.by_rows and group.rows else None,
+        rows=min(stage.block_rows, m) if work.by_rows and stage.block_rows else None,
     )  # fmt: skip
 
 
@@ -101,10 +115,10 @@ def convolution_spec(work: Windows, group: Group) -> Convolution:
     return Convolution(work.target, image, shape, **how, dtype=W.dtype.name)
 
 
-def kernel_bytes(work: Work, group: Group, processor: Processor) -> int:
+def kernel_bytes(work: Work, group: Group, stage: Stage, processor: Processor) -> int:
     """Give the bytes that the kernel of a work needs for itself."""
     if isinstance(work, Product):
-        return _lines(scratch_bytes(product_spec(work, group), processor))
+        return _lines(scratch_bytes(product_spec(work, stage), processor))
     if isinstance(work, Windows):
         need = _lines(convolution_scratch_bytes(convolution_spec(work, group), processor))
         return need + (size_of(work.out) if work.out in group.parts else 0)
@@ -115,13 +129,7 @@ def _lines(size: int) -> int:
     return -(-size // LINE) * LINE + LINE
 
 
-def _local_bytes(array: Array, group: Group) -> int:
-    return _lines(array.row * array.dtype.itemsize * group.block_rows)
-
-
-def _span(array: Array, group: Group) -> tuple[int, int]:
-    """Give the first and the last work of a group that an array is needed in."""
-    uses = [
-        k for k, work in enumerate(group.works) if array in work.outputs or array in read_by(work)
-    ]
+def _span(array: Array, works: list[Work]) -> tuple[int, int]:
+    """Give the first and the last of the works that an array is needed in."""
+    uses = [k for k, work in enumerate(works) if array in work.outputs or array in read_by(work)]
     return min(uses), max(uses)

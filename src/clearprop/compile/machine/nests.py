@@ -31,6 +31,7 @@ POINTER = ir.PointerType()
 _UNROLLED = (
     4  # vectors that a total takes at a time, so that one addition need not wait for another
 )
+_NEAR = 4  # elements apart, up to which all that lie between are read, too
 _FEW = 40  # expressions in a body that is unrolled
 
 
@@ -380,6 +381,8 @@ class NestWriter:
                     kind, [at, number_32(align), self._spread(mask), ir.Constant(kind, None)],
                 )  # fmt: skip
             return self._from_memory(read, value.dtype)
+        if step is not None and 1 < step <= _NEAR and self.width > 1:
+            return self._strided(value, step)
         places = self._number(value.place).spread(self.width)
         at = self.b.gep(self.pointers[array], [places.ir], source_etype=item)
         _as_vector(at, self.width)
@@ -394,6 +397,35 @@ class NestWriter:
                 ir.Constant(kind, None),
             ],
         )
+        return self._from_memory(read, value.dtype)
+
+    def _strided(self, value: Load, step: int) -> Any:
+        """Read elements that are some few apart: all between them, too, and choose."""
+        item, align = stored_type(value.dtype), value.dtype.itemsize
+        count = (self.width - 1) * step + 1
+        kind = ir.VectorType(item, count)
+        at = self.address(value.array, self.uniform(value.place))
+        if self.mask is None:
+            wide = self.b.load(at, typ=kind, align=align)
+        else:
+            lanes = [I32(k // step if k % step == 0 else self.width) for k in range(count)]
+            mask = self._spread(self.mask)
+            none = ir.Constant(mask.type, None)  # what lies between is not needed
+            order = ir.Constant(ir.VectorType(I32, count), lanes)
+            wide = self._call(
+                f"llvm.masked.load.v{count}{_code(item)}.p0",
+                kind,
+                [
+                    at,
+                    number_32(align),
+                    self.b.shuffle_vector(mask, none, order),
+                    ir.Constant(kind, None),
+                ],
+            )
+        chosen = ir.Constant(
+            ir.VectorType(I32, self.width), [I32(k * step) for k in range(self.width)]
+        )
+        read = self.b.shuffle_vector(wide, ir.Constant(kind, ir.Undefined), chosen)
         return self._from_memory(read, value.dtype)
 
     def _store(self, store: Store) -> None:

@@ -51,6 +51,14 @@ def pieces(count: int, lanes: int, *, masks: bool) -> list[Piece]:
     return found
 
 
+def _halves(count: int, width: int) -> list[Piece]:
+    """Describe two vectors that follow each other and hold `count` elements."""
+    return [
+        Piece(0, width, min(count, width)),
+        Piece(width, width, max(count - width, 0)),
+    ]
+
+
 class Vectors:
     """Writes vectors and loops into one function.
 
@@ -82,6 +90,10 @@ class Vectors:
     def type(self, width: int) -> Any:
         """Give the type of `width` elements; one is a scalar."""
         return self.item if width == 1 else ir.VectorType(self.item, width)
+
+    def constant(self, value: float) -> Any:
+        """Write a number."""
+        return ir.Constant(self.item, value)
 
     def zero(self, width: int) -> Any:
         """Write zeros."""
@@ -143,6 +155,37 @@ class Vectors:
         for i in range(width):
             one = self.b.extract_element(value, ir.Constant(ir.IntType(32), i))
             self.store(one, self.at(pointer, i * stride), Piece(0, 1, 1))
+
+    def load_pairs(self, pointer: Any, count: int, width: int) -> tuple[Any, Any]:
+        """Read `count` elements, at most 2·width, and part those at even places from the others."""
+        if width == 1:
+            one = Piece(0, 1, 1)
+            second = self.load(self.at(pointer, 1), one) if count > 1 else self.zero(1)
+            return self.load(pointer, one), second
+        low, high = (
+            self.load(self.at(pointer, half.offset), half) if half.used else self.zero(width)
+            for half in _halves(count, width)
+        )
+        even, odd = (self.shuffle(low, high, range(n, 2 * width, 2)) for n in (0, 1))
+        return even, odd
+
+    def store_pairs(self, even: Any, odd: Any, pointer: Any, count: int, *, masks: bool) -> None:
+        """Write `count` elements, in turn one of each vector."""
+        width = getattr(even.type, "count", 1)
+        if width == 1:
+            for n, value in enumerate((even, odd)[:count]):
+                self.store(value, self.at(pointer, n), Piece(0, 1, 1))
+            return
+        places = [k // 2 + k % 2 * width for k in range(2 * width)]
+        for half in _halves(count, width):
+            value = self.shuffle(even, odd, places[half.offset : half.offset + width])
+            if masks or half.used in {0, width}:
+                if half.used:
+                    self.store(value, self.at(pointer, half.offset), half)
+                continue
+            for n in range(half.used):
+                one = self.element(value, n)
+                self.store(one, self.at(pointer, half.offset + n), Piece(0, 1, 1))
 
     def element(self, x: Any, place: int) -> Any:
         """Take one element of a vector."""

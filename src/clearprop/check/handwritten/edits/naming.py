@@ -24,7 +24,19 @@ from clearprop.check.handwritten.edits.scope import GRADIENT, OTHER, PARAMETER, 
 from clearprop.check.handwritten.edits.sites import sites
 from clearprop.check.handwritten.edits.trees import dotted, put, stores, twin
 
-_FUNCTIONS = {"np", "numpy", "math", "len", "range", "enumerate", "zip", "int", "float", "reversed"}
+_FUNCTIONS = {
+    "np",
+    "numpy",
+    "torch",
+    "math",
+    "len",
+    "range",
+    "enumerate",
+    "zip",
+    "int",
+    "float",
+    "reversed",
+}
 
 
 @lru_cache(maxsize=4096)

@@ -19,9 +19,12 @@ from clearprop.check.handwritten.edits.trees import attribute, binary, call, dot
 
 
 def turned(node: ast.expr) -> ast.expr:
-    """Put ``.T`` on, or take it off."""
+    """Put ``.T`` on, or take it off; ``.t()`` is torch's."""
     if isinstance(node, ast.Attribute) and node.attr == "T":
         return node.value
+    if called(node) == ("t", True) and isinstance(node, ast.Call) and not node.args:
+        assert isinstance(node.func, ast.Attribute)
+        return node.func.value
     return attribute(node, "T")
 
 
@@ -131,7 +134,7 @@ def _columns(site: Site, a: ast.expr, b: ast.expr) -> Iterator[Change]:
 
 
 def _is_turned(node: ast.expr) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "T"
+    return called(node) == ("t", True) or (isinstance(node, ast.Attribute) and node.attr == "T")
 
 
 def subscripts(site: Site) -> Iterator[Change]:

@@ -14,6 +14,8 @@ from clearprop.check.handwritten.edits.trees import binary, call, dotted, make, 
 _REDUCERS = {"sum", "mean", "max", "min", "std", "var", "prod", "argmax", "argmin", "cumsum", "any"}
 _AXES: tuple[Any, ...] = (0, 1, -1, None, (0, 1), (0, 2, 3), 2, (0, 2), (1, 2), (2, 3), (1, 2, 3))
 _FUNCTIONS = {"sum": ("mean",), "mean": ("sum",), "max": ("min",), "min": ("max",)}
+#: What torch calls otherwise, and takes under NumPy's name.
+_IN_TORCH = {"dim": "axis", "keepdim": "keepdims"}
 _FUNCTIONS |= {"argmax": ("argmin",), "argmin": ("argmax",), "var": ("std",), "std": ("var",)}
 
 
@@ -26,7 +28,7 @@ def axes(site: Site) -> Iterator[Change]:
     inside = array(node)
     if inside is None:
         return
-    options = {k.arg: k.value for k in node.keywords if k.arg}
+    options = {_IN_TORCH.get(k.arg, k.arg): k.value for k in node.keywords if k.arg}
     positional = node.args[0 if method else 1 :]
     axis = options.get("axis") or (positional[0] if positional else None)
     cause = "mask" if name.startswith("arg") else "batch-sum"

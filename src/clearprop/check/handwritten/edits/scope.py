@@ -65,7 +65,7 @@ class Scope:
     owner : str
         How the instance is called: ``self``; "" where there is none.
     numpy : str
-        How NumPy is called in the file.
+        How NumPy is called in the file, or the library that stands in its place: ``torch``.
     source : str
         The file, for ``before`` and ``after`` in the user's own writing; "" if unknown.
     """
@@ -84,6 +84,8 @@ class Scope:
 
     def spelled(self, source: str) -> str:
         """Write ``np.sum`` as the user would."""
+        if self.numpy == "torch":
+            source = re.sub(r"\bnp\.dot\b", "np.matmul", source)  # torch.dot is of vectors only
         return source if self.numpy == "np" else re.sub(r"\bnp\.", f"{self.numpy}.", source)
 
     def value(self, name: str) -> Value:
@@ -120,6 +122,7 @@ def scope_of(
     functions: Sequence[str] = (),
     source: str = "",
     learned: Collection[str] | None = None,
+    numpy: str = "",
 ) -> Scope:
     """Say what an edited statement of ``function`` may mention.
 
@@ -141,6 +144,8 @@ def scope_of(
         The whole file.
     learned : collection of str, optional
         The names of the parameters, where they are known; else they have gradients of their names.
+    numpy : str
+        How NumPy is called, or what stands in its place, where that is known.
     """
     arguments = [a.arg for a in _arguments(function)]
     own = _locals(function)
@@ -162,7 +167,9 @@ def scope_of(
     }
     if learned is not None:
         known = {name: _by_use(name, value, learned) for name, value in known.items()}
-    scope = Scope(own, attributes, (), tuple(upstream), (), tuple(functions), forward, known, owner)
+    numpy = numpy or ("numpy" if "numpy" in named and "np" not in named else "np")
+    known_so_far = (own, attributes, (), tuple(upstream), (), tuple(functions), forward, known)
+    scope = Scope(*known_so_far, owner, numpy)
     batch = tuple(_batch(function, scope, instance_attributes))
     renamed = _kept(forward, function, owner) if forward else {}
     loops = [node.target for node in ast.walk(function) if isinstance(node, ast.For)]
@@ -177,7 +184,7 @@ def scope_of(
         forward,
         known,
         owner,
-        "numpy" if "numpy" in named and "np" not in named else "np",
+        numpy,
         source,
     )
 
@@ -257,7 +264,8 @@ def _batch(function: ast.FunctionDef, scope: Scope, instance: Mapping[str, Any])
         if scope.value(name).kind == CACHED and scope.value(name).shape
     ]
     named += [f"{name}.shape[0]" for name in arrays[:2]]
-    other += [f"{name}.size" for name in arrays[:1]] + [f"{name}.shape[1]" for name in arrays[:1]]
+    size = "numel()" if scope.numpy == "torch" else "size"
+    other += [f"{name}.{size}" for name in arrays[:1]] + [f"{name}.shape[1]" for name in arrays[:1]]
     return list(dict.fromkeys(named + other))
 
 
@@ -297,7 +305,7 @@ class _Renamed(ast.NodeTransformer):
         self.lost = False
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        if node.id in ("np", "numpy", "self"):
+        if node.id in ("np", "numpy", "torch", "self"):
             return node
         if node.id not in self.names:
             self.lost = True
@@ -373,7 +381,9 @@ def _slopes_of_calls(forward: ast.FunctionDef | None, renamed: Mapping[str, str]
             if y:
                 yield f"({y} > 0)" if name == "maximum" else f"(1 - {y} ** 2)"
             continue
-        if len(call.args) != 1 or dotted(call.func).startswith(("np.", "len", "int", "float")):
+        if len(call.args) != 1 or dotted(call.func).startswith(
+            ("np.", "torch.", "len", "int", "float")
+        ):
             continue
         z, y = (renamed.get(dotted(each), "") for each in (call.args[0], node.targets[0]))
         if z and y:
@@ -401,7 +411,8 @@ def _forward_parts(forward: ast.FunctionDef, renamed: Mapping[str, str]) -> Iter
     for node in ast.walk(forward):
         part = isinstance(node, ast.BinOp | ast.Compare | ast.Call)
         if isinstance(node, ast.Call):
-            part = dotted(node.func).startswith("np.") and "random" not in dotted(node.func)
+            function = dotted(node.func)
+            part = function.startswith(("np.", "torch.")) and "rand" not in function
         if not part:
             continue
         source = ast.unparse(node)

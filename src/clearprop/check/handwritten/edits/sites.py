@@ -27,7 +27,7 @@ _FIRST_ONLY = {
     *("repeat", "tile", "roll", "flip", "rot90", "astype", "broadcast_to", "sum", "mean", "max"),
     *("min", "argmax", "argmin", "std", "var", "prod", "cumsum", "norm", "take", "delete"),
 }
-_MODULES = {"np", "numpy", "math", "cp", "xp"}
+_MODULES = {"np", "numpy", "math", "cp", "xp", "torch"}
 
 
 def sites(statement: ast.stmt, world: World) -> Iterator[Site]:
@@ -156,11 +156,15 @@ def is_sum(node: ast.AST) -> bool:
 
 
 def is_matmul(node: ast.AST) -> bool:
-    """Whether a node is ``a @ b``, ``np.dot(a, b)``, ``np.matmul(a, b)`` or ``a.dot(b)``."""
+    """Whether a node is ``a @ b``, ``np.dot(a, b)``, ``np.matmul(a, b)``, ``a.dot(b)`` or alike."""
     if isinstance(node, ast.BinOp):
         return isinstance(node.op, ast.MatMult)
     name, method = called(node)
-    return name in ("dot", "matmul") and isinstance(node, ast.Call) and len(node.args) == 2 - method
+    return (
+        name in ("dot", "matmul", "mm")
+        and isinstance(node, ast.Call)
+        and len(node.args) == 2 - method
+    )
 
 
 def factors_of(node: ast.expr) -> tuple[ast.expr, ast.expr]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from clearprop.check.handwritten.edits.trees import BLOCKS, dotted, names_in
 from clearprop.check.handwritten.meaning import last_of
 
+#: Names of libraries and of the object: no data is in them.
+_NO_DATA = frozenset({"np", "numpy", "torch", "self"})
+
 
 @dataclass(frozen=True)
 class Slices:
@@ -124,7 +127,7 @@ def _assignments(statement: ast.stmt) -> Iterator[tuple[set[str], frozenset[str]
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         # np.add.at(dW, i, e), dxs.append(dx): what a call is given may be written to
         read = _names(statement.value)
-        yield {name for name in read if name not in ("np", "numpy", "self")}, read
+        yield {name for name in read if name not in _NO_DATA}, read
 
 
 def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[set[str], frozenset[str]]]:
@@ -154,7 +157,7 @@ def _names(*nodes: ast.AST | None) -> frozenset[str]:
                 found.add(dotted(part))
             elif isinstance(part, ast.Subscript) and _is_key(part) and dotted(part.value):
                 found.add(f"{dotted(part.value)}.{part.slice.value}")  # type: ignore[attr-defined]
-    return frozenset(found - {"np", "numpy", "self"})
+    return frozenset(found - _NO_DATA)
 
 
 def blamed(function: ast.FunctionDef, wrong: Iterable[str], right: Iterable[str]) -> dict[int, int]:

@@ -1,0 +1,140 @@
+"""How a group is cut: shards for threads, blocks for caches; and what shares one loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clearprop.compile.affine import of
+from clearprop.compile.grouping import Group, Stage
+from clearprop.compile.needs import cost, reads
+from clearprop.compile.nests import Nest, Product, Work, rewritten
+from clearprop.compile.scalars import Array
+
+MOST_SHARDS = 16
+_FEW_SHARDS = 8
+_PARTS_BYTES = 1 << 17  # of what a shard adds up; where it is more, there are few shards
+_LEAST_WORK = 20_000  # operations worth a shard
+_BLOCK_BYTES = 1 << 16  # of the rows of a block in all arrays of a stage
+_WIDE_BYTES = 1 << 15  # of a matrix that many rows should meet at a time
+
+
+def cut(group: Group) -> None:
+    """Choose the number of rows in a shard: from sizes alone."""
+    if not group.rows:
+        return
+    parts_bytes = sum(a.row * a.dtype.itemsize for a in group.parts)
+    most = MOST_SHARDS if parts_bytes < _PARTS_BYTES else _FEW_SHARDS
+    shards = max(1, min(most, group.rows, sum(map(cost, group.works)) // _LEAST_WORK))
+    group.shard_rows = -(-group.rows // shards)
+    group.shard.extent = group.shards
+
+
+def stage(group: Group, outside: set[Array]) -> None:
+    """Cut the works of a group into stages, each with blocks of its own size.
+
+    ``outside`` is what is needed beyond its own shard.
+    """
+    _drop_unread(group, outside)
+    runs: list[tuple[bool, list[Work]]] = []
+    for work in group.works:
+        wide = _is_wide(work)
+        if not runs or (wide is not None and wide != runs[-1][0]):
+            runs.append((bool(wide), []))
+        runs[-1][1].append(work)
+    if not group.rows:
+        group.stages = [Stage(group.works)]
+        return
+    inside = [a for a in dict.fromkeys(group.outputs()) if a not in outside]
+    users = {a: _stages_of(a, runs) for a in inside}
+    group.local = [a for a in inside if len(users[a]) > 1]
+    for k, (wide, works) in enumerate(runs):
+        rows = group.shard_rows if wide else _block_rows(group, works)
+        local = [a for a in inside if users[a] == {k}]
+        group.stages.append(Stage(works, rows, local))
+
+
+def _drop_unread(group: Group, outside: set[Array]) -> None:
+    """Leave out what nobody reads: it was needed in a register only."""
+    for work in list(reversed(group.works)):
+        read = {array for w in group.works for array, _ in reads(w)}
+        if isinstance(work, Nest):
+            work.stores = [s for s in work.stores if s.array in outside or s.array in read]
+            if not work.stores and not work.results:
+                group.works.remove(work)
+
+
+def _is_wide(work: Work) -> bool | None:
+    """Whether a work wants many rows at a time; None where it does not care."""
+    if isinstance(work, Product):
+        _, n, k = work.sizes
+        return n * k * work.b.array.dtype.itemsize > _WIDE_BYTES or None
+    row = sum(a.row * a.dtype.itemsize for a in dict.fromkeys(work.outputs) if a.shape)
+    return False if row > _BLOCK_BYTES // 8 else None
+
+
+def _stages_of(array: Array, runs: Iterable[tuple[bool, list[Work]]]) -> set[int]:
+    return {
+        k
+        for k, (_, works) in enumerate(runs)
+        for work in works
+        if array in work.outputs or any(array is read for read, _ in reads(work))
+    }
+
+
+def _block_rows(group: Group, works: list[Work]) -> int:
+    """Choose the rows of a block so that what they touch stays in a cache."""
+    arrays = {a for work in works for a in work.outputs}
+    for work in works:
+        if isinstance(work, Nest):
+            arrays |= {array for array, is_local in reads(work) if is_local}
+    row = sum(a.row * a.dtype.itemsize for a in arrays if a.shape and a not in group.parts)
+    blocks = -(-group.shard_rows * row // _BLOCK_BYTES)
+    return max(1, -(-group.shard_rows // max(blocks, 1)))
+
+
+def merge(group: Group) -> None:
+    """Put nests with the same loops into one, so that what they share stays in registers."""
+    works: list[Work] = []
+    for work in group.works:
+        into = None
+        if isinstance(work, Nest):
+            for earlier in reversed(works):
+                if isinstance(earlier, Nest) and _joined(earlier, work):
+                    into = earlier
+                    break
+                written = set(earlier.outputs)
+                if any(array in written for array, _ in reads(work)) or written & set(work.outputs):
+                    break
+        if into is None:
+            works.append(work)
+    group.works = works
+
+
+def _joined(nest: Nest, other: Nest) -> bool:
+    """Put the other nest's stores and totals into this one, if they can be."""
+    a, b = nest.axes, other.axes
+    same = len(a) == len(b) and all(
+        v.extent == w.extent
+        and (v is nest.lanes) == (w is other.lanes)
+        and (v is nest.row) == (w is other.row)
+        for v, w in zip(a, b, strict=True)
+    )
+    if not same or (nest.totals and other.totals and nest.depth != other.depth):
+        return False
+    if any(s.adds for s in (*nest.stores, *other.stores)):
+        return False
+    new = {w: of(v) for v, w in zip(a, b, strict=True)}
+    written = set(nest.outputs)
+    given = {(s.array, s.place): s.value for s in nest.stores}
+    for load in other.loads():
+        if load.array in written and (load.array, load.place.replaced(new)) not in given:
+            return False
+    rewritten(other, new, given)
+    nest.stores += other.stores
+    if other.totals:
+        nest.totals += other.totals
+        nest.results += other.results
+        nest.depth = other.depth
+    elif other.results:
+        return False
+    return True

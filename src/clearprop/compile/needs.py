@@ -1,0 +1,100 @@
+"""What works read, row by row or not, and what they cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from clearprop.compile.affine import Affine, Var
+from clearprop.compile.nests import Draw, Nest, Product, Windows, Work, walked
+from clearprop.compile.scalars import Array
+
+
+@dataclass
+class Waiting:
+    """Holds the place of a nest that is written when the number of blocks is known."""
+
+    array: Array
+    parts: Array
+
+    @property
+    def outputs(self) -> list[Array]:
+        """What is written."""
+        return [self.array]
+
+
+def rows_of(work: Work) -> int:
+    """Give the number of rows that a work can be cut into; 0 for none."""
+    if isinstance(work, Nest):
+        return work.row.extent if work.row is not None else 0
+    if isinstance(work, Product):
+        if work.by_rows:
+            return work.sizes[0] if work.sizes[0] > 1 else 0
+        first = work.axes[0] if work.axes else None
+        leads = first is not None and first.extent == work.c.array.shape[0]
+        return first.extent if first is not None and leads else 0
+    if isinstance(work, Windows):
+        return work.first.shape[0] if work.first.shape[0] > 1 else 0
+    shape = work.out.shape if isinstance(work, Draw) else ()
+    return shape[0] if shape and shape[0] > 1 else 0
+
+
+def reads(work: Any) -> list[tuple[Array, bool]]:
+    """Give what a work reads, and whether a row of it depends on the same row alone."""
+    if isinstance(work, Nest):
+        return [(load.array, _is_by_row(load.array, load.place, work.row)) for load in work.loads()]
+    if isinstance(work, Product):
+        return _reads_of_product(work)
+    if isinstance(work, Windows):
+        both = work.target == "W"
+        return [(work.first, True), (work.second, both)]
+    if isinstance(work, Draw):
+        return [(work.key, False)]
+    return [(work.parts, False)]
+
+
+def _is_by_row(array: Array, place: Affine, row: Var | None, more: int = 0) -> bool:
+    """Whether the elements at a place are those of the row itself; ``more`` follow it."""
+    if row is None or not array.shape or array.shape[0] != row.extent:
+        return False
+    step = array.row
+    rest = place.without(row)
+    return place.factor(row) == step and rest.least >= 0 and rest.most + more < step
+
+
+def _reads_of_product(work: Product) -> list[tuple[Array, bool]]:
+    m, n, k = work.sizes
+    if work.by_rows:
+        a = work.a
+        step = a.array.row if a.array.shape else 0
+        last = a.place.most + (k - 1) * a.strides[1]
+        is_local = (
+            bool(a.array.shape)
+            and a.array.shape[0] == m
+            and a.strides[0] == step
+            and a.strides[1] >= 0
+            and a.place.least >= 0
+            and last < step
+        )
+        return [(a.array, is_local), (work.b.array, False)]
+    row = work.axes[0] if work.axes else None
+    found = []
+    for block, (first, second) in ((work.a, (m, k)), (work.b, (k, n))):
+        forward = all(s >= 0 for s in block.strides)
+        more = (first - 1) * block.strides[0] + (second - 1) * block.strides[1]
+        found.append((block.array, forward and _is_by_row(block.array, block.place, row, more)))
+    return found
+
+
+def cost(work: Any) -> int:
+    """Estimate the number of operations."""
+    if isinstance(work, Nest):
+        return math.prod(v.extent for v in work.axes) * max(len(walked(work.values())), 1)
+    if isinstance(work, Product):
+        return 2 * math.prod(work.sizes) * math.prod(v.extent for v in work.axes)
+    if isinstance(work, Windows):
+        W = {"y": work.second, "x": work.second, "W": work.out}[work.target]
+        y = {"y": work.out, "x": work.first, "W": work.second}[work.target]
+        return 2 * y.size * W.size // max(W.shape[0], 1)
+    return sum(16 * array.size for array in work.outputs)
