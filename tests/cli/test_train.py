@@ -184,8 +184,8 @@ def test_without_llvmlite_it_is_interpreted_and_says_so_once(
     assert output.count("warning") == 1
     assert (
         "\nwarning: train: this run is computed in NumPy, not in machine code. fit: llvmlite is "
-        "not installed. Why: it writes machine code, and comes with the extra 'train'. Write instead: "
-        "pip install 'clearprop[train]'\n"
+        "not installed. Why: it writes machine code, and comes with the extra 'train'. Write "
+        "instead: pip install 'clearprop[train]'\n"
     ) in output
     assert json.loads(Path("run/config.json").read_text())["made_with"]["machine_code"] == "none"
     code, _ = run("--config", "run/config.json", "--interpret", "--out", "other")

@@ -12,6 +12,7 @@ import clearprop as cp
 from clearprop import nn
 from clearprop.errors import LabelError, NonFiniteError, ShapeError
 from clearprop.train import Diary, Metrics, fit
+from clearprop.train.prediction import CompiledPrediction
 from clearprop.train.updates import Batches, CannotCompileError, Compiled, Interpreted
 
 
@@ -418,3 +419,34 @@ def test_weights_that_a_watcher_changes_are_those_that_go_on() -> None:
     a = fit(ours, DATA, batch=10, iterations=9, watch=halve(ours))
     b = fit(theirs, DATA, batch=10, iterations=9, watch=halve(theirs), interpret=True)
     np.testing.assert_allclose(a.loss, b.loss, rtol=1e-4)
+
+
+# ---- accuracies ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [two_layers, with_state])
+@pytest.mark.parametrize("samples", [1, 499, 1000, 1207])
+def test_predictions_are_those_of_numpy(make: Any, samples: int) -> None:
+    net = make()
+    x, t = blobs(samples)
+    predict = CompiledPrediction(net)
+    before = predict(x)
+    np.testing.assert_allclose(before, net.predict(x), rtol=1e-5, atol=1e-6)
+    made(Compiled(net, batches(), 0.1), [40])
+    after = predict(x)  # with the parameters and running means of now
+    assert not np.array_equal(before, after)
+    np.testing.assert_allclose(after, net.predict(x), rtol=1e-4, atol=1e-5)
+    assert predict.accuracy(x, t) == net.accuracy(x, t)
+
+
+class Contrary(nn.TwoLayerNet):
+    """It predicts in a way of its own."""
+
+    def predict(self, x: Any, **options: Any) -> Any:
+        return -super().predict(x, **options)
+
+
+def test_a_prediction_of_its_own_is_asked() -> None:
+    net, data = Contrary(4, 5, 3, 0.5, seed=1, dtype="float32"), (blobs(600), DATA[1])
+    metrics = fit(net, data, batch=10, iterations=60)
+    assert metrics.rows[-1].train_accuracy == net.accuracy(*data[0]) < 0.2

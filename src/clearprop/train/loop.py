@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import DataError, NonFiniteError
+from clearprop.train.prediction import CompiledPrediction
 from clearprop.train.settings import check_setting
 from clearprop.train.updates import Batches, CannotCompileError, Compiled, Interpreted, Updates
 
@@ -178,13 +179,14 @@ def fit(
         for name, value in model.params.items():
             if not np.isfinite(value).all():
                 raise _not_finite(f"{name} holds NaN or infinity", metrics.iterations, lr)
-        return _row(model, data, metrics, batch)
+        return _row(model, data, metrics, batch, predict)
 
     with np.errstate(all="ignore"):  # what is not finite is an error below, and not a warning
+        updates, reason = _updates(model, batches, float(lr), interpret)
+        predict = _prediction(model) if isinstance(updates, Compiled) else None
         if not metrics.rows:
             metrics.rows.append(evaluate())
         stopped = watch is not None and watch(metrics)
-        updates, reason = _updates(model, batches, float(lr), interpret or bool(stopped))
         while metrics.iterations < iterations and not stopped:
             border = _end_of_epoch(metrics, len(x), batch)
             until = min(iterations, border, _next_look(watch, metrics.iterations))
@@ -232,7 +234,21 @@ def _next_look(watch: Callable[[Metrics], object] | None, done: int) -> int:
     return done + 1 if next_look is None else next_look(done)
 
 
-def _row(model: Model, data: tuple[Split, Split], metrics: Metrics, batch: int) -> Row:
+def _prediction(model: Model) -> CompiledPrediction | None:
+    """Give what predicts in machine code, where that is what the model would predict."""
+    try:
+        return CompiledPrediction(model)
+    except CannotCompileError:
+        return None
+
+
+def _row(
+    model: Model,
+    data: tuple[Split, Split],
+    metrics: Metrics,
+    batch: int,
+    predict: CompiledPrediction | None,
+) -> Row:
     train, test = data
     since = metrics.rows[-1].iteration if metrics.rows else 0
     losses = metrics.loss[since : metrics.iterations]
@@ -240,15 +256,16 @@ def _row(model: Model, data: tuple[Split, Split], metrics: Metrics, batch: int) 
         iteration=metrics.iterations,
         epoch=metrics.iterations * batch / len(train[0]),
         loss=math.fsum(losses) / len(losses) if losses else math.nan,
-        train_accuracy=_accuracy(model, train),
-        test_accuracy=_accuracy(model, test),
+        train_accuracy=_accuracy(model, train, predict),
+        test_accuracy=_accuracy(model, test, predict),
     )
 
 
-def _accuracy(model: Model, split: Split) -> float:
+def _accuracy(model: Model, split: Split, predict: CompiledPrediction | None) -> float:
     x, t = split
     pieces = [slice(start, start + _PIECE) for start in range(0, len(x), _PIECE)]
-    right = sum(round(model.accuracy(x[piece], t[piece]) * len(x[piece])) for piece in pieces)
+    accuracy = model.accuracy if predict is None else predict.accuracy
+    right = sum(round(accuracy(x[piece], t[piece]) * len(x[piece])) for piece in pieces)
     return right / len(x)
 
 

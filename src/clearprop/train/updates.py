@@ -115,15 +115,15 @@ class Compiled:
     def __init__(self, network: Any, batches: Batches, lr: float) -> None:
         self.network, self.batches = network, batches
         self.most = 1
-        _check_network(network)
-        x, t = (_readable(name, part) for name, part in (("x", batches.x), ("t", batches.t)))
+        check_network(network)
+        x, t = (readable(name, part) for name, part in (("x", batches.x), ("t", batches.t)))
         try:
             from clearprop.compile import compile
             from clearprop.extras import require
 
             require("llvmlite.binding", "train", "writes machine code", "fit")
             _check_labels(network, x, t)
-            self._scan = compile(_step(network, lr, x.dtype)).scan
+            self._scan = compile(_step(network, lr)).scan
             self._data = x, t
             self._run(self._carry(), np.empty((0, batches.size), np.int64))  # compiles
         except Exception as error:
@@ -190,7 +190,7 @@ class CannotCompileError(Exception):
         return f"{what} Write instead: interpret=True, and nothing is said of it."
 
 
-def _step(network: Sequential, lr: float, dtype: np.dtype[Any]) -> Callable[..., Any]:
+def _step(network: Sequential, lr: float) -> Callable[..., Any]:
     """Make the function of one update: pure, and the same arithmetic as `Interpreted`."""
     count, last = len(network.parameters), network.last_layer
     assert last is not None
@@ -198,8 +198,7 @@ def _step(network: Sequential, lr: float, dtype: np.dtype[Any]) -> Callable[...,
     def step(carry: Any, drawn: Any, x: Any, t: Any) -> Any:
         parameters, buffers, before = carry
         x, t = x[drawn], t[drawn]
-        if dtype.kind != "f":
-            x = x.astype(np.result_type(*(array.dtype for array in parameters)))
+        x = floats(x, parameters)
 
         def loss(*arrays: Any) -> Any:
             y = network.compute(x, *arrays, *buffers, train=True)
@@ -226,24 +225,38 @@ def _nothing(arrays: tuple[Any, ...], dtype: Any) -> Any:
     return np.sum(np.stack(some)).astype(dtype) * 0.0
 
 
+def floats(x: Any, parameters: Iterable[Any]) -> Any:
+    """Give samples that are whole numbers in the dtype of the parameters, as layers do."""
+    return x if x.dtype.kind == "f" else x.astype(np.result_type(*(p.dtype for p in parameters)))
+
+
 def _as(value: Any, dtype: Any) -> Any:
     return value if value.dtype == dtype else value.astype(dtype)
 
 
-# What `Compiled` does in their place; who writes one anew means another computation.
-_OF_NETWORK = (
-    "loss_and_gradient", "compute", "_run", "_steps", "advance", "arrays", "keep", "remember",
-    "replace", "params",
-)  # fmt: skip
+# What machine code does in their place; who writes one anew means another computation.
+_OF_ALL = ("compute", "_run", "_steps", "arrays", "params")
+_OF_NETWORK = ("loss_and_gradient", "advance", "keep", "remember", "replace")
 _OF_LAYER = ("arrays", "keep", "remember", "replace")
 
 
-def _check_network(network: Any) -> None:
-    """Refuse what is no `Sequential`, or not quite one, or has no parameters or loss."""
+def check_network(network: Any, names: Iterable[str] = _OF_NETWORK) -> None:
+    """Refuse what is no `Sequential`, or not quite one, or has no parameters or loss.
+
+    Parameters
+    ----------
+    network : Any
+    names : iterable of str
+        Methods that are to be those of `Sequential`, besides those with which it computes.
+
+    Raises
+    ------
+    CannotCompileError
+    """
     kind = type(network).__name__
     if not isinstance(network, Sequential):
         raise CannotCompileError(f"{kind} is no nn.Sequential.")
-    own = [f"{kind}.{name}" for name in _changed(network, Sequential, _OF_NETWORK)]
+    own = [f"{kind}.{name}" for name in _changed(network, Sequential, (*_OF_ALL, *names))]
     for layer in network.layers.values():
         own += [f"{type(layer).__name__}.{name}" for name in _changed(layer, Layer, _OF_LAYER)]
     if own:
@@ -257,7 +270,7 @@ def _changed(part: Any, base: type, names: Iterable[str]) -> list[str]:
     return [n for n in names if getattr(kind, n) is not getattr(base, n) or n in own]
 
 
-def _readable(name: str, array: Any) -> Any:
+def readable(name: str, array: Any) -> Any:
     """Give a view of an array that says that nobody writes to it, so that it is not copied."""
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise CannotCompileError(f"{name} is a {type(array).__name__}, and no ndarray.")
