@@ -68,4 +68,4 @@ def test_no_page_has_a_colour_of_the_palette_of_its_own(name: str) -> None:
 def test_the_playground_asks_for_colours_that_there_are() -> None:
     text = (PACKAGE / "serve/static/drawing.js").read_text(encoding="utf-8")
     asked = set(re.findall(r'read\("--([\w-]+)"\)', text))
-    assert {"forward", "backward"} <= asked <= set(LIGHT)
+    assert {"low", "zero", "high"} <= asked <= set(LIGHT)

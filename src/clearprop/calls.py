@@ -7,10 +7,14 @@ still the same object is the same call, and one that is another is another, what
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clearprop.places import ENTRY, Place, is_users
+
+if TYPE_CHECKING:
+    from clearprop.graph import Node
 
 _LAYERS = __file__.removesuffix("calls.py") + "nn"
 _CLASS = ("forward", "compute", "__call__")  # methods whose class says more than their name
@@ -28,15 +32,18 @@ class Call:
     code : CodeType
     title : str
         The name of the function, or of the class where it is the method of a layer.
+    names : dict of str to str
+        Where a layer computes: its parameters, and what they are called outside, ``W1`` for ``W``.
     """
 
-    __slots__ = ("at", "code", "parent", "title")
+    __slots__ = ("at", "code", "names", "parent", "title")
 
     def __init__(self, parent: Call | None, at: int, frame: FrameType) -> None:
         self.parent = parent
         self.at = at
         self.code: CodeType = frame.f_code
         self.title = _title(frame)
+        self.names = _names(frame)
 
 
 class Moment(NamedTuple):
@@ -104,6 +111,31 @@ class Calls:
         self._frames, self._calls, self._entry = [], [], None
 
 
+def inner_values(nodes: Iterable[Node]) -> set[Node]:
+    """Find what layers compute on the way to their results: all but the last of each run.
+
+    The user's line calls a layer, or a network of them, and names what comes back.
+    """
+    found: set[Node] = set()
+    last: Node | None = None
+    before: tuple[Call | None, int] | None = None
+    for node in nodes:
+        outside = None if node.moment is None else _outside(node.moment.call)
+        if last is not None and before is not None and outside == before:
+            found.add(last)
+        last, before = node, outside
+    return found
+
+
+def _outside(call: Call | None) -> tuple[Call | None, int] | None:
+    """Say where the user called the layer that this is a call of; None where it is the user's."""
+    found = None
+    while call is not None and not is_users(call.code):
+        found = call.parent, call.at
+        call = call.parent
+    return found
+
+
 def _title(frame: FrameType) -> str:
     code = frame.f_code
     name = code.co_name
@@ -112,3 +144,12 @@ def _title(frame: FrameType) -> str:
         kind = type(owner).__name__
         return kind if name in _CLASS else f"{kind}.{name}"
     return "lambda" if name == "<lambda>" else name
+
+
+def _names(frame: FrameType) -> dict[str, str]:
+    code = frame.f_code
+    if code.co_name != "compute" or code.co_varnames[:1] != ("self",):
+        return {}
+    layer: Any = frame.f_locals.get("self")
+    own = (*getattr(layer, "parameters", ()), *getattr(layer, "buffers", ()))
+    return {name: getattr(layer, "called", {}).get(name, name) for name in own}

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 #: What is coloured, in light and in dark. Paper is light, whatever the screen is.
 LIGHT = {
     "paper": "#ffffff",
@@ -22,6 +25,9 @@ LIGHT = {
     "warm": "#fdf0e4",
     "glow": "#ffcf33",
     "fault": "#a8201a",
+    "low": "#0b57b7",
+    "zero": "#f7f7f7",
+    "high": "#a84300",
 }
 DARK = {
     "paper": "#14181d",
@@ -36,7 +42,13 @@ DARK = {
     "warm": "#3a2a1b",
     "glow": "#c79a00",
     "fault": "#ff9a8f",
+    "low": "#5ca5ff",
+    "zero": "#262c34",
+    "high": "#ff9640",
 }
+#: Numbers in colour go from ``low`` over ``zero`` to ``high``, by this power of their size, so that
+#: small ones differ visibly from 0. Scripts have the same power.
+POWER = 0.8
 #: For the curves of a chart, which dashes tell apart, too. At least 4.5:1 on their paper.
 _CURVES = {
     "light": ("#0b57b7", "#a84300", "#5b3fa8", "#0a6b52", "#8a1f5c", "#59616b"),
@@ -64,6 +76,43 @@ a{color:var(--forward)}
 .skip{position:absolute;left:-999rem}
 .skip:focus{position:static}
 """
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Give red, green and blue of a colour, from 0 to 255.
+
+    Examples
+    --------
+    >>> rgb(LIGHT["zero"])
+    (247, 247, 247)
+    """
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
+
+
+def shades(parts: npt.ArrayLike, palette: Mapping[str, str] = LIGHT) -> npt.NDArray[np.uint8]:
+    """Give the colours of numbers from -1, ``low``, to 1, ``high``; what is larger is cut.
+
+    Parameters
+    ----------
+    parts : array_like of any shape
+    palette : mapping of str to str
+        `LIGHT` or `DARK`.
+
+    Returns
+    -------
+    ndarray, the shape of ``parts`` and a last axis of red, green, blue
+
+    Examples
+    --------
+    >>> shades([0.0, -7.0]).tolist()
+    [[247, 247, 247], [11, 87, 183]]
+    """
+    part = np.asarray(parts, float)[..., np.newaxis]
+    low, zero, high = (np.array(rgb(palette[name]), float) for name in ("low", "zero", "high"))
+    strength = np.clip(np.abs(part), 0, 1) ** POWER
+    mixed = zero + strength * (np.where(part > 0, high, low) - zero)
+    return np.asarray(np.round(mixed), np.uint8)
 
 
 def sheet(light: Mapping[str, str] | None = None, dark: Mapping[str, str] | None = None) -> str:

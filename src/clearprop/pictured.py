@@ -65,8 +65,8 @@ class Pictured:
             ``"Affine 2"``), or its number. A group is a call of a function or a layer, or a step
             of a loop.
         is_open : bool, optional
-            Whether groups are drawn with all their operations, or as one box each. By default
-            they are open where the whole has at most 60 boxes.
+            Whether groups are drawn with all their operations, up to 2,000, or as one box each.
+            By default they are open where the whole has at most 60 boxes.
         local : bool, default False
             Whether to write the local derivatives under each operation: what it multiplies by,
             and where that is a number, the number.
@@ -83,7 +83,8 @@ class Pictured:
         UnknownNameError
             If the graph has no such group.
         OptionError
-            If ``gradients`` are those of another graph.
+            If ``gradients`` are those of another graph, or ``is_open`` would draw more than 2,000
+            operations.
 
         Examples
         --------
@@ -163,6 +164,8 @@ class Pictured:
         local: bool = False,
     ) -> str:
         """Write the graph as a Mermaid flowchart, for wikis and README files; see `to_svg`.
+
+        Mermaid itself refuses more than 500 arrows, unless its ``maxEdges`` is set higher.
 
         Examples
         --------

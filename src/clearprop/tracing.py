@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clearprop.arguments import argument_names, name_of_function
-from clearprop.calls import Calls
+from clearprop.calls import Calls, inner_values
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.explain.watching import new_tape
 from clearprop.graph import Node, Tape, TracedLeaf, no_pickling
@@ -155,9 +155,12 @@ class Graph(Pictured):
     def names(self) -> dict[str, list[Node]]:
         """Arguments and named intermediate values."""
         found: dict[str, list[Node]] = {name: [node] for name, node in self.inputs.items()}
+        inside = inner_values(self.nodes)
         for node in self.nodes:
             primitive = node.primitive
             if primitive is None or primitive.outputs > 1 or node.is_inner or not node.place:
+                continue
+            if node in inside:  # the name is that of what the layer returns
                 continue
             position = node.attributes["i"] if primitive is PROJECTION else None
             name = name_of(node.place, position, writes=primitive is setitem)

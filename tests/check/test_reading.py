@@ -5,7 +5,7 @@ import json
 
 import pytest
 from check.writing import notebook, write
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clearprop.check.handwritten.reading import LARGEST, read
@@ -272,6 +272,7 @@ def test_nesting_that_python_does_not_parse(tmp_path):
 
 
 @given(st.text(alphabet="abc =(:)'\"`#>\n\t\\%!?[]0In", max_size=200))
+@example("\\\n\n:")
 def test_no_text_makes_it_fail(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("any")
     for name in ("a.txt", "a.py", "a.md"):

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clearprop import trace
 from clearprop.cli.functions import Shape, find_call, parse_given
+from clearprop.draw.views import make_views
 from clearprop.errors import ClearpropError
 
 NET = """
@@ -162,3 +164,87 @@ def test_refusals_say_what_is_there(net, name, given, words):
 
 def test_a_file_that_is_not_there(tmp_path):
     assert "clearprop source FILE" in refusal(str(tmp_path / "none.py"), [])
+
+
+NETWORKS = """
+import numpy as np
+from clearprop import nn
+from clearprop.nn import Affine, ReLU, Sequential
+
+rng = np.random.default_rng(0)
+plain = Sequential(Affine.initial(3, 4, seed=rng), nn.BatchNorm.initial(4), ReLU(), nn.Dropout(0.5))
+images = nn.Sequential(
+    nn.Conv2d.initial(1, 2, 3, seed=rng), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+    nn.Affine.initial(18, 3, seed=rng), loss=nn.SoftmaxWithLoss(),
+)
+layer = nn.Affine.initial(2, 3, seed=1)
+loss = nn.SoftmaxWithLoss()
+
+class Scale:
+    def __init__(self, k):
+        self.k = k
+    def __call__(self, x):
+        return x * self.k
+
+class Mine:
+    def __init__(self):
+        self.W = np.ones((3, 2))
+    def forward(self, x):
+        return np.tanh(x @ self.W)
+
+scale, mine = Scale(2.0), Mine()
+data = [1, 2]
+"""
+
+
+@pytest.fixture
+def networks(tmp_path: Path) -> str:
+    path = tmp_path / "networks.py"
+    path.write_text(NETWORKS)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "x"),
+    [
+        ("plain", ("x", "W1", "b1", "gamma2", "beta2"), (4, 3)),
+        ("images", ("x", "t", "W1", "b1", "W2", "b2"), (2, 1, 8, 8)),
+        ("layer", ("x", "W", "b"), (4, 2)),
+        ("loss", ("x", "t"), (4, 3)),
+        ("scale", ("x",), (4, 3)),
+        ("mine", ("x",), (4, 3)),
+        ("mine.forward", ("x",), (4, 3)),
+        ("images.predict", ("x",), None),
+    ],
+)
+def test_networks_layers_and_objects(networks, name, names, x):
+    given = ["x=2,1,8,8"] if x is None else []
+    call = find_call(f"{networks}:{name}", given, "explain")
+    assert call.names == names
+    assert shapes(call)["x"] == (x or (2, 1, 8, 8))
+    graph = trace(call.function, *call.arguments)
+    assert list(graph.inputs) == list(names)
+    derivatives = graph.backward(np.ones(np.shape(graph.output))[()])
+    for parameter in set(names) - {"t"}:
+        assert derivatives.reached(graph.inputs[parameter]), parameter
+
+
+def test_what_is_given_is_an_input_of_the_network(networks):
+    call = find_call(f"{networks}:images", ["x=3,1,8,8", "b2=[0.0, 1.0, 2.0]"], "explain")
+    assert call.proposed == ("t",)
+    assert shapes(call)["t"] == (3,)
+    assert list(call.arguments[call.names.index("b2")]) == [0, 1, 2]
+
+
+def test_a_name_that_cannot_be_called(networks):
+    assert "data is list, which cannot be called" in refusal(f"{networks}:data", [])
+    assert "no function data.x" in refusal(f"{networks}:data.x", [])
+
+
+def test_each_layer_of_a_network_is_a_group_of_its_own(networks):
+    call = find_call(f"{networks}:images", [], "explain")
+    graph = trace(call.function, *call.arguments)
+    frames = [group.title for group in make_views(graph)[0].facts.groups[1:]]
+    assert frames[:3] == ["Conv2d", "MaxPool2d", "Affine"]
+    page = graph.backward().to_html()
+    assert "def images(x, t, W1, b1, W2, b2):" in page

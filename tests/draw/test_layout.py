@@ -7,7 +7,7 @@ import pytest
 from draw.examples import EXAMPLES
 from draw.grouped import LSTM, lstm
 from draw.random_graphs import programs, run
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 import clearprop as cp
 from clearprop.draw.layout import make_layout
@@ -121,6 +121,12 @@ def test_nothing_overlaps_in_the_examples(name, differentiated):
 
 @settings(deadline=None)
 @given(programs())
+@example(
+    [  # two frames side by side, of which one is higher where the other begins
+        *[("max", 0, 0), ("max", 2, 1), ("×", 0, 0), ("×", 0, 7), ("+", 0, 8)],
+        *[("+", 5, 6), ("+", 0, 0), ("×", 0, 8), ("+", 7, 8)],
+    ]
+)
 def test_nothing_overlaps_in_random_graphs(program):
     check(layout_of(cp.trace(lambda x, y: run(program, x, y), 0.5, -0.25)))
 

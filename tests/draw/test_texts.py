@@ -121,6 +121,21 @@ def test_hostile_names_are_text_in_mermaid(name):
         assert not re.search(r"[<>`;{}]", re.sub(r"#\d+;", "", said)), line
 
 
+@pytest.mark.parametrize("name", ["$$x$$", "$$$", "fa:fa-user", "fab:fa-x", "a\\nb", "\\n"])
+def test_what_mermaid_reads_after_unescaping_is_broken_up(name):
+    """Mermaid 11 puts ``#36;`` back first, and then looks for formulas, icons and new lines."""
+    text = cp.trace(lambda d: d[name] * 2, {name: 3.0}).to_mermaid()
+    read = re.sub(r"#(\d+);", lambda found: chr(int(found[1])), text)
+    assert not re.search(r"\$\$|fa\w?:fa-|\\n", read)
+    assert repr(name)[1:-1] in read.replace("\u200b", "")
+
+
+def test_longer_texts_stand_in_no_circle_in_mermaid():
+    text = cp.trace(lambda x: np.sum(x, axis=0) * 2, np.ones((2, 2))).to_mermaid()
+    assert re.search(r'b\d+\(\["#40;1#41;<br/>Σ<br/>axis#61;0"\]\)', text)
+    assert '(("#40;2#41;<br/>×"))' in text
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_text_in_dot(name):
     text = cp.trace(lambda d: d[name] * 2, {name: 3.0}).to_dot()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from draw.examples import EXAMPLES
-from draw.grouped import LSTM, NET, lstm, steps, two_layer_net
+from draw.grouped import LSTM, NET, lstm, lstm_cell, steps, two_layer_net
 from draw.random_graphs import programs, run
 from draw.test_building import arrows
 from draw.test_layout import check
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 import clearprop as cp
 from clearprop.draw.views import LIMIT, find_view, make_views
-from clearprop.errors import UnknownNameError
+from clearprop.errors import OptionError, UnknownNameError
 
 
 def views_of(f, *args, limit=LIMIT, is_open=None):
@@ -53,7 +53,7 @@ def test_closed_groups_pass_on_values_and_derivatives():
 def test_the_view_of_a_group_says_where_values_come_from_and_go_to():
     view = find_view(views_of(two_layer_net, *NET), "softmax")
     references = [box for box in view.model.boxes if box.kind == "reference"]
-    assert [(box.text, box.refers) for box in references] == [("(8)", 8), ("to (14)", 14)]
+    assert [(box.text, box.refers) for box in references] == [("(8)", (8,)), ("to (14)", (14,))]
     assert (view.model.first, view.model.last) == (9, 13)
     assert view.parent == 0
 
@@ -206,3 +206,38 @@ def test_five_thousand_steps():
     views = make_views(graph, graph.backward())
     assert len(views[0].model.boxes) <= LIMIT
     check(views[0].layout)
+
+
+def test_a_picture_of_all_operations_has_a_limit():
+    def f(x):
+        for _ in range(700):
+            x = np.sin(x) * 2 + 1
+        return x
+
+    graph = cp.trace(f, 1.0)
+    with pytest.raises(OptionError, match="f has 2,100 operations, and is_open=True") as caught:
+        graph.to_svg(is_open=True)
+    assert "test_views.py" in str(caught.value)
+    assert 'view="steps 1–100", is_open=True' in str(caught.value)
+    assert graph.to_svg(view="steps 1–10", is_open=True).count('data-step="') == 30
+    assert 'data-group="' in graph.to_svg(is_open=False)
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_the_steps_of_a_short_loop_are_level_too(count):
+    def steps(xs, W, U, b):
+        h = c = np.zeros((2, 3))
+        for x in xs:
+            h, c = lstm_cell(x, h, c, W, U, b)
+        return np.sum(h**2)
+
+    xs, *weights = LSTM
+    layout = make_views(cp.trace(steps, xs[:count], *weights))[0].layout
+    cells = [
+        place.y
+        for box, place in zip(layout.model.boxes, layout.boxes, strict=True)
+        if box.kind == "group"
+    ]
+    assert len(cells) == count
+    assert max(cells[1:]) - min(cells[1:]) < 2
+    assert abs(cells[0] - cells[1]) < 100  # all arguments arrive there whole

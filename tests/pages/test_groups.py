@@ -101,3 +101,49 @@ def test_every_step_is_walked_though_the_innermost_groups_are_not_drawn(show):
         opened.go(moment)
         assert opened.page.locator("#picture .lit, #picture .lit-back").count()
     opened.check()
+
+
+def test_the_ends_of_a_line_that_is_cut_lead_there(show):
+    def net(xs, W, b):
+        h = np.zeros(2)
+        for x in xs:
+            h = np.tanh(x @ W + h * b)
+        return np.sum(h)
+
+    opened = show(cp.trace(net, np.ones((5, 2)), np.eye(2), np.ones(2)).backward().to_html())
+    ends = opened.page.locator("#picture [role=button][data-refers]")
+    several = ends.filter(has_text=", ").first
+    steps = [int(n) for n in several.get_attribute("data-refers").split()]
+    assert len(steps) > 1
+    for step in [*steps, steps[0]]:  # each in turn, and again the first
+        several.dispatch_event("click")
+        assert opened.text("#sentence").startswith(f"Forward, step ({step})")
+    name = opened.page.locator("#picture [role=button][aria-label^='line to W']").first
+    name.focus()
+    opened.page.keyboard.press("Enter")
+    label = opened.page.evaluate("() => document.activeElement.getAttribute('aria-label')")
+    assert label.startswith("argument W")
+    opened.check()
+
+
+def test_a_line_that_leads_to_groups_is_followed_to_their_first_steps(show):
+    def cell(x, h, W, b):
+        z = x @ W + h * b
+        return np.tanh(z) * np.exp(-z * z) + z / (1 + np.abs(z)) + np.sin(z) * np.cos(z)
+
+    def net(xs, W, b):
+        h = np.zeros(2)
+        for x in xs:
+            h = cell(x, h, W, b)
+        return np.sum(h)
+
+    graph = cp.trace(net, np.ones((5, 2)), np.eye(2), np.ones(2))
+    opened = show(graph.backward().to_html())
+    end = (
+        opened.page.locator("#picture [role=button][data-refers]").filter(has_text="to cell").first
+    )
+    step = int(end.get_attribute("data-refers").split()[0])
+    end.dispatch_event("click")
+    assert opened.text("#sentence").startswith(f"Forward, step ({step})")
+    assert opened.page.locator("#picture .lit").count()
+    opened.check()

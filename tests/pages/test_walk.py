@@ -8,6 +8,7 @@ import pytest
 from draw.examples import EXAMPLES
 
 import clearprop as cp
+from clearprop.errors import OrderError
 from clearprop.formula import Formula, run
 
 
@@ -237,4 +238,20 @@ def test_every_example_is_walked_from_end_to_end(show, name):
     )
     assert len(set(said)) == len(said)
     opened.go(0)
+    opened.check()
+
+
+@pytest.mark.parametrize(
+    ("f", "x"), [(np.floor, 2.5), (lambda x: 3.0, 1.0), (lambda n: n * 2, np.array([1, 2]))]
+)
+def test_a_result_that_is_constant_has_no_derivatives_and_the_page_says_so(show, f, x):
+    graph = cp.trace(f, x)
+    opened = show(graph.to_html())
+    for text in (opened.text("#panel"), opened.text("#sources")):
+        assert "the result depends on no argument of real numbers" in text
+        assert "backward()" not in text  # it raises
+    assert "not computed" not in [text for text in opened.labels("below") if text]
+    with pytest.raises(OrderError):
+        graph.backward()
+    assert "There are no derivatives: the result depends on no" in graph.to_svg()
     opened.check()

@@ -128,7 +128,7 @@ def test_what_it_says_is_what_the_network_does(
 def test_mistakes_are_counted_one_by_one(make: Callable[..., RunReport], digits: MNIST) -> None:
     run = make()
     x, t = digits.test
-    found = find_mistakes(run.network, x, t)
+    found = find_mistakes(run.network.predict, x, t)
     scores = run.network.predict(x).astype(float)
     softmax = nn.Softmax().forward(scores)
     for i in range(len(t)):
@@ -143,7 +143,7 @@ def test_mistakes_are_counted_one_by_one(make: Callable[..., RunReport], digits:
 
 def test_no_mistakes(digits: MNIST) -> None:
     network = nn.Sequential(nn.Affine(np.eye(3), np.zeros(3)), loss=nn.SoftmaxWithLoss())
-    found = find_mistakes(network, 5 * np.eye(3), np.arange(3))
+    found = find_mistakes(network.predict, 5 * np.eye(3), np.arange(3))
     assert not found.wrong.size
     assert np.array_equal(found.confusion, np.eye(3))
 

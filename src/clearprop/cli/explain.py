@@ -13,6 +13,7 @@ import typer
 from clearprop.cli.check import CheckCommand
 from clearprop.cli.explanation import PROPOSED
 from clearprop.cli.files import must_be_writable, write_whole
+from clearprop.cli.given import must_be_new, split_given
 from clearprop.errors import FormulaError, OptionError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def explain(
         typer.Argument(
             metavar="FORMULA | FILE:FUNCTION",
             help="An expression, or assignments on lines or between ; of which the last counts. "
-            "Or a function of a .py, .ipynb, .md or .txt file: the file is executed.",
+            "Or a function or network of a .py, .ipynb, .md or .txt file: the file is executed.",
             show_default=False,
         ),
     ],
@@ -215,28 +216,22 @@ def _given(values: Sequence[str], shapes: Sequence[str], seed: int) -> dict[str,
 
     found: dict[str, Any] = {}
     for item in values:
-        name, sign, value = (part.strip() for part in item.partition("="))
-        if not sign or not name.isidentifier():
+        split = split_given(item)
+        if split is None or len(split[0]) > 1:
             raise OptionError(
                 f"{item}: this is not a name, = and a value.",
                 why="behind the formula, which is one argument in quotes, come the values.",
                 write="x=1.5 (or 'W=[[1, 2], [3, 4]]' for an array)",
             )
-        _once(name, found)
+        (name,), value = split
+        must_be_new(name, found)
         found[name] = read_value(value, name)
     rng = np.random.default_rng(seed)
     for item in shapes:
         name, sizes = parse_shape(item)
-        _once(name, found)
+        must_be_new(name, found)
         found[name] = drawn(sizes, name, rng)
     return found
-
-
-def _once(name: str, found: dict[str, Any]) -> None:
-    if name in found:
-        raise OptionError(
-            f"{name} is given twice.", why="a name has one value.", write=f"one {name}=…"
-        )
 
 
 def _open(text: str, path: Path | None) -> None:

@@ -9,7 +9,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,14 @@ from clearprop.check.handwritten.placeholders import Placeholder
 from clearprop.check.handwritten.probing import line_of_error, quiet
 from clearprop.check.handwritten.reading import read
 from clearprop.cli.files import split_name
+from clearprop.cli.given import given_twice, split_given
+from clearprop.cli.layers import as_function, proposed_inputs
 from clearprop.cli.proposed import proposed_arguments
 from clearprop.errors import ClearpropError, OptionError
+from clearprop.nn.layer import Layer
+
+#: What an object is run by that cannot be called itself.
+_METHODS = ("forward", "predict", "loss")
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,17 @@ def find_call(target: str, given: Sequence[str], command: str, seed: int = 0) ->
     values = parse_given(given)
     with quiet(), printing_to_stderr():
         loaded = load(read(path))
-        function = _function(loaded, path, name, command)
-        return _called(function, path, values, seed)
+        found = _function(loaded, path, name, command)
+        layer = found if isinstance(found, Layer) else None
+        if layer is None:
+            call = _called(_run_by(found, path, name), path, values, seed)
+            return replace(call, function=found) if callable(found) else call
+        function, known = as_function(layer, name.replace(".", "_"))
+
+        def proposed(_: Any, given: dict[str, Any], seed: int) -> dict[str, Any] | None:
+            return proposed_inputs(layer, function, given, seed)
+
+        return _called(function, path, {**known, **values}, seed, proposed)
 
 
 def parse_given(texts: Sequence[str]) -> dict[str, Any]:
@@ -114,18 +129,18 @@ def parse_given(texts: Sequence[str]) -> dict[str, Any]:
     """
     values: dict[str, Any] = {}
     for text in texts:
-        name, sign, value = (part.strip() for part in text.partition("="))
-        *path, last = name.split(".")
-        if not sign or not all(part.isidentifier() for part in (*path, last)):
+        split = split_given(text)
+        if split is None:
             raise _unreadable(text)
-        place = values
+        (*path, last), value = split
+        name, place = ".".join((*path, last)), values
         for part in path:
             inner = place.setdefault(part, {})
             if not isinstance(inner, dict):
-                raise _twice(name)
+                raise given_twice(name)
             place = inner
         if last in place:
-            raise _twice(name)
+            raise given_twice(name)
         place[last] = _value(text, name, value)
     return values
 
@@ -206,17 +221,11 @@ def _unreadable(text: str) -> OptionError:
     )
 
 
-def _twice(name: str) -> OptionError:
-    return OptionError(
-        f"{name} is given twice.", why="an argument has one value.", write=f"{name}=… once"
-    )
-
-
 # ---- functions ---------------------------------------------------------------------------------
 
 
-def _function(loaded: Loaded, path: str, name: str, command: str) -> Callable[..., Any]:
-    """Give a function of a file by its name."""
+def _function(loaded: Loaded, path: str, name: str, command: str) -> Any:
+    """Give a function of a file by its name, or an object: ``net``, ``net.predict``."""
     functions = {
         each.name: each.object
         for each in loaded.definitions
@@ -231,14 +240,17 @@ def _function(loaded: Loaded, path: str, name: str, command: str) -> Callable[..
             why=f"there are {len(functions)}: {listed}." if functions else "it defines none.",
             write=f"clearprop {command} {path}:{next(reversed(functions), 'FUNCTION')}",
         )
-    found = functions.get(name, loaded.namespace.get(name))
+    first, *path_in = name.split(".")
+    found = functions.get(first, loaded.namespace.get(first))
+    for part in path_in:
+        found = getattr(found, part, None)
     if isinstance(found, type):
         raise OptionError(
             f"{path}:{name} is a class.",
             why="a graph belongs to one call of a function.",
             write=f"a function in the file: def f(x): return {name}(…).forward(x)",
         )
-    failed = [each for each in loaded.failures if each.name == name]
+    failed = [each for each in loaded.failures if each.name == first]
     if isinstance(found, Placeholder) or failed:
         why = failed[0].reason if failed else repr(found).strip("<>").partition(": ")[2]
         raise OptionError(
@@ -246,19 +258,42 @@ def _function(loaded: Loaded, path: str, name: str, command: str) -> Callable[..
             why=f"{why}.",
             write="definitions that do not need what was not run",
         )
-    if not callable(found):
+    if found is None:
         near = difflib.get_close_matches(name, functions, 1, 0.4)
         raise OptionError(
             f"{path}: there is no function {name}.",
             why=f"its functions are: {listed}.",
             write=f"{path}:{near[0] if near else next(reversed(functions), 'FUNCTION')}",
         )
-    made: Callable[..., Any] = found
-    return made
+    return found
 
 
-def _called(function: Any, path: str, values: dict[str, Any], seed: int) -> Call:
-    name = getattr(function, "__name__", "the function")
+def _run_by(found: Any, path: str, name: str) -> Callable[..., Any]:
+    """Give what runs an object: itself, or one of its methods."""
+    if callable(found):
+        written = vars(type(found)).get("__call__")
+        own = isinstance(written, types.FunctionType)  # whose text can be read
+        made: Callable[..., Any] = types.MethodType(written, found) if own else found
+        return made
+    for method in _METHODS:
+        if callable(getattr(found, method, None)):
+            return getattr(found, method)  # type: ignore[no-any-return]
+    raise OptionError(
+        f"{path}:{name} is {type(found).__name__}, which cannot be called.",
+        why="a graph belongs to one call of a function, or of an object that has "
+        f"{', '.join(_METHODS[:-1])} or {_METHODS[-1]}.",
+        write=f"a function in the file: def f(x): return … {name} …",
+    )
+
+
+def _called(
+    function: Any,
+    path: str,
+    values: dict[str, Any],
+    seed: int,
+    propose: Callable[..., dict[str, Any] | None] = proposed_arguments,
+) -> Call:
+    name = getattr(function, "__name__", type(function).__name__)
     parameters = _parameters(function, name)
     unknown = [given for given in values if given not in parameters]
     if unknown:
@@ -273,7 +308,7 @@ def _called(function: Any, path: str, values: dict[str, Any], seed: int) -> Call
     rng = np.random.default_rng([seed, 314159])
     values = {n: _drawn(values[n], rng) for n in parameters if n in values}
     if missing:
-        found = proposed_arguments(function, values, seed)
+        found = propose(function, values, seed)
         if found is None:
             raise OptionError(
                 f"{name}: no {' and '.join(missing)} was found that it accepts.",

@@ -87,7 +87,8 @@ def _block_rows(group: Group, works: list[Work]) -> int:
     for work in works:
         if isinstance(work, Nest):
             arrays |= {array for array, is_local in reads(work) if is_local}
-    row = sum(a.row * a.dtype.itemsize for a in arrays if a.shape and a not in group.parts)
+    touched = [a for a in arrays if a.shape and a not in group.parts]
+    row = sum(a.row * int(a.dtype.itemsize) for a in touched)
     blocks = -(-group.shard_rows * row // _BLOCK_BYTES)
     return max(1, -(-group.shard_rows // max(blocks, 1)))
 

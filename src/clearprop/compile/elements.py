@@ -219,13 +219,14 @@ class Elements:
         for u in range(height):
             for v in range(width):
                 row, column = i * down + u, j * right + v
-                here = Number(row * columns + column)
-                x = self.operand(node, 0, (n, c, row, column))
+                here: Any = Number(row * columns + column)
+                x: Any = self.operand(node, 0, (n, c, row, column))
                 if best is None:
                     best, place = x, here
                     continue
-                better = (x > best) | (np.isnan(x) & ~np.isnan(best))  # type: ignore[call-overload]
-                best, place = np.where(better, x, best), np.where(better, here, place)
+                better = (x > best) | (np.isnan(x) & ~np.isnan(best))
+                where: Any = np.where
+                best, place = where(better, x, best), where(better, here, place)
         return converted(place, node.dtype)
 
 

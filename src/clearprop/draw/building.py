@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from clearprop.draw.caption import caption, shorten
+from clearprop.draw.constants import constant_of
 from clearprop.draw.crossing import Flow
 from clearprop.draw.facts import NAME, Facts
 from clearprop.draw.frames import Frames
 from clearprop.draw.groups import Group
 from clearprop.draw.local import local_derivatives
 from clearprop.draw.model import NOT_COMPUTED, Arrow, Box, Derivative, Kind, Model
-from clearprop.draw.numbers import constant, plain
+from clearprop.draw.numbers import plain
 from clearprop.draw.passing import Use
 from clearprop.graph import Node
 
@@ -45,6 +46,7 @@ class _Builder:
             len(facts.operations),
             differentiated=facts.gradients is not None,
             frames=self.frames.frames,
+            is_constant=facts.is_constant,
             first=whole.start + 1,
             last=whole.stop,
         )
@@ -99,7 +101,7 @@ class _Builder:
         arriving: list[tuple[int, int, Node | None]] = []
         for position, source in enumerate(node.inputs):
             if source is None:
-                text = constant(node.operands[position])
+                text = constant_of(node, position)
                 arriving.append((self.model.add(Box("constant", text, frame=frame)), 0, None))
             else:
                 value = facts.origin_of(source)
@@ -140,6 +142,7 @@ class _Builder:
         leaving = flow.leaving[unit]
         count = len(group)
         first, last = group.start + 1, group.stop
+        self.model.first_steps[group.number] = first
         box = self.model.add(
             Box(
                 "group",
@@ -194,7 +197,7 @@ class _Builder:
             else:
                 text = f"{self.facts.name(value)} ({step})".strip()
                 hint = self.facts.hint(value)
-                box = Box("reference", text, hint=hint, refers=step, node=value)
+                box = Box("reference", text, hint=hint, refers=(step,), node=value)
                 self.origin[value] = (self.model.add(box), 0)
         return self.origin[value]
 
@@ -205,7 +208,7 @@ class _Builder:
             return self.bundle_origin[source, target]
         what = "arguments" if source is not None else "values of earlier steps"
         steps = [self.facts.step_of(value) for value in values]
-        box = Box("reference", f"{len(values)} {what}", refers=min(steps))
+        box = Box("reference", f"{len(values)} {what}", refers=tuple(sorted({*steps} - {0})))
         return self.model.add(box), 0
 
     def say(self, arrow: Arrow, value: Node, derivative: Derivative) -> None:
@@ -247,7 +250,7 @@ class _Builder:
         steps = list(dict.fromkeys(self.facts.number[node] for node, _ in uses))
         more = f" and {len(steps) - 3} more" if len(steps) > 3 else ""
         text = f"to {', '.join(f'({step})' for step in steps[:3])}{more}"
-        end = self.model.add(Box("reference", text, inputs=[2], refers=steps[0], node=value))
+        end = self.model.add(Box("reference", text, inputs=[2], refers=tuple(steps), node=value))
         source, output = self.origin[value]
         arrow = Arrow(source, end, 0, output)
         self.say(arrow, value, self.facts.passed_back(value, uses))

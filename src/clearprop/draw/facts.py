@@ -24,6 +24,11 @@ NAME = 32  # longer names are cut; who points at them is told the whole
 _STATES: tuple[State, ...] = ("computed", "not computed", "no path", "no derivative")
 
 
+def is_operation(node: Node) -> bool:
+    """Whether a node is a step of the picture: no argument, and nothing that only hands on."""
+    return node.primitive is not None and node.primitive not in (ALIAS, PROJECTION)
+
+
 class Facts:
     """A graph and its derivatives, as pictures of it or of its parts need them.
 
@@ -36,6 +41,8 @@ class Facts:
         Who uses a value.
     results : dict of Node to str
         The results of the function, and where in it they stand.
+    is_constant : bool
+        Whether no result depends on an argument, so that there is nothing to differentiate.
     """
 
     def __init__(
@@ -45,11 +52,7 @@ class Facts:
         self.gradients = gradients
         self.local = local  # whether operations say their local derivatives
         self.recorded = set(graph.nodes)
-        self.operations = [
-            node
-            for node in graph.nodes
-            if node.primitive is not None and node.primitive not in (ALIAS, PROJECTION)
-        ]
+        self.operations = [node for node in graph.nodes if is_operation(node)]
         self.number = {node: i for i, node in enumerate(self.operations, 1)}
         self.groups: list[Group] = group(graph.name, self.operations, most)
         self.uses: dict[Node, list[Use]] = {}
@@ -67,6 +70,7 @@ class Facts:
             if isinstance(part, Tensor) and part.node is not None:
                 value = self.origin_of(part.node)
                 self.results[value] = ", ".join(filter(None, [self.results.get(value), label]))
+        self.is_constant = not any(value.active for value in self.results)
         for node in graph.nodes:
             if node.primitive is PROJECTION:
                 self.projections.setdefault(node.inputs[0], []).append(node)
@@ -146,7 +150,7 @@ class Facts:
 
     def total(self, node: Node) -> Derivative:
         """Give the derivative with respect to a value, over all paths."""
-        if not node.active:
+        if not node.active or self.is_constant:
             return NO_DERIVATIVE
         if self.gradients is None:
             return NOT_COMPUTED
@@ -176,7 +180,7 @@ class Facts:
         return self._passed[key]
 
     def _states(self, use: Use) -> State:
-        if not is_passed(*use):
+        if self.is_constant or not is_passed(*use):
             return "no derivative"
         if self.gradients is None:
             return "not computed"

@@ -35,7 +35,7 @@ class Ink:
         return "".join(self._parts)
 
     @contextmanager
-    def group(self, hint: str = "", look: str = "", **data: int | None) -> Iterator[None]:
+    def group(self, hint: str = "", look: str = "", **data: int | str | None) -> Iterator[None]:
         """Draw elements that belong together; a pointer on them shows the hint.
 
         What they stand for is said in attributes, such as ``data-step``.

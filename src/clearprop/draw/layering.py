@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from clearprop.draw.model import Arrow, Box, Model
 
 _NEAR = 4  # an argument first used further right stands beside its use, not at the left edge
 _FAR = 12  # a line past more columns than this is cut, and both ends say where it goes on
-_OFTEN = 4  # and so is one past this many, from an argument used in as many: by steps of a loop
+_OFTEN = 4  # and so is one past a few, from an argument used in as many: by steps of a loop
+_TOGETHER = 3  # or in as many, where several arguments are used in the same ones
 _BESIDE = 2  # but not to its first uses
 _LEAVES = ("argument", "constant", "reference")
 
@@ -39,17 +41,17 @@ def assign_columns(model: Model) -> tuple[Model, list[int]]:
     for (source, output), arrows in far.items():
         places = [_name(model.boxes[arrow.target]) for arrow in arrows[:3]]
         more = f" and {len(arrows) - 3} more" if len(arrows) > 3 else ""
-        step = model.boxes[arrows[0].target].number
+        steps = tuple(n for arrow in arrows for n in _steps(model, arrow.target))
         text = f"to {', '.join(places)}{more}"
-        end = Box("reference", text, inputs=[2], refers=step, node=arrows[0].node)
+        end = Box("reference", text, inputs=[2], refers=steps, node=arrows[0].node)
         end.frame = model.boxes[source].frame
         to = shown.add(end)
         first = arrows[0]
         shown.arrows.append(Arrow(source, to, 0, output, first.name, first.value, node=first.node))
         column.append(column[source] + 1)
         for arrow in arrows:
-            text, step = _origin(model, arrow, into)
-            start = Box("reference", text, refers=step, node=arrow.node)
+            text, steps = _origin(model, arrow, into)
+            start = Box("reference", text, refers=steps, node=arrow.node)
             start.frame = model.boxes[arrow.target].frame
             here = shown.add(start)
             shown.arrows.append(replace(arrow, source=here, output=0, name=""))
@@ -115,8 +117,10 @@ def _longest(model: Model, column: list[int]) -> list[int]:
         if model.boxes[arrow.source].kind == "argument":
             ends.setdefault(arrow.source, set()).add(column[arrow.target])
     longest = [_FAR] * len(column)
+    alike = Counter(map(frozenset, ends.values()))
+    is_loop = any(n > 1 and len(columns) >= _TOGETHER for columns, n in alike.items())
     for box, columns in ends.items():
-        if len(columns) >= _OFTEN:
+        if len(columns) >= (_TOGETHER if is_loop else _OFTEN):
             longest[box] = max(_BESIDE, min(columns) - column[box])
     return longest
 
@@ -125,9 +129,17 @@ def _name(box: Box) -> str:
     return f"({box.number})" if box.number else box.text
 
 
-def _origin(model: Model, arrow: Arrow, into: dict[int, Arrow]) -> tuple[str, int]:
+def _steps(model: Model, box: int) -> tuple[int, ...]:
+    """Give the step of an operation, the first step of a group; nothing for an argument."""
+    found = model.boxes[box]
+    if found.group is not None:
+        return (model.first_steps[found.group],)
+    return (found.number,) if found.number else found.refers
+
+
+def _origin(model: Model, arrow: Arrow, into: dict[int, Arrow]) -> tuple[str, tuple[int, ...]]:
     """Say where a line that was cut comes from; ``into`` finds the arrow into a junction."""
     while model.boxes[arrow.source].kind == "junction":
         arrow = into[arrow.source]
     box = model.boxes[arrow.source]
-    return f"{arrow.name} {_name(box)}".strip(), box.number or box.refers
+    return f"{arrow.name} {_name(box)}".strip(), _steps(model, arrow.source)

@@ -160,9 +160,16 @@ def _frames(
         x = (left + right) / 2
         place = Place(x, top, right - left, 0.0, bottom - top)
         outside = [p for item, p in places.items() if frame not in paths[item]]
+        outside += [p for i, p in enumerate(found) if p and not _is_in(model, i, frame)]
         if not any(_meet(place, other) for other in outside):
             found[frame] = place
     return found
+
+
+def _is_in(model: Model, frame: int, other: int) -> bool:
+    while frame >= 0 and frame != other:
+        frame = model.frames[frame].parent
+    return frame == other
 
 
 def _meet(a: Place, b: Place) -> bool:

@@ -21,6 +21,8 @@ def legend(ink: Ink, model: Model, top: float) -> tuple[float, float]:
         rows.append(("line", f"forward{steps}: the value stands above the arrow"))
         if model.differentiated:
             rows.append(("back", f"backward{back}: the derivative stands below the arrow"))
+        elif model.is_constant:
+            rows.append(("", "no derivatives: the result depends on no argument of real numbers"))
         else:
             rows.append(("", "derivatives: not computed"))
         if any(box.local for box in model.boxes):

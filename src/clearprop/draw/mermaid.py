@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from clearprop.draw.ink import printable
@@ -18,6 +19,10 @@ _SHAPES = {
     "unused": (">", "]"),
     "reference": (">", "]"),
 }
+_ROUND, _LONG = 2, ("([", "])")  # more lines than that hang over the edge of a circle
+#: What Mermaid reads even so, after it has put the characters back: formulas, icons, new lines.
+_READ = re.compile(r"(?<=\$)(?=\$)|(?<=:)(?=fa-)|(?<=\\)(?=n)")
+_NOTHING = "\u200b"  # a space of no width, which keeps them apart
 #: What Mermaid, Markdown or HTML would take for more than text: written as ``#35;``.
 _TAKEN = '"#&<>`;\\*_~[](){}|@$:/%^='
 
@@ -35,8 +40,11 @@ def mermaid(model: Model) -> str:
         elif what == "end":
             lines.append(f"{pad}end")
         else:
+            said = of_box(model.boxes[i])
             start, end = _SHAPES[model.boxes[i].kind]
-            lines.append(f"{pad}b{i}{start}{quoted(of_box(model.boxes[i]))}{end}")
+            if start == "((" and len(said) > _ROUND:
+                start, end = _LONG
+            lines.append(f"{pad}b{i}{start}{quoted(said)}{end}")
     for arrow in model.arrows:
         said = of_arrow(arrow)
         label = f"|{quoted(said)}|" if said else ""
@@ -48,6 +56,6 @@ def quoted(lines: Sequence[str]) -> str:
     """Write lines of text so that Mermaid shows them as they are."""
     shown = []
     for line in lines:
-        text = " ".join(printable(line).split())
+        text = _READ.sub(_NOTHING, " ".join(printable(line).split()))
         shown.append("".join(f"#{ord(c)};" if c in _TAKEN else c for c in text))
     return f'"{"<br/>".join(shown) or " "}"'

@@ -53,8 +53,8 @@ class Box:
         The step of an operation, from 1; 0 for other boxes.
     group : int or None
         The number of the group that it stands for.
-    refers : int
-        The step that a reference stands for, or the first of them; 0 where there is none.
+    refers : tuple of int
+        The steps that a reference stands for; for a group its first.
     frame : int
         The innermost frame of the model in which it stands; -1 for none.
     node : Node or None
@@ -88,7 +88,7 @@ class Box:
     outputs: int = 1
     local: tuple[str, ...] = ()
     group: int | None = None
-    refers: int = 0
+    refers: tuple[int, ...] = ()
     frame: int = -1
     node: Node | None = field(default=None, compare=False)
 
@@ -153,6 +153,10 @@ class Model:
     steps: int
     differentiated: bool
     frames: list[Frame] = field(default_factory=list)
+    #: whether no result depends on an argument: there is nothing to differentiate
+    is_constant: bool = False
+    #: of the groups that are one box each, by their numbers
+    first_steps: dict[int, int] = field(default_factory=dict)
     #: the numbers of its first and its last step
     first: int = 1
     last: int = 0

@@ -101,7 +101,7 @@ def _hint(arrow: Arrow) -> str:
 def _box(ink: Ink, number: int, box: Box, place: Place) -> None:
     half = half_height(box)
     width = outline_width(box)
-    step, refers = box.number or None, box.refers or None
+    step, refers = box.number or None, " ".join(map(str, box.refers)) or None
     with ink.group(box.hint, box=number, step=step, refers=refers, group=box.group):
         match box.kind:
             case "junction":

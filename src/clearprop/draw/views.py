@@ -10,13 +10,14 @@ from clearprop.draw.facts import Facts
 from clearprop.draw.groups import Group, opened
 from clearprop.draw.layout import Layout, make_layout
 from clearprop.draw.model import Model
-from clearprop.errors import UnknownNameError
+from clearprop.errors import OptionError, UnknownNameError
 from clearprop.places import current_line
 
 if TYPE_CHECKING:
     from clearprop.tracing import Gradients, Graph
 
 LIMIT = 60  # with more boxes than this, groups are closed
+MOST = 2000  # operations in one picture: more take minutes to draw, and a browser too long to show
 
 
 class View:
@@ -55,6 +56,11 @@ class View:
         return model_of(self.facts, self.group, opened(self.group, most))
 
     @property
+    def is_too_large(self) -> bool:
+        """Whether all operations are asked for, and they are too many for a picture."""
+        return bool(self._asked) and len(self.group) > MOST
+
+    @property
     def is_open(self) -> bool:
         """Whether the groups in it are shown with all their operations."""
         return all(box.kind != "group" for box in self.model.boxes)
@@ -83,7 +89,7 @@ def make_views(
         What has at most so many boxes is shown with all its operations, and frames around its
         groups; else each group is one box.
     is_open : bool, optional
-        Open all groups, or close them, whatever their size.
+        Open all groups, up to 2,000 operations in one picture, or close them.
     local : bool, default False
         Whether the operations say their local derivatives.
 
@@ -117,9 +123,13 @@ def find_view(views: list[View], wanted: int | str) -> View:
     ------
     UnknownNameError
         If there is none.
+    OptionError
+        If it is to show more operations than a picture can have.
     """
     for view in views:
         if wanted in (view.number, view.name):
+            if view.is_too_large:
+                raise _too_large(view)
             return view
     names = list(dict.fromkeys(view.name for view in views[1:]))
     raise UnknownNameError(
@@ -127,4 +137,17 @@ def find_view(views: list[View], wanted: int | str) -> View:
         where=current_line(1),
         why="A group is a call of a function or a layer, a loop, or a step of one.",
         write=f"one of {names[:20]}" if names else "nothing: this graph has no groups.",
+    )
+
+
+def _too_large(view: View) -> OptionError:
+    inner = [unit for unit in view.group.members if isinstance(unit, Group) and len(unit) <= MOST]
+    write = "without is_open: what is large is drawn as groups, each with a view of its own."
+    if inner:
+        write = f'view="{inner[0].title}", is_open=True for one group; or is_open=None for groups.'
+    return OptionError(
+        f"{view.name} has {len(view.group):,} operations, and is_open=True draws them all.",
+        where=current_line(1),
+        why=f"A picture of more than {MOST:,} operations takes minutes, and nobody can read it.",
+        write=write,
     )

@@ -30,7 +30,9 @@ def in_words(model: Model) -> str:
             told.append(f"({box.number}) {box.text} of {operands}{_values(box, leaving[i])}.")
     if len(told) > _LONGEST:
         told[_LONGEST:] = [f"And {len(told) - _LONGEST} more."]
-    if not model.differentiated:
+    if model.is_constant:
+        told.append("There are no derivatives: the result depends on no argument of real numbers.")
+    elif not model.differentiated:
         told.append("Derivatives are not computed.")
     return "\n".join(told)
 

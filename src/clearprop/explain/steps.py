@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.draw.caption import caption
+from clearprop.draw.constants import name_of_constant
 from clearprop.draw.facts import Facts
 from clearprop.draw.numbers import constant, describe, number
 from clearprop.draw.passing import is_passed, local_derivative, passed_back, started
@@ -167,7 +168,7 @@ class _Teller:
     def step(self, node: Node) -> Step:
         assert node.primitive is not None
         operands = [
-            constant(node.operands[i]) if source is None else self.facts.called(source)
+            _constant(node, i) if source is None else self.facts.called(source)
             for i, source in enumerate(node.inputs)
         ]
         line = self.graph.line_of(node)
@@ -195,6 +196,11 @@ class _Teller:
             found.append(Passed(operands[i], upstream, local, downstream))
             self.parts.setdefault(self.facts.origin_of(source), []).append(downstream)
         return found
+
+
+def _constant(node: Node, position: int) -> str:
+    value = node.operands[position]
+    return (name_of_constant(node, position) if np.ndim(value) else "") or constant(value)
 
 
 def _written(node: Node, operands: list[str]) -> str:

@@ -6,7 +6,8 @@ pullback; ``backward`` runs the pullback. No layer has a backward pass of its ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class Layer:
     buffers : tuple of str
         Names of the attributes that change in training without being trained, such as
         ``running_mean``. They are replaced, never written into.
+    called : dict of str to str
+        What a network calls them, such as ``W1`` for ``W``; for pictures.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Layer:
 
     parameters: tuple[str, ...] = ()
     buffers: tuple[str, ...] = ()
+    called: Mapping[str, str] = MappingProxyType({})
 
     _pullback: Callable[[Any], tuple[Any, ...]] | None = None
     _shape: tuple[int, ...] = ()  # of the last y

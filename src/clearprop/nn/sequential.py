@@ -99,10 +99,12 @@ class Sequential(Layer):
             self.layers[name] = layer
             layer.place(position)
             number += bool(layer.parameters)
+            layer.called = {key: f"{key}{number}" for key in layer.parameters}
+            layer.called |= {key: f"{name}.{key}" for key in layer.buffers}
             for key in layer.parameters:
-                self._parameters[f"{key}{number}"] = layer, key
+                self._parameters[layer.called[key]] = layer, key
             for key in layer.buffers:
-                self._buffers[f"{name}.{key}"] = layer, key
+                self._buffers[layer.called[key]] = layer, key
         self._places = self._parameters | self._buffers
         self.parameters = tuple(self._parameters)
         self.buffers = tuple(self._buffers)

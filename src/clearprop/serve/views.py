@@ -11,6 +11,7 @@ import numpy as np
 from clearprop.data.mnist import SIDE
 from clearprop.serve.training import Training
 from clearprop.train.diary import dead_units
+from clearprop.train.report.mistakes import find_mistakes
 
 SAMPLE = 1000  #: digits that accuracies are computed from
 _POINTS = 250  # of a curve
@@ -79,15 +80,14 @@ def pictures(training: Training) -> dict[str, Any]:
     weights = np.nan_to_num(np.asarray(training.affines[0].W)[:, :_UNITS].T)
     largest = float(np.abs(weights).max()) or 1.0
     x, t = training.data.test.x[:SAMPLE], training.data.test.t[:SAMPLE]
-    scores = np.nan_to_num(training.scores(x).astype(np.float64))
-    guesses = np.argmax(scores, axis=-1)
-    wrong = np.flatnonzero(guesses != t)
+    found = find_mistakes(training.scores, x, t)
+    wrong = np.sort(found.wrong)  # in the order of the set: they stay where they are
     shown = [
         {
             "index": int(i),
             "truth": int(t[i]),
-            "guess": int(guesses[i]),
-            "sure": round(_certainty(scores[i]), 3),
+            "guess": int(found.taken_for[i]),
+            "sure": _finite(found.probability[i]),
             "pixels": _text(x[i]),
         }
         for i in wrong[:_WRONG]
@@ -105,11 +105,6 @@ def pictures(training: Training) -> dict[str, Any]:
         "sample": len(x),
         "dead": dead,
     }
-
-
-def _certainty(scores: Any) -> float:
-    shifted = np.exp(scores - scores.max())
-    return float(1 / shifted.sum())
 
 
 def _text(pixels: Any) -> str:

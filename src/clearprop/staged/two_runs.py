@@ -63,7 +63,7 @@ def _checked(
             difference = _run_again(graph, f, other, kwargs, after)
         except _Unlike:
             continue
-        except Exception:  # these numbers are not for f: a domain, a singular matrix, an assert
+        except (Exception, SystemExit):  # these numbers are not for f: a domain, an assert, an exit
             continue
         break
     if difference is not None:
@@ -164,7 +164,7 @@ def _cause(
                 return "time"  # nothing else was different
         if _run_again(graph, f, args, kwargs, after) is not None:
             return "draw"
-    except (Exception, _Unlike):
+    except (Exception, SystemExit, _Unlike):
         return "value"
     return "value"
 

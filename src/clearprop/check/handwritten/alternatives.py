@@ -18,6 +18,8 @@ def is_alternative(
     driver: Driver, first: Setup, proposal: Proposal, loose: list[str], texts: Texts
 ) -> bool:
     """Whether inputs differ from the first ones only in what cannot be known from outside."""
+    if _given_samples(driver, first.proposal, proposal):
+        return False
     if isinstance(first.shot.error, AssertionError):
         return True  # the code itself says that it is not meant for such inputs
     if first.shot.error is not None and _more_general(proposal, first.proposal):
@@ -45,6 +47,9 @@ def is_alternative(
         shares = spec.kind == before.kind == "value" and type(before.value) is float
         if shares and 0 < before.value < 1 and spec.value in (0, 1):
             return False  # nothing is dropped, or everything: that hides a mask
+        narrower = before.kind == "array" and spec.kind in ("probabilities", "unit", "positive")
+        if narrower and not re.search(r"log|sqrt|clip|soft|power", texts.forward):
+            return False  # nothing asks for what is positive, and it hides kinks
         if spec == before or driver.is_label(name) or is_prediction(name):
             continue
         if spec.kind == before.kind == "value":
@@ -73,6 +78,20 @@ def is_alternative(
         if is_parameter(name) or first.shot.error is None:
             return False
     return True
+
+
+def _given_samples(driver: Driver, first: Proposal, other: Proposal) -> bool:
+    """Whether a parameter gets an axis of the samples that it had not.
+
+    No parameter knows how many samples there are, even where a sum over them is forgotten and
+    its gradient has such an axis.
+    """
+    made = {p.name for p in driver.constructor}
+    return any(
+        "N" in spec.shape and "N" not in first.specs[name].shape
+        for name, spec in other.specs.items()
+        if name in first.specs and (name in made or is_parameter(name))
+    )
 
 
 def _more_general(one: Proposal, other: Proposal) -> bool:

@@ -35,6 +35,7 @@ class Attempts:
         self.driver, self.seed = driver, seed
         self.reason = "no inputs were found that its forward accepts"
         self.first = True
+        self.found = False
         self.lines = 0
         self.furthest: tuple[tuple[int, int], BaseException] | None = None
         self.given_up: tuple[str, BaseException] | None = None
@@ -96,7 +97,7 @@ class Attempts:
             error = raised
         finally:
             sys.settrace(before)
-        if self.given_up is None and self._line_of_gradient(error):
+        if self.given_up is None and not self.found and self._line_of_gradient(error):
             self.given_up = proposal.world, error
         if self.first:
             self.first = False

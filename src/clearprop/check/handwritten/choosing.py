@@ -83,6 +83,7 @@ def choose(
                 or further(driver, setup, first)
             ):
                 first = setup
+        attempts.found = first is not None
         if driver.starts and not driver.inputs and first is not None:
             break
     if first is None or attempts.raised_before(first):
@@ -110,7 +111,9 @@ def _as_arrays(driver: Driver, first: Setup, seed: int, tolerance: float) -> Set
     if first.shot.run is None or driver.starts:
         return None
     shapes = {np.shape(out) for out in first.shot.run.outputs}
-    open_to = {p.name for p in driver.inputs if p.required and not _NUMBER.match(p.name)}
+    made = {p.name for p in driver.constructor}
+    names = (p.name for p in driver.inputs if p.required and not _NUMBER.match(p.name))
+    open_to = {name for name in names if name not in made}
     changed: dict[str, Spec] = {}
     for c in first.shot.comparisons:
         spec = first.proposal.specs.get(c.gradient.leaf)

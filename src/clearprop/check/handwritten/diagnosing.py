@@ -184,7 +184,11 @@ class Diagnosis:
         local = re.search(r"local variable '(\w+)'", text)
         if isinstance(error, UnboundLocalError) and local:
             sentence += f". {local[1]} is read before it is set"
-            self.findings.append(Finding(FAULT, "unset", sentence + ".", "", remedy, place))
+            if fixed is not None and cause == "exchanged":
+                sentence += f". What mends it: {fixed.edit.what}"
+            else:
+                cause = "unset"
+            self.findings.append(Finding(FAULT, cause, sentence + ".", "", remedy, place))
             return
         name, line = self._unset(error, text, line)
         if name and line:
@@ -227,6 +231,7 @@ class Diagnosis:
         if not name:
             return "", 0
         is_set = line_that_sets(backward, name) or line_that_sets(forward, name)
+        is_set = is_set or is_gradient(name)  # that is for backward to set
         return name, 0 if is_set or forward is None else forward.lineno
 
     def _is_none(self, name: str) -> bool:
@@ -319,6 +324,8 @@ class Diagnosis:
                 )
             if symptom is None:
                 return "unknown", f"{about} {_unknown(c)}", stage.line, ""
+            if symptom.term and (line := self._line_of(c)) and added(tree, line, symptom.term):
+                return symptom.cause, symptom.sentence, line, added(tree, line, symptom.term)
             return symptom.cause, f"{symptom.sentence} {about}", stage.line, ""
         if symptom is not None:
             line = self._line_of(c)
@@ -332,7 +339,7 @@ class Diagnosis:
         """See whether a line is missing: a sum that nothing is added to, a value never read."""
         tree = self.driver.source.tree(self.driver.backward_function)
         if tree is not None and cause == "none" and "never written" in sentence:
-            return cause, sentence, end_of_loop(tree, line) or line
+            return cause, sentence, beside(tree, line) or end_of_loop(tree, line) or line
         unread = dead_names(tree) if tree is not None and cause in _VAGUE else []
         if unread:
             several = "are" if len(unread) > 1 else "is"
@@ -455,6 +462,30 @@ def adds(statement: ast.stmt) -> bool:
         isinstance(target, ast.Subscript) or ast.unparse(target) in read
         for target in statement.targets
     )
+
+
+def beside(tree: ast.FunctionDef, line: int) -> int:
+    """Give the line that adds to the neighbour of a sum to which nothing is added; 0 without one.
+
+    Sums are begun in the order in which they are added to: ``dW = zeros``, ``db = zeros``.
+    """
+    begun: dict[str, int] = {}
+    added_to: dict[str, int] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            begun.setdefault(ast.unparse(node.targets[0]), node.lineno)
+        if isinstance(node, ast.Assign | ast.AugAssign) and adds(node):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            for name in map(ast.unparse, targets):
+                added_to.setdefault(name.partition("[")[0], node.lineno)
+    sums = [name for name, at in begun.items() if added_to.get(name, 0) > max(at, line)]
+    order = sorted([*sums, *(n for n, at in begun.items() if at == line)], key=begun.__getitem__)
+    mine = next((n for n, at in begun.items() if at == line), "")
+    if mine not in order or mine in added_to:
+        return 0
+    at = order.index(mine)
+    nearest = [n for n in (*order[at + 1 :], *reversed(order[:at])) if n in sums]
+    return added_to[nearest[0]] if nearest else 0
 
 
 def end_of_loop(tree: ast.FunctionDef, line: int) -> int:

@@ -150,7 +150,8 @@ class Harmless:
                 path.append(root.attr)
                 root = root.value
             held = self.namespace.get(root.id) if isinstance(root, ast.Name) else None
-            if isinstance(held, types.ModuleType) and _root(root) not in local:
+            is_named = isinstance(held, types.ModuleType) or _is_layer(held)
+            if is_named and _root(root) not in local:
                 for name in reversed(path):
                     held = getattr(held, name, None)
                 return "" if self._may_call(held, ".".join(reversed(path)), running) else called
@@ -186,6 +187,8 @@ class Harmless:
         if any(part.startswith(_EXCEPTED) or part in _EXCEPTED_FROM for part in name.split(".")):
             return False
         owner = getattr(held, "__self__", None)
+        if _is_layer(owner if isinstance(owner, type) else held):
+            return True
         kind = held if getattr(held, "__module__", None) else type(owner)
         package = "numpy" if isinstance(held, np.ufunc) else str(getattr(kind, "__module__", ""))
         return held is not None and package.partition(".")[0].lstrip("_") in _PACKAGES
@@ -242,6 +245,12 @@ class Harmless:
         if any(self._expression(part, running, local) for part in parts):
             return False
         return all(self._statement(part, running, local, loops) for part in inner)
+
+
+def _is_layer(held: Any) -> bool:
+    """Whether it is a class of our own layers, or a maker of weights: making one trains nothing."""
+    package = str(getattr(held, "__module__", ""))
+    return isinstance(held, type | types.FunctionType) and package.startswith("clearprop.nn.")
 
 
 def _of_builtins(name: str) -> Any:

@@ -323,6 +323,7 @@ def _judged(
             if shot.setting == TRANSPOSED:
                 new = diagnosis.findings[known:]
                 diagnosis.findings[known:] = [replace(f, cause="layout") for f in new]
+        writes = _still_written(driver, diagnosis, shots, writes, tolerance)
     findings = [driver.completed(f) for f in writes + diagnosis.findings]
     if not findings:
         findings = driver.examined(base, tolerance)
@@ -348,6 +349,26 @@ def _judged(
         time.monotonic() - start,
         reach.unjudged() if ended and ran is not None else (),
     )
+
+
+#: Causes that say that an array was overwritten, each in its way.
+_OF_WRITING = ("overwritten", "stale-cache", "updated-parameter", "accumulated", "raises")
+
+
+def _still_written(
+    driver: Driver, diagnosis: Diagnosis, shots: list[Shot], writes: list[Finding], tolerance: float
+) -> list[Finding]:
+    """Leave out what is no longer written to once the values are mended.
+
+    ``dx = dout`` for ``dx = y * dout`` makes of ``dx -= …`` a line that writes into ``dout``; its
+    fault is the factor that is lost.
+    """
+    told = [f.cause for f in diagnosis.findings]
+    if not writes or not told or diagnosis.unmended or any(c in _OF_WRITING for c in told):
+        return writes
+    again = [shoot(driver, replace(shot, written=[]), tolerance) for shot in shots]
+    left = {f.gradient for f in find_writes(driver, again, diagnosis.files)}
+    return [f for f in writes if f.gradient in left]
 
 
 def _numbers_alone(base: Shot) -> tuple[str, ...]:

@@ -272,12 +272,12 @@ def _longest(lines: list[str]) -> list[str]:
     """Give the longest beginning of some lines that parses."""
     lines = _without_magics(lines) if _fails(lines) else list(lines)
     while lines:
+        while lines and not lines[-1].strip():
+            lines.pop()
         failing = _fails(lines)
         if not failing:
             break
         del lines[min(failing, len(lines)) - 1 :]
-    while lines and not lines[-1].strip():
-        lines.pop()
     return lines
 
 

@@ -21,6 +21,7 @@ from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import LossGradientDriver
 from clearprop.check.handwritten.edits import Edit, compile_function
+from clearprop.check.handwritten.edits.slicing import dead_names
 from clearprop.check.handwritten.meaning import stems
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
 from clearprop.check.handwritten.sources import function_of
@@ -32,6 +33,8 @@ from clearprop.check.handwritten.turns import Budget, Clues, Part, in_turn
 ENOUGH = 12
 #: What comes so much later than the first edit that mends the gradients is not tried.
 _MARGIN = 1.0
+#: An edit is believed less, by so much, for each value that is computed and then read nowhere.
+_UNREAD = 1.5
 
 
 def _drops_an_update(edit: Edit) -> bool:
@@ -180,9 +183,10 @@ def repair(
     whole: list[tuple[float, Repair]] = []
     halves: list[tuple[float, Repair]] = []
     outputs = None if shot.run is None else shot.run.outputs
+    solved = 0
     last = float("inf")
     less = None if small is None or small.run is None else small.run.outputs
-    for turn, part, edit in in_turn(driver, shot, parts, budget, clues or Clues()):
+    for turn, part, edit in in_turn(driver, shot, parts, budget, clues or Clues(), truths):
         if turn > last:
             break
         try:
@@ -204,14 +208,20 @@ def repair(
             if not all(_holds(driver, other, mended & wrong, tolerance) for other in others):
                 continue
             fit = _likeness(driver, shot, part, truths)
+            writes = bool(shot.written) and _writes(driver, shot)
         rank = turn + 0.2 * part.caching + (edit.line in _lines_of_value(driver, part))
+        rank += writes  # what leaves the caller's arrays alone is likelier meant
+        rank += _UNREAD * len(dead_names(edit.build())) if not part.caching else 0.0
         believed = replace(edit, rank=rank)
         found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
         (whole if full else halves).append((fit, found))
-        if len(whole) >= ENOUGH or (whole and more.spent):
+        solved += full and edit.solved
+        budget.found = budget.found or full
+        if len(whole) >= ENOUGH + solved or (whole and more.spent):
             break
         if len(whole) == 1 and more is budget:
-            more, last = Budget(seconds / 4), turn + _MARGIN
+            unread = max(rank - turn, 0.0)
+            more, last = Budget(seconds / 4), turn + _MARGIN + unread
     best = whole or halves
     if not best:
         return None
@@ -293,6 +303,17 @@ def _unwritten(shot: Shot, run: Run) -> bool:
         for a, b in zip(shot.upstream, run.upstream, strict=False)
         if is_array(a)
     )
+
+
+def _writes(driver: Driver, shot: Shot) -> bool:
+    """Whether an array of the caller is still written to."""
+    again = replace(shot, written=[])
+    try:
+        with quiet():
+            run = play(driver, again)
+    except Exception:
+        return True
+    return not _unwritten(again, run)
 
 
 def _same_outputs(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:

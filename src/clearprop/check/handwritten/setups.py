@@ -45,13 +45,15 @@ def better(one: Setup, other: Setup, alone: bool = False) -> bool:
     if alike and (one.way, other.way) == ("output", "prediction"):
         return len(one.shot.wrong) <= len(other.shot.wrong) and _keeps_output(one)
     if other.shot.error is not None or not other.shot.comparisons:
-        partly = len(one.shot.wrong) < len(one.shot.comparisons)
-        shaped = bool(one.shot.comparisons) and is_shaped(one)
-        return alike or alone or (not _flatter(one, other) and (partly or shaped))
+        return alike or alone or (not _flatter(one, other) and is_shaped(one))
+    wrong, before = ({c.gradient.leaf for c in s.shot.wrong} for s in (one, other))
+    misshaped, were = (
+        {c.gradient.leaf for c in s.shot.wrong if c.kind == "shape"} for s in (one, other)
+    )
     return (
         alike
         and len(one.shot.comparisons) >= len(other.shot.comparisons)
-        and {c.gradient.leaf for c in one.shot.wrong} < {c.gradient.leaf for c in other.shot.wrong}
+        and (wrong < before or (wrong == before and misshaped < were))
     )
 
 

@@ -21,11 +21,14 @@ import numpy as np
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, edits, scope_of
+from clearprop.check.handwritten.edits.caching import cached, meant, unpacked
 from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.edits.slicing import blamed, slices_of
 from clearprop.check.handwritten.formulas import is_formula
 from clearprop.check.handwritten.probing import Comparison, Shot, play, quiet, watch
+from clearprop.check.handwritten.solving import Solver
 from clearprop.check.handwritten.sources import function_of
+from clearprop.check.handwritten.truth import Cotangents
 
 #: What comes later than this waits for the likely edits of all other lines.
 _LIKELY = 2.4
@@ -58,11 +61,21 @@ class Part:
 
 
 class Budget:
-    """Seconds of computing time; asking is cheap as long as there cannot be too few of them."""
+    """Seconds of computing time; asking is cheap as long as there cannot be too few of them.
+
+    ``found`` says that something has been found in them.
+    """
 
     def __init__(self, seconds: float) -> None:
+        self.found = False
+        self.half = time.process_time() + seconds / 2
         self.end = time.process_time() + seconds
         self._look = time.perf_counter() + seconds
+
+    @property
+    def half_spent(self) -> bool:
+        """Whether half of them are used up."""
+        return time.process_time() > self.half
 
     @property
     def spent(self) -> bool:
@@ -76,7 +89,12 @@ class Budget:
 
 
 def in_turn(
-    driver: Driver, shot: Shot, parts: list[Part], budget: Budget, clues: Clues
+    driver: Driver,
+    shot: Shot,
+    parts: list[Part],
+    budget: Budget,
+    clues: Clues,
+    truths: Cotangents | None = None,
 ) -> Iterator[tuple[float, Part, Edit]]:
     """Give every edit of every part with its turn, the soonest first."""
     run = shot.run
@@ -90,6 +108,7 @@ def in_turn(
     missing = shot.error is not None or any(c.kind in ("none", "shape") for c in shot.wrong)
     broadcasts = isinstance(shot.error, ValueError) and "broadcast" in str(shot.error)
     made = []
+    misnamed: dict[CodeType, set[int]] = {}
     for place, part in enumerate(parts):
         upstream = _upstream_names(driver, part)
         values = known.get(part.function.__code__, {})
@@ -104,11 +123,18 @@ def in_turn(
             learned=_learned(part),
             numpy=driver.numpy,
         )
-        made.append((place, part, scope, _blame(parts, part, shot), _repeated(part.tree)))
+        repeated = _repeated(part.tree)
+        if part.caching:
+            scope = replace(scope, unpacked=unpacked(parts[0].tree))
+            kept = meant(part.tree, scope, cached(part.tree, scope))
+            misnamed[part.function.__code__] = {line for _, line in kept.values()}
+        made.append((place, part, scope, _blame(parts, part, shot), repeated))
+    waiting = True
     found: list[tuple[float, int, Part, Edit]] = []
     for first in (True, False):
         for place, part, scope, blame, twice in made:
-            wanted = partial(_is_prime, part, shot, clues, blame, twice, first)
+            named = misnamed.get(part.function.__code__, set())
+            wanted = partial(_is_prime, part, shot, clues, blame, twice | named, first)
             for edit in edits(part.tree, scope, part.caching, wanted):
                 if edit.cause == "none" and not missing:
                     continue
@@ -126,9 +152,36 @@ def in_turn(
         now = [each for each in found if each[0] <= _LIKELY or not first]
         found = [each for each in found if each[0] > _LIKELY]
         for turn, _, part, edit in now:
+            if truths is not None and waiting and budget.half_spent and not budget.found:
+                waiting = False
+                yield from _solved(driver, shot, made, budget, clues, truths)
             if budget.spent:
                 return
             yield turn, part, edit
+        if truths is not None and waiting and not budget.found:
+            waiting = False
+            yield from _solved(driver, shot, made, budget, clues, truths)
+
+
+def _solved(
+    driver: Driver,
+    shot: Shot,
+    made: list[Any],
+    budget: Budget,
+    clues: Clues,
+    truths: Cotangents,
+) -> Iterator[tuple[float, Part, Edit]]:
+    """Give the edits that are computed: they come where none of the likely ones is right."""
+    if shot.error is not None or shot.plan != "fb":
+        return
+    for _, part, scope, blame, _ in made:
+        if part.caching:
+            continue
+        solver = Solver(driver, shot, part.function, part.tree, scope)
+        for edit in solver.edits(truths, set(blame), clues.suspect):
+            if budget.spent:
+                return
+            yield edit.rank, part, edit
 
 
 def _is_method(part: Part, values: dict[str, Any]) -> bool:
@@ -149,7 +202,7 @@ def _is_prime(
 ) -> bool:
     """Whether the edits of a line have their turn now: first those that explain the most."""
     if part.caching:
-        prime = shot.error is not None or shot.plan != "fb"
+        prime = shot.error is not None or shot.plan != "fb" or line in twice
     else:
         explains = not blame or blame.get(line, 2) < 2
         first_of_all = line == clues.suspect or line in twice or line in clues.ends
@@ -170,7 +223,9 @@ def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, in
     if blame and any(s not in edit.old for s in edit.new) and not edit.spot:
         later = min(later, 0.5)  # a line that is missing stands in none
     # A value may be right and what follows wrong: the derivative between them is missing.
-    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith("multiply by")
+    adds = edit.cause in ("mask", "local-factor") and edit.what.startswith(
+        ("multiply by", "divide by")
+    )
     right = lines <= clues.cleared and edit.cause != "exchanged" and not adds
     return later + 0.8 * right
 

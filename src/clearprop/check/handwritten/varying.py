@@ -14,6 +14,7 @@ from clearprop.check.handwritten.probing import (
     PLANS,
     Shot,
     prepare,
+    prepared,
     quiet,
     shoot,
 )
@@ -21,6 +22,10 @@ from clearprop.check.handwritten.proposing import OTHER_DIMS, numbers_for
 from clearprop.check.handwritten.running import Ran
 from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, other_form, value
+from clearprop.check.handwritten.state import is_real
+
+#: So many times further apart than numbers are usually drawn.
+_FURTHER = 3.0
 
 #: The setting of `behind_another`, in words.
 TRANSPOSED = "arrays that another layer has transposed (not contiguous)"
@@ -65,7 +70,8 @@ def other_probes(
                 shot = prepare(driver, proposal, seed + 1, plan, leaves, earlier)
         except Exception:
             continue
-        shot = shoot(driver, replace(shot), tolerance, None if ran is None else ran.fresh())
+        shot = replace(shot, setting=_neutral(driver, setup.proposal, proposal))
+        shot = shoot(driver, shot, tolerance, None if ran is None else ran.fresh())
         if shot.error is not None and any(_deep(spec) for spec in proposal.specs.values()):
             continue  # that forward takes more axes does not say that backward should
         if shot.error is not None and driver.candidate.style == "engine":
@@ -73,7 +79,36 @@ def other_probes(
         if ran is not None and shot.ran is not None:
             ran.add(shot.ran)
         yield shot
+    if re.search(r"maximum|minimum|where\(|clip\(|abs\(|[<>]", text):
+        yield from _spread(driver, setup, leaves, seed, tolerance, ran)
     yield from behind_another(driver, base, tolerance)
+
+
+def _spread(
+    driver: Driver,
+    setup: Setup,
+    leaves: list[str],
+    seed: int,
+    tolerance: float,
+    ran: Ran | None,
+) -> Iterator[Shot]:
+    """Probe with inputs that lie further apart, to both sides of a margin or of a bound."""
+    given = setup.proposal.draw(seed + 2)
+    for p in driver.inputs:
+        value = given.get(p.name)
+        spec = setup.proposal.specs.get(p.name)
+        if spec is not None and spec.kind == "array" and is_real(value):
+            given[p.name] = _FURTHER * np.asarray(value)
+    try:
+        with quiet():
+            shot = prepared(driver, given, seed + 2, "fb", (), leaves)
+    except Exception:
+        return
+    shot = shoot(driver, shot, tolerance, None if ran is None else ran.fresh())
+    if ran is not None and shot.ran is not None:
+        ran.add(shot.ran)
+    if shot.error is None:
+        yield shot
 
 
 def behind_another(driver: Driver, base: Shot, tolerance: float) -> Iterator[Shot]:
@@ -121,6 +156,16 @@ def _deep(spec: Spec) -> bool:
     return spec.shape[:2] == ("N", 2)
 
 
+def _neutral(driver: Driver, usual: Proposal, proposal: Proposal) -> str:
+    """Say which number is no longer 1, if that is what a probe is for."""
+    for p in [*driver.inputs, *driver.constructor]:
+        spec = proposal.specs.get(p.name)
+        neutral = type(p.default) is float and p.default == 1.0
+        if neutral and spec is not None and spec != usual.specs.get(p.name):
+            return f"{p.name} = {spec.value}"
+    return ""
+
+
 def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[Proposal]:
     """Vary what has a default or a guessed number: stride, padding, a flag, the form of labels."""
     changes: dict[str, Spec] = {}
@@ -132,6 +177,8 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
         elif re.match(r"^(reg\w*|lam\w*|l2\w*|weight_decay)$", p.name, re.I) and p.default == 0:
             if not re.search(rf"\bif\b.*\b{p.name}\b", text):  # else `reaching` asks for it
                 changes[p.name] = value(0.3)
+        elif type(p.default) is float and p.default == 1.0:
+            changes[p.name] = value(0.7)  # 1 is the one number that hides where it is left out
         elif re.match(r"^(bias|use_bias|affine)$", p.name, re.I) and type(p.default) is bool:
             yield proposal.with_specs({p.name: value(not p.default)})
     for name, spec in proposal.specs.items():

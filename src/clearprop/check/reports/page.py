@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from clearprop.look import DARK, LIGHT, sheet
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from clearprop.look import DARK, LIGHT, shades, sheet
 
 _STEPS = 8
 _LIGHT = {
@@ -19,12 +24,6 @@ _DARK = {
     "here": "#4a3a10",
     "wrong": "#ffffff",
 }
-#: Ends and middle of the scale of colours, as red, green, blue.
-_ENDS = {
-    "light": ((11, 87, 183), (247, 247, 247), (196, 84, 0)),
-    "dark": ((92, 165, 255), (38, 44, 52), (255, 150, 64)),
-}
-
 _BASE = """
 html{scroll-behavior:smooth}
 body{margin:0 auto;max-width:72rem;padding:1.5rem;overflow-wrap:anywhere}
@@ -101,25 +100,16 @@ article{break-inside:auto}h2,h3,h4{break-after:avoid}
 """
 
 
-def _scale(kind: str) -> str:
+def _scale(palette: Mapping[str, str]) -> str:
     """One rule for each shade, with ink that can be read on it."""
-    low, middle, high = _ENDS[kind]
-    rules = [_shade("z", middle)]
+    rules = [_shade("z", shades(0.0, palette))]
     for step in range(1, _STEPS + 1):
-        part = (step / _STEPS) ** 0.8  # small values differ visibly from 0
-        rules.append(_shade(f"n{step}", _mix(middle, low, part)))
-        rules.append(_shade(f"p{step}", _mix(middle, high, part)))
+        rules.append(_shade(f"n{step}", shades(-step / _STEPS, palette)))
+        rules.append(_shade(f"p{step}", shades(step / _STEPS, palette)))
     return "".join(rules)
 
 
-def _mix(
-    one: tuple[int, int, int], other: tuple[int, int, int], part: float
-) -> tuple[int, int, int]:
-    a, b, c = (round(p + part * (q - p)) for p, q in zip(one, other, strict=True))
-    return a, b, c
-
-
-def _shade(name: str, colour: tuple[int, int, int]) -> str:
+def _shade(name: str, colour: npt.NDArray[np.uint8]) -> str:
     red, green, blue = ((c / 255) ** 2.2 for c in colour)
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
     ink = "#000" if luminance > 0.179 else "#fff"  # where both have the same contrast
@@ -127,8 +117,8 @@ def _shade(name: str, colour: tuple[int, int, int]) -> str:
 
 
 STYLE = (
-    f"{sheet(_LIGHT, _DARK)}{_scale('light')}"
-    f"@media screen and (prefers-color-scheme:dark){{{_scale('dark')}}}"
+    f"{sheet(_LIGHT, _DARK)}{_scale(LIGHT)}"
+    f"@media screen and (prefers-color-scheme:dark){{{_scale(DARK)}}}"
     f"{_BASE}"
 )
 

@@ -360,7 +360,7 @@ class NestWriter:
         """Give where the element at a place lies."""
         return self.b.gep(self.pointers[array], [place], source_etype=stored_type(array.dtype))
 
-    def _load(self, value: Load) -> Lanes:
+    def _load(self, value: Load) -> Any:
         array, item = value.array, stored_type(value.dtype)
         step = self._spreads(value.place)
         align = value.dtype.itemsize

@@ -37,13 +37,8 @@ class Table:
         return self._places[key]
 
     def _entry(self, array: Any) -> Any:
-        if array.dtype == np.float64 and not array.shape:
-            return plain(array)
-        entry: dict[str, Any] = {"s": list(array.shape)}
-        if array.dtype != np.float64:
-            entry["d"] = array.dtype.name
+        entry = whole(array)
         if array.size <= _WHOLE:
-            entry["v"] = plain(array.ravel())
             return entry
         rows = rows_of(array)
         entry["n"] = _statistics(array)
@@ -54,6 +49,18 @@ class Table:
             self._left -= part.size
             entry["h"] = {"b": packed(part, "<f4"), "s": list(part.shape), "e": step}
         return entry
+
+
+def whole(array: Any) -> Any:
+    """Write a number, or shape and dtype of an array, and its elements where they are few."""
+    if array.dtype == np.float64 and not array.shape:
+        return plain(array)
+    entry: dict[str, Any] = {"s": list(array.shape)}
+    if array.dtype != np.float64:
+        entry["d"] = array.dtype.name
+    if array.size <= _WHOLE:
+        entry["v"] = plain(array.ravel())
+    return entry
 
 
 def plain(array: Any) -> Any:

@@ -84,6 +84,11 @@ class Pictures:
             if box.group in self.places:
                 found["opens"] = self.places[box.group]
         node = box.node
+        if box.kind == "reference":
+            if box.refers:
+                found["refers"] = list(box.refers)
+            elif node is not None and node.primitive is None:
+                found["label"] = node.label
         if node is None or box.kind not in ("argument", "output"):
             return found
         if box.kind == "argument":
@@ -112,7 +117,7 @@ class Pictures:
             return found
         found["state"] = arrow.derivative.state
         meaning, uses = self._meaning(view, model.boxes[arrow.target], arrow, node)
-        found["back"] = self.n + 1 if meaning == "start" else self._back(uses)
+        found["back"] = self._back(() if meaning == "start" else uses)
         if arrow.derivative.state == "computed":
             asked = uses if meaning == "part" else ()
             found["d"] = self.quantities.ask(meaning, node, *asked)
@@ -139,6 +144,8 @@ class Pictures:
 
     def _back(self, uses: Sequence[Use]) -> int:
         """Say from which moment that is there which these operations pass back."""
+        if self.facts.gradients is None:
+            return 0  # that there is none, or none computed, is known from the start
         first = min((self.facts.number[user] for user, _ in uses), default=self.n)
         return 2 * self.n + 1 - first
 

@@ -25,7 +25,7 @@ def programs(
                 f"up to {MOST_OPERATIONS}. clearprop.source writes more."
             )
         again = run_again(graph)
-    except Exception as error:  # the page is about this one run, and says why it is not more
+    except (Exception, SystemExit) as error:  # the page is about one run, and says why not more
         return {"program": {"why": _why(error)}, "generated": {"why": _why(error)}}
     found: dict[str, Any] = {}
     try:
@@ -43,6 +43,10 @@ def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
     """Write the backward pass as source, and say which of its lines belong to which step."""
     from clearprop.source import lines_of
 
+    if facts.is_constant:
+        raise UnwritableError(
+            "There is no backward pass: the result depends on no argument of real numbers."
+        )
     if not isinstance(again._output, Tensor):
         raise UnwritableError("Source is written of a function that returns one array.")
     lines = lines_of(again)
@@ -81,7 +85,12 @@ def _generated(again: Graph, graph: Graph, facts: Facts) -> dict[str, Any]:
     return {"text": [line.text for line in lines], "forward": forward, "backward": backward}
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     if isinstance(error, ClearpropError | UnwritableError):
         return str(error)
+    if isinstance(error, SystemExit):
+        return (
+            "The function leaves the program, by sys.exit or the like, when it is run again; "
+            "a page computes with a function that only returns."
+        )
     return f"Running the function again failed: {type(error).__name__}: {error}"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.draw.page.arrays import packed, plain
+from clearprop.draw.facts import is_operation
+from clearprop.draw.page.arrays import packed, plain, whole
 from clearprop.draw.page.quantities import Quantities, Quantity
 from clearprop.draw.passing import is_passed, local_derivative
 from clearprop.equivalence import computation
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_OPERATIONS = 1500  # of the forward pass: a longer program would make a page of megabytes
 _MOST_NUMBERS = 16_384  # in all arguments and constants, which a program needs to the last digit
-_WHOLE = 64
 
 
 class UnwritableError(Exception):
@@ -110,12 +110,15 @@ class _Writer:
     def __init__(self, graph: Graph, again: Graph, gradients: Gradients | None) -> None:
         self.now = dict(zip(graph.nodes, again.nodes, strict=True))
         self.again = again
+        operations = (node for node in again.nodes if is_operation(node))
+        self.steps = {node: step for step, node in enumerate(operations, 1)}
         self.found: dict[Node, Any] = {}
         self.registers: list[Any] = []  # what is in them before anything runs; None: computed
         self.code: list[dict[str, Any]] = []
         self.of: dict[Node, int] = {}
         self.first: dict[Any, int] = {}
         self.constants: dict[Any, int] = {}
+        self.told: set[tuple[str, str]] = set()  # the operations and dtypes of the code so far
         self.numbers = 0
         if gradients is not None:
             with np.errstate(all="ignore"):
@@ -229,11 +232,22 @@ class _Writer:
             step["d"] = str(node.dtype)
         defaults = node.primitive.attributes
         given = {**defaults, **node.attributes}
+        if (node.operation, str(node.dtype)) not in self.told:  # where the page may have to stop
+            self.told.add((node.operation, str(node.dtype)))
+            step |= self._place(node)
         attributes = {k: self._attribute(v) for k, v in given.items() if not _is_empty(v)}
         if attributes:
             step["a"] = attributes
         step["r"] = self.of[node] = self.first[key] = self._register(None)
         self.code.append(step)
+
+    def _place(self, node: Node) -> dict[str, int]:
+        """Say which step of the picture a node belongs to, and whether it does so backward."""
+        forward = node.stage[0] if node.stage is not None else node
+        step = self.steps.get(forward)
+        if step is None:
+            return {}
+        return {"of": step} if node.stage is None else {"of": step, "back": 1}
 
     def _register(self, start: Any) -> int:
         self.registers.append(start)
@@ -307,15 +321,8 @@ def _shape(shape: Any) -> Any:
 def _array(value: Any) -> Any:
     """Write a start value to the last digit."""
     array = np.asarray(value)
-    if array.dtype == np.float64 and not array.shape:
-        return plain(array)
-    entry: dict[str, Any] = {"s": list(array.shape)}
-    if array.dtype != np.float64:
-        entry["d"] = array.dtype.name
-    if array.size <= _WHOLE:
-        entry["v"] = plain(array.ravel())
-    elif array.dtype == np.float32:
-        entry["b"], entry["as"] = packed(array, "<f4"), "f4"
-    else:
-        entry["b"], entry["as"] = packed(array, "<f8"), "f8"
+    entry = whole(array)
+    if array.shape and "v" not in entry:
+        kind = "f4" if array.dtype == np.float32 else "f8"
+        entry |= {"b": packed(array, f"<{kind}"), "as": kind}
     return entry

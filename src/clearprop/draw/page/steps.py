@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clearprop.draw.constants import constant_of
 from clearprop.draw.facts import Facts
-from clearprop.draw.numbers import constant
 from clearprop.draw.page.formulas import formulas_of
 from clearprop.draw.page.lines import Listings
 from clearprop.draw.page.quantities import Quantities
@@ -68,13 +68,13 @@ class Steps:
     def _operand(self, node: Node, position: int) -> dict[str, Any]:
         source = node.inputs[position]
         if source is None:
-            return {"text": constant(node.operands[position])}
+            return {"text": constant_of(node, position)}
         source = self.facts.origin_of(source)
         ask = self.quantities.ask
         found: dict[str, Any] = {"name": self.facts.called(source), "v": ask("value", source)}
         if source in self.facts.number:
             found["step"] = self.facts.number[source]
-        if not is_passed(node, position):
+        if self.facts.is_constant or not is_passed(node, position):
             found["d"] = "no derivative"
         elif self.gradients is None:
             found["d"] = "not computed"
@@ -116,7 +116,7 @@ class Steps:
         return self._meeting[value]
 
     def _total(self, node: Node) -> int | str:
-        if not node.active:
+        if not node.active or self.facts.is_constant:
             return "no derivative"
         if self.gradients is None:
             return "not computed"

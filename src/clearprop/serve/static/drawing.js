@@ -1,6 +1,7 @@
 "use strict";
 // Curves as SVG, images on canvas. Nothing here knows about training.
 const SVG = "http://www.w3.org/2000/svg";
+const POWER = 0.8; // as in look.py
 const H = 210, LEFT = 46, RIGHT = 92, TOP = 10, BOTTOM = 28;
 
 function ink(name, attributes, text) {
@@ -67,7 +68,7 @@ function bytes(text) { return Uint8Array.from(atob(text), c => c.charCodeAt(0));
 function colours() {
   const style = getComputedStyle(document.documentElement);
   const read = name => { const hex = style.getPropertyValue(name).trim().slice(1); return [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16)); };
-  return { minus: read("--forward"), plus: read("--backward"), zero: read("--paper"), ink: read("--ink") };
+  return { low: read("--low"), zero: read("--zero"), high: read("--high"), paper: read("--paper"), ink: read("--ink") };
 }
 
 // Pixels from -127 to 127, or from 0 to 255 where signed is false.
@@ -77,8 +78,9 @@ function image(canvas, text, side, signed, c) {
   const context = canvas.getContext("2d"), data = context.createImageData(side, side);
   for (let i = 0; i < values.length; i++) {
     const v = signed ? ((values[i] << 24) >> 24) / 127 : values[i] / 255;
-    const end = signed ? (v < 0 ? c.minus : c.plus) : c.ink, share = Math.min(1, Math.abs(v));
-    for (let k = 0; k < 3; k++) data.data[4 * i + k] = c.zero[k] + (end[k] - c.zero[k]) * share;
+    const from = signed ? c.zero : c.paper, end = signed ? (v < 0 ? c.low : c.high) : c.ink;
+    const share = signed ? Math.min(1, Math.abs(v)) ** POWER : v;
+    for (let k = 0; k < 3; k++) data.data[4 * i + k] = from[k] + (end[k] - from[k]) * share;
     data.data[4 * i + 3] = 255;
   }
   context.putImageData(data, 0, 0);

@@ -65,7 +65,7 @@ function onPictures(found) {
   tiles($("wrong"), found.wrong.length, (canvas, text, i) => {
     const w = found.wrong[i];
     image(canvas, w.pixels, found.side, false, c);
-    text.textContent = `a ${w.truth}, read as ${w.guess} (${Math.round(w.sure * 100)} %)`;
+    text.textContent = `a ${w.truth}, read as ${w.guess} (${w.sure === null ? "–" : Math.round(w.sure * 100)} %)`;
     canvas.setAttribute("aria-label", `Image of a ${w.truth}`);
   });
 }

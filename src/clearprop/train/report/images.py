@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.look import LIGHT
+from clearprop.look import shades
 
 
 def side_of(size: int) -> int:
@@ -42,7 +42,7 @@ def digit(pixels: npt.NDArray[Any]) -> str:
 
 
 def weights(values: npt.NDArray[Any], largest: float) -> str:
-    """Give weights as a data URI: orange above 0, blue below, white at 0.
+    """Give weights as a data URI: orange above 0, blue below, nearly white at 0.
 
     Parameters
     ----------
@@ -51,16 +51,7 @@ def weights(values: npt.NDArray[Any], largest: float) -> str:
         What has the full colour.
     """
     side = side_of(values.size)
-    part = values.reshape(side, side, 1).astype(float) / (largest or 1.0)
-    up, down = (np.array(_rgb(LIGHT[name]), float) for name in ("backward", "forward"))
-    white = np.full(3, 255.0)
-    strength = np.clip(np.abs(part), 0, 1) ** 0.8  # small weights differ visibly from 0
-    image = white + strength * (np.where(part > 0, up, down) - white)
-    return _data_uri(np.round(image).astype(np.uint8))
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
+    return _data_uri(shades(values.reshape(side, side).astype(float) / (largest or 1.0)))
 
 
 def _data_uri(image: npt.NDArray[np.uint8]) -> str:

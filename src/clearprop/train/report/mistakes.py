@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from clearprop.nn import Sequential
 
 _PIECE = 10_000  # samples predicted at once
 
@@ -35,13 +34,15 @@ class Mistakes:
     probability: npt.NDArray[np.float64]
 
 
-def find_mistakes(network: Sequential, x: npt.NDArray[Any], t: npt.NDArray[Any]) -> Mistakes:
+def find_mistakes(
+    predict: Callable[[Any], Any], x: npt.NDArray[Any], t: npt.NDArray[Any]
+) -> Mistakes:
     """Predict every sample, and count.
 
     Parameters
     ----------
-    network : Sequential
-        It gives a score for each class.
+    predict : callable
+        ``network.predict``, or what else gives a score for each class.
     x : ndarray, shape (samples, …)
     t : ndarray of int, shape (samples,)
 
@@ -55,12 +56,12 @@ def find_mistakes(network: Sequential, x: npt.NDArray[Any], t: npt.NDArray[Any])
     >>> from clearprop import nn
     >>> net = nn.Sequential(nn.Affine(np.eye(2), np.zeros(2)), loss=nn.SoftmaxWithLoss())
     >>> x, t = np.array([[3.0, 0], [0, 1], [0, 9]]), np.array([0, 1, 0])
-    >>> mistakes = find_mistakes(net, x, t)
+    >>> mistakes = find_mistakes(net.predict, x, t)
     >>> mistakes.confusion.tolist(), mistakes.wrong.tolist()
     ([[1, 1], [0, 1]], [2])
     """
     with np.errstate(all="ignore"):  # a run that diverged: its probabilities are NaN, and say so
-        pieces = [network.predict(x[i : i + _PIECE]) for i in range(0, len(x), _PIECE)]
+        pieces = [predict(x[i : i + _PIECE]) for i in range(0, len(x), _PIECE)]
         scores = np.concatenate(pieces).astype(float)
         powers = np.exp(scores - np.max(scores, axis=1, keepdims=True))
         probabilities = powers / np.sum(powers, axis=1, keepdims=True)

@@ -93,7 +93,7 @@ def _iterations(count: int) -> str:
 def _sections(run: RunReport) -> Iterator[str]:
     yield _summary(run)
     yield _learning(run)
-    mistakes = find_mistakes(run.network, *run.data.test)
+    mistakes = find_mistakes(run.network.predict, *run.data.test)
     if np.isfinite(mistakes.probability).all():
         yield _confusion(mistakes)
         yield _digits(run, mistakes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import Lines, World
 from clearprop.check.handwritten.edits.scope import Scope
-from clearprop.check.handwritten.edits.trees import make, names_in, twin
+from clearprop.check.handwritten.edits.trees import dotted, make, names_in, twin
 
 
 def cached(forward: ast.FunctionDef, scope: Scope) -> set[int]:
@@ -31,6 +31,58 @@ def cached(forward: ast.FunctionDef, scope: Scope) -> set[int]:
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
             found.add(id(node))
     return found
+
+
+def unpacked(backward: ast.FunctionDef) -> tuple[tuple[str, ...], ...]:
+    """Give the names that backward gives to the parts of what is kept: ``x, w, b = cache``."""
+    return tuple(
+        tuple(map(dotted, node.targets[0].elts))
+        for node in ast.walk(backward)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Tuple)
+        and dotted(node.value)
+    )
+
+
+def meant(forward: ast.FunctionDef, scope: Scope, kept: set[int]) -> dict[int, tuple[str, int]]:
+    """Find what is kept under the name of another value that forward has: ``self.x = w``.
+
+    Returns
+    -------
+    dict
+        Identity of the expression that is kept → the name that it ought to be, its line.
+    """
+    found = {}
+    for statement in ast.walk(forward):
+        if id(statement) not in kept or not isinstance(statement, ast.Assign | ast.Return):
+            continue
+        for node, name in _names_of_kept(statement, scope):
+            known = scope.locals.get(name, statement.lineno) < statement.lineno
+            if known and dotted(node) != name and isinstance(node, ast.Name | ast.Attribute):
+                found[id(node)] = name, statement.lineno
+    return found
+
+
+def _names_of_kept(
+    statement: ast.Assign | ast.Return, scope: Scope
+) -> Iterator[tuple[ast.expr, str]]:
+    """Give what is kept, and under which name: by an attribute, a key, or its place."""
+    if isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            if isinstance(target, ast.Attribute):
+                yield statement.value, target.attr.lstrip("_")
+            key = target.slice if isinstance(target, ast.Subscript) else None
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield statement.value, key.value
+    for node in ast.walk(statement.value) if statement.value is not None else ():
+        if isinstance(node, ast.Dict):
+            for one, value in zip(node.keys, node.values, strict=True):
+                if isinstance(one, ast.Constant) and isinstance(one.value, str):
+                    yield value, one.value
+        if isinstance(node, ast.Tuple | ast.List):
+            for names in scope.unpacked:
+                if len(names) == len(node.elts):
+                    yield from zip(node.elts, names, strict=True)
 
 
 def keeping(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:

@@ -64,6 +64,9 @@ def counts(site: Site) -> Iterator[Change]:
     rank = 1.7 + inner
     yield Change(binary(two, ast.Mult(), node), "factor", rank, "multiply by 2")
     yield Change(binary(node, ast.Div(), two), "factor", rank + 0.1, "divide by 2")
+    if any(isinstance(n, ast.Pow) for n in ast.walk(node)):  # the 3 of 3 * x ** 2
+        three = binary(number(3, node), ast.Mult(), node)
+        yield Change(three, "factor", rank + 0.1, "multiply by 3")
 
 
 def _counted(site: Site) -> Iterator[Change]:
@@ -139,7 +142,9 @@ def upstream(site: Site) -> Iterator[Change]:
 
 def chained(site: Site) -> Iterator[Change]:
     """Multiply by a gradient computed before, where a statement gives one and reads none."""
-    if not multiplied(site) or site.role != VALUE or not site.gradient:
+    summed = site.role == OPERAND and called(site.parent)[0] in ("sum", "mean")
+    whole = site.role == VALUE and site.gradient
+    if not multiplied(site) or not (whole or summed):
         return
     if not isinstance(site.statement, ast.Assign) or site.scope.owner == dotted(site.node):
         return
@@ -150,7 +155,8 @@ def chained(site: Site) -> Iterator[Change]:
         incoming = site.read(name) if is_gradient(name) and "." not in name else None
         if incoming is not None:
             product = binary(incoming, ast.Mult(), site.node)
-            yield Change(product, "upstream-ignored", 1.3, f"multiply by `{name}`")
+            cause = "local-factor" if summed else "upstream-ignored"
+            yield Change(product, cause, 1.3, f"multiply by `{name}`")
 
 
 def local(site: Site) -> Iterator[Change]:

@@ -199,6 +199,9 @@ def _longer(statement: ast.Return, world: World) -> Iterator[Lines]:
     given = value.elts if isinstance(value, ast.Tuple) else [value]
     if value is not None and dotted(value) in world.scope.upstream:
         return  # that gradient is meant in its place, not beside it
+    named = [dotted(one) for one in given if one is not None and dotted(one)]
+    if len(set(named)) < len(named):
+        return  # it is meant in the place of what is given twice
     for name in world.set_at:
         if not is_gradient(name) or "." in name or world.used.get(name, 0):
             continue

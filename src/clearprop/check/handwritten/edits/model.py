@@ -63,6 +63,7 @@ class Edit:
     new: tuple[ast.stmt, ...] = field(repr=False, compare=False)
     source: str = field(default="", repr=False, compare=False)
     spot: tuple[ast.expr, ast.expr] | None = field(default=None, repr=False, compare=False)
+    solved: bool = field(default=False, repr=False, compare=False)  # computed, not guessed
 
     def build(self) -> ast.FunctionDef:
         """Return the whole edited function; what is not edited is shared with the original."""
@@ -222,6 +223,7 @@ class World:
     scope: Scope
     kept: Callable[[ast.AST], None]
     wanted: set[int] = field(default_factory=set)  # identities of the lines that keep something
+    meant: dict[int, tuple[str, int]] = field(default_factory=dict)  # from `caching.meant`
     pool: dict[tuple[str, int], ast.expr | None] = field(default_factory=dict)
 
     @cached_property

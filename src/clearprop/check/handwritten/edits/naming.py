@@ -66,6 +66,8 @@ def names(site: Site) -> Iterator[Change]:
         if site.role == TARGET and value.kind not in (GRADIENT, OTHER):
             continue
         rank = _rank(site, here, there, mine, value)
+        if site.world.meant.get(id(node), ("",))[0] == there:
+            rank = 0.2  # it is kept under this name
         other = site.read(there)
         if rank is None or other is None:
             continue
@@ -128,14 +130,15 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
         lost = site.role == OPERAND and site.gradient and not site.world.used.get(there, 0)
         if mine.shape == () and value.shape != () and not lost:
             return None
-        if value.shape == () and mine.shape != ():
+        if value.shape == () and mine.shape != () and not _squared(site, here):
             return None
     masks = site.role == INDEX and isinstance(site.parent, ast.Compare)  # dh[h < 0] = 0
     if small and value.kind == PARAMETER and not masks:
         return None
-    if not small and value.kind == SETTING and mine.kind != SETTING and mine.shape != ():
+    setting = value.kind == SETTING and mine.kind != SETTING and mine.shape != ()
+    if not small and setting and not _squared(site, here):
         return None
-    rank = 2.4
+    rank = 2.4 - 0.3 * _squared(site, here)
     if cached and mine.shape == () and value.shape:
         rank -= 1.0
     if mine.shape is not None and mine.shape == value.shape:
@@ -155,6 +158,14 @@ def _rank(site: Site, here: str, there: str, mine: Value, value: Value) -> float
     return rank
 
 
+def _squared(site: Site, here: str) -> bool:
+    """Whether a name is multiplied by itself: one of the two is another, of whatever kind."""
+    parent = site.parent
+    if not isinstance(parent, ast.BinOp) or not isinstance(parent.op, ast.Mult):
+        return False
+    return dotted(parent.left) == dotted(parent.right) == here
+
+
 def _cause(site: Site, here: str, value: Value) -> str:
     world, line = site.world, site.statement.lineno
     if site.role == TARGET:
@@ -166,7 +177,9 @@ def _cause(site: Site, here: str, value: Value) -> str:
     if isinstance(site.statement, ast.Return) and site.role == VALUE:
         return "exchanged" if isinstance(site.parent, ast.Tuple) else "wrong-value"
     if here in site.scope.upstream:
-        return "upstream-twice" if site.gradient and value.kind != GRADIENT else "wrong-value"
+        often = sum(dotted(node) == here for node in ast.walk(site.statement))
+        twice = often > 1 and site.gradient and value.kind != GRADIENT
+        return "upstream-twice" if twice else "wrong-value"
     if here in world.updated and site.scope.value(here).kind == PARAMETER:
         return "updated-parameter"
     return "wrong-value"

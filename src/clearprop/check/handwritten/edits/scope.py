@@ -32,12 +32,15 @@ _BATCH = re.compile(
 class Value:
     """What is known of a name: its kind, its shape (None if it is no array), whether it is a mask.
 
+    ``binary`` says that an array of numbers holds zeros and ones alone.
+
     ``kind`` is ``parameter``, ``gradient``, ``cached``, ``setting`` or ``other``.
     """
 
     kind: str = OTHER
     shape: tuple[int, ...] | None = None
     mask: bool = False
+    binary: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Scope:
         How NumPy is called in the file, or the library that stands in its place: ``torch``.
     source : str
         The file, for ``before`` and ``after`` in the user's own writing; "" if unknown.
+    unpacked : tuple of tuple of str
+        Of a forward pass: the names that backward gives to the parts of what is kept.
     """
 
     locals: dict[str, int] = field(default_factory=dict)
@@ -81,6 +86,7 @@ class Scope:
     owner: str = "self"
     numpy: str = "np"
     source: str = ""
+    unpacked: tuple[tuple[str, ...], ...] = ()
 
     def spelled(self, source: str) -> str:
         """Write ``np.sum`` as the user would."""
@@ -222,7 +228,7 @@ def _value(name: str, value: Any, others: Container[str], upstream: Sequence[str
             return Value(GRADIENT, value.shape)
         if any(other in others for other in gradients) and not name.startswith(("x", "X", "input")):
             return Value(PARAMETER, value.shape)
-        return Value(CACHED, value.shape, mask)
+        return Value(CACHED, value.shape, mask, set(np.unique(value)) == {0, 1})
     return Value(OTHER)
 
 

@@ -21,6 +21,7 @@ from clearprop.check.handwritten.edits.trees import (
     text,
     twin,
 )
+from clearprop.check.handwritten.meaning import is_gradient_of
 
 #: What a sum begins with.
 _STARTS = ("zeros", "zeros_like", "empty", "empty_like", "ones", "ones_like")
@@ -52,7 +53,8 @@ def kinds(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[L
             value=statement.value,
             type_comment=None,
         )
-        yield Lines((plain,), 1, "accumulated", 1.3, "`=`")
+        if ast.unparse(statement.target) != ast.unparse(statement.value):
+            yield Lines((plain,), 1, "accumulated", 1.3, "`=`")
         others: dict[type[ast.operator], tuple[tuple[ast.operator, str], ...]] = {
             ast.Add: ((ast.Sub(), "sign"), (ast.Mult(), "operator")),
             ast.Sub: ((ast.Add(), "sign"),),
@@ -109,8 +111,8 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
     for distance, other in enumerate(rest[:4]):
         if not isinstance(other, ast.Assign) or isinstance(other.targets[0], ast.Tuple):
             continue
-        here, there = dotted(target), dotted(other.targets[0])
-        if not (here and there) or here == there:
+        here, there = ast.unparse(target), ast.unparse(other.targets[0])
+        if here == there:
             continue
         gradients = is_gradient(here) and is_gradient(there)
         first = twin(statement, value=other.value)
@@ -119,16 +121,21 @@ def exchanged(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterat
         rank = 1.8 if gradients else 2.6
         what = f"`{here}` and `{there}` exchanged"
         yield Lines(new_lines, distance + 2, "exchanged", rank, what)
+        if any(ast.unparse(n) == there for n in ast.walk(other.value)):  # and not set before it
+            first = twin(statement, targets=other.targets)
+            second = twin(other, targets=statement.targets)
+            new_lines = (first, *rest[:distance], second)
+            yield Lines(new_lines, distance + 2, "exchanged", 1.5, what)
     del world
 
 
 def _ordered_as_arguments(node: ast.Tuple, world: World) -> bool:
     """Whether ``dx, dW`` are given out in the order in which forward takes ``x, W``."""
-    if world.scope.forward is None:
-        return False
-    taken = [a.arg for a in world.scope.forward.args.args if a.arg != world.scope.owner]
+    function = world.scope.forward or world.function
+    taken = [a.arg for a in function.args.args if a.arg != world.scope.owner]
     given = [dotted(one).rpartition(".")[2] for one in node.elts]
-    return given == [f"d{name}" for name in taken[: len(given)]]
+    places = [i for name in given for i, arg in enumerate(taken) if is_gradient_of(name, arg)]
+    return len(places) > 1 and places == sorted(places)
 
 
 def _orders(node: ast.Tuple) -> Iterator[ast.Tuple]:

@@ -10,6 +10,7 @@ from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
 from clearprop.check.handwritten.edits.sites import array, called, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import binary, dotted, negative, number, twin
+from clearprop.check.handwritten.meaning import is_target, last_of
 
 _PENALTY = re.compile(r"(reg|lam|lambda_?|l2|weight_decay|decay|alpha)\w*$", re.I)
 _EPSILON = re.compile(r"eps(ilon)?$", re.I)
@@ -28,7 +29,9 @@ def dropped(site: Site) -> Iterator[Change]:
         cause = "epsilon" if epsilon else "extra-term"
         what = f"without `{ast.unparse(gone)}`"
         if gone is node.left and isinstance(gone, ast.Constant):  # 1 - y
-            cause = "local-factor"
+            known = site.scope.value(dotted(kept))
+            binary_mask = known.binary and not is_target(last_of(dotted(kept)))
+            cause = "mask" if known.mask or binary_mask else "local-factor"
         if kept is node.right and isinstance(node.op, ast.Sub):
             yield Change(negative(kept), cause, 1.7, what)
             yield Change(kept, cause, 1.8, what)
@@ -75,10 +78,19 @@ def added(site: Site) -> Iterator[Change]:
                 yield from _both(site, binary(term, ast.Div(), n), f"{name} / {count}", 1.7)
     if not site.gradient:
         return
+    there = set(map(ast.unparse, _summands(site.node)))
     for name, one in () if inside else _penalties(site):
-        yield from _both(site, one, name, 1.9)
+        if name not in there:  # a term that is there is doubled by a factor
+            yield from _both(site, one, name, 1.9)
     for i, (name, one) in enumerate(() if inside else _products_of_unread(site)):
         yield from _both(site, one, name, 1.5 + 0.02 * i)
+
+
+def _summands(node: ast.expr) -> list[ast.expr]:
+    """Return a, b and c of ``a + b - c``."""
+    if isinstance(node, ast.BinOp) and is_sum(node):
+        return [*_summands(node.left), *_summands(node.right)]
+    return [node]
 
 
 def _products_of_unread(site: Site) -> Iterator[tuple[str, ast.expr]]:
@@ -165,7 +177,10 @@ def differences(site: Site) -> Iterator[Change]:
     if not source or site.role not in (VALUE, OPERAND) or not site.gradient:
         return
     mine = site.scope.value(source)
-    if mine.kind != CACHED or not mine.shape or isinstance(site.parent, ast.Attribute):
+    signs = isinstance(site.parent, ast.Call) and called(site.parent)[0] in ("sign", "abs", "where")
+    if not mine.shape or isinstance(site.parent, ast.Attribute):
+        return
+    if mine.kind != CACHED and not signs:
         return
     for name in site.scope.reads(site.statement.lineno):
         value = site.scope.value(name)

@@ -1,5 +1,6 @@
 // @ts-check
 // The arguments: numbers and small matrices to be changed, and everything follows.
+import { strides } from "./arrays.js";
 import { general, shapeText } from "./numbers.js";
 import { html, name } from "./text.js";
 
@@ -32,13 +33,15 @@ export class Editing {
 
   /** @param {string} label @param {any} value */
   form(label, value) {
-    const editable = value.x.length > 0 && value.x.length <= MOST && value.s.length <= 2 && value.d !== "bool";
+    const editable = value.x.length > 0 && value.x.length <= MOST && value.d !== "bool";
     if (!editable) {
       return html("p", { class: "fixed" }, name(label), ` ${shapeText(value.s)} `, html("span", { class: "note" }, "too large to be changed here"));
     }
     const fields = Array.from(value.x, (v, i) => {
+      const rows = value.s.slice(-2);
       const field = html("input", { type: "number", step: value.d.startsWith("float") ? "any" : "1", autocomplete: "off" });
       field.digits = value.s.length ? 4 : 6;
+      field.classList.toggle("apart", value.s.length > 2 && i >= rows[0] * rows[1] && i % (rows[0] * rows[1]) < rows[1]);
       this.put(field, v);
       field.addEventListener("focus", () => {
         if (field.exact === undefined || field.value === String(field.exact)) return;
@@ -125,5 +128,5 @@ export class Editing {
 
 /** @param {number} i @param {number[]} shape */
 function at(i, shape) {
-  return shape.length === 1 ? [i] : [Math.floor(i / shape[1]), i % shape[1]];
+  return strides(shape).map((step, k) => Math.floor(i / step) % shape[k]);
 }

@@ -6,14 +6,22 @@ import { numbers } from "./panel.js";
 import { html, name } from "./text.js";
 
 const WIDE = 288, CELL = 26; // pixels: the widest map, and the largest cell
-// Blue is negative, orange positive, light is 0: told apart by colour-blind readers.
-const NEGATIVE = [11, 87, 183], ZERO = [245, 245, 242], POSITIVE = [190, 76, 0], ODD = [200, 0, 160];
+const POWER = 0.8; // as in look.py
+const ODD = [200, 0, 160];
 
-/** @param {number} t from -1 to 1 @returns {number[]} */
-export function colour(t) {
-  if (Number.isNaN(t)) return ODD;
-  const end = t < 0 ? NEGATIVE : POSITIVE, part = Math.sqrt(Math.min(Math.abs(t), 1));
-  return ZERO.map((zero, i) => Math.round(zero + (end[i] - zero) * part));
+/** Give the colours of numbers from -1 to 1, as the page's palette has them: a function of one number.
+ * @returns {(t: number) => number[]} */
+export function scale() {
+  const style = getComputedStyle(document.documentElement);
+  const [low, zero, high] = ["--low", "--zero", "--high"].map((name) => {
+    const hex = style.getPropertyValue(name).trim().slice(1);
+    return [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  });
+  return (t) => {
+    if (Number.isNaN(t)) return ODD;
+    const end = t < 0 ? low : high, part = Math.min(Math.abs(t), 1) ** POWER;
+    return zero.map((from, i) => Math.round(from + (end[i] - from) * part));
+  };
 }
 
 export class Detail {
@@ -24,6 +32,7 @@ export class Detail {
     this.entry = null;
     this.opener = null;
     state.listeners.push((what) => this.entry && what !== "view" && this.show());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.entry && this.show());
     this.place.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       this.close();
@@ -95,7 +104,7 @@ export class Detail {
     canvas.style.width = `${Math.min(columns * cell, Math.max(WIDE, 1))}px`;
     canvas.style.height = `${Math.min(Math.max(rows * Math.min(cell, CELL), 8), 360)}px`;
     const context = canvas.getContext("2d");
-    const image = context.createImageData(columns, rows);
+    const image = context.createImageData(columns, rows), colour = scale();
     x.forEach((/** @type {number} */ v, /** @type {number} */ i) => image.data.set([...colour(Number.isFinite(v) ? v / largest : NaN), 255], 4 * i));
     context.putImageData(image, 0, 0);
     const told = html("p", { class: "told", "aria-live": "polite" }, "");
@@ -128,7 +137,7 @@ export class Detail {
   /** @param {number} largest @param {string} d */
   legend(largest, d) {
     const canvas = html("canvas", { width: 65, height: 1, class: "bar", "aria-hidden": "true" });
-    const context = canvas.getContext("2d");
+    const context = canvas.getContext("2d"), colour = scale();
     for (let i = 0; i < 65; i++) {
       context.fillStyle = `rgb(${colour(i / 32 - 1).join(" ")})`;
       context.fillRect(i, 0, 1, 1);

@@ -2,6 +2,7 @@
 // Operations on whole arrays, under the names that clearprop's primitives have.
 import { array, broadcast, pairwise, places, repeated, sizeOf, strides, taken } from "./arrays.js";
 import { ELEMENTWISE, each, rint, rounding } from "./elementwise.js";
+import { WINDOWS } from "./windows.js";
 
 /** @typedef {{s: number[], d: string, x: Float64Array}} Arr */
 /** What a step gets besides its operands: attributes, and shape and dtype of its result.
@@ -265,6 +266,7 @@ function einsum(subscripts, arrays, { s, d }) {
 
 /** Each takes its operands, and what is said of the step. @type {Record<string, (i: any[], f: Form) => any>} */
 export const OPERATIONS = {
+  ...WINDOWS,
   sum: ([a], f) => sum(a, f.a.axis, f.a.keepdims, f.d),
   mean: ([a], f) => mean(a, f.a.axis, f.a.keepdims),
   max: ([a], f) => max(a, f.a.axis, f.a.keepdims),
@@ -277,6 +279,10 @@ export const OPERATIONS = {
   argmin: ([a], f) => reduced(a, f.a.axis, f.a.keepdims, f.d, (x) => best(x, -1)),
   norm: ([a], f) => each(f.d, Math.sqrt, sum(each(a.d, (v) => v * v, a), f.a.axis, f.a.keepdims)),
   invert: ([a], f) => each(f.d, f.d === "bool" ? (v) => 1 - v : (v) => -v - 1, a),
+  argsort: ([a], f) => alongLines(a, f.a.axis, (line) => {
+    const order = line.map((_, i) => i);
+    return order.sort((i, j) => Number(Number.isNaN(line[i])) - Number(Number.isNaN(line[j])) || line[i] - line[j] || i - j);
+  }, f.s, f.d),
   cumprod: ([a], f) => alongLines(a, f.a.axis, (line) => {
     let total = 1;
     return line.map((v) => (total = rounding(f.d)(total * v)));

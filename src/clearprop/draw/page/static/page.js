@@ -38,8 +38,21 @@ function choose(kind, entry) {
     state.go(back && state.place.step === entry.step && state.data.differentiated ? 2 * state.n + 1 - entry.step : entry.step);
     return;
   }
+  if (kind === "box" && entry.kind === "reference") {
+    if (entry.refers) follow(entry.refers);
+    else if (!picture.reach(entry.label)) editing.focus(entry.label);
+    return;
+  }
   if (kind === "box" && entry.kind === "argument" && (embedded ? tell({ argument: entry.label }) : editing.focus(entry.label))) return;
   detail.open({ ...entry, name: entry.name || entry.text });
+}
+
+/** Go where a line leads that is not drawn whole; of several ends to the next one, each time.
+ * @param {number[]} steps */
+function follow(steps) {
+  const { step, back } = state.place;
+  const next = steps[(steps.indexOf(step) + 1) % steps.length];
+  state.go(back ? 2 * state.n + 1 - next : next);
 }
 
 const picture = new Picture(state, choose);

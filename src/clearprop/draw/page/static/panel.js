@@ -1,7 +1,7 @@
 // @ts-check
 // The panel: the rule as mathematics, upstream × local = downstream with its numbers, and sums.
 import { number, summary } from "./numbers.js";
-import { NAME, formula, html, name, spoken } from "./text.js";
+import { NAME, counted, formula, html, name, spoken } from "./text.js";
 
 const LARGEST = 6; // a matrix with longer axes is shown by shape, mean ± spread and one corner
 const CORNER = 4;
@@ -70,10 +70,12 @@ export class Panel {
 
   before() {
     const { data, n } = this.state;
-    const text = data.differentiated
-      ? `Step on, and ${data.name} is computed in ${n} step${n === 1 ? "" : "s"}. Then the derivatives come back, last step first.`
-      : `Step on, and ${data.name} is computed in ${n} step${n === 1 ? "" : "s"}. Derivatives are not computed: graph.backward() computes them.`;
-    return [html("h2", {}, "Start"), html("p", {}, text)];
+    const computed = n ? `Step on, and ${data.name} is computed in ${counted(n)}.` : "";
+    let then = "Then the derivatives come back, last step first.";
+    if (data.constant) then = "There are no derivatives: the result depends on no argument of real numbers.";
+    else if (!data.differentiated) then = "Derivatives are not computed: graph.backward() computes them.";
+    else if (!n) then = "The result is an argument itself.";
+    return [html("h2", {}, "Start"), html("p", {}, `${computed} ${then}`.trim())];
   }
 
   /** @param {any} entry @param {any} operation */

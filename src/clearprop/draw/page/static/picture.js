@@ -84,7 +84,8 @@ export class Picture {
   take(kind, group, entry) {
     for (const side of ["above", "below"]) this.pend(kind, group, entry, side);
     if (kind === "arrow") group.querySelector(":scope > title")?.remove();
-    const silent = kind === "arrow" ? entry.v === undefined : ["junction", "constant", "unused", "reference"].includes(entry.kind);
+    const leads = entry.kind === "reference" && (entry.refers || entry.label);
+    const silent = kind === "arrow" ? entry.v === undefined : !leads && ["junction", "constant", "unused", "reference"].includes(entry.kind);
     if (silent) return;
     if (kind === "arrow" && entry.at) { // between the texts is the arrow, too
       const [x, y, width, above, below] = entry.at;
@@ -192,6 +193,7 @@ export class Picture {
     const { state } = this;
     if (kind === "box") {
       if (entry.kind === "group") return `group ${entry.text}, steps (${entry.inside[0]}) to (${entry.inside[1]})${entry.opens === undefined ? "" : ", Enter opens it"}`;
+      if (entry.kind === "reference") return `line to ${entry.label ?? entry.refers.map((/** @type {number} */ n) => `step ${n}`).join(", ")}, Enter goes ${entry.refers?.length > 1 ? "to the next of them" : "there"}`;
       if (entry.kind === "operation") return `step ${entry.step}, ${entry.hint || entry.text}`;
       const what = entry.kind === "argument" ? "argument" : entry.kind;
       return `${what} ${entry.text}${this.numbers(entry)}`;
@@ -223,6 +225,13 @@ export class Picture {
     item.group.setAttribute("aria-label", this.label(item));
     const [x, y, width, above = 20, below = 20] = item.entry.at ?? [0, 0, 0];
     this.zoom.reveal(x + 16 - width / 2, y + 16 - above, width, above + below);
+  }
+
+  /** Go to the box of an argument; false where it is not in this picture. @param {string} label */
+  reach(label) {
+    const item = this.items?.find((one) => one.kind === "box" && one.entry.kind === "argument" && one.entry.label === label);
+    item?.group.focus({ preventScroll: true });
+    return item !== undefined;
   }
 
   /** @param {KeyboardEvent} event */

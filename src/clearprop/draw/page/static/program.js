@@ -14,10 +14,11 @@ export class Program {
     this.leaves = data.leaves;
     this.shows = data.shows;
     this.start = data.registers;
-    const lacking = new Set(data.code.map((/** @type {any} */ step) => step.o).filter((/** @type {string} */ o) => !(o in ELEMENTWISE) && !(o in OPERATIONS)));
-    const wide = new Set(data.code.map((/** @type {any} */ step) => step.d).filter((/** @type {string} */ d) => d === "float16" || d === "longdouble"));
-    if (lacking.size) this.why = `A page cannot compute ${[...lacking].join(", ")}.`;
-    else if (wide.size) this.why = `A page cannot compute in ${[...wide].join(", ")}.`;
+    const first = (/** @type {(step: any) => boolean} */ f) => data.code.find((/** @type {any} */ s) => s.of && !s.back && f(s)) ?? data.code.find(f);
+    const lacking = first((step) => !(step.o in ELEMENTWISE) && !(step.o in OPERATIONS));
+    const wide = first((step) => step.d === "float16" || step.d === "longdouble");
+    if (lacking) this.why = `A page cannot compute ${lacking.o}${where(lacking)}; what comes after it would not follow.`;
+    else if (wide) this.why = `A page cannot compute in ${wide.d}, as ${wide.o} does${where(wide)}.`;
   }
 
   /** Give the arguments as they were. @returns {Map<string, any>} */
@@ -37,4 +38,10 @@ export class Program {
     }
     return this.shows.map((/** @type {number} */ r) => registers[r]);
   }
+}
+
+/** Say which step of the picture a step of the program belongs to. @param {any} step @returns {string} */
+function where({ of, back }) {
+  if (!of) return "";
+  return back ? `, which step (${of}) needs backward` : `, step (${of})`;
 }

@@ -29,6 +29,11 @@ export function name(text) {
   return html("bdi", { class: "name" }, text);
 }
 
+/** A number of steps in words. @param {number} n */
+export function counted(n) {
+  return `${n} step${n === 1 ? "" : "s"}`;
+}
+
 /** Put MathML of the page's own data into an element. @param {string} markup */
 export function formula(markup) {
   const made = html("span", { class: "formula" });

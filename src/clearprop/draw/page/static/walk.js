@@ -1,7 +1,7 @@
 // @ts-check
 // The walk: buttons, slider, keys, and the sentence that says what happens.
 import { describe } from "./numbers.js";
-import { html, lineOf } from "./text.js";
+import { counted, html, lineOf } from "./text.js";
 
 const PACE = 1400; // milliseconds for one step
 const get = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
@@ -94,7 +94,7 @@ export class Walk {
     const { state } = this;
     const { step, back } = state.place;
     if (!state.n) return "Nothing was recorded: no operation on an argument.";
-    if (!step) return `${state.n} steps forward${state.data.differentiated ? `, then ${state.n} backward` : ""}. Nothing is computed yet.`;
+    if (!step) return `${counted(state.n)} forward${state.data.differentiated ? `, then ${state.n} backward` : ""}. Nothing is computed yet.`;
     const entry = state.data.steps[step - 1];
     const symbol = state.data.operations[entry.op].symbol;
     const line = (/** @type {number} */ q, /** @type {boolean} */ shape) => lineOf(describe(state.quantity(q), shape));

@@ -1,0 +1,135 @@
+"""A network or layer as a function of its inputs and its parameters: ``f(x, W1, b1, …)``."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from clearprop.nn.layer import Layer
+from clearprop.nn.losses import Loss
+from clearprop.nn.sequential import Sequential
+
+_SIZES = (4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 64)  # of images, until one fits
+
+
+def as_function(layer: Layer, name: str) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Write a layer as a function, so that its parameters are arguments with derivatives.
+
+    Parameters
+    ----------
+    layer : Layer
+        A `Sequential` with a loss is the function of its loss, ``f(x, t, W1, …)``; its layers
+        compute as for predictions.
+    name : str
+        What the function is called.
+
+    Returns
+    -------
+    tuple
+        The function, and its arguments that are known: the parameters and their arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> f, known = as_function(nn.TwoLayerNet(4, 5, 3), "net")
+    >>> f.__name__, list(inspect.signature(f).parameters), list(known)
+    ('net', ['x', 't', 'W1', 'b1', 'W2', 'b2'], ['W1', 'b1', 'W2', 'b2'])
+    """
+    known = dict(zip(layer.parameters, layer.arrays(layer.parameters), strict=True))
+    inputs = _inputs(layer)
+    own = "network" if isinstance(layer, Sequential) else "layer"
+    own += "_" * (own == name)
+    if isinstance(layer, Sequential):
+        method = "predict" if layer.last_layer is None else "loss"
+        params = ", ".join(f'"{key}": {key}' for key in known)
+        called = f"{method}({', '.join(inputs)}, params={{{params}}})"
+    elif isinstance(layer, Loss):
+        called = f"forward({', '.join(inputs)})"
+    else:
+        held = [f"{own}.{key}" for key in layer.buffers]
+        called = f"compute({', '.join([*inputs, *known, *held, *(['train=False'] * bool(held))])})"
+        called += "[0]" * bool(held)
+    text = f"def {name}({', '.join([*inputs, *known])}):\n    return {own}.{called}\n"
+    return _made(name, text, {own: layer}), known
+
+
+def _made(name: str, text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    """Make the function of its text, which pages show as the user's own."""
+    file = f"<{name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    exec(compile(text, file, "exec"), namespace)
+    made: Callable[..., Any] = namespace[name]
+    return made
+
+
+def _inputs(layer: Layer) -> tuple[str, ...]:
+    if isinstance(layer, Loss):
+        return ("x", "t")
+    if isinstance(layer, Sequential):
+        return ("x",) if layer.last_layer is None else ("x", "t")
+    found = inspect.signature(layer.compute).parameters.values()
+    names = [p.name for p in found if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return tuple(n for n in names if n not in (*layer.parameters, *layer.buffers))
+
+
+def proposed_inputs(
+    layer: Layer, function: Callable[..., Any], given: dict[str, Any], seed: int
+) -> dict[str, Any] | None:
+    """Find inputs of a layer: in the shape that it accepts, with labels that it has.
+
+    Parameters
+    ----------
+    layer : Layer
+    function : callable
+        As `as_function` gave it.
+    given : dict
+        Arguments that are known, the parameters among them.
+    seed : int
+
+    Returns
+    -------
+    dict or None
+        All arguments; None where no shape was accepted.
+    """
+    names = list(inspect.signature(function).parameters)
+    rng = np.random.default_rng([seed, 271828])
+    for shape in _shapes(layer):
+        x = rng.standard_normal(shape)
+        found = {name: given.get(name, x) for name in names}
+        try:
+            if "t" in names and "t" not in given:
+                found["t"] = _labels(layer, found, rng)
+            function(*found.values())
+        except Exception:  # it does not accept this shape
+            continue
+        return found
+    return None
+
+
+def _labels(layer: Layer, found: dict[str, Any], rng: np.random.Generator) -> Any:
+    scores = found["x"]
+    if isinstance(layer, Sequential):
+        scores = layer.predict(scores, params={name: found[name] for name in layer.parameters})
+    if scores.ndim < 2 or scores.shape[-1] == 1:
+        return rng.integers(2, size=scores.shape)
+    return rng.integers(scores.shape[-1], size=len(scores))
+
+
+def _shapes(layer: Layer) -> Iterator[tuple[int, ...]]:
+    layers = layer.layers.values() if isinstance(layer, Sequential) else [layer]
+    for each in layers:
+        weights = each.arrays(each.parameters)
+        if not weights:
+            continue
+        shape = weights[0].shape
+        if len(shape) == 4:
+            yield from ((2, shape[1], size, size) for size in _SIZES)
+        yield (4, shape[0])
+        break
+    yield (4, 3)
+    yield from ((2, 1, size, size) for size in _SIZES)
