@@ -58,6 +58,18 @@ def images() -> nn.Sequential:
     )
 
 
+def normalized_images() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d.initial(1, 4, 3, seed=0, dtype="float64"),
+        nn.BatchNorm(np.ones(4), np.zeros(4)),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        affine(36, 3, 1, "float64"),
+        loss=nn.SoftmaxWithLoss(),
+    )
+
+
 def batches(data: Any = DATA[0], seed: int = 3) -> Batches:
     return Batches(*data, 10, np.random.default_rng(seed))
 
@@ -90,6 +102,17 @@ def _threads() -> Iterator[None]:
 
 
 # ---- the same as in NumPy -----------------------------------------------------------------------
+
+
+def test_a_network_on_images_with_normalization_is_that_of_numpy() -> None:
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(60, 1, 8, 8)), rng.integers(3, size=60)
+    ours, theirs = normalized_images(), normalized_images()
+    compiled = made(Compiled(ours, batches(data), 0.1), [1, 7, 12])
+    interpreted = made(Interpreted(theirs, batches(data), 0.1), [20])
+    np.testing.assert_allclose(compiled, interpreted, rtol=1e-10)
+    for name, array in (theirs.params | theirs.state).items():
+        np.testing.assert_allclose((ours.params | ours.state)[name], array, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("make", [two_layers, with_state])

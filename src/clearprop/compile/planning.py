@@ -140,7 +140,7 @@ class Plan:
 
         What is little goes, one after the other, into one group of its phase that is not cut.
         """
-        phase = serial = 0
+        phase = serial = alone = 0
         own = {array for work in works for array in work.outputs}
         for work in works:
             for array, is_local in reads(work):
@@ -149,20 +149,23 @@ class Plan:
                     continue
                 at, group = made
                 together = rows and is_local and group is not None and group.rows == rows
+                in_order = group is not None and group is self._groups.get((at, 0))
                 phase = max(phase, at if together else at + 1)
-                serial = max(serial, at if group is not None and not group.rows else at + 1)
+                serial = max(serial, at if in_order else at + 1)
+                alone = max(alone, at + 1)
         is_little = sum(map(cost, works)) < _LITTLE
         lonely = rows < MOST_SHARDS and (phase, rows) not in self._groups
         if not rows or (is_little and (serial < phase or (serial == phase and lonely))):
-            phase, rows = serial, 0
+            phase, rows = serial if is_little else alone, 0
             for work in works:
                 if isinstance(work, Nest):
                     work.row = None
-        group = self._groups.get((phase, rows))
-        if group is None or not (rows or is_little or group.works == []):
+        group = self._groups.get((phase, rows)) if rows or is_little else None
+        if group is None:
             group = Group(rows)
             self._into(phase, group)
-            self._groups.setdefault((phase, rows), group)
+            if rows or is_little:
+                self._groups[phase, rows] = group
         group.works += works
         for array in own:
             self._made[array] = (phase, group)

@@ -288,15 +288,15 @@ class _Memory:
             self.put(array, kept)
             if is_of_step and array in self.words and steps:
                 moves += [self.words[array], kept.nbytes // steps]
-        for part, leaf in zip(handed, program.leaves, strict=False):
-            before = self.arrays[plan.arrays[leaf]]
+        for part, leaf, value in zip(handed, program.leaves, arrays, strict=False):
+            is_read = leaf in plan.arrays and plan.arrays[leaf] in self.words
+            before = self.arrays[plan.arrays[leaf]] if is_read else np.array(value, leaf.dtype)
             if part is leaf:
                 found.append(before)
                 continue
             array = plan.arrays[part]
             after = np.empty(array.shape, array.dtype)
             self.put(array, after)
-            is_read = plan.arrays[leaf] in self.words
             if is_read:
                 swaps += [self.words[plan.arrays[leaf]], self.words[array]]
             found.append(after if steps % 2 or (steps and not is_read) else before)

@@ -196,7 +196,7 @@ def _step(network: Sequential, lr: float) -> Callable[..., Any]:
     assert last is not None
 
     def step(carry: Any, drawn: Any, x: Any, t: Any) -> Any:
-        parameters, buffers, before = carry
+        parameters, buffers, _before = carry
         x, t = x[drawn], t[drawn]
         x = floats(x, parameters)
 
@@ -213,16 +213,10 @@ def _step(network: Sequential, lr: float) -> Callable[..., Any]:
                 tuple(_as(new, old.dtype) for new, old in zip(after, buffers, strict=True)),
                 gradients,
             ),
-            value + _nothing(before, value.dtype),
+            value,
         )
 
     return step
-
-
-def _nothing(arrays: tuple[Any, ...], dtype: Any) -> Any:
-    """Give 0, but read: what no step reads has no place in a program, and cannot be carried."""
-    some = [np.isnan(array[(0,) * array.ndim]) for array in arrays]
-    return np.sum(np.stack(some)).astype(dtype) * 0.0
 
 
 def floats(x: Any, parameters: Iterable[Any]) -> Any:

@@ -177,8 +177,9 @@ class _Writer:
                 return
             writer.vars = values
             starts = [_address(writer, block) for block in (work.c, work.a)]
-            packed = work.packed is not None
-            starts.append(pointers[work.packed] if packed else _address(writer, work.b))
+            starts.append(
+                pointers[work.packed] if work.packed is not None else _address(writer, work.b)
+            )
             null = ir.Constant(POINTER, None)
             limits = rows if work.by_rows and stage.block_rows else (number(0), number(spec.M))
             b.call(kernel, [*starts, null, spare, *limits])
