@@ -1,6 +1,7 @@
 """cp.compile: the numbers of NumPy, for whatever is passed, or an error that says what to write."""
 
 import gc
+import importlib
 import sys
 import weakref
 
@@ -351,7 +352,7 @@ def test_python_numbers_take_the_dtype_of_what_they_meet(dtype):
 
 
 def test_without_llvm_the_function_runs_in_numpy_with_one_warning(monkeypatch):
-    compiled = sys.modules["clearprop.compile.compiled"]
+    compiled = importlib.import_module("clearprop.compile.compiled")
 
     def missing(module, *_, **__):
         raise cp.errors.MissingExtraError("cp.compile: llvmlite is not installed.")
