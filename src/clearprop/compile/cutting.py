@@ -131,6 +131,8 @@ def _joined(nest: Nest, other: Nest) -> bool:
         return False
     new = {w: of(v) for v, w in zip(a, b, strict=True)}
     written = set(nest.outputs)
+    if written & set(other.outputs):  # what fills an array comes before what writes into it
+        return False
     given = {(s.array, s.place): s.value for s in nest.stores}
     for load in other.loads():
         if load.array in written and (load.array, load.place.replaced(new)) not in given:

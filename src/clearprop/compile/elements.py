@@ -253,6 +253,8 @@ def _as_range(array: Any) -> tuple[int, int, int] | None:
 
 def split_place(place: Affine, shape: tuple[int, ...]) -> Index | None:
     """Write a place as an index, where its terms fall into the axes by themselves."""
+    if 0 in shape:  # there is no place
+        return (Affine(),) * len(shape)
     index: list[Affine] = []
     rest = place
     for n, step in zip(shape, strides_of(shape), strict=True):

@@ -262,8 +262,9 @@ class _Memory:
             if last > first:
                 if first not in program.seconds:
                     self._time(program, first, last)
-                table[FIRST], table[LAST] = first, last
-                call(address, at, program.threads)
+                else:
+                    table[FIRST], table[LAST] = first, last
+                    call(address, at, program.threads)
                 self.check()
             for node in calls:
                 put(plan.arrays[node], program.calls[node](lambda n: arrays[plan.arrays[n]]))
@@ -281,7 +282,11 @@ class _Memory:
         return tree_map(given_out, program.result)
 
     def _time(self, program: Program, first: int, last: int) -> None:
-        """Take the time of each phase; none changes what it reads, so they may run again."""
+        """Run the phases one by one, and take the time of each.
+
+        A phase does not change what it reads, so it may run again; but not once a later one has
+        run, which may lie where its operands lay.
+        """
         from clearprop.compile.machine.threads import call
 
         for phase in range(first, last):
@@ -431,4 +436,11 @@ class _NumpyCall:
                 "its first call.",
                 write="np.where(mask, x, 0) in place of x[mask], or the function uncompiled.",
             )
-        return y if several else np.asarray(y, order="C")
+        return tuple(_own(part, given) for part in y) if several else _own(y, given)
+
+
+def _own(value: Any, given: list[Any]) -> Any:
+    """Give a value in C order and in memory of its own: that of the others is used again."""
+    parts = [g for g in given if isinstance(g, np.ndarray)]
+    is_shared = any(np.may_share_memory(value, part) for part in parts)
+    return np.array(value, order="C") if is_shared else np.asarray(value, order="C")

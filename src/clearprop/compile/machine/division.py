@@ -109,7 +109,7 @@ def _float_rest(a: Any, b: Any) -> Any:
         less = select(less >= multiple, less - multiple, less)
         return [select(unfinished(rest), less, rest)]
 
-    (rest,) = a.repeat([size], unfinished, step)
+    (rest,) = a.repeat([select(possible, size, 0)], unfinished, step)
     wrong = ~possible | isnan(b)
     rest = select(wrong, np.nan, rest)
     return copysign(rest, a)
