@@ -118,7 +118,8 @@ class Compiled:
         if not made:
             first = tree_map(lambda x: np.zeros(x.shape[1:], x.dtype), xs)
             _, y = self(carry, first, *constants)
-            return carry, tree_map(lambda part: np.empty((0, *np.shape(part)), part.dtype), y)
+            y = tree_map(lambda part: np.empty((0, *np.shape(part)), np.asarray(part).dtype), y)
+            return tree_map(np.array, carry), y
         columns = iter(zip(*made, strict=True))
         return carry, tree_map(lambda _: np.stack(next(columns)), y)
 
@@ -185,11 +186,18 @@ def _steps_of(xs: Any) -> int:
     return lengths.pop()  # type: ignore[return-value]
 
 
+def _described(name: str, value: Any) -> tuple[str, tuple[int, ...], Any]:
+    """Give name, shape and dtype of a leaf."""
+    is_array = hasattr(value, "shape") and hasattr(value, "dtype")
+    dtype = value.dtype if is_array else np.asarray(value).dtype
+    return name, value.shape if is_array else np.shape(value), dtype
+
+
 def _checked(result: Any, carry: Any) -> Any:
     """Give the two parts of a step's result; the first has to be as the carry is."""
     is_pair = isinstance(result, tuple) and len(result) == 2
-    found = [(n, v.shape, v.dtype) for n, v in tree_leaves(result[0])] if is_pair else []
-    given = [(name, np.shape(value), np.asarray(value).dtype) for name, value in tree_leaves(carry)]
+    found, given = ([_described(*leaf) for leaf in tree_leaves(part)]
+                    for part in (result[0] if is_pair else (), carry))  # fmt: skip
     if not is_pair or found != given:
         raise ShapeError(
             "scan: the function gives no pair (carry, y)."

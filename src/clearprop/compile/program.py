@@ -162,6 +162,8 @@ class Program:
             row for each step.
         """
         results = [part for _, part in tree_leaves(self.result)]
+        if self.calls or not all(isinstance(part, Node) for part in results):
+            return None  # a constant is nowhere in memory
         handed, given = results[:carried], results[carried:]
         own = [part for part in results if part not in self.leaves[:carried]]
         is_plain = all(isinstance(part, Node) and part in self.fresh for part in own)
@@ -170,8 +172,7 @@ class Program:
             for part, leaf in zip(handed, self.leaves, strict=False)
         )
         if (
-            self.calls
-            or not is_plain
+            not is_plain
             or not stays
             or len(set(own)) < len(own)
             or any(part in self.leaves for part in given)

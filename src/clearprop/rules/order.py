@@ -156,7 +156,8 @@ def _quantile(a, q, axis, method, keepdims, weights=None, *, skip_nan):
     if method in _CHOOSING or weights is not None:
         return _chosen_quantile(a, q, axis, method, keepdims, weights, skip_nan)
     # A number is weak, so that float32 stays float32.
-    shares = np.full(1, q, a.dtype) if isinstance(q, int | float) else np.reshape(q, -1)
+    weak = a.dtype if a.dtype.kind == "f" else float
+    shares = np.full(1, q, weak) if isinstance(q, int | float) else np.reshape(q, -1)
     if not np.all((shares >= 0) & (shares <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
     x = np.sort(in_lines(a, axis), axis=-1)  # NaN last

@@ -187,10 +187,21 @@ class NestWriter:
             left = self.b.sub(stop, at)
             rest = self.b.icmp_signed(">", left, number(0))
             with self.b.if_then(rest):
-                self.mask = self._ids() < self._lane(left, np.int64)
+                self.mask = self._ids() < self._lane(self._unknown(left), np.int64)
                 body(at)
                 self.mask = None
         self.lane_var = None
+
+    def _unknown(self, count: Any) -> Any:
+        """Hide from LLVM how many lanes are left, where it stores whole numbers.
+
+        If it knows that there is one, it stores that as wide as it was computed, and not as wide as
+        it is in memory: beyond the end of the array (LLVM 20, a masked store that truncates).
+        """
+        stores = (*self.nest.stores, *self.nest.results)
+        if all(store.array.dtype.kind == "f" for store in stores):
+            return count
+        return self.b.asm(ir.FunctionType(I64, [I64]), "", "=r,0", [count], False)
 
     def _ids(self) -> Lanes:
         """Give 0, 1, 2, … in the lanes."""
