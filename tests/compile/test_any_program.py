@@ -332,3 +332,12 @@ def test_a_carry_that_is_no_array_is_passed_through_or_refused():
     assert (flag, ys.tolist()) == (True, [2, 2, 2])
     with pytest.raises(cp.errors.ShapeError, match="comes out as"):
         cp.compile(lambda c, x: (c + 1, x)).scan(0, np.ones(3))
+
+
+def test_code_is_not_kept_for_another_way_of_writing_it(monkeypatch):
+    from clearprop.compile.machine import cache
+    from clearprop.compile.machine.engine import this_processor
+
+    before = cache._key("the same plan", this_processor())
+    monkeypatch.setattr(cache, "_writers", lambda: b"other sources")
+    assert cache._key("the same plan", this_processor()) != before

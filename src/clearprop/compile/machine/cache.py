@@ -10,6 +10,7 @@ code is made, and one warning says why it is not kept.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import platform
@@ -19,6 +20,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -92,7 +94,7 @@ def _key(text: str | bytes, processor: Processor) -> bytes:
 
     hashed = hashlib.sha256()
     for part in (
-        *(_FORMAT, __version__, llvmlite.__version__, llvm.llvm_version_info),
+        *(_FORMAT, __version__, _writers(), llvmlite.__version__, llvm.llvm_version_info),
         *(llvm.get_default_triple(), processor.name, processor.features),
         *(struct.calcsize("P"), sys.byteorder, platform.system(), platform.machine()),
         text,
@@ -100,6 +102,15 @@ def _key(text: str | bytes, processor: Processor) -> bytes:
         data = part if isinstance(part, bytes) else str(part).encode()
         hashed.update(struct.pack("<Q", len(data)))  # where a part ends is part of the key
         hashed.update(data)
+    return hashed.digest()
+
+
+@functools.cache
+def _writers() -> bytes:
+    """Give the SHA-256 of what writes machine code: a plan's text does not say how it is written."""
+    hashed = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        hashed.update(path.read_bytes())
     return hashed.digest()
 
 
