@@ -107,7 +107,7 @@ def _key(text: str | bytes, processor: Processor) -> bytes:
 
 @functools.cache
 def _writers() -> bytes:
-    """Give the SHA-256 of what writes machine code: a plan's text does not say how it is written."""
+    """Give the SHA-256 of what writes machine code: no plan says how it is written."""
     hashed = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         hashed.update(path.read_bytes())
