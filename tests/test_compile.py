@@ -422,3 +422,15 @@ def test_rows_of_a_large_array_are_fetched_before_they_are_copied(dtype):
     rows[-1] = 5000
     with pytest.raises(IndexError, match="index 5000 is out of bounds for axis 0 with size 5000"):
         h(x, rows)
+
+
+def test_a_python_integer_is_a_constant_of_the_program():
+    x = np.arange(9)
+    found = cp.compile(lambda x, n: (x + n, x[n - 1], x * 2**n))(x, 5)
+    for a, b in zip(found, (x + 5, x[4], x * 32), strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+    assert cp.compile(cp.grad(lambda x: x**3))(3) == 27
+    np.testing.assert_array_equal(cp.compile(cp.grad(lambda a, n: np.sum(a) * n))(np.ones(2), 3), 3)
+    carry, ys = cp.compile(lambda c, x: (c + x, c)).scan(0, np.arange(4))
+    assert (carry, ys.tolist()) == (6, [0, 0, 1, 3])

@@ -29,7 +29,7 @@ NO_ATTRIBUTES: dict[str, Any] = {}  # what nodes without any share
 class Tape:
     """What one trace records: every node, in order, with its value and its place."""
 
-    __slots__ = ("calls", "is_staged", "is_trace", "nodes", "refusal", "stage")
+    __slots__ = ("calls", "is_compiled", "is_staged", "is_trace", "nodes", "refusal", "stage")
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -39,6 +39,8 @@ class Tape:
         self.is_trace = True
         #: whether a program is made of the graph: what is read as a plain number would be fixed
         self.is_staged = False
+        #: whether the program is for machine code: whole numbers among the arguments are constants
+        self.is_compiled = False
         #: the refusal of a reading, which the user's own `except` may have caught
         self.refusal: Exception | None = None
         #: while the backward pass is being recorded: the forward node and operand it is for

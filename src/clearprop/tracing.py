@@ -75,6 +75,8 @@ def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any
 
     def one(name: str, value: Any) -> Any:
         refuse_masked(value, lambda: f"{name}, an argument of {name_of_function(f)},")
+        if tape.is_compiled and type(value) is int:
+            return value
         recorded = _recordable(value, dtype, is_passing=tape.is_staged)
         if recorded is None:
             return value

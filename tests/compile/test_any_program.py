@@ -330,8 +330,10 @@ def test_a_scan_is_the_loop(name):
 def test_a_carry_that_is_no_array_is_passed_through_or_refused():
     flag, ys = cp.compile(lambda c, x: (c, x * 2)).scan(True, np.ones(3))
     assert (flag, ys.tolist()) == (True, [2, 2, 2])
+    count, _ = cp.compile(lambda c, x: (c + 1, x)).scan(0, np.ones(3))
+    assert count == 3
     with pytest.raises(cp.errors.ShapeError, match="comes out as"):
-        cp.compile(lambda c, x: (c + 1, x)).scan(0, np.ones(3))
+        cp.compile(lambda c, x: (c + x, x)).scan(0, np.ones(3))
 
 
 def test_code_is_not_kept_for_another_way_of_writing_it(monkeypatch):

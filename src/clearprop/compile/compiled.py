@@ -83,6 +83,7 @@ class Compiled:
         (array([0.875, 0.875]), array([2.   , 0.5  , 0.125]))
         """
         carry, xs, constants = tree_map(_plain, (carry, xs, constants))
+        carry = tree_map(lambda v: np.asarray(v) if type(v) in (bool, int, float) else v, carry)
         steps = _steps_of(xs)
         first = tree_map(lambda x: x[0] if steps else np.zeros(x.shape[1:], x.dtype), xs)
         program, values = self._program((carry, first, *constants), {})
@@ -101,7 +102,7 @@ class Compiled:
 
     def _compiled(self, plain: Any, kwargs: Any) -> Program | None:
         before = time.perf_counter()
-        graph = staged(self._f, plain, kwargs)
+        graph = staged(self._f, plain, kwargs, is_compiled=True)
         program = Program(graph) if has_machine_code() else None
         shapes = [f"{name} {np.shape(value)}" for name, value in tree_leaves(plain, "args")]
         name = getattr(self._f, "__name__", "function")
@@ -220,7 +221,7 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    return np.float64(value) if type(value) in (float, int) else value
+    return np.float64(value) if type(value) is float else value
 
 
 def _is_array(value: Any) -> bool:

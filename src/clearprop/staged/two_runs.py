@@ -26,7 +26,9 @@ from clearprop.tracing import Graph, trace_on
 from clearprop.trees import tree_leaves, tree_map
 
 
-def staged(f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Graph:
+def staged(
+    f: Callable[..., Any], args: Any, kwargs: dict[str, Any], *, is_compiled: bool = False
+) -> Graph:
     """Trace a function for a program; refuse it where a second run leaves another record.
 
     The second run gets other numbers. If it raises, or selects another number of elements, numbers
@@ -41,6 +43,7 @@ def staged(f: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Graph:
     tape = new_tape(keep=True)
     assert tape is not None
     tape.is_staged = True
+    tape.is_compiled = is_compiled
     token = is_staging.set(True)
     try:
         return _checked(tape, f, args, kwargs, before)
@@ -140,6 +143,7 @@ def _run_again(
     tape = Tape()
     tape.nodes = nodes
     tape.is_staged = True
+    tape.is_compiled = graph._tape.is_compiled
     try:
         with unwatched(), np.errstate(all="ignore"):
             again = trace_on(tape, f, args, kwargs)
