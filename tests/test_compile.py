@@ -368,9 +368,7 @@ def test_without_llvm_the_function_runs_in_numpy_with_one_warning(monkeypatch):
         carry, ys = step.scan(np.array(1.0), np.arange(3.0))
         assert carry == 4
         np.testing.assert_array_equal(ys, [2, 2, 4])
-        with pytest.raises(
-            cp.errors.StagingError
-        ):  # as with LLVM
+        with pytest.raises(cp.errors.StagingError):  # as with LLVM
             cp.compile(lambda x: x if x[0] > 0 else -x)(np.ones(2))
     finally:
         compiled.has_machine_code.cache_clear()
@@ -434,3 +432,15 @@ def test_a_python_integer_is_a_constant_of_the_program():
     np.testing.assert_array_equal(cp.compile(cp.grad(lambda a, n: np.sum(a) * n))(np.ones(2), 3), 3)
     carry, ys = cp.compile(lambda c, x: (c + x, c)).scan(0, np.arange(4))
     assert (carry, ys.tolist()) == (6, [0, 0, 1, 3])
+
+
+def test_a_function_that_is_used_often_is_written_once():
+    def chain(x, w):
+        for _ in range(40):
+            x = np.tanh(x * w + 0.1) + np.arctan2(x, w)
+        return np.sum(x)
+
+    x, w = np.linspace(-1, 1, 37), np.full(37, 0.9)
+    agree(chain, x, w)
+    agree(cp.grad(chain), x, w)
+    agree(chain, x.astype("f4"), w.astype("f4"), rtol=1e-4)

@@ -28,7 +28,7 @@ from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, n
 from clearprop.compile.machine.prefetch import write_prefetch
 from clearprop.compile.machine.random import limit_of, write_keep_mask
 from clearprop.compile.memory import size_of
-from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows
+from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows, walked
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Apply, Array, Constant, Load
 from clearprop.compile.table import (
@@ -44,6 +44,14 @@ from clearprop.compile.table import (
     SWAPS,
     TROUBLE,
 )
+
+_MOST_INLINE = 12  # uses of one function of mathematics
+_LONG = {  # functions that are many instructions each
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2"),
+    *("tanh", "sinh", "cosh", "arcsinh", "arccosh", "arctanh", "sigmoid", "erf"),
+    *("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "hypot"),
+    *("power", "cbrt", "fmod", "remainder", "floor_divide"),
+}
 
 
 def write_machine(plan: Plan, layout: Layout, processor: Processor) -> str:
@@ -61,6 +69,7 @@ class _Writer:
         self.processor = processor
         self.module = ir.Module()
         self.kernels: dict[Any, Any] = {}
+        self.apart = _often(plan)
 
     def made(self) -> str:
         groups = [[part for part in phase if isinstance(part, Group)] for phase in self.plan.phases]
@@ -141,7 +150,7 @@ class _Writer:
         rows = (start, stop)
         for work in stage.works:
             if isinstance(work, Nest):
-                writer = NestWriter(b, self.processor, pointers, known, rows, trouble)
+                writer = NestWriter(b, self.processor, pointers, known, rows, trouble, self.apart)
                 writer.write(work)
                 write_prefetch(writer, work, group.rows)
             elif isinstance(work, Product):
@@ -339,6 +348,17 @@ class _Writer:
 def _address(writer: NestWriter, block: Block) -> Any:
     place: Affine = block.place
     return writer.address(block.array, writer.uniform(place))
+
+
+def _often(plan: Plan) -> frozenset[str]:
+    """Find the functions of floats that would be written so often that LLVM took minutes."""
+    counts: dict[str, int] = {}
+    for group in (part for phase in plan.phases for part in phase if isinstance(part, Group)):
+        for work in group.works:
+            for value in walked(work.values()) if isinstance(work, Nest) else ():
+                if isinstance(value, Apply) and value.name in _LONG and value.dtype.kind == "f":
+                    counts[value.name] = counts.get(value.name, 0) + 1
+    return frozenset(name for name, count in counts.items() if count > _MOST_INLINE)
 
 
 def _behind(b: Any, memory: Any, offset: int, array: Array, start: Any) -> Any:

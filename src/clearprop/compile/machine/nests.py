@@ -62,6 +62,8 @@ class NestWriter:
         The first row of the block, and the one after the last.
     trouble : llvmlite value
         Where an index that is out of bounds is noted: that it is so, the index, axis and length.
+    apart : frozenset of str
+        Functions that are used so often that they are written once, and called.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class NestWriter:
         known: dict[Var, Any],
         rows: tuple[Any, Any],
         trouble: Any,
+        apart: frozenset[str] = frozenset(),
     ) -> None:
         self.b = builder
+        self.apart = apart
         self.processor = processor
         self.pointers = pointers
         self.rows = rows
@@ -292,8 +296,10 @@ class NestWriter:
         if isinstance(value, Constant):
             return self.emitter.constant(value.value.item(), value.dtype)
         if isinstance(value, Apply):
-            made = FUNCTIONS[value.name](*(self.value(part) for part in value.arguments))
-            return convert(made, value.dtype)
+            arguments = [self.value(part) for part in value.arguments]
+            if value.name in self.apart:
+                return self._called(value, arguments)
+            return convert(FUNCTIONS[value.name](*arguments), value.dtype)
         if isinstance(value, Convert):
             return convert(self.value(value.of), value.dtype)
         if isinstance(value, Load):
@@ -304,6 +310,27 @@ class NestWriter:
             return self._choice(value)
         assert isinstance(value, Total)
         return self._total(value)
+
+    def _called(self, value: Apply, arguments: list[Lanes]) -> Lanes:
+        """Call a function that the module holds once, for these dtypes and lanes."""
+        lanes = max(x.lanes for x in arguments)
+        given = [x.spread(lanes) for x in arguments]
+        name = ".".join([value.name, *(x.dtype.name for x in given), f"of{lanes}"])
+        function = self.b.module.globals.get(name)
+        if function is None:
+            item: Any = stored_type(value.dtype)
+            gives = item if lanes == 1 else ir.VectorType(item, lanes)
+            kind = ir.FunctionType(gives, [x.ir.type for x in given])
+            function = ir.Function(self.b.module, kind, name)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            emitter = Emitter.at(ir.IRBuilder(function.append_basic_block()), self.processor)
+            inside = [
+                emitter.value(x, of.dtype) for x, of in zip(function.args, given, strict=True)
+            ]
+            made = convert(FUNCTIONS[value.name](*inside), value.dtype).spread(lanes)
+            emitter.builder.ret(made.ir)
+        return self._lane(self.b.call(function, [x.ir for x in given]), value.dtype)
 
     def _choice(self, value: Chosen) -> Any:
         """Give an index; one that is out of bounds is noted, and read as 0."""
