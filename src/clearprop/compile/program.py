@@ -14,6 +14,7 @@ from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.planning import Plan
+from clearprop.compile.rerolling import rerolled
 from clearprop.compile.scalars import Array
 from clearprop.compile.simplify import Rebuilt
 from clearprop.compile.storing import stored_nodes
@@ -61,6 +62,11 @@ class Program:
         selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
         used = needed([*outputs, *selected], {})
         nodes = [node for node in rebuilt.nodes if node in used]
+        nodes, new = rerolled(nodes, outputs)
+        self.result = tree_map(
+            lambda part: new[part] if isinstance(part, Node) else part, self.result
+        )
+        outputs = set(new.values())
         self.leaves = list(graph.inputs.values())
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
         self.fresh = {
