@@ -85,6 +85,8 @@ class Packs:
     of : dict of Node to (Pack, int)
         Where a scalar is found: its pack, and which member it is.
     uses : dict of Node to int
+    scalar : int
+        The number of packs, but for those that are one array.
     """
 
     def __init__(self, nodes: list[Node], outputs: set[Node]) -> None:
@@ -100,6 +102,7 @@ class Packs:
         for node in nodes:
             if node not in inner:
                 self._put(node, inner)
+        self.scalar = sum(p.kind != "kept" or p.members[0].shape == () for p in self.all)
         for node in outputs:
             if node in self.of:
                 self.of[node][0].users.add(-1)

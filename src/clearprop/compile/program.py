@@ -62,11 +62,11 @@ class Program:
         selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
         used = needed([*outputs, *selected], {})
         nodes = [node for node in rebuilt.nodes if node in used]
-        nodes, new = rerolled(nodes, outputs)
+        nodes, new = rerolled(nodes, outputs | set(selected))
         self.result = tree_map(
             lambda part: new[part] if isinstance(part, Node) else part, self.result
         )
-        outputs = set(new.values())
+        outputs = {new[node] for node in outputs}
         self.leaves = list(graph.inputs.values())
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
         self.fresh = {
@@ -82,6 +82,7 @@ class Program:
         self._link()
         for node in nodes:  # what the first call computed has served
             node.let_go()
+        graph._tape.nodes.clear()  # the arguments know their tape
         self._idle: list[_Memory] = []
         self.seconds: dict[int, float] = {}
 

@@ -50,7 +50,7 @@ def rerolled(nodes: list[Node], outputs: set[Node]) -> tuple[list[Node], dict[No
     if scalars < LEAST:
         return nodes, same
     packs = Packs(nodes, outputs)
-    if len(packs.all) * _FEWER > len(nodes):
+    if packs.scalar * _FEWER > scalars:
         return nodes, same
     made = _Vectors(packs)
     new = {node: made.scalar(node) for node in outputs}
