@@ -16,6 +16,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the machine code of tests in a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("code") / "cache"
+        patch.setenv("CLEARPROP_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Start the Chromium that is installed, or that CLEARPROP_CHROMIUM names.

@@ -1,6 +1,7 @@
 """cp.compile: the numbers of NumPy, for whatever is passed, or an error that says what to write."""
 
 import gc
+import importlib
 import sys
 import weakref
 
@@ -345,3 +346,68 @@ def test_python_numbers_take_the_dtype_of_what_they_meet(dtype):
     compiled = agree(f, x, 0.1, 3, rtol=1e-3)
     for found, expected in zip(compiled(x, 0.7, 2), f(x, 0.7, 2), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+# ---- without LLVM, and what is said ----------------------------------------------------------
+
+
+def test_without_llvm_the_function_runs_in_numpy_with_one_warning(monkeypatch):
+    compiled = importlib.import_module("clearprop.compile.compiled")
+
+    def missing(module, *_, **__):
+        raise cp.errors.MissingExtraError("cp.compile: llvmlite is not installed.")
+
+    monkeypatch.setattr(compiled, "require", missing)
+    compiled.has_machine_code.cache_clear()
+    try:
+        f = cp.compile(lambda x: np.sum(x * x))
+        with pytest.warns(RuntimeWarning, match="llvmlite is not installed"):
+            assert f(X) == np.sum(X * X)
+        assert f(X[:2]) == np.sum(X[:2] ** 2)  # a second warning would be an error
+        step = cp.compile(lambda c, x: (c + x, c * 2.0))
+        carry, ys = step.scan(np.array(1.0), np.arange(3.0))
+        assert carry == 4
+        np.testing.assert_array_equal(ys, [2, 2, 4])
+        with pytest.raises(
+            cp.errors.StagingError
+        ):  # as with LLVM
+            cp.compile(lambda x: x if x[0] > 0 else -x)(np.ones(2))
+    finally:
+        compiled.has_machine_code.cache_clear()
+
+
+def test_what_is_compiled_is_logged(caplog):
+    f = cp.compile(np.cbrt)
+    with caplog.at_level("INFO", logger="clearprop.compile"):
+        f(np.ones(3))
+        f(np.ones(3))
+        f(np.ones(4))
+    said = [record.message for record in caplog.records]
+    assert ["(3,)" in said[0], "(4,)" in said[1]] == [True, True]
+    assert len(said) == 2
+
+
+def test_steps_are_run_in_machine_code():
+    def step(carry, x, k):
+        a, b = carry
+        return (b, a + x * k), a.sum()
+
+    h = cp.compile(step)
+    start = np.zeros(3), np.ones(3)
+    xs = np.arange(12.0).reshape(4, 3)
+    for count in (0, 1, 2, 3, 4):
+        carry, expected = start, []
+        for x in xs[:count]:
+            carry, y = step(carry, x, 0.5)
+            expected.append(y)
+        found, ys = h.scan(start, xs[:count], 0.5)
+        np.testing.assert_allclose(ys, expected)
+        for mine, theirs in zip(found, carry, strict=True):
+            np.testing.assert_allclose(mine, theirs)
+    assert h.plan.startswith("memory: ")
+    with pytest.raises(ShapeError, match="no leading axis"):
+        h.scan(start, np.array(1.0), 0.5)
+    with pytest.raises(ShapeError, match="gives no pair"):
+        cp.compile(lambda c, x: c).scan(1.0, xs)
+    with pytest.raises(ShapeError, match="the carry comes out as"):
+        cp.compile(lambda c, x: (x, c)).scan(np.zeros(2), xs)

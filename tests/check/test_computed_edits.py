@@ -4,13 +4,13 @@ import ast
 
 import numpy as np
 import pytest
+from check.writing import write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clearprop.check.handwritten.inverting import needed_in
 from clearprop.check.handwritten.judging import check_file
 from clearprop.check.handwritten.matching import Pool
-from tests.check.writing import write
 
 FACTORS_LOST = """
     import numpy as np

@@ -148,6 +148,51 @@ def test_the_configuration_runs_again_bit_for_bit(finished: tuple[Path, str], he
     assert weights != (out / "weights.safetensors").read_bytes()
 
 
+def test_interpreted_it_is_the_same_curve(finished: tuple[Path, str], here: Path) -> None:
+    out, _ = finished
+    code, output = run("--config", out / "config.json", "--interpret", "--out", "other")
+    assert code == 0
+    assert "warning" not in output
+    ours, theirs = (
+        np.loadtxt(path / "loss.csv", delimiter=",", skiprows=1) for path in (out, here / "other")
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    config = json.loads((here / "other/config.json").read_text())
+    assert config["settings"]["interpret"] is True
+    assert "machine_code" not in config["made_with"]
+    code, output = run("--config", "other/config.json", "--out", "again")
+    assert "Not quite the run" not in output
+    for name in ("weights.safetensors", "loss.csv", "accuracy.csv"):
+        assert (here / "again" / name).read_bytes() == (here / "other" / name).read_bytes()
+
+
+def test_threads_change_no_bit(finished: tuple[Path, str], here: Path) -> None:
+    out, _ = finished
+    for threads in (1, 2):
+        code, _ = run("--config", out / "config.json", "--threads", threads, "--out", str(threads))
+        assert code == 0
+        for name in ("weights.safetensors", "loss.csv", "accuracy.csv"):
+            assert (here / str(threads) / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_without_llvmlite_it_is_interpreted_and_says_so_once(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _take_away("llvmlite", monkeypatch)
+    code, output = run("--data", digits, "--iterations", 9, "--batch", 10, "--out", "run")
+    assert code == 0
+    assert output.count("warning") == 1
+    assert (
+        "\nwarning: train: this run is computed in NumPy, not in machine code. fit: llvmlite is "
+        "not installed. Why: it writes machine code, and comes with the extra 'train'. Write "
+        "instead: pip install 'clearprop[train]'\n"
+    ) in output
+    assert json.loads(Path("run/config.json").read_text())["made_with"]["machine_code"] == "none"
+    code, _ = run("--config", "run/config.json", "--interpret", "--out", "other")
+    assert code == 0
+    assert Path("run/loss.csv").read_bytes() == Path("other/loss.csv").read_bytes()
+
+
 def test_a_rerun_says_what_is_not_the_same(finished: tuple[Path, str], here: Path) -> None:
     config = json.loads((finished[0] / "config.json").read_text())
     config["made_with"]["numpy"] = "2.0.0"
@@ -441,10 +486,9 @@ def test_a_disk_that_fills_up_while_saving(
     assert {path.name for path in Path("run").iterdir()} == {"config.json", "weights.safetensors"}
 
 
-@pytest.mark.parametrize("package", ["safetensors", "matplotlib", "threadpoolctl"])
-def test_a_missing_extra_is_told_before_training(
-    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch, package: str
-) -> None:
+def _take_away(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a package be one that is not installed."""
+
     class NotInstalled:
         @staticmethod
         def find_spec(name: str, *_: Any) -> None:
@@ -455,6 +499,13 @@ def test_a_missing_extra_is_told_before_training(
         if name.partition(".")[0] == package:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [NotInstalled, *sys.meta_path])
+
+
+@pytest.mark.parametrize("package", ["safetensors", "matplotlib", "threadpoolctl"])
+def test_a_missing_extra_is_told_before_training(
+    digits: Path, here: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    _take_away(package, monkeypatch)
     text = refusal("--data", digits, "--out", "run")
     assert text.startswith(f"error: train: {package} is not installed. Why: it ")
     assert text.endswith("Write instead: pip install 'clearprop[train]'\n")

@@ -1,6 +1,7 @@
 """Convolutions as machine code: near the exact ones, the same bits for any split of samples."""
 
 import ctypes
+import dataclasses
 import functools
 
 import numpy as np
@@ -14,6 +15,7 @@ from clearprop.compile.machine.convolution import (
     Convolution,
     convolution_scratch_bytes,
     fits,
+    pays,
     write_convolution,
 )
 from clearprop.compile.machine.engine import Library, machine_code
@@ -151,6 +153,8 @@ def test_where_fewer_multiplications_are_possible():
     assert fits(Convolution("y", (2, 9, 9), (4, 2, 3, 3), transformed=True))
     assert not fits(Convolution("y", (2, 9, 9), (4, 2, 3, 3), stride=(2, 1)))
     assert not fits(Convolution("x", (2, 9, 9), (4, 2, 5, 3)))
+    assert pays(Convolution("W", (16, 9, 9), (16, 16, 3, 3)))
+    assert not pays(Convolution("W", (1, 9, 9), (16, 1, 3, 3)))
 
 
 @pytest.mark.parametrize("target", "yxW")
@@ -170,3 +174,5 @@ def test_shapes_of_networks(x, W, padding, target):
     spec = Convolution(target, x, W, padding=padding)
     for processor in processors():
         compare(random, spec, 3, 1, processor)
+    if fits(spec):
+        compare(random, dataclasses.replace(spec, transformed=True), 6, 1)

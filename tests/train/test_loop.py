@@ -28,7 +28,7 @@ def network() -> nn.TwoLayerNet:
 
 def test_it_is_the_loop_of_the_document() -> None:
     net = network()
-    metrics = fit(net, DATA, lr=0.1, batch=10, iterations=40, seed=7)
+    metrics = fit(net, DATA, lr=0.1, batch=10, iterations=40, seed=7, interpret=True)
 
     ours = network()
     (x_train, t_train), test = DATA
@@ -57,7 +57,8 @@ def test_it_is_the_loop_of_the_document() -> None:
 def test_epochs_where_the_batch_does_not_divide_the_data_or_exceeds_it() -> None:
     def borders(batch: int, iterations: int) -> list[int]:
         return [
-            row.iteration for row in fit(network(), DATA, batch=batch, iterations=iterations).rows
+            row.iteration
+            for row in fit(network(), DATA, batch=batch, iterations=iterations, interpret=True).rows
         ]
 
     assert borders(7, 13) == [0, 5, 9, 13]  # 35, 63 and 91 of 30 samples drawn
@@ -69,39 +70,42 @@ def test_epochs_where_the_batch_does_not_divide_the_data_or_exceeds_it() -> None
 def test_accuracies_are_exact_on_data_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clearprop.train.loop._PIECE", 7)
     net = network()
-    row = fit(net, DATA, iterations=3).rows[-1]
+    row = fit(net, DATA, iterations=3, batch=10).rows[-1]
     assert (row.train_accuracy, row.test_accuracy) == tuple(net.accuracy(*part) for part in DATA)
 
 
-def test_a_watcher_sees_every_iteration_and_may_end_the_run() -> None:
+@pytest.mark.parametrize("interpret", [False, True])
+def test_a_watcher_sees_every_iteration_and_may_end_the_run(interpret: bool) -> None:
     seen = []
 
     def watch(metrics: Metrics) -> bool:
         seen.append((metrics.iterations, len(metrics.loss), len(metrics.rows)))
         return metrics.iterations == 4
 
-    metrics = fit(network(), DATA, batch=10, iterations=100, watch=watch)
+    metrics = fit(network(), DATA, batch=10, iterations=100, watch=watch, interpret=interpret)
     assert seen == [(0, 0, 1), (1, 1, 1), (2, 2, 1), (3, 3, 2), (4, 4, 2), (4, 4, 3)]
     assert metrics.rows[-1].iteration == 4
 
 
-def test_an_exception_leaves_the_numbers_and_the_weights() -> None:
+@pytest.mark.parametrize("interpret", [False, True])
+def test_an_exception_leaves_the_numbers_and_the_weights(interpret: bool) -> None:
     def interrupt(metrics: Metrics) -> None:
         if metrics.iterations == 4:
             raise KeyboardInterrupt
 
     metrics, net, ours = Metrics(), network(), network()
     with pytest.raises(KeyboardInterrupt):
-        fit(net, DATA, batch=10, seed=3, metrics=metrics, watch=interrupt)
-    fit(ours, DATA, batch=10, seed=3, iterations=4)
+        fit(net, DATA, batch=10, seed=3, metrics=metrics, watch=interrupt, interpret=interpret)
+    fit(ours, DATA, batch=10, seed=3, iterations=4, interpret=interpret)
     assert metrics.iterations == len(metrics.loss) == 4
     assert all(np.array_equal(net.params[key], ours.params[key]) for key in ours.params)
 
 
-def test_a_loss_that_is_not_finite() -> None:
+@pytest.mark.parametrize("interpret", [False, True])
+def test_a_loss_that_is_not_finite(interpret: bool) -> None:
     metrics = Metrics()
     with pytest.raises(NonFiniteError) as caught:
-        fit(network(), DATA, lr=1e30, metrics=metrics)
+        fit(network(), DATA, lr=1e30, batch=10, metrics=metrics, interpret=interpret)
     assert str(caught.value) == (
         "train: the loss is nan at iteration 2. Why: the updates have grown beyond what a float "
         "holds, as they do when the learning rate is too large for the model and the batches. "
@@ -110,7 +114,7 @@ def test_a_loss_that_is_not_finite() -> None:
     assert metrics.iterations == 1
     assert math.isnan(metrics.loss[1])
     with pytest.raises(NonFiniteError, match=r"lr=0\.05$"):
-        fit(Faulty(), DATA, lr=0.5, iterations=1)
+        fit(Faulty(), DATA, lr=0.5, iterations=1, interpret=True)
 
 
 class Faulty(nn.TwoLayerNet):
@@ -126,7 +130,7 @@ class Faulty(nn.TwoLayerNet):
 
 def test_parameters_that_are_not_finite_at_the_end() -> None:
     with pytest.raises(NonFiniteError, match="train: b2 holds NaN or infinity at iteration 1"):
-        fit(Faulty(), DATA, iterations=1)
+        fit(Faulty(), DATA, iterations=1, interpret=True)
 
 
 def test_what_fit_refuses() -> None:
@@ -145,7 +149,7 @@ def test_what_fit_refuses() -> None:
 
 def test_numbers_of_numpy_are_numbers() -> None:
     net = network()
-    fit(net, DATA, lr=np.float64(0.1), batch=np.int64(3), iterations=np.int32(2))
+    fit(net, DATA, lr=np.float64(0.1), batch=np.int64(10), iterations=np.int32(2))
     assert net.params["W1"].dtype == np.float32
 
 

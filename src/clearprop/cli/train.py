@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +22,15 @@ if TYPE_CHECKING:
 
     from clearprop.data import MNIST
     from clearprop.nn import Sequential
-    from clearprop.train import Diary, Outcome, PlainProgress, RunFolder, Settings, Stopping
+    from clearprop.train import (
+        Diary,
+        Metrics,
+        Outcome,
+        PlainProgress,
+        RunFolder,
+        Settings,
+        Stopping,
+    )
 
 _RUN, _FILES = "The run", "Files and display"
 
@@ -49,12 +60,22 @@ def train(
         typer.Option(help="The same seed gives the same run, bit for bit.", rich_help_panel=_RUN),
     ] = 0,
     threads: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Threads of BLAS: more pay for large models. The last bits depend on it.",
+            help="Threads. The numbers do not depend on it; with --interpret the last bits do.",
+            show_default="all cores; with --interpret 1",
             rich_help_panel=_RUN,
         ),
-    ] = 1,
+    ] = None,
+    interpret: Annotated[
+        bool,
+        typer.Option(
+            "--interpret",
+            help="Compute in NumPy, update by update, instead of in machine code: the same "
+            "curve, more slowly.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
     dtype: Annotated[
         str, typer.Option(help="float32 or float64.", rich_help_panel=_RUN)
     ] = "float32",
@@ -100,6 +121,9 @@ def train(
     rate 0.1, 10,000 iterations of batches of 100. The run folder gets the weights, the numbers,
     the curves, a report to look at, and a configuration that makes the same run again.
 
+    It runs in machine code, many updates at a time; the first run of a network of this size
+    compiles it, later ones find it on disk.
+
     Ctrl-C ends the training early and keeps what there is; the exit code is then 130. Where the
     loss becomes NaN or infinite the run ends, what there is is kept, and the exit code is 1.
     """
@@ -113,7 +137,9 @@ def train(
     from clearprop.train.report import RunReport, report_page
 
     arrays = _load(settings)
-    environment = training.describe_environment(None if settings.data is None else arrays)
+    environment = training.describe_environment(
+        None if settings.data is None else arrays, machine_code=not settings.interpret
+    )
     weights, batches = settings.streams()
     network = training.build_model(settings, weights)
     folder = training.RunFolder(out)
@@ -129,7 +155,10 @@ def train(
             show.say(f"Not quite the run of {config}: {'; '.join(changes)}.\n")
 
     with training.Stopping() as stopping:
-        with threadpoolctl.threadpool_limits(settings.threads, "blas"):
+        with (
+            _threads(settings.threads),
+            threadpoolctl.threadpool_limits(settings.threads or 1, "blas"),
+        ):
             diary = training.Diary(network, arrays.train.x, settings.iterations)
             outcome = _fit(network, arrays, settings, batches, show, stopping, diary)
         rerun = _rerun(folder)
@@ -176,16 +205,12 @@ def _fit(
     """Train until all is done, or a signal or an error comes: there is always an outcome."""
     from clearprop.train import Metrics, Outcome, fit
 
-    def watch(metrics: Metrics) -> bool:
-        show(metrics)
-        diary(metrics)
-        return stopping.received is not None
-
+    watch = _Watch(show, diary, stopping)
     metrics = Metrics()
     failure: BaseException | None = None
     started = time.perf_counter()
     try:
-        with show:
+        with show, _warnings_said(show):
             fit(
                 network,
                 arrays,
@@ -195,6 +220,7 @@ def _fit(
                 seed=batches,
                 metrics=metrics,
                 watch=watch,
+                interpret=settings.interpret,
             )
     except (Exception, KeyboardInterrupt) as error:  # first all is saved, then it goes on
         failure = error
@@ -205,6 +231,49 @@ def _fit(
     elif failure is not None:
         ended = getattr(failure, "what", None) or f"{type(failure).__name__}: {failure}"
     return Outcome(metrics, seconds, ended, failure)
+
+
+class _Watch:
+    """What looks on: the progress, the diary, and what ends a run."""
+
+    def __init__(self, show: PlainProgress, diary: Diary, stopping: Stopping) -> None:
+        self.show, self.diary, self.stopping = show, diary, stopping
+
+    def __call__(self, metrics: Metrics) -> bool:
+        self.show(metrics)
+        self.diary(metrics)
+        return self.stopping.received is not None
+
+    def next_look(self, done: int) -> int:
+        return self.diary.next_look(done)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """Run machine code on so many threads."""
+    from clearprop import set_threads
+
+    if count is None:
+        yield
+        return
+    set_threads(count)
+    try:
+        yield
+    finally:
+        set_threads(None)
+
+
+@contextmanager
+def _warnings_said(show: PlainProgress) -> Iterator[None]:
+    """Let warnings be lines between those of the table."""
+
+    def say(message: Warning | str, *_: object, **__: object) -> None:
+        show.say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.showwarning = say  # catch_warnings puts the old one back
+        yield
 
 
 def _settings(given: dict[str, Any], config: Path | None) -> Settings:

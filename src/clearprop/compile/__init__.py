@@ -45,8 +45,9 @@ def compile(f: Callable[..., Any]) -> Any:
     The loops run on `get_threads` threads, and give the same bits for every number of them: rows
     are cut into blocks by their number and size alone, and sums are made in one order. Long sums of
     float32 are made in float64. What has no loops, such as float16, remains a NumPy call. Machine
-    code is kept on disk for the next process. On values that are being differentiated the function
-    itself runs; so it does, with one warning, where llvmlite is not installed.
+    code is kept on disk for the next process; the logger ``clearprop.compile`` says what is
+    compiled when. On values that are being differentiated the function itself runs; so it does,
+    with one warning, where llvmlite is not installed.
 
     Examples
     --------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
+import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from clearprop.staged.two_runs import staged
 from clearprop.tensor import Tensor
 from clearprop.trees import structure, tree_leaves, tree_map
 
+_LOG = logging.getLogger("clearprop.compile")
 _MOST_PROGRAMS = 64  # kept by one function; what has not been called for longest goes
 
 
@@ -96,6 +99,16 @@ class Compiled:
         new, ys = tree_map(lambda _: next(results), (new, program.result[1]))
         return new, ys
 
+    def _compiled(self, plain: Any, kwargs: Any) -> Program | None:
+        before = time.perf_counter()
+        graph = staged(self._f, plain, kwargs)
+        program = Program(graph) if has_machine_code() else None
+        shapes = [f"{name} {np.shape(value)}" for name, value in tree_leaves(plain, "args")]
+        name = getattr(self._f, "__name__", "function")
+        took = time.perf_counter() - before
+        _LOG.info("%s: compiled in %.2f s for %s", name, took, ", ".join(shapes[:20]))
+        return program
+
     def _by_python(self, carry: Any, xs: Any, constants: Any, steps: int) -> tuple[Any, Any]:
         """Run the steps one by one: they hold NumPy calls, or hand on what they were given."""
         made = []
@@ -126,8 +139,7 @@ class Compiled:
             raise _refused(plain, kwargs) from None
         program = self._programs.get(key)
         if not is_known:
-            graph = staged(self._f, plain, kwargs)
-            program = self._programs[key] = Program(graph) if has_machine_code() else None
+            program = self._programs[key] = self._compiled(plain, kwargs)
             while len(self._programs) > _MOST_PROGRAMS:
                 self._programs.popitem(last=False)
         elif program is not self._last:

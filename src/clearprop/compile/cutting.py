@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from clearprop.compile.affine import of
 from clearprop.compile.grouping import Group, Stage
-from clearprop.compile.needs import cost, reads
-from clearprop.compile.nests import Nest, Product, Work, rewritten
+from clearprop.compile.needs import cost, is_transformed, reads
+from clearprop.compile.nests import Nest, Product, Windows, Work, rewritten
 from clearprop.compile.scalars import Array
 
 MOST_SHARDS = 16
-_FEW_SHARDS = 8
+FEW_SHARDS = 8  # where a shard has much to add up, or should meet a large matrix with many rows
 _PARTS_BYTES = 1 << 17  # of what a shard adds up; where it is more, there are few shards
 _LEAST_WORK = 20_000  # operations worth a shard
 _BLOCK_BYTES = 1 << 16  # of the rows of a block in all arrays of a stage
@@ -23,7 +23,10 @@ def cut(group: Group) -> None:
     if not group.rows:
         return
     parts_bytes = sum(a.row * a.dtype.itemsize for a in group.parts)
-    most = MOST_SHARDS if parts_bytes < _PARTS_BYTES else _FEW_SHARDS
+    few = parts_bytes >= _PARTS_BYTES or any(
+        isinstance(work, Product) and work.packed is not None for work in group.works
+    )
+    most = FEW_SHARDS if few else MOST_SHARDS
     shards = max(1, min(most, group.rows, sum(map(cost, group.works)) // _LEAST_WORK))
     group.shard_rows = -(-group.rows // shards)
     group.shard.extent = group.shards
@@ -68,6 +71,8 @@ def _is_wide(work: Work) -> bool | None:
     if isinstance(work, Product):
         _, n, k = work.sizes
         return n * k * work.b.array.dtype.itemsize > _WIDE_BYTES or None
+    if isinstance(work, Windows) and is_transformed(work):
+        return True  # the weights are transformed once for all rows of a block
     row = sum(a.row * a.dtype.itemsize for a in dict.fromkeys(work.outputs) if a.shape)
     return False if row > _BLOCK_BYTES // 8 else None
 

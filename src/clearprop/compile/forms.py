@@ -397,14 +397,7 @@ def _read_shape(node: Node, first: int) -> tuple[int, ...]:
 def _window(elements: Elements, node: Node, y: Array) -> list[Work]:
     assert node.primitive is not None
     assert isinstance(node.primitive.kind, kinds.Window)
-    arrays = []
-    for position in (0, 1):
-        shape = operand_shape(node, position)
-        index, _ = loop_index(shape)
-        element = elements.operand(node, position, index)
-        assert isinstance(element, Load)
-        arrays.append(element.array)
-    first, second = arrays
+    first, second = (_whole(elements, node, position) for position in (0, 1))
     return [Windows(node.primitive.kind.target, y, first, second, dict(node.attributes))]
 
 
@@ -452,10 +445,17 @@ def _pad(elements: Elements, node: Node, y: Array) -> list[Work]:
 
 
 def _random(elements: Elements, node: Node, y: Array) -> list[Work]:
-    index, _ = loop_index(operand_shape(node, 0))
-    element = elements.operand(node, 0, index)
-    assert isinstance(element, Load)
-    return [Draw(y, element.array, node.attributes["rate"])]
+    return [Draw(y, _whole(elements, node, 0), node.attributes["rate"])]
+
+
+def _whole(elements: Elements, node: Node, position: int) -> Array:
+    """Give the array that holds an operand, for a kernel that reads all of it."""
+    source = node.inputs[position]
+    if source is None:
+        return elements.constant(np.asarray(node.operands[position]))
+    array = elements.in_memory(source)
+    assert array is not None
+    return array
 
 
 _FORMS: dict[type[kinds.Kind], Callable[[Elements, Node, Array], list[Work]]] = {

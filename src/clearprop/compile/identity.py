@@ -8,7 +8,17 @@ import numpy as np
 
 from clearprop.compile.affine import Affine, Var
 from clearprop.compile.grouping import Group
-from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
+from clearprop.compile.nests import (
+    Block,
+    Draw,
+    Nest,
+    Packing,
+    Product,
+    Store,
+    Windows,
+    Work,
+    walked,
+)
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import (
     Apply,
@@ -73,7 +83,11 @@ class _Writer:
         elif isinstance(work, Product):
             blocks = [self.block(b) for b in (work.c, work.a, work.b)]
             axes = [f"{self.var(v)}:{v.extent}" for v in work.axes]
-            self.lines.append(f"product {axes} {blocks} {work.sizes} {work.by_rows}")
+            packed = None if work.packed is None else self.array(work.packed)
+            self.lines.append(f"product {axes} {blocks} {work.sizes} {work.by_rows} {packed}")
+        elif isinstance(work, Packing):
+            of = [self.block(b) for b in (work.product.c, work.product.a, work.product.b)]
+            self.lines.append(f"pack {self.array(work.out)} {work.parts} {of} {work.product.sizes}")
         elif isinstance(work, Windows):
             arrays = [self.array(a) for a in (work.out, work.first, work.second)]
             self.lines.append(f"windows {work.target} {arrays} {sorted(work.attributes.items())}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clearprop.compile.affine import Affine, Var
-from clearprop.compile.nests import Draw, Nest, Product, Windows, Work, walked
+from clearprop.compile.nests import Draw, Nest, Packing, Product, Windows, Work, walked
 from clearprop.compile.scalars import Array
 
 
@@ -34,6 +34,8 @@ def rows_of(work: Work) -> int:
         first = work.axes[0] if work.axes else None
         leads = first is not None and first.extent == work.c.array.shape[0]
         return first.extent if first is not None and leads else 0
+    if isinstance(work, Packing):
+        return work.parts if work.parts > 1 else 0
     if isinstance(work, Windows):
         return work.first.shape[0] if work.first.shape[0] > 1 else 0
     shape = work.out.shape if isinstance(work, Draw) else ()
@@ -46,6 +48,8 @@ def reads(work: Any) -> list[tuple[Array, bool]]:
         return [(load.array, _is_by_row(load.array, load.place, work.row)) for load in work.loads()]
     if isinstance(work, Product):
         return _reads_of_product(work)
+    if isinstance(work, Packing):
+        return [(work.product.b.array, False)]
     if isinstance(work, Windows):
         both = work.target == "W"
         return [(work.first, True), (work.second, both)]
@@ -77,7 +81,7 @@ def _reads_of_product(work: Product) -> list[tuple[Array, bool]]:
             and a.place.least >= 0
             and last < step
         )
-        return [(a.array, is_local), (work.b.array, False)]
+        return [(a.array, is_local), (work.packed or work.b.array, False)]
     row = work.axes[0] if work.axes else None
     found = []
     for block, (first, second) in ((work.a, (m, k)), (work.b, (k, n))):
@@ -97,4 +101,23 @@ def cost(work: Any) -> int:
         W = {"y": work.second, "x": work.second, "W": work.out}[work.target]
         y = {"y": work.out, "x": work.first, "W": work.second}[work.target]
         return 2 * y.size * W.size // max(W.shape[0], 1)
+    if isinstance(work, Packing):
+        _, n, k = work.product.sizes
+        return 2 * n * k
     return sum(16 * array.size for array in work.outputs)
+
+
+_CHANNELS = 16  # from which on a transformed convolution is faster
+
+
+def is_transformed(work: Windows) -> bool:
+    """Whether a convolution is made of fewer multiplications: 3×3, one step, many channels."""
+    W = {"y": work.second, "x": work.second, "W": work.out}[work.target].shape[-4:]
+    how = work.attributes
+    return bool(
+        tuple(W[2:]) == (3, 3)
+        and tuple(how["stride"]) == tuple(how["dilation"]) == (1, 1)
+        and how["groups"] == 1
+        and max(how["padding"]) <= 2
+        and min(W[:2]) >= _CHANNELS
+    )

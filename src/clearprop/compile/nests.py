@@ -91,11 +91,26 @@ class Product:
     b: Block
     sizes: tuple[int, int, int]  # M, N, K
     by_rows: bool  # a block of rows is a part of M; else of the first of the axes, or everything
+    packed: Array | None = None  # a copy of B in the order in which it is read
 
     @property
     def outputs(self) -> list[Array]:
         """What is written."""
         return [self.c.array]
+
+
+@dataclass
+class Packing:
+    """The copy of B that the blocks of a matrix product share."""
+
+    product: Product
+    out: Array
+    parts: int
+
+    @property
+    def outputs(self) -> list[Array]:
+        """What is written."""
+        return [self.out]
 
 
 @dataclass
@@ -128,7 +143,7 @@ class Draw:
         return [self.out]
 
 
-Work = Nest | Product | Windows | Draw
+Work = Nest | Product | Packing | Windows | Draw
 
 
 def walked(values: list[Scalar]) -> list[Scalar]:

@@ -17,15 +17,16 @@ from typing import Any
 from clearprop import kinds
 from clearprop.compile import forms
 from clearprop.compile.affine import Var, of
-from clearprop.compile.cutting import MOST_SHARDS, cut, merge, stage
+from clearprop.compile.cutting import FEW_SHARDS, MOST_SHARDS, cut, merge, stage
 from clearprop.compile.elements import Elements, operand_shape, reduced_axes
 from clearprop.compile.grouping import Call, Group, Phase
 from clearprop.compile.needs import Waiting, cost, reads, rows_of
-from clearprop.compile.nests import Nest, Work, rewritten
+from clearprop.compile.nests import Nest, Packing, Product, Work, rewritten
 from clearprop.compile.scalars import Array
 from clearprop.graph import Node
 
 _SPLIT = 4096  # elements from which on a sum over rows is made block by block
+_PACKED_BYTES = 1 << 20  # of a matrix of which a copy is worth it
 _LITTLE = 5_000  # operations that are not worth another barrier
 
 
@@ -115,15 +116,31 @@ class Plan:
         array = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         works = forms.written(elements, node, array)
         self.arrays[node] = array
+        for work in works:
+            if isinstance(work, Product):
+                self._pack(work)
         rows = {rows_of(work) for work in works}
         self._assign(works, rows.pop() if len(rows) == 1 else 0)
+
+    def _pack(self, work: Product) -> None:
+        """Copy a large matrix once, in the order in which all blocks of rows will read it."""
+        _, n, k = work.sizes
+        if not work.by_rows or n * k * work.b.array.dtype.itemsize < _PACKED_BYTES:
+            return
+        from clearprop.compile.machine.layout import packed_form
+
+        size, parts = packed_form(work, FEW_SHARDS)
+        packed = Array(f"packed{len(self._made)}", (size,), work.b.array.dtype)
+        packing = Packing(work, packed, parts)
+        self._assign([packing], rows_of(packing))
+        work.packed = packed
 
     def _assign(self, works: list[Any], rows: int) -> Group:
         """Put works into the group where they can first be done.
 
         What is little goes, one after the other, into one group of its phase that is not cut.
         """
-        phase = serial = 0
+        phase = serial = alone = 0
         own = {array for work in works for array in work.outputs}
         for work in works:
             for array, is_local in reads(work):
@@ -132,20 +149,23 @@ class Plan:
                     continue
                 at, group = made
                 together = rows and is_local and group is not None and group.rows == rows
+                in_order = group is not None and group is self._groups.get((at, 0))
                 phase = max(phase, at if together else at + 1)
-                serial = max(serial, at if group is not None and not group.rows else at + 1)
+                serial = max(serial, at if in_order else at + 1)
+                alone = max(alone, at + 1)
         is_little = sum(map(cost, works)) < _LITTLE
         lonely = rows < MOST_SHARDS and (phase, rows) not in self._groups
         if not rows or (is_little and (serial < phase or (serial == phase and lonely))):
-            phase, rows = serial, 0
+            phase, rows = serial if is_little else alone, 0
             for work in works:
                 if isinstance(work, Nest):
                     work.row = None
-        group = self._groups.get((phase, rows))
-        if group is None or not (rows or is_little or group.works == []):
+        group = self._groups.get((phase, rows)) if rows or is_little else None
+        if group is None:
             group = Group(rows)
             self._into(phase, group)
-            self._groups.setdefault((phase, rows), group)
+            if rows or is_little:
+                self._groups[phase, rows] = group
         group.works += works
         for array in own:
             self._made[array] = (phase, group)

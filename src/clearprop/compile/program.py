@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from clearprop.compile.elements import is_fixed, weak_number
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
 from clearprop.compile.memory import LINE, placed, size_of
+from clearprop.compile.needs import cost
 from clearprop.compile.planning import Plan
 from clearprop.compile.rerolling import rerolled
 from clearprop.compile.scalars import Array
@@ -38,6 +40,12 @@ from clearprop.places import line_of
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph
 from clearprop.trees import tree_leaves, tree_map
+
+_LARGE = 1 << 18  # bytes of a result whose memory is used again
+_MOST_ROOMS = 4  # for one result
+_held = [np.empty(0)]
+_HELD_HERE = sys.getrefcount(_held[0])  # references to an array in a list and nowhere else
+_LITTLE = 200_000  # operations that are done before another thread is there
 
 
 class Program:
@@ -83,6 +91,9 @@ class Program:
         for node in nodes:  # what the first call computed has served
             node.let_go()
         graph._tape.nodes.clear()  # the arguments know their tape
+        groups = [part for phase in self.plan.phases for part in phase if isinstance(part, Group)]
+        work = sum(cost(work) for group in groups for work in group.works)
+        self.threads = 1 if work < _LITTLE else None
         self._idle: list[_Memory] = []
         self.seconds: dict[int, float] = {}
 
@@ -207,7 +218,25 @@ class _Memory:
             if array in program.words:
                 self.table[program.words[array]] = value.ctypes.data
         self.arrays: dict[Array, Any] = {}
+        self.rooms: dict[Array, list[Any]] = {}
         self.words = program.words
+
+    def _room(self, array: Array) -> Any:
+        """Give memory for a result; that of an earlier one that nobody holds any more is taken.
+
+        The system gives large pieces page by page, and clears each, which takes longer than most
+        programs need for it.
+        """
+        if array.size * array.dtype.itemsize < _LARGE:
+            return np.empty(array.shape, array.dtype)
+        rooms = self.rooms.setdefault(array, [])
+        for k in range(len(rooms)):
+            if sys.getrefcount(rooms[k]) == _HELD_HERE:
+                return rooms[k][...]
+        room = np.empty(array.shape, array.dtype)
+        rooms.append(room)
+        del rooms[:-_MOST_ROOMS]
+        return room[...]
 
     def put(self, array: Array, value: Any) -> None:
         """Let an array lie where a value lies."""
@@ -233,7 +262,7 @@ class _Memory:
                 put(array, np.asarray(value, array.dtype))
         for node, array in program.fresh.items():
             if node not in program.calls:
-                put(array, np.empty(array.shape, array.dtype))
+                put(array, self._room(array))
         self.trouble[0] = 0
         address, at = program.address, table.ctypes.data
         for first, last, calls in program.segments:
@@ -241,7 +270,7 @@ class _Memory:
                 if first not in program.seconds:
                     self._time(program, first, last)
                 table[FIRST], table[LAST] = first, last
-                call(address, at)
+                call(address, at, program.threads)
                 self.check()
             for node in calls:
                 put(plan.arrays[node], program.calls[node](lambda n: arrays[plan.arrays[n]]))
@@ -266,7 +295,7 @@ class _Memory:
             self.table[FIRST], self.table[LAST] = phase, phase + 1
             for _ in range(2):  # the first one brings everything into the caches
                 before = time.perf_counter()
-                call(program.address, self.table.ctypes.data)
+                call(program.address, self.table.ctypes.data, program.threads)
                 program.seconds[phase] = time.perf_counter() - before
 
     def scan(
@@ -295,15 +324,15 @@ class _Memory:
             self.put(array, kept)
             if is_of_step and array in self.words and steps:
                 moves += [self.words[array], kept.nbytes // steps]
-        for part, leaf in zip(handed, program.leaves, strict=False):
-            before = self.arrays[plan.arrays[leaf]]
+        for part, leaf, value in zip(handed, program.leaves, arrays, strict=False):
+            is_read = leaf in plan.arrays and plan.arrays[leaf] in self.words
+            before = self.arrays[plan.arrays[leaf]] if is_read else np.array(value, leaf.dtype)
             if part is leaf:
                 found.append(before)
                 continue
             array = plan.arrays[part]
             after = np.empty(array.shape, array.dtype)
             self.put(array, after)
-            is_read = plan.arrays[leaf] in self.words
             if is_read:
                 swaps += [self.words[plan.arrays[leaf]], self.words[array]]
             found.append(after if steps % 2 or (steps and not is_read) else before)
@@ -326,7 +355,7 @@ class _Memory:
         self.table[[MOVES, MOVE_COUNT]] = moves.ctypes.data, len(pairs[0]) // 2
         self.table[[SWAPS, SWAP_COUNT]] = swaps.ctypes.data, len(pairs[1]) // 2
         try:
-            call(program.address, self.table.ctypes.data)
+            call(program.address, self.table.ctypes.data, program.threads)
         finally:
             self.table[[STEPS, MOVE_COUNT, SWAP_COUNT]] = 1, 0, 0
         self.check()

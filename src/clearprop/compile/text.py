@@ -11,7 +11,17 @@ import numpy as np
 from clearprop.compile.affine import Affine, Var
 from clearprop.compile.elements import split_place
 from clearprop.compile.grouping import Call, Group
-from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
+from clearprop.compile.nests import (
+    Block,
+    Draw,
+    Nest,
+    Packing,
+    Product,
+    Store,
+    Windows,
+    Work,
+    walked,
+)
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import (
     Apply,
@@ -57,7 +67,7 @@ def names_of(plan: Plan) -> dict[Array, str]:
         for part in phase:
             for array in part.outputs() if isinstance(part, Group) else ():
                 if array not in names:
-                    give(array, "parts")
+                    give(array, "packed" if array.name.startswith("packed") else "parts")
     return names
 
 
@@ -213,7 +223,8 @@ class _Module:
         for array in dict.fromkeys(work.outputs):
             node = self.nodes.get(array)
             if node is None:
-                found.append(f"{self.names[array]}: a row for each block")
+                what = "a copy" if isinstance(work, Packing) else "a row for each shard"
+                found.append(f"{self.names[array]}: {what}")
                 continue
             line = line_of(node.place)
             where = "" if line is None or line.text is None else f", of {line.text.strip()}"
@@ -237,6 +248,8 @@ def _read(work: Work) -> list[Array]:
         return list(dict.fromkeys(load.array for load in work.loads()))
     if isinstance(work, Product):
         return [work.a.array, work.b.array]
+    if isinstance(work, Packing):
+        return [work.product.b.array]
     if isinstance(work, Windows):
         return [work.first, work.second]
     return [work.key]
@@ -262,6 +275,9 @@ class _Lines:
             self._nest(work)
         elif isinstance(work, Product):
             self._product(work)
+        elif isinstance(work, Packing):
+            _, n, k = work.product.sizes
+            self.line(f"pass  # machine code copies it in the order in which it is read ({k}, {n})")
         elif isinstance(work, Windows):
             out, first, second = (self.names[a] for a in (work.out, work.first, work.second))
             self.line(f"convolve_{work.target}({out}, {first}, {second}, start, stop)")

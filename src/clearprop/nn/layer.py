@@ -213,8 +213,11 @@ class Layer:
         if self.buffers:
             refuse_state(type(self).__name__)
         before = self.arrays(self.buffers)
-        after = self.advance(before, tuple(_plain(value) for value in seen))
-        for name, old, new in zip(self.buffers, before, after, strict=True):
+        self.replace(self.advance(before, tuple(_plain(value) for value in seen)))
+
+    def replace(self, buffers: tuple[Any, ...]) -> None:
+        """Put other arrays in the place of the buffers."""
+        for name, old, new in zip(self.buffers, self.arrays(self.buffers), buffers, strict=True):
             setattr(self, name, np.asarray(new, dtype=old.dtype))
 
     def __getstate__(self) -> dict[str, Any]:

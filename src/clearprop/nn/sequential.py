@@ -187,6 +187,13 @@ class Sequential(Layer):
         for layer, found in zip(stateful, seen, strict=True):
             layer.remember(found)
 
+    def replace(self, buffers: tuple[Any, ...]) -> None:
+        """Put other arrays in the place of the buffers."""
+        for (layer, key), old, new in zip(
+            self._buffers.values(), self.arrays(self.buffers), buffers, strict=True
+        ):
+            setattr(layer, key, np.asarray(new, dtype=old.dtype))
+
     def advance(self, buffers: tuple[Any, ...], seen: tuple[Any, ...]) -> tuple[Any, ...]:
         """Give the buffers after a call in training. Pure."""
         after: tuple[Any, ...] = ()

@@ -257,6 +257,7 @@ def _drawn(x: Any, rng: np.random.Generator) -> Any:
     if np.size(x) <= _HUGE:
         return _like(x, rng.standard_normal) * x.dtype.type(top or 1.0)
     row = rng.standard_normal(sum(x.shape)).astype(x.dtype) * x.dtype.type(top or 1.0)
+    row.flags.writeable = False  # else its record would keep a copy
     steps = (row.itemsize,) * x.ndim  # each row is the one before, shifted by one element
     return np.lib.stride_tricks.as_strided(row, x.shape, steps, writeable=False)
 

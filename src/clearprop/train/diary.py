@@ -65,11 +65,15 @@ class Diary:
 
     def __call__(self, metrics: Metrics) -> None:
         """Write down what is new."""
-        every = max(1, self.iterations // _MOMENTS)
-        if metrics.iterations and (metrics.iterations == 1 or not metrics.iterations % every):
+        if metrics.iterations and self.next_look(metrics.iterations - 1) == metrics.iterations:
             self._gradients(metrics.iterations)
         if len(metrics.rows) > max(map(len, self.dead.values()), default=0):
             self._units()
+
+    def next_look(self, done: int) -> int:
+        """Give the first iteration after so many at which the gradients are looked at."""
+        every = max(1, self.iterations // _MOMENTS)
+        return (done // every + 1) * every if done else 1
 
     def _gradients(self, iteration: int) -> None:
         if self.moments and self.moments[-1] == iteration:

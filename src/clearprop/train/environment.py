@@ -12,16 +12,20 @@ import numpy as np
 from clearprop.data import MNIST
 
 # A rerun with another value of one of these may differ in the last bits; the data, in all.
-DECISIVE = ("clearprop", "numpy", "blas", "data_sha256")
+DECISIVE = ("clearprop", "numpy", "blas", "machine_code", "data_sha256")
 
 
-def describe_environment(data: MNIST | None = None) -> dict[str, Any]:
+def describe_environment(
+    data: MNIST | None = None, *, machine_code: bool = False
+) -> dict[str, Any]:
     """Versions, the BLAS that NumPy computes with, and the SHA-256 of the data.
 
     Parameters
     ----------
     data : MNIST, optional
         Data to be recognised in a rerun; none for those that come with clearprop.
+    machine_code : bool, default False
+        Whether the run is compiled: then its compiler and its processor count too.
 
     Returns
     -------
@@ -50,6 +54,8 @@ def describe_environment(data: MNIST | None = None) -> dict[str, Any]:
         "blas": next(names, "unknown"),  # one that cannot be asked, such as Accelerate
         "system": platform.platform(),
     }
+    if machine_code:
+        environment["machine_code"] = _compiler()
     if data is not None:
         digest = hashlib.sha256()
         for array in (array for split in data for array in split):
@@ -57,6 +63,16 @@ def describe_environment(data: MNIST | None = None) -> dict[str, Any]:
             digest.update(np.ascontiguousarray(array).data)
         environment["data_sha256"] = digest.hexdigest()
     return environment
+
+
+def _compiler() -> str:
+    try:
+        import llvmlite
+
+        from clearprop.compile.machine.engine import this_processor
+    except ImportError:
+        return "none"
+    return f"llvmlite {llvmlite.__version__} {this_processor().name}"
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import warnings
 from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import DataError, NonFiniteError
-from clearprop.optim import sgd
+from clearprop.train.prediction import CompiledPrediction
 from clearprop.train.settings import check_setting
+from clearprop.train.updates import Batches, CannotCompileError, Compiled, Interpreted, Updates
 
 _PIECE = 10_000  # samples predicted at once: memory does not grow with the data
 
@@ -89,6 +92,7 @@ def fit(
     seed: int | np.random.Generator = 0,
     metrics: Metrics | None = None,
     watch: Callable[[Metrics], object] | None = None,
+    interpret: bool = False,
 ) -> Metrics:
     r""":math:`\theta \leftarrow \theta - \eta\,\partial L/\partial \theta`, batch after batch.
 
@@ -110,7 +114,12 @@ def fit(
         Where the numbers go; they are there even when an exception ends the run.
     watch : callable, optional
         Called before training and after every update with the metrics so far. What it returns,
-        if true, ends the run.
+        if true, ends the run. Where it has a method ``next_look``, as a `Diary` has, it is called
+        after the update ``watch.next_look(metrics.iterations)``, after each epoch and several
+        times a second, and in between machine code runs without Python.
+    interpret : bool, default False
+        Compute in NumPy, update by update, and not in machine code. The batches are the same, the
+        losses are so to rounding.
 
     Returns
     -------
@@ -126,6 +135,19 @@ def fit(
         A number is out of its limits.
     DataError
         There are no samples.
+
+    Warns
+    -----
+    RuntimeWarning
+        The run is interpreted though ``interpret`` is not given: llvmlite is not installed, or the
+        model is none that machine code is made of, such as one with a ``loss_and_gradient`` of its
+        own. The warning says why.
+
+    Notes
+    -----
+    A whole update, from the gathering of the batch to the new parameters, is one compiled step
+    (`cp.compile`), and a call of machine code makes as many updates as fit into about 0.1 s. The
+    numbers do not depend on how many these are, nor on the threads (`cp.set_threads`).
 
     Source
     ------
@@ -150,29 +172,34 @@ def fit(
             why="a batch is drawn from the first, and the accuracy is a fraction of both.",
             write="fit(model, ((x_train, t_train), (x_test, t_test)))",
         )
-    rng = np.random.default_rng(seed)
+    batches = Batches(x, t, int(batch), np.random.default_rng(seed))
     metrics = Metrics() if metrics is None else metrics
 
     def evaluate() -> Row:
         for name, value in model.params.items():
             if not np.isfinite(value).all():
                 raise _not_finite(f"{name} holds NaN or infinity", metrics.iterations, lr)
-        return _row(model, data, metrics, batch)
+        return _row(model, data, metrics, batch, predict)
 
     with np.errstate(all="ignore"):  # what is not finite is an error below, and not a warning
+        updates, reason = _updates(model, batches, float(lr), interpret)
+        predict = _prediction(model) if isinstance(updates, Compiled) else None
         if not metrics.rows:
             metrics.rows.append(evaluate())
         stopped = watch is not None and watch(metrics)
         while metrics.iterations < iterations and not stopped:
-            drawn = rng.integers(len(x), size=batch)
-            loss, grads = model.loss_and_gradient(x[drawn], t[drawn])
-            metrics.loss.append(float(loss))
-            if not math.isfinite(loss):
-                raise _not_finite(f"the loss is {loss}", metrics.iterations + 1, lr)
-            model.params = sgd(dict(model.params), grads, lr)
-            metrics.iterations += 1
-            epochs = metrics.iterations * batch // len(x)
-            if epochs > metrics.rows[-1].iteration * batch // len(x):
+            border = _end_of_epoch(metrics, len(x), batch)
+            until = min(iterations, border, _next_look(watch, metrics.iterations))
+            losses = updates.make(max(1, min(updates.most, until - metrics.iterations)))
+            metrics.loss.extend(losses)
+            metrics.iterations += len(losses)
+            if not math.isfinite(losses[-1]):
+                metrics.iterations -= 1
+                raise _not_finite(f"the loss is {losses[-1]}", metrics.iterations + 1, lr)
+            if reason:  # not before: what is wrong with the model or the data is an error by now
+                warnings.warn(reason, RuntimeWarning, stacklevel=2)
+                reason = ""
+            if metrics.iterations >= border:
                 metrics.rows.append(evaluate())
             stopped = watch is not None and watch(metrics)
         if metrics.rows[-1].iteration < metrics.iterations:
@@ -182,7 +209,46 @@ def fit(
     return metrics
 
 
-def _row(model: Model, data: tuple[Split, Split], metrics: Metrics, batch: int) -> Row:
+def _updates(model: Model, batches: Batches, lr: float, interpret: bool) -> tuple[Updates, str]:
+    """Give what makes the updates and, where it is not what was asked for, the reason."""
+    if not interpret:
+        try:
+            return Compiled(model, batches, lr), ""
+        except CannotCompileError as error:
+            reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
+            return Interpreted(model, batches, lr), reason
+    return Interpreted(model, batches, lr), ""
+
+
+def _end_of_epoch(metrics: Metrics, samples: int, batch: int) -> int:
+    """Give the update with which the epoch of the last row ends."""
+    epochs = metrics.rows[-1].iteration * batch // samples
+    return -(-(epochs + 1) * samples // batch)
+
+
+def _next_look(watch: Callable[[Metrics], object] | None, done: int) -> int:
+    """Give the update after which the watcher has to be called."""
+    if watch is None:
+        return sys.maxsize
+    next_look: Callable[[int], int] | None = getattr(watch, "next_look", None)
+    return done + 1 if next_look is None else next_look(done)
+
+
+def _prediction(model: Model) -> CompiledPrediction | None:
+    """Give what predicts in machine code, where that is what the model would predict."""
+    try:
+        return CompiledPrediction(model)
+    except CannotCompileError:
+        return None
+
+
+def _row(
+    model: Model,
+    data: tuple[Split, Split],
+    metrics: Metrics,
+    batch: int,
+    predict: CompiledPrediction | None,
+) -> Row:
     train, test = data
     since = metrics.rows[-1].iteration if metrics.rows else 0
     losses = metrics.loss[since : metrics.iterations]
@@ -190,15 +256,16 @@ def _row(model: Model, data: tuple[Split, Split], metrics: Metrics, batch: int) 
         iteration=metrics.iterations,
         epoch=metrics.iterations * batch / len(train[0]),
         loss=math.fsum(losses) / len(losses) if losses else math.nan,
-        train_accuracy=_accuracy(model, train),
-        test_accuracy=_accuracy(model, test),
+        train_accuracy=_accuracy(model, train, predict),
+        test_accuracy=_accuracy(model, test, predict),
     )
 
 
-def _accuracy(model: Model, split: Split) -> float:
+def _accuracy(model: Model, split: Split, predict: CompiledPrediction | None) -> float:
     x, t = split
     pieces = [slice(start, start + _PIECE) for start in range(0, len(x), _PIECE)]
-    right = sum(round(model.accuracy(x[piece], t[piece]) * len(x[piece])) for piece in pieces)
+    accuracy = model.accuracy if predict is None else predict.accuracy
+    right = sum(round(accuracy(x[piece], t[piece]) * len(x[piece])) for piece in pieces)
     return right / len(x)
 
 

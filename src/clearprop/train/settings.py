@@ -55,7 +55,12 @@ _LIMITS = {
     "iterations": _Limit(_whole(1, MOST), f"the number of iterations {_COUNT}", 10_000),
     "seed": _Limit(_whole(0, math.inf), "a seed is a whole number, at least 0.", 0),
     "threads": _Limit(
-        _whole(1, MOST_THREADS), f"the number of threads is from 1 to {MOST_THREADS:,}.", 1
+        lambda v: v is None or _whole(1, MOST_THREADS)(v),
+        f"the number of threads is from 1 to {MOST_THREADS:,}.",
+        1,
+    ),
+    "interpret": _Limit(
+        lambda v: isinstance(v, bool), "it is true for NumPy, false for machine code.", True
     ),
     "dtype": _Limit(lambda v: v in DTYPES, f"the dtypes are {' and '.join(DTYPES)}.", "float32"),
     "data": _Limit(
@@ -73,8 +78,8 @@ def check_setting(
 
     Parameters
     ----------
-    name : {"model", "hidden", "lr", "batch", "iterations", "seed", "threads", "dtype",
-        "data"}
+    name : {"model", "hidden", "lr", "batch", "iterations", "seed", "threads", "interpret", \
+        "dtype", "data"}
         The setting.
     value : object
         What was given for it.
@@ -125,9 +130,11 @@ class Settings:
         Samples in a batch; they are drawn with replacement, so it may exceed the data.
     iterations : int
         Updates of the parameters.
-    threads : int
-        Threads of BLAS. The last bits of a large product depend on their number, and so a run
-        does.
+    threads : int or None
+        By default machine code has as many as there are cores, and its numbers do not depend on
+        it; NumPy's BLAS has 1: there the last bits of a large product do, and so does a run.
+    interpret : bool
+        Whether to compute in NumPy, update by update, and not in machine code.
     seed : int
         Of the two streams of random numbers: initial weights, and batches.
     dtype : {"float32", "float64"}
@@ -149,7 +156,7 @@ class Settings:
     --------
     >>> Settings(lr=0.5)
     Settings(model='two-layer', hidden=50, lr=0.5, batch=100, iterations=10000, seed=0,
-             threads=1, dtype='float32', data=None)
+             threads=None, interpret=False, dtype='float32', data=None)
     """
 
     model: str = "two-layer"
@@ -158,7 +165,8 @@ class Settings:
     batch: int = 100
     iterations: int = 10_000
     seed: int = 0
-    threads: int = 1
+    threads: int | None = None
+    interpret: bool = False
     dtype: str = "float32"
     data: str | None = None
 

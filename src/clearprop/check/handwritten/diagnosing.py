@@ -257,6 +257,8 @@ class Diagnosis:
                 place = self._place(adding)  # a line is put before others: this one adds
             if symptom is not None and symptom.cause in _CERTAIN and cause != "overwritten":
                 cause = symptom.cause
+            if symptom is not None and symptom.cause == "none" and cause == "missing-term":
+                cause = symptom.cause  # all of it is missing
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
             cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths, labels)

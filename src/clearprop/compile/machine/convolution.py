@@ -25,13 +25,13 @@ from clearprop.compile.machine.windows import (
     x_grid,
     y_grid,
 )
-from clearprop.compile.machine.winograd import fits, winograd_scratch_bytes, write_winograd
+from clearprop.compile.machine.winograd import fits, pays, winograd_scratch_bytes, write_winograd
 from clearprop.compile.machine.winograd_weights import (
     winograd_weights_scratch_bytes,
     write_winograd_weights,
 )
 
-__all__ = ["Convolution", "convolution_scratch_bytes", "fits", "write_convolution"]
+__all__ = ["Convolution", "convolution_scratch_bytes", "fits", "pays", "write_convolution"]
 
 
 def convolution_scratch_bytes(spec: Convolution, processor: Processor | None = None) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from llvmlite import ir
 
 from clearprop.compile.affine import Affine, Var, flat, of
+from clearprop.compile.cutting import FEW_SHARDS
 from clearprop.compile.elements import loop_index
 from clearprop.compile.grouping import Group, Stage
 from clearprop.compile.machine.barrier import write_barrier
@@ -21,11 +23,11 @@ from clearprop.compile.machine.layout import (
     places_in_shard,
     product_spec,
 )
-from clearprop.compile.machine.matmul import write_matmul
+from clearprop.compile.machine.matmul import write_matmul, write_packing
 from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, number
 from clearprop.compile.machine.random import limit_of, write_keep_mask
 from clearprop.compile.memory import size_of
-from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows
+from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Apply, Array, Constant, Load
 from clearprop.compile.table import (
@@ -141,6 +143,8 @@ class _Writer:
                 NestWriter(b, self.processor, pointers, known, rows, trouble).write(work)
             elif isinstance(work, Product):
                 self.product(b, work, stage, pointers, (rows, spare))
+            elif isinstance(work, Packing):
+                self.packing(b, work, pointers, rows if group.rows else (number(0), number(1)))
             elif isinstance(work, Windows):
                 self.windows(b, work, (group, stage), pointers, (known, rows, spare))
             else:
@@ -153,7 +157,7 @@ class _Writer:
     ) -> None:
         """Call the kernel of a matrix product."""
         rows, spare = where
-        spec = product_spec(work, stage)
+        spec = product_spec(work, stage.block_rows)
         if spec not in self.kernels:
             name = f"matmul_{len(self.kernels) + 1}"
             self.kernels[spec] = write_matmul(self.module, name, spec, self.processor)
@@ -172,12 +176,26 @@ class _Writer:
                 writer.loop(first, last, 1, body)
                 return
             writer.vars = values
-            starts = [_address(writer, block) for block in (work.c, work.a, work.b)]
+            starts = [_address(writer, block) for block in (work.c, work.a)]
+            starts.append(
+                pointers[work.packed] if work.packed is not None else _address(writer, work.b)
+            )
             null = ir.Constant(POINTER, None)
             limits = rows if work.by_rows and stage.block_rows else (number(0), number(spec.M))
             b.call(kernel, [*starts, null, spare, *limits])
 
         inside(0, {})
+
+    def packing(self, b: Any, work: Packing, pointers: dict[Array, Any], rows: Any) -> None:
+        """Copy some parts of a matrix."""
+        m = work.product.sizes[0]
+        spec = replace(product_spec(work.product, -(-m // FEW_SHARDS)), packed=True)
+        key = ("packing", replace(spec, M=1, a_row=0, a_k=0, c_row=0))
+        if key not in self.kernels:
+            name = f"packing_{len(self.kernels) + 1}"
+            self.kernels[key] = write_packing(self.module, name, spec, self.processor)
+        writer = NestWriter(b, self.processor, pointers, {}, rows, None)
+        b.call(self.kernels[key], [pointers[work.out], _address(writer, work.product.b), *rows])
 
     def windows(
         self, b: Any, work: Windows, part: Any, pointers: dict[Array, Any], where: Any

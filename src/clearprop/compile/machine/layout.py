@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from clearprop.compile.grouping import Group, Stage
 from clearprop.compile.machine.convolution import Convolution, convolution_scratch_bytes
 from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.matmul import Product as Spec
-from clearprop.compile.machine.matmul import scratch_bytes
+from clearprop.compile.machine.matmul import packed_bytes, packed_parts, scratch_bytes
 from clearprop.compile.memory import LINE, placed, size_of
-from clearprop.compile.nests import Nest, Product, Windows, Work
+from clearprop.compile.needs import is_transformed
+from clearprop.compile.nests import Nest, Packing, Product, Windows, Work
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.compile.table import ARRAYS
@@ -56,17 +59,20 @@ class Layout:
 
 def places_in_shard(group: Group) -> tuple[dict[Array, int], int]:
     """Give where the arrays of one shard lie in a thread's memory, and the bytes of all."""
-    return _places(group.local, group.shard_rows, group.works)
+    # A stage does all of its works for a block before the next block: its arrays live all along.
+    return _places(group.local, group.shard_rows, [stage.works for stage in group.stages])
 
 
 def places_in_block(stage: Stage) -> tuple[dict[Array, int], int]:
     """Give where the arrays of one block lie after those of the shard, and the bytes of all."""
-    return _places(stage.local, stage.block_rows, stage.works)
+    return _places(stage.local, stage.block_rows, [[work] for work in stage.works])
 
 
-def _places(arrays: list[Array], rows: int, works: list[Work]) -> tuple[dict[Array, int], int]:
+def _places(
+    arrays: list[Array], rows: int, moments: list[list[Work]]
+) -> tuple[dict[Array, int], int]:
     return placed(
-        (array, _lines(array.row * array.dtype.itemsize * rows), *_span(array, works))
+        (array, _lines(array.row * array.dtype.itemsize * rows), *_span(array, moments))
         for array in arrays
     )
 
@@ -85,19 +91,28 @@ def read_by(work: Work) -> list[Array]:
     if isinstance(work, Nest):
         return [load.array for load in work.loads()]
     if isinstance(work, Product):
-        return [work.a.array, work.b.array]
+        return [work.a.array, work.packed or work.b.array]
+    if isinstance(work, Packing):
+        return [work.product.b.array]
     return [work.first, work.second] if isinstance(work, Windows) else [work.key]
 
 
-def product_spec(work: Product, stage: Stage) -> Spec:
-    """Give the kernel of a matrix product."""
+def product_spec(work: Product, rows: int) -> Spec:
+    """Give the kernel of a matrix product, for blocks of so many rows; 0 for all of them."""
     m, n, k = work.sizes
     (a_row, a_k), (b_k, b_column) = work.a.strides, work.b.strides
     return Spec(
         m, n, k, work.c.array.dtype.name, a_row, a_k, b_k, b_column, work.c.strides[0],
         k_block=_K_BLOCK if k > 2 * _K_BLOCK else None,
-        rows=min(stage.block_rows, m) if work.by_rows and stage.block_rows else None,
+        rows=min(rows, m) if work.by_rows and rows else None, packed=work.packed is not None,
     )  # fmt: skip
+
+
+def packed_form(work: Product, shards: int) -> tuple[int, int]:
+    """Give the elements and the parts of a copy of B for rows in so many shards."""
+    m = work.sizes[0]
+    spec = replace(product_spec(work, -(-m // shards)), packed=True)
+    return packed_bytes(spec) // np.dtype(spec.dtype).itemsize, packed_parts(spec)
 
 
 def convolution_spec(work: Windows, group: Group) -> Convolution:
@@ -112,13 +127,15 @@ def convolution_spec(work: Windows, group: Group) -> Convolution:
     }
     shape: Any = W.shape[1:] if work.out in group.parts else W.shape
     image: Any = x.shape[1:]
-    return Convolution(work.target, image, shape, **how, dtype=W.dtype.name)
+    return Convolution(
+        work.target, image, shape, **how, dtype=W.dtype.name, transformed=is_transformed(work)
+    )
 
 
 def kernel_bytes(work: Work, group: Group, stage: Stage, processor: Processor) -> int:
     """Give the bytes that the kernel of a work needs for itself."""
     if isinstance(work, Product):
-        return _lines(scratch_bytes(product_spec(work, stage), processor))
+        return _lines(scratch_bytes(product_spec(work, stage.block_rows), processor))
     if isinstance(work, Windows):
         need = _lines(convolution_scratch_bytes(convolution_spec(work, group), processor))
         return need + (size_of(work.out) if work.out in group.parts else 0)
@@ -129,7 +146,11 @@ def _lines(size: int) -> int:
     return -(-size // LINE) * LINE + LINE
 
 
-def _span(array: Array, works: list[Work]) -> tuple[int, int]:
-    """Give the first and the last of the works that an array is needed in."""
-    uses = [k for k, work in enumerate(works) if array in work.outputs or array in read_by(work)]
+def _span(array: Array, moments: list[list[Work]]) -> tuple[int, int]:
+    """Give the first and the last moment in which an array is needed."""
+    uses = [
+        k
+        for k, works in enumerate(moments)
+        if any(array in work.outputs or array in read_by(work) for work in works)
+    ]
     return min(uses), max(uses)

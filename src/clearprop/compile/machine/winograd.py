@@ -45,6 +45,11 @@ def fits(spec: Convolution) -> bool:
     )
 
 
+def pays(spec: Convolution) -> bool:
+    """Say whether it is faster so: where there are channels enough to outweigh the transforms."""
+    return fits(spec) and min(spec.W[:2]) >= 16
+
+
 @dataclass(frozen=True)
 class _Layout:
     """Where everything is; sizes in elements."""
