@@ -51,7 +51,7 @@ class Pack:
     number : int
         What they are computed from has smaller ones.
     kind : str
-        ``leaves``, ``elements`` (of arrays), ``constants``, ``map``, ``sum``, or ``kept``.
+        ``argument`` (numbers that come as one array), ``leaves``, ``elements`` (of arrays), ``constants``, ``map``, ``sum``, or ``kept``.
     dtype : dtype
     members : list
         Nodes; of ``elements`` the arrays, of ``constants`` the values.
@@ -85,11 +85,15 @@ class Packs:
     of : dict of Node to (Pack, int)
         Where a scalar is found: its pack, and which member it is.
     uses : dict of Node to int
+    arguments : list of Pack
+        Those of numbers that come as one array.
     scalar : int
         The number of packs, but for those that are one array.
     """
 
-    def __init__(self, nodes: list[Node], outputs: set[Node]) -> None:
+    def __init__(
+        self, nodes: list[Node], outputs: set[Node], arguments: Iterable[list[Node]] = ()
+    ) -> None:
         self.all: list[Pack] = []
         self.of: dict[Node, tuple[Pack, int]] = {}
         self.uses: dict[Node, int] = dict.fromkeys(outputs, 2)
@@ -97,6 +101,10 @@ class Packs:
         self._views: dict[Node, tuple[Node, Any]] = {}
         self._offsets: dict[Node, tuple[Pack, int]] = {}
         self._values: dict[Any, int] = {}
+        self.arguments = [self._new("argument", numbers[0].dtype) for numbers in arguments]
+        for pack, numbers in zip(self.arguments, arguments, strict=True):
+            for node in numbers:
+                self._join(node, pack)
         inner = self._inner_sums(nodes)
         self._is_data = _varying(nodes)
         for node in nodes:
@@ -129,7 +137,8 @@ class Packs:
     def _put(self, node: Node, inner: set[Node]) -> None:
         primitive = node.primitive
         if primitive is None:
-            self._put_leaf(node)
+            if node not in self.of:
+                self._put_leaf(node)
         elif node.shape != ():
             self._keep(node)
         elif primitive is add and _is_sum(node):

@@ -13,6 +13,15 @@ from clearprop.compile import forms
 from clearprop.compile.elements import is_fixed, weak_number
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
+from clearprop.compile.joining import (
+    Arguments,
+    Part,
+    numbers_of_arguments,
+    numbers_of_result,
+    replaced,
+    taken_apart,
+    wholes,
+)
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.needs import cost
 from clearprop.compile.planning import Plan
@@ -65,17 +74,26 @@ class Program:
             return part.value if part.node is None else rebuilt[part.node]
 
         self.result = tree_map(source_of, graph._output)
-        outputs = {part for _, part in tree_leaves(self.result) if isinstance(part, Node)}
+        leaves = [part for _, part in tree_leaves(self.result)]
+        outputs = {part for part in leaves if isinstance(part, Node)}
         # What a mask selects has a shape that was used; its values may not be, yet it is checked.
         selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
         used = needed([*outputs, *selected], {})
         nodes = [node for node in rebuilt.nodes if node in used]
-        nodes, new = rerolled(nodes, outputs | set(selected))
-        self.result = tree_map(
-            lambda part: new[part] if isinstance(part, Node) else part, self.result
+        numbers = numbers_of_result(self.result)
+        alone = set(range(len(leaves))).difference(*numbers)
+        rolled = rerolled(
+            nodes,
+            {leaves[k] for k in alone if isinstance(leaves[k], Node)} | set(selected),
+            numbers_of_arguments(graph),
+            [[leaves[k] for k in ks] for ks in numbers],
         )
-        outputs = {new[node] for node in outputs}
-        self.leaves = list(graph.inputs.values())
+        nodes = rolled.nodes
+        joined = zip(rolled.results, numbers, strict=False)  # there are none if it is left
+        self.result = replaced(self.result, rolled.new, joined)
+        outputs = {part for part in self.parts if isinstance(part, Node)}
+        self.arguments = Arguments(list(graph.inputs.values()), rolled.arguments)
+        self.leaves = self.arguments.leaves
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
         self.fresh = {
             node: self.plan.arrays[node] for node in outputs if node.primitive is not None
@@ -96,6 +114,11 @@ class Program:
         self.threads = 1 if work < _LITTLE else None
         self._idle: list[_Memory] = []
         self.seconds: dict[int, float] = {}
+
+    @property
+    def parts(self) -> list[Any]:
+        """The results, without their nesting; numbers that are joined are one array."""
+        return wholes([part for _, part in tree_leaves(self.result)])
 
     def _link(self) -> None:
         from clearprop.compile.machine.cache import load_or_make
@@ -120,7 +143,7 @@ class Program:
         """The loops, as a Python module."""
         from clearprop.compile.text import source_of
 
-        results = [part for _, part in tree_leaves(self.result) if isinstance(part, Node)]
+        results = [part for part in self.parts if isinstance(part, Node)]
         return source_of(self.plan, results, self.leaves)
 
     @property
@@ -135,7 +158,7 @@ class Program:
         """Compute the results, in their nesting; the arrays are those among the arguments."""
         memory = self._taken()
         try:
-            return memory.run(self, arrays)
+            return memory.run(self, self.arguments.values(arrays))
         finally:
             self._given_back(memory)
 
@@ -168,9 +191,14 @@ class Program:
             The results: those that are handed on as they are after the last step, of the others a
             row for each step.
         """
-        results = [part for _, part in tree_leaves(self.result)]
-        handed, given = results[:carried], results[carried:]
-        own = [part for part in results if part not in self.leaves[:carried]]
+        parts = [part for _, part in tree_leaves(self.result)]
+        if not self.arguments.fits(parts[:carried]):
+            return None
+        handed, given = wholes(parts[:carried]), wholes(parts[carried:])
+        results = [*handed, *given]
+        arrays = self.arguments.values(arrays, (carried, carried + of_steps))
+        of_steps = self.arguments.count(carried + of_steps) - len(handed)
+        own = [part for part in results if part not in self.leaves[: len(handed)]]
         is_plain = all(isinstance(part, Node) and part in self.fresh for part in own)
         stays = all(
             part is leaf or part not in self.leaves
@@ -186,9 +214,11 @@ class Program:
             return None
         memory = self._taken()
         try:
-            return memory.scan(self, steps, (handed, given), of_steps, arrays)
+            found = memory.scan(self, steps, (handed, given), of_steps, arrays)
         finally:
             self._given_back(memory)
+        last = taken_apart(parts[:carried], found[: len(handed)])
+        return [*last, *taken_apart(parts[carried:], found[len(handed) :])]
 
 
 class _Memory:
@@ -278,6 +308,8 @@ class _Memory:
 
         def given_out(part: Any) -> Any:
             """Give a result that is the caller's own: nobody else holds its memory."""
+            if isinstance(part, Part):
+                return arrays[plan.arrays[part.node]][part.at]
             if not isinstance(part, Node):
                 return part.copy() if isinstance(part, np.ndarray) else part
             fresh = part in program.fresh and part not in mine

@@ -8,6 +8,8 @@ changes, so that results are equal to rounding. What comes out are ordinary node
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,14 +23,41 @@ from clearprop.rules.arithmetic import add, multiply
 from clearprop.rules.indexing import Slot, getitem
 from clearprop.rules.linear import matmul
 from clearprop.rules.reduction import sum as total
-from clearprop.rules.shape import concatenate, reshape, transpose
+from clearprop.rules.shape import concatenate, copy, reshape, transpose
 
 LEAST = 500  # scalars that are worth it
 _FEWER = 4  # times fewer nodes than before, or it is left
 _FEW_TERMS = 4  # that are added one by one
 
 
-def rerolled(nodes: list[Node], outputs: set[Node]) -> tuple[list[Node], dict[Node, Node]]:
+@dataclass
+class Rolled:
+    """A graph that was rolled up.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        In order.
+    new : dict of Node to Node
+        What now computes each of the outputs.
+    arguments : list of (Node, list of Node)
+        Arrays that come in the place of numbers.
+    results : list of Node
+        Arrays of the numbers that are to be joined.
+    """
+
+    nodes: list[Node]
+    new: dict[Node, Node]
+    arguments: list[tuple[Node, list[Node]]] = field(default_factory=list)
+    results: list[Node] = field(default_factory=list)
+
+
+def rerolled(
+    nodes: list[Node],
+    outputs: set[Node],
+    arguments: list[list[Node]],
+    results: list[list[Node]],
+) -> Rolled:
     """Roll up the scalars of a graph, if there are many and they are computed alike.
 
     Parameters
@@ -36,26 +65,30 @@ def rerolled(nodes: list[Node], outputs: set[Node]) -> tuple[list[Node], dict[No
     nodes : list of Node
         In order.
     outputs : set of Node
-        What must be there afterwards.
-
-    Returns
-    -------
-    nodes : list of Node
-        In order.
-    new : dict of Node to Node
-        What now computes each of the outputs.
+        What must be there afterwards, each for itself.
+    arguments : list of lists of Node
+        Numbers that may come as one array.
+    results : list of lists of Node
+        Further outputs, that may become one array.
     """
-    same = {node: node for node in outputs}
+    everything = outputs.union(*results)
+    same = {node: node for node in everything}
     scalars = sum(node.shape == () and node.primitive is not None for node in nodes)
     if scalars < LEAST:
-        return nodes, same
-    packs = Packs(nodes, outputs)
+        return Rolled(nodes, same)
+    packs = Packs(nodes, everything, arguments)
     if packs.scalar * _FEWER > scalars:
-        return nodes, same
+        return Rolled(nodes, same)
     made = _Vectors(packs)
+    joined = [made.collected(part) for part in results]
     new = {node: made.scalar(node) for node in outputs}
-    used = needed(new.values(), {})
-    return [node for node in made.nodes if node in used], new
+    used = needed([*new.values(), *joined], {})
+    return Rolled(
+        [node for node in made.nodes if node in used],
+        new,
+        [(made._array(pack), pack.members) for pack in packs.arguments],
+        joined,
+    )
 
 
 class _Vectors:
@@ -69,10 +102,12 @@ class _Vectors:
         self._new: dict[Node, Node] = {}
         self._scalars: dict[Any, Node] = {}
         waiting = {pack for pack in packs.all if self._is_product(pack)}
+        for pack in packs.arguments:
+            self._arrays[pack] = self._argument(pack)
         for pack in packs.all:
             if pack.kind == "kept":
                 self._keep(pack.members[0])
-            elif pack not in waiting:
+            elif pack.kind != "constants" and pack not in waiting:
                 self._array(pack)
 
     def _is_product(self, pack: Pack) -> bool:
@@ -142,6 +177,42 @@ class _Vectors:
             make = {"map": self._map, "sum": self._sum}.get(pack.kind, self._joined)
             self._arrays[pack] = make(pack)
         return self._arrays[pack]
+
+    def _argument(self, pack: Pack) -> Node:
+        """Make an argument that comes as one array."""
+        count = len(pack.members)
+        form: tuple[Any, ...] = (None, (), (), {}, None, (count,), pack.dtype)
+        node = TracedNode(*form, active=False, tape=None)
+        node.label = re.split(r"\W", pack.members[0].label)[0]
+        self.nodes.append(node)
+        self._position[pack] = np.arange(count)
+        return node
+
+    def collected(self, nodes: list[Node]) -> Node:
+        """Put numbers into one array, which is nothing else."""
+        packs: dict[Pack, int] = {}
+        found = [self.packs.of[node] for node in nodes]
+        for pack, _ in found:
+            packs.setdefault(pack, len(packs))
+        places = [self._places(pack, slot) for pack, slot in found]
+        if len(packs) == 1:
+            array = self._read(found[0][0], np.array(places))
+        else:
+            arrays = [self._array(pack) for pack in packs]
+            sizes = [math.prod(array.shape) for array in arrays]
+            starts = np.cumsum([0, *sizes])
+            flat = [self._reshaped(a, (n,)) for a, n in zip(arrays, sizes, strict=True)]
+            joined = self._made(
+                concatenate, flat, (int(starts[-1]),), nodes[0].dtype, nodes[0], {"axis": 0}
+            )
+            at = [starts[packs[pack]] for pack, _ in found]
+            array = self._made(
+                getitem, [joined, np.array(places) + np.array(at)], (len(nodes),),
+                nodes[0].dtype, nodes[0], {"index": (Slot(0),)},
+            )  # fmt: skip
+        if array.primitive is not None:
+            return array
+        return self._made(copy, [array], array.shape, array.dtype, nodes[0])
 
     def _joined(self, pack: Pack) -> Node:
         """Put arguments, or arrays of which elements are read, into one array."""
