@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from clearprop import kinds
+from clearprop.compile.apart import TOGETHER, Apart
 from clearprop.compile.packs import Literal, Pack, Packs
 from clearprop.compile.patterns import Contraction, contraction, grid, order, steps
 from clearprop.equivalence import needed
@@ -76,12 +77,17 @@ def rerolled(
     scalars = sum(node.shape == () and node.primitive is not None for node in nodes)
     if scalars < LEAST:
         return Rolled(nodes, same)
-    packs = Packs(nodes, everything, arguments)
+    apart = Apart(nodes)
+    everything = {apart[node] for node in everything}
+    if apart.is_long:
+        return Rolled(nodes, same)
+    used = needed(everything, {})
+    packs = Packs([node for node in apart.nodes if node in used], everything, arguments)
     if packs.scalar * _FEWER > scalars:
         return Rolled(nodes, same)
     made = _Vectors(packs)
-    joined = [made.collected(part) for part in results]
-    new = {node: made.scalar(node) for node in outputs}
+    joined = [made.collected([apart[node] for node in part]) for part in results]
+    new = {node: made.scalar(apart[node]) for node in outputs}
     used = needed([*new.values(), *joined], {})
     return Rolled(
         [node for node in made.nodes if node in used],
@@ -144,6 +150,10 @@ class _Vectors:
             self.nodes.append(node)
             self._new[node] = node
             return
+        if node.primitive is TOGETHER:
+            parts = [v if n is None else n for n, v in zip(node.inputs, node.operands, strict=True)]
+            self._new[node] = self._reshaped(self.collected(parts, node), node.shape)
+            return
         sources = [None if n is None else self.scalar(n) for n in node.inputs]
         if all(a is b for a, b in zip(sources, node.inputs, strict=True)):
             self.nodes.append(node)
@@ -188,31 +198,49 @@ class _Vectors:
         self._position[pack] = np.arange(count)
         return node
 
-    def collected(self, nodes: list[Node]) -> Node:
-        """Put numbers into one array, which is nothing else."""
-        packs: dict[Pack, int] = {}
-        found = [self.packs.of[node] for node in nodes]
-        for pack, _ in found:
+    def collected(self, parts: list[Any], like: Node | None = None) -> Node:
+        """Put numbers, nodes and constants, into one array, which is nothing else."""
+        like = like or parts[0]
+        constants: dict[Any, int] = {}
+        packs: dict[Any, int] = {}
+        places = []
+        found = []
+        for part in parts:
+            if isinstance(part, Node):
+                pack, slot = self.packs.of[part]
+                places.append(int(self._places(pack, slot)))
+            else:
+                pack = None
+                places.append(constants.setdefault(part.tobytes(), len(constants)))
             packs.setdefault(pack, len(packs))
-        places = [self._places(pack, slot) for pack, slot in found]
-        if len(packs) == 1:
-            array = self._read(found[0][0], np.array(places))
+            found.append(pack)
+        if len(packs) == 1 and found[0] is not None:
+            array = self._read(found[0], np.array(places))
         else:
-            arrays = [self._array(pack) for pack in packs]
-            sizes = [math.prod(array.shape) for array in arrays]
-            starts = np.cumsum([0, *sizes])
-            flat = [self._reshaped(a, (n,)) for a, n in zip(arrays, sizes, strict=True)]
-            joined = self._made(
-                concatenate, flat, (int(starts[-1]),), nodes[0].dtype, nodes[0], {"axis": 0}
-            )
-            at = [starts[packs[pack]] for pack, _ in found]
-            array = self._made(
-                getitem, [joined, np.array(places) + np.array(at)], (len(nodes),),
-                nodes[0].dtype, nodes[0], {"index": (Slot(0),)},
-            )  # fmt: skip
+            array = self._merged(list(packs), found, places, constants, like)
         if array.primitive is not None:
             return array
-        return self._made(copy, [array], array.shape, array.dtype, nodes[0])
+        return self._made(copy, [array], array.shape, array.dtype, like)
+
+    def _merged(
+        self, packs: list[Any], found: list[Any], places: list[int], constants: Any, like: Node
+    ) -> Node:
+        """Read numbers of several packs; of no pack are constants."""
+        known = np.frombuffer(b"".join(constants), like.dtype)
+        arrays = [known if pack is None else self._array(pack) for pack in packs]
+        sizes = [math.prod(array.shape) for array in arrays]
+        starts = np.cumsum([0, *sizes])
+        flat = [
+            self._reshaped(a, (n,)) if isinstance(a, Node) else a
+            for a, n in zip(arrays, sizes, strict=True)
+        ]
+        joined = self._made(concatenate, flat, (int(starts[-1]),), like.dtype, like, {"axis": 0})
+        first = dict(zip(packs, starts.tolist(), strict=False))
+        at = np.array(places) + np.array([first[pack] for pack in found])
+        if np.array_equal(at, np.arange(starts[-1])):
+            return joined
+        slots = {"index": (Slot(0),)}
+        return self._made(getitem, [joined, at], at.shape, like.dtype, like, slots)
 
     def _joined(self, pack: Pack) -> Node:
         """Put arguments, or arrays of which elements are read, into one array."""
