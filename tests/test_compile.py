@@ -368,9 +368,7 @@ def test_without_llvm_the_function_runs_in_numpy_with_one_warning(monkeypatch):
         carry, ys = step.scan(np.array(1.0), np.arange(3.0))
         assert carry == 4
         np.testing.assert_array_equal(ys, [2, 2, 4])
-        with pytest.raises(
-            cp.errors.StagingError
-        ):  # as with LLVM
+        with pytest.raises(cp.errors.StagingError):  # as with LLVM
             cp.compile(lambda x: x if x[0] > 0 else -x)(np.ones(2))
     finally:
         compiled.has_machine_code.cache_clear()

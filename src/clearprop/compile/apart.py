@@ -72,9 +72,7 @@ class Apart:
             found = self._new[node] = self._made(TOGETHER, [found], node, {"shape": node.shape})
         return found
 
-    def _made(
-        self, primitive: Any, operands: list[Any], like: Node, given: dict[str, Any]
-    ) -> Node:
+    def _made(self, primitive: Any, operands: list[Any], like: Node, given: dict[str, Any]) -> Node:
         inputs = tuple(part if isinstance(part, Node) else None for part in operands)
         values = tuple(None if isinstance(part, Node) else part for part in operands)
         node = TracedNode(
@@ -101,7 +99,10 @@ class Apart:
         if node.shape == () and isinstance(primitive.kind, kinds.Elementwise):
             if not any(isinstance(part, Node) for part in operands):
                 return node.dtype.type(primitive.implementation(*operands, **node.attributes))
-        elif any(n is not None and not isinstance(v, Node) for n, v in zip(node.inputs, operands)):
+        elif any(
+            n is not None and not isinstance(v, Node)
+            for n, v in zip(node.inputs, operands, strict=True)
+        ):
             operands = [
                 v if n is None else self[n] for n, v in zip(node.inputs, operands, strict=True)
             ]
@@ -144,7 +145,7 @@ class Apart:
             if any(part is None for part in parts):
                 return None
             return np.concatenate(parts, axis=node.attributes.get("axis", 0))
-        if primitive is add and node.shape and len(given) and node.dtype.kind == "f":
+        if primitive is add and node.shape and given and node.dtype.kind == "f":
             return self._added(node)
         return None
 
@@ -229,4 +230,4 @@ def _size(shape: Any) -> int:
 
 def _is_whole(node: Node) -> bool:
     """Whether a node is a Python integer, which takes the dtype of what it meets."""
-    return isinstance(node, TracedLeaf) and isinstance(node.weak, int)
+    return isinstance(node, TracedLeaf) and node.whole

@@ -42,7 +42,7 @@ def numbers_of_arguments(graph: Graph) -> list[list[Node]]:
         by_dtype: dict[Any, list[Node]] = {}
         for label, _ in tree_leaves(argument, name):
             leaf = graph.inputs.get(label)
-            if isinstance(leaf, TracedLeaf) and leaf.shape == () and not isinstance(leaf.weak, int):
+            if isinstance(leaf, TracedLeaf) and leaf.shape == () and not leaf.whole:
                 by_dtype.setdefault((leaf.dtype, leaf.weak is None), []).append(leaf)
         found += (some for some in by_dtype.values() if len(some) >= _LEAST)
     return found
@@ -153,6 +153,6 @@ def taken_apart(parts: list[Any], values: list[Any]) -> list[Any]:
     """Give the values of parts from those of their `wholes`; the last axis holds the numbers."""
     of = dict(zip(wholes(parts), values, strict=True)) if parts else {}
     return [
-        np.ascontiguousarray(of[part.node][..., part.at])[()] if isinstance(part, Part) else of[part]
+        np.array(of[part.node][..., part.at])[()] if isinstance(part, Part) else of[part]
         for part in parts
     ]

@@ -51,7 +51,8 @@ class Pack:
     number : int
         What they are computed from has smaller ones.
     kind : str
-        ``argument`` (numbers that come as one array), ``leaves``, ``elements`` (of arrays), ``constants``, ``map``, ``sum``, or ``kept``.
+        ``argument`` (numbers that come as one array), ``leaves``, ``elements`` (of arrays),
+        ``constants``, ``map``, ``sum``, or ``kept``.
     dtype : dtype
     members : list
         Nodes; of ``elements`` the arrays, of ``constants`` the values.
@@ -170,11 +171,11 @@ class Packs:
         self._join(node, self._new("kept", node.dtype))
 
     def _put_leaf(self, node: Node) -> None:
-        weak = node.weak if isinstance(node, TracedLeaf) else None
-        if node.shape != () or isinstance(weak, int):
+        assert isinstance(node, TracedLeaf)
+        if node.shape != () or node.whole:
             self._keep(node)
             return
-        is_weak = weak is not None
+        is_weak = node.weak is not None
         self._join(node, self._known(("leaves", node.dtype, is_weak), "leaves", node.dtype))
 
     # ---- elements of arrays ----------------------------------------------------------------------
@@ -288,8 +289,8 @@ class Packs:
             pack.slots = [[] for _ in groups]
             for part, _ in groups:
                 part.users.add(pack.number)
-        for all_slots, (_, slots) in zip(pack.slots, groups, strict=True):
-            all_slots += slots
+        for so_far, (_, slots) in zip(pack.slots, groups, strict=True):
+            so_far.extend(slots)
         self._join(node, pack)
 
 
@@ -302,11 +303,14 @@ def _is_sum(node: Node) -> bool:
             value = node.operands[position]
             if type(value) not in (float, int) and getattr(value, "dtype", None) != node.dtype:
                 return False
-        elif source.dtype != node.dtype or source.shape != ():
-            return False
-        elif isinstance(source, TracedLeaf) and isinstance(source.weak, int):
+        elif source.dtype != node.dtype or source.shape != () or _is_whole(source):
             return False
     return True
+
+
+def _is_whole(node: Node) -> bool:
+    """Whether a node is a Python integer, which is a constant of the program."""
+    return isinstance(node, TracedLeaf) and node.whole
 
 
 def _has_own_dtype(node: Node, position: int) -> bool:
@@ -324,7 +328,7 @@ def _varying(nodes: Iterable[Node]) -> set[Any]:
     for node in nodes:
         if node.primitive in (add, subtract, multiply, divide) and node.shape == ():
             for position, source in enumerate(node.inputs):
-                value = node.operands[position] if source is None else None
+                value: Any = node.operands[position] if source is None else None
                 if source is None and node.dtype.kind == "f" and np.ndim(value) == 0:
                     place = (node.primitive, 0 if node.primitive in _COMMUTATIVE else position)
                     values.setdefault(place, set()).add(float(value))

@@ -104,3 +104,29 @@ def _moves(x: Any) -> list[bool]:
     found = steps(x)
     assert found is not None  # these are the loops it was found in
     return [step != 0 for step in found[1]]
+
+
+def arranged(columns: list[Any]) -> tuple[Any, tuple[int, ...]]:
+    """Choose an order, and the lengths of loops that read every column with fixed steps.
+
+    If there are no such loops, it is one loop.
+    """
+    count = len(columns[0])
+    found = order(columns)
+    for at in (found, np.arange(count)):
+        lengths = grid([column[at] for column in columns])
+        if lengths is not None:
+            return at, lengths
+    return found, (count,)
+
+
+def finer(lengths: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Give a shape in the place of lengths of loops, if it only cuts them."""
+    ends = [np.cumprod(n[::-1]).tolist() for n in (lengths, shape)]
+    return shape if set(ends[0]) <= set(ends[1]) and ends[0][-1] == ends[1][-1] else lengths
+
+
+def by_first(a: Any, b: Any) -> tuple[Any, Any]:
+    """Sort the rows of two arrays by the first numbers in them."""
+    at = order([a[:, 0], b[:, 0]])
+    return a[at], b[at]

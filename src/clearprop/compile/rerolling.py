@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop import kinds
 from clearprop.compile.apart import TOGETHER, Apart
 from clearprop.compile.packs import Literal, Pack, Packs
-from clearprop.compile.patterns import Contraction, contraction, grid, order, steps
+from clearprop.compile.patterns import arranged, by_first, contraction, finer, steps
 from clearprop.equivalence import needed
 from clearprop.graph import Node, TracedNode
 from clearprop.rules.arithmetic import add, multiply
@@ -132,7 +131,13 @@ class _Vectors:
     # ---- nodes -----------------------------------------------------------------------------------
 
     def _made(
-        self, primitive: Any, operands: list[Any], shape: Any, dtype: Any, like: Any, given: Any = None
+        self,
+        primitive: Any,
+        operands: list[Any],
+        shape: Any,
+        dtype: Any,
+        like: Any,
+        given: Any = None,
     ) -> Node:
         inputs = tuple(part if isinstance(part, Node) else None for part in operands)
         values = tuple(None if isinstance(part, Node) else part for part in operands)
@@ -160,9 +165,7 @@ class _Vectors:
             self._new[node] = node
             return
         operands = [v if n is None else n for n, v in zip(sources, node.operands, strict=True)]
-        made = self._made(
-            node.primitive, operands, node.shape, node.dtype, node, node.attributes
-        )
+        made = self._made(node.primitive, operands, node.shape, node.dtype, node, node.attributes)
         self._new[node] = made
 
     def scalar(self, node: Node) -> Node:
@@ -215,7 +218,7 @@ class _Vectors:
             packs.setdefault(pack, len(packs))
             found.append(pack)
         if len(packs) == 1 and found[0] is not None:
-            array = self._read(found[0], np.array(places))
+            array: Node = self._read(found[0], np.array(places))
         else:
             array = self._merged(list(packs), found, places, constants, like)
         if array.primitive is not None:
@@ -284,30 +287,28 @@ class _Vectors:
 
     def _factors(self, pack: Pack) -> list[Any]:
         """Give for each operand of a map where it reads."""
-        columns = [
+        columns: list[Any] = [
             None if isinstance(part, Literal) else self._places(part, slots)
             for part, slots in zip(pack.operands, pack.slots, strict=True)
         ]
         if pack.members[0].primitive is multiply and pack.operands[0] is pack.operands[-1]:
-            return [np.minimum(*columns), np.maximum(*columns)]
+            return [np.minimum(*columns[:2]), np.maximum(*columns[:2])]
         return columns
 
     def _map(self, pack: Pack) -> Node:
         columns = self._factors(pack)
         some = [column for column in columns if column is not None]
-        at, lengths = _arranged(sorted(some, key=lambda c: -len(np.unique(c))))
+        at, lengths = arranged(sorted(some, key=lambda c: -len(np.unique(c))))
         self._set_order(pack, at)
         for part, column in zip(pack.operands, columns, strict=True):
             if part in self._arrays and np.array_equal(column[at], np.arange(len(at))):
-                lengths = _finer(lengths, self._arrays[part].shape)
+                lengths = finer(lengths, self._arrays[part].shape)
         operands = [
             part.value if isinstance(part, Literal) else self._read(part, c[at].reshape(lengths))
             for part, c in zip(pack.operands, columns, strict=True)
         ]
         first = pack.members[0]
-        return self._made(
-            first.primitive, operands, lengths, pack.dtype, first, first.attributes
-        )
+        return self._made(first.primitive, operands, lengths, pack.dtype, first, first.attributes)
 
     def _set_order(self, pack: Pack, at: Any) -> None:
         self._position[pack] = position = np.empty(len(at), int)
@@ -325,22 +326,22 @@ class _Vectors:
                 a, b = (column[slots] for column in self._factors(part))
                 terms = np.lexsort((b, a))
                 a, b = (np.take_along_axis(x, terms, axis=1) for x in (a, b))
-                if contraction(*_sorted(a, b)) is not None:
+                if contraction(*by_first(a, b)) is not None:
                     products.append((part, a, b))
                     continue
             others.append((part, np.sort(self._places(part, slots), axis=1)))
         columns = [x[:, 0] for _, *both in products for x in both]
         simple = [p[:, k] for _, p in others for k in range(min(p.shape[1], _FEW_TERMS))]
         simple.sort(key=lambda c: -len(np.unique(c)))
-        at, lengths = _arranged([*columns, *simple])
+        at, lengths = arranged([*columns, *simple])
         self._set_order(pack, at)
         first = pack.members[0]
-        parts = [self._product(part, a[at], b[at], lengths) for part, a, b in products]
+        parts: list[Any] = [self._product(part, a[at], b[at], lengths) for part, a, b in products]
         for part, places in others:
             parts += self._terms(part, places[at], lengths)
         if pack.start:
             parts.append(float(pack.start))
-        result = parts[0]
+        result: Node = parts[0]
         for part in parts[1:]:
             result = self._made(add, [result, part], lengths, pack.dtype, first)
         return result
@@ -351,7 +352,9 @@ class _Vectors:
         if count <= _FEW_TERMS:
             return [self._read(pack, places[:, k].reshape(lengths)) for k in range(count)]
         terms = self._read(pack, places.reshape(*lengths, count))
-        return [self._made(total, [terms], lengths, pack.dtype, terms, {"axis": -1, "keepdims": False})]
+        return [
+            self._made(total, [terms], lengths, pack.dtype, terms, {"axis": -1, "keepdims": False})
+        ]
 
     def _product(self, pack: Pack, a: Any, b: Any, lengths: tuple[int, ...]) -> Node:
         """Multiply matrices."""
@@ -365,37 +368,10 @@ class _Vectors:
             for part, places in zip(pack.operands, (left, right), strict=True)
         ]
         first = pack.members[0]
-        made = self._made(
-            matmul, operands, (*left.shape[:-1], right.shape[-1]), pack.dtype, first
-        )
+        made = self._made(matmul, operands, (*left.shape[:-1], right.shape[-1]), pack.dtype, first)
         axes = tuple(map(int, np.argsort(found.axes)))
         if axes != tuple(range(len(axes))):
             made = self._reshaped(made, found.lengths)
             shape = tuple(found.lengths[k] for k in axes)
             made = self._made(transpose, [made], shape, pack.dtype, first, {"axes": axes})
         return self._reshaped(made, lengths)
-
-
-def _arranged(columns: list[Any]) -> tuple[Any, tuple[int, ...]]:
-    """Choose an order, and the lengths of loops that read every column with fixed steps.
-
-    If there are no such loops, it is one loop.
-    """
-    count = len(columns[0])
-    found = order(columns)
-    for at in (found, np.arange(count)):
-        lengths = grid([column[at] for column in columns])
-        if lengths is not None:
-            return at, lengths
-    return found, (count,)
-
-
-def _finer(lengths: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Give a shape in the place of lengths of loops, if it only cuts them."""
-    ends = [np.cumprod(n[::-1]).tolist() for n in (lengths, shape)]
-    return shape if set(ends[0]) <= set(ends[1]) and ends[0][-1] == ends[1][-1] else lengths
-
-
-def _sorted(a: Any, b: Any) -> tuple[Any, Any]:
-    at = order([a[:, 0], b[:, 0]])
-    return a[at], b[at]
