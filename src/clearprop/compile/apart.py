@@ -20,6 +20,7 @@ from clearprop.rules.indexing import getitem, setitem, unindex
 from clearprop.rules.shape import concatenate, copy, reshape, transpose
 
 _MOST = 1 << 12  # elements of an array that is taken apart
+_MOVING = (setitem, unindex, concatenate)  # what makes arrays of numbers
 _MOST_STEPS = 1 << 24  # elements that are followed in all
 
 
@@ -47,6 +48,9 @@ class Apart:
         self._numbers: list[Any] = []
         self._known: dict[Any, int] = {}
         self._steps = 0
+        if not any(node.primitive in _MOVING for node in nodes):
+            self.nodes, self._new = nodes, dict(zip(nodes, nodes, strict=True))
+            return
         for node in nodes:
             content = self._moved(node)
             if content is not None:
