@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from clearprop.graph import Node
 
-_NUMBERS = (float, int, np.float32, np.float64)
+_FLOATS = (float, np.float32, np.float64)
 
 
 def computation(node: Node, sources: Sequence[Node | None]) -> Any:
@@ -45,8 +46,8 @@ def needed(results: Iterable[Node], merged: Mapping[Node, Node]) -> set[Node]:
 
 
 def _constant(value: Any) -> Any:
-    if type(value) in _NUMBERS and value and value == value:
-        return (type(value), value)  # neither 0.0, which may be -0.0, nor NaN
+    if type(value) in _FLOATS and value and math.isfinite(value):
+        return (type(value), value)  # neither 0.0, which may be -0.0, nor NaN: they take longer
     if not isinstance(value, np.ndarray):
         return (type(value), repr(value))  # keeps 1, 1.0, True and -0.0 apart
     if value.size > 16:

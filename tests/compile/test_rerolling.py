@@ -1,6 +1,7 @@
 """Programs written on scalars become a few loops, and compute what they are written to."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def moons_step(layers: Any, points: Any, labels: Any) -> Any:
 
 
 def layers_of(*sizes: int) -> Any:
-    return [numbers(n, m + 1) for m, n in zip(sizes, sizes[1:], strict=False)]
+    return [numbers(n, m + 1) for m, n in pairwise(sizes)]
 
 
 POINTS, LABELS = RNG.normal(size=(9, 2)), np.array([-1.0, 1, 1, -1, 1, -1, -1, 1, 1])

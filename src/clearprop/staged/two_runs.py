@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.explain.watching import new_tape, unwatched
-from clearprop.graph import Node, Tape
+from clearprop.graph import Node, Tape, TracedNode
 from clearprop.kinds import Gather
 from clearprop.places import here
 from clearprop.staged.differences import Difference, refused
@@ -99,6 +99,7 @@ class _Comparing(list[Node]):
         if self.difference is None:  # else a bare `except` has caught us
             self.difference = self._difference(position, node)
         if self.difference is not None:
+            assert isinstance(node, TracedNode)
             node.place = here()
             raise _Stop
 
