@@ -409,3 +409,14 @@ def test_steps_are_run_in_machine_code():
         cp.compile(lambda c, x: c).scan(1.0, xs)
     with pytest.raises(ShapeError, match="the carry comes out as"):
         cp.compile(lambda c, x: (x, c)).scan(np.zeros(2), xs)
+
+
+@pytest.mark.parametrize("dtype", ["i4", "i8"])
+def test_rows_of_a_large_array_are_fetched_before_they_are_copied(dtype):
+    x = np.random.default_rng(0).normal(size=(5000, 100))
+    rows = np.arange(-50, 50).astype(dtype)[::-1].copy()
+    h = cp.compile(lambda x, rows: np.tanh(x[rows]) @ np.ones((100, 30)))
+    np.testing.assert_allclose(h(x, rows), h.__wrapped__(x, rows), rtol=1e-12)
+    rows[-1] = 5000
+    with pytest.raises(IndexError, match="index 5000 is out of bounds for axis 0 with size 5000"):
+        h(x, rows)

@@ -75,7 +75,7 @@ def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any
 
     def one(name: str, value: Any) -> Any:
         refuse_masked(value, lambda: f"{name}, an argument of {name_of_function(f)},")
-        recorded = _recordable(value, dtype)
+        recorded = _recordable(value, dtype, is_passing=tape.is_staged)
         if recorded is None:
             return value
         node = TracedLeaf(recorded, tape, name, weak=value if type(value) in (int, float) else None)
@@ -91,12 +91,20 @@ def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any
     return Graph(name_of_function(f), tape, inputs, output, arguments, (f, kwargs))
 
 
-def _recordable(value: Any, dtype: Any) -> Any:
+def _recordable(value: Any, dtype: Any, *, is_passing: bool) -> Any:
+    """Give an argument as a record keeps it: as it is now, whatever is written to it later.
+
+    The record that a program is made of is gone before anybody writes, and needs no copy.
+    """
     if isinstance(value, Tensor):
         value = value.plain("cp.trace()", "cp.grad, which may stand inside another derivative")
     if type(value) in (float, int):
         return dtype.type(value)
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub":
+        if is_passing and isinstance(value, np.ndarray):
+            value = value.view()
+            value.flags.writeable = False
+            return value
         return frozen(value)
     return None
 

@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from clearprop import kinds
 from clearprop.compile import forms
 from clearprop.compile.affine import Var, of
@@ -44,7 +46,7 @@ class Plan:
     def __init__(self, nodes: list[Node], stored: set[Node], outputs: set[Node]) -> None:
         self.arrays: dict[Node, Array] = {}
         self.constants: dict[Array, Any] = {}
-        self._by_id: dict[int, Array] = {}
+        self._by_id: dict[int, tuple[Array, Any]] = {}
         self._made: dict[Array, tuple[int, Group | None]] = {}  # phase and group of an array
         self._groups: dict[tuple[int, int], Group] = {}
         self._finishing: list[Callable[[], None]] = []
@@ -54,11 +56,10 @@ class Plan:
         for node in nodes:
             if node.primitive is None:
                 self._array(node)
+            elif node in stored and forms.has_loops(node):
+                self._place(node, elements)
             elif node in stored:
-                if forms.has_loops(node):
-                    self._place(node, elements)
-                else:
-                    self._place_call(node, elements)
+                self._place_call(node)
         for group in self._all_groups():
             cut(group)
         for finish in self._finishing:
@@ -81,14 +82,12 @@ class Plan:
         return array
 
     def _constant(self, value: Any) -> Array:
-        import numpy as np
-
-        if id(value) not in self._by_id:
+        found = self._by_id.get(id(value))
+        if found is None:
             array = Array(f"c{len(self._by_id) + 1}", value.shape, value.dtype)
-            self._by_id[id(value)] = array
+            found = self._by_id[id(value)] = (array, value)  # kept, so that its id stays its own
             self.constants[array] = np.ascontiguousarray(value).reshape(value.shape)
-            self._kept = [*getattr(self, "_kept", []), value]  # so that its id stays its own
-        return self._by_id[id(value)]
+        return found[0]
 
     # ---- phases ----------------------------------------------------------------------------------
 
@@ -97,9 +96,9 @@ class Plan:
             self.phases.append([])
         self.phases[phase].append(part)
 
-    def _place_call(self, node: Node, elements: Elements) -> None:
-        needed = [self._made[self.arrays[n]][0] for n in node.inputs if n in self.arrays
-                  and self.arrays[n] in self._made]  # fmt: skip
+    def _place_call(self, node: Node) -> None:
+        arrays = [self.arrays[source] for source in node.inputs if source is not None]
+        needed = [self._made[array][0] for array in arrays if array in self._made]
         phase = max(needed, default=-1) + 1
         self._into(phase, Call(node))
         if not isinstance(node.shape, tuple) or (node.shape and isinstance(node.shape[0], tuple)):
@@ -110,8 +109,7 @@ class Plan:
         self._made[outputs] = (phase, None)
 
     def _place(self, node: Node, elements: Elements) -> None:
-        split = self._split(node, elements)
-        if split is not None:
+        if self._split(node, elements):
             return
         array = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         works = forms.written(elements, node, array)
@@ -171,28 +169,29 @@ class Plan:
             self._made[array] = (phase, group)
         return group
 
-    def _split(self, node: Node, elements: Elements) -> Group | None:
-        """Combine the rows of each block apart, where there are many; then the blocks."""
+    def _split(self, node: Node, elements: Elements) -> bool:
+        """Combine the rows of each shard apart, where there are many; then the shards."""
         assert node.primitive is not None
         kind = node.primitive.kind
         shape = operand_shape(node, 0)
         is_weights = isinstance(kind, kinds.Window) and kind.target == "W"
         is_reduction = isinstance(kind, kinds.Reduce) and math.prod(shape) > _SPLIT
         if not (is_weights or is_reduction) or not shape or shape[0] < 2:
-            return None
+            return False
         if is_reduction and 0 not in reduced_axes(node.attributes.get("axis"), len(shape)):
-            return None
+            return False
         shard = Var(shape[0])
         start: Any = 0
-        if is_weights:
-            rest = node.shape
-            parts = Array(f"parts{len(self.arrays) + 1}", (shape[0], *rest), node.dtype)
-            work: Work = forms.written(elements, node, parts)[0]
-        else:
+        rest = node.shape
+        if is_reduction:
             reduced = reduced_axes(node.attributes.get("axis"), len(shape))
             rest = tuple(n for k, n in enumerate(shape) if k not in reduced)
-            parts = Array(f"parts{len(self.arrays) + 1}", (shape[0], *rest), node.dtype)
-            work = forms.partial(elements, node, parts, shard)
+        parts = Array(f"parts{len(self.arrays) + 1}", (shape[0], *rest), node.dtype)
+        if is_reduction:
+            work: Work = forms.partial(elements, node, parts, shard)
+        else:
+            (work,) = forms.written(elements, node, parts)
+        if isinstance(work, Nest):
             start = work.totals[0][0].start
         group = self._assign([work], shape[0])
         group.parts[parts] = start
@@ -213,7 +212,7 @@ class Plan:
             later.works = [nest if work is waiting else work for work in held]
 
         self._finishing.append(finish)
-        return group
+        return True
 
     def _used_outside(self) -> set[Array]:
         """Find what is needed beyond its own shard."""

@@ -36,6 +36,7 @@ from clearprop.compile.scalars import (
 )
 from clearprop.graph import Node
 from clearprop.places import line_of, name_of
+from clearprop.source.names import NOUNS
 
 _SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=",
@@ -60,7 +61,8 @@ def names_of(plan: Plan) -> dict[Array, str]:
         names[array] = stem if counts[stem] == 1 else f"{stem}_{counts[stem]}"
 
     for node, array in plan.arrays.items():
-        give(array, node.label or name_of(node.place) or node.operation)
+        stem = NOUNS.get(node.operation, node.operation)
+        give(array, node.label or name_of(node.place) or stem)
     for array in plan.constants:
         give(array, "constant")
     for phase in plan.phases:

@@ -11,7 +11,7 @@ from clearprop.graph import Node
 from clearprop.source.program import Program
 
 #: What a value that has no name is called after: `total` of `x + b`, `log_p` of `np.log(p)`.
-_NOUNS = {
+NOUNS = {
     "absolute": "abs",
     "add": "total",
     "astype": "cast",
@@ -94,7 +94,7 @@ class Names:
 
     def _noun(self, node: Node) -> str:
         """Call a value after its operation, and after its operand where it is but one."""
-        noun = _NOUNS.get(node.operation, node.operation)
+        noun = NOUNS.get(node.operation, node.operation)
         if node.operation == "sum" and _counts(self.same(self.program.same(node.inputs[0]))):  # type: ignore[arg-type]
             return "count"
         operands = [

@@ -25,6 +25,7 @@ from clearprop.compile.machine.layout import (
 )
 from clearprop.compile.machine.matmul import write_matmul, write_packing
 from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, number
+from clearprop.compile.machine.prefetch import write_prefetch
 from clearprop.compile.machine.random import limit_of, write_keep_mask
 from clearprop.compile.memory import size_of
 from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows
@@ -140,7 +141,9 @@ class _Writer:
         rows = (start, stop)
         for work in stage.works:
             if isinstance(work, Nest):
-                NestWriter(b, self.processor, pointers, known, rows, trouble).write(work)
+                writer = NestWriter(b, self.processor, pointers, known, rows, trouble)
+                writer.write(work)
+                write_prefetch(writer, work, group.rows)
             elif isinstance(work, Product):
                 self.product(b, work, stage, pointers, (rows, spare))
             elif isinstance(work, Packing):
