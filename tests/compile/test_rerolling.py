@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clearprop as cp
+from clearprop.compile import apart
 from clearprop.compile.patterns import contraction, grid, steps
 from clearprop.trees import tree_leaves
 
@@ -203,6 +204,18 @@ def test_what_is_read_of_a_filled_array_is_what_was_written() -> None:
         return f(x), cp.grad(lambda x: np.sum(f(x) ** 2))(x)
 
     agree(both, RNG.normal(size=30))
+
+
+def test_what_is_long_to_follow_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart, "_MOST_STEPS", 100)
+
+    def f(x: Any) -> Any:
+        y = np.zeros(30)
+        for i in range(30):
+            y[i] = sum(np.sin(x[i] * x[j]) for j in range(20))
+        return y
+
+    agree(f, RNG.normal(size=30))
 
 
 def test_elements_in_no_order() -> None:

@@ -35,20 +35,26 @@ TOGETHER = Primitive(_put_together, name="together", symbol="[]", kind=kinds.OPA
 class Apart:
     """A graph whose arrays are taken apart where numbers only move about.
 
+    Parameters
+    ----------
+    nodes : list of Node
+    is_followed : bool
+        Else the graph is left as it is.
+
     Attributes
     ----------
     nodes : list of Node
         In order.
     """
 
-    def __init__(self, nodes: list[Node]) -> None:
+    def __init__(self, nodes: list[Node], is_followed: bool = True) -> None:
         self.nodes: list[Node] = []
         self._new: dict[Node, Any] = {}  # a node, or a constant
         self._content: dict[Node, Any] = {}  # numbers of what an array is made of
         self._numbers: list[Any] = []
         self._known: dict[Any, int] = {}
         self._steps = 0
-        if not any(node.primitive in _MOVING for node in nodes):
+        if not (is_followed and any(node.primitive in _MOVING for node in nodes)):
             self.nodes, self._new = nodes, dict(zip(nodes, nodes, strict=True))
             return
         for node in nodes:

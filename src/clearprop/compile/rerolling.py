@@ -77,11 +77,11 @@ def rerolled(
     if scalars < LEAST:
         return Rolled(nodes, same)
     apart = Apart(nodes)
-    everything = {apart[node] for node in everything}
+    asked = {apart[node] for node in everything}
     if apart.is_long:
-        return Rolled(nodes, same)
-    used = needed(everything, {})
-    packs = Packs([node for node in apart.nodes if node in used], everything, arguments)
+        apart, asked = Apart(nodes, is_followed=False), everything
+    used = needed(asked, {})
+    packs = Packs([node for node in apart.nodes if node in used], asked, arguments)
     if packs.scalar * _FEWER > scalars:
         return Rolled(nodes, same)
     made = _Vectors(packs)
