@@ -33,18 +33,16 @@ def start(problem: Problem) -> Run:
         decay = sum(w * w for neurons in layers for neuron in neurons for w in neuron)
         return sum(margins) * (1 / len(margins)) + case.ALPHA * decay
 
-    def step(layers: list[Any], points: Any, labels: Any) -> tuple[Any, list[Any]]:
+    def step(layers: list[Any], _: Any, points: Any, labels: Any) -> tuple[list[Any], Any]:
         value, gradient = cp.value_and_grad(loss)(layers, points, labels)
-        return value, cp.optim.sgd(layers, gradient, case.LR)
+        return cp.optim.sgd(layers, gradient, case.LR), value
 
     loop.set_threads(problem)
     compiled = cp.compile(step)
 
     def steps(order: np.ndarray) -> np.ndarray:
         nonlocal layers
-        losses = np.empty(len(order))
-        for i in range(len(order)):
-            losses[i], layers = compiled(layers, points, labels)
+        layers, losses = compiled.scan(layers, order, points, labels)
         return losses
 
     return Run(lambda order: order, steps)

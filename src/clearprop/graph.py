@@ -29,12 +29,17 @@ NO_ATTRIBUTES: dict[str, Any] = {}  # what nodes without any share
 class Tape:
     """What one trace records: every node, in order, with its value and its place."""
 
-    __slots__ = ("calls", "is_compiled", "is_staged", "is_trace", "nodes", "refusal", "stage")
+    __slots__ = (
+        *("calls", "has_places", "is_compiled", "is_staged"),
+        *("is_trace", "nodes", "refusal", "stage"),
+    )
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         #: who tells calls apart, where the graph is to be shown
         self.calls: Calls | None = None
+        #: whether nodes are told where they were computed, which takes a quarter of the time
+        self.has_places = True
         #: whether the graph is what is wanted; else a gradient is, and the tape only looks
         self.is_trace = True
         #: whether a program is made of the graph: what is read as a plain number would be fixed

@@ -73,9 +73,20 @@ def cell_of(file: str) -> str:
     return " ".join(name_of_file(file) or ())
 
 
+class _IsUsers(dict[str, bool]):
+    """Whether a file belongs to the user: asked for every frame of every operation of a trace."""
+
+    def __missing__(self, file: str) -> bool:
+        self[file] = answer = not file.startswith((_PACKAGE, _NUMPY))
+        return answer
+
+
+_IS_USERS = _IsUsers()
+
+
 def is_users(code: CodeType) -> bool:
     """Whether a code object belongs neither to clearprop nor to NumPy."""
-    return not code.co_filename.startswith((_PACKAGE, _NUMPY))
+    return _IS_USERS[code.co_filename]
 
 
 def here(depth: int = 1) -> Place:
@@ -84,7 +95,7 @@ def here(depth: int = 1) -> Place:
     found = []
     while frame is not None:
         code = frame.f_code
-        if is_users(code):
+        if _IS_USERS[code.co_filename]:
             found.append((code, frame.f_lasti))
         elif code.co_name == ENTRY:
             break

@@ -89,7 +89,10 @@ def record(
         kept = tuple(frozen(v) if plain >> i & 1 else v for i, v in enumerate(values))
         shape, dtype = form_of(primitive, y)
         form = (primitive, tuple(inputs), kept, attributes, y, shape, dtype)
-        place, moment = (here(2), None) if tape.calls is None else tape.calls.look(2)
+        if tape.calls is None:
+            place, moment = here(2) if tape.has_places else (), None
+        else:
+            place, moment = tape.calls.look(2)
         node = TracedNode(*form, active=bool(active), tape=tape, place=place, moment=moment)
     if primitive.outputs > 1:
         return tuple(_project(node, y, i) for i in range(primitive.outputs))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from clearprop.compile.affine import of
@@ -48,7 +49,7 @@ def stage(group: Group, outside: set[Array]) -> None:
         group.stages = [Stage(group.works)]
         return
     inside = [a for a in dict.fromkeys(group.outputs()) if a not in outside]
-    users = {a: _stages_of(a, runs) for a in inside}
+    users = _stages(runs)
     group.local = [a for a in inside if len(users[a]) > 1]
     for k, (wide, works) in enumerate(runs):
         rows = group.shard_rows if wide else _block_rows(group, works)
@@ -58,12 +59,21 @@ def stage(group: Group, outside: set[Array]) -> None:
 
 def _drop_unread(group: Group, outside: set[Array]) -> None:
     """Leave out what nobody reads: it was needed in a register only."""
+    reading = {id(work): {array for array, _ in reads(work)} for work in group.works}
+    readers = Counter(array for read in reading.values() for array in read)
     for work in list(reversed(group.works)):
-        read = {array for w in group.works for array, _ in reads(w)}
-        if isinstance(work, Nest):
-            work.stores = [s for s in work.stores if s.array in outside or s.array in read]
-            if not work.stores and not work.results:
-                group.works.remove(work)
+        if not isinstance(work, Nest):
+            continue
+        kept = [s for s in work.stores if s.array in outside or readers[s.array]]
+        if len(kept) == len(work.stores):
+            continue
+        work.stores = kept
+        readers.subtract(reading[id(work)])
+        if kept or work.results:
+            reading[id(work)] = {array for array, _ in reads(work)}
+            readers.update(reading[id(work)])
+        else:
+            group.works.remove(work)
 
 
 def _is_wide(work: Work) -> bool | None:
@@ -77,13 +87,14 @@ def _is_wide(work: Work) -> bool | None:
     return False if row > _BLOCK_BYTES // 8 else None
 
 
-def _stages_of(array: Array, runs: Iterable[tuple[bool, list[Work]]]) -> set[int]:
-    return {
-        k
-        for k, (_, works) in enumerate(runs)
-        for work in works
-        if array in work.outputs or any(array is read for read, _ in reads(work))
-    }
+def _stages(runs: Iterable[tuple[bool, list[Work]]]) -> dict[Array, set[int]]:
+    """Find for each array in which runs it is written or read."""
+    found: dict[Array, set[int]] = {}
+    for k, (_, works) in enumerate(runs):
+        for work in works:
+            for array in (*work.outputs, *(read for read, _ in reads(work))):
+                found.setdefault(array, set()).add(k)
+    return found
 
 
 def _block_rows(group: Group, works: list[Work]) -> int:

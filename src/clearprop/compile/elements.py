@@ -13,6 +13,7 @@ import numpy as np
 
 from clearprop import kinds
 from clearprop.compile.affine import Affine, Place, Var, flat, of, strides_of, whole
+from clearprop.compile.patterns import steps
 from clearprop.compile.scalars import (
     INDEX,
     Apply,
@@ -121,10 +122,12 @@ class Elements:
         axis, length = along
         at = broadcast_index(operand_shape(node, position), shared)
         if node.inputs[position] is None:
-            counted = _as_range(np.asarray(node.operands[position]))
+            counted = steps(np.asarray(node.operands[position]))
             if counted is not None:
-                k, start, step = counted
-                place = at[k] * step + start
+                start, by_axis = counted
+                place = Affine((), start)
+                for i, step in zip(at, by_axis, strict=True):
+                    place += i * step
                 if place.least >= 0 and place.most < length:
                     return place
         return self.chosen(self.operand(node, position, at), axis, length)
@@ -237,18 +240,6 @@ def _is_uniform(array: Any) -> bool:
     first = array.flat[0]
     same = array == first
     return bool(np.all(same)) and (first != 0 or not np.any(np.signbit(array) != np.signbit(first)))
-
-
-def _as_range(array: Any) -> tuple[int, int, int] | None:
-    """Give axis, start and step of an index array that counts along one of its axes."""
-    long = [k for k, n in enumerate(array.shape) if n > 1]
-    if len(long) != 1 or array.dtype.kind not in "iu":
-        return None
-    (axis,) = long
-    values = array.reshape(-1)
-    step = int(values[1]) - int(values[0])
-    counted = int(values[0]) + step * np.arange(values.size)
-    return (axis, int(values[0]), step) if np.array_equal(values, counted) else None
 
 
 def split_place(place: Affine, shape: tuple[int, ...]) -> Index | None:

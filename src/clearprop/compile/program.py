@@ -13,9 +13,19 @@ from clearprop.compile import forms
 from clearprop.compile.elements import is_fixed, weak_number
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
+from clearprop.compile.joining import (
+    Arguments,
+    Part,
+    numbers_of_arguments,
+    numbers_of_result,
+    replaced,
+    taken_apart,
+    wholes,
+)
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.needs import cost
 from clearprop.compile.planning import Plan
+from clearprop.compile.rerolling import rerolled
 from clearprop.compile.scalars import Array
 from clearprop.compile.simplify import Rebuilt
 from clearprop.compile.storing import stored_nodes
@@ -64,12 +74,26 @@ class Program:
             return part.value if part.node is None else rebuilt[part.node]
 
         self.result = tree_map(source_of, graph._output)
-        outputs = {part for _, part in tree_leaves(self.result) if isinstance(part, Node)}
+        leaves = [part for _, part in tree_leaves(self.result)]
+        outputs = {part for part in leaves if isinstance(part, Node)}
         # What a mask selects has a shape that was used; its values may not be, yet it is checked.
         selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
         used = needed([*outputs, *selected], {})
         nodes = [node for node in rebuilt.nodes if node in used]
-        self.leaves = list(graph.inputs.values())
+        numbers = numbers_of_result(self.result)
+        alone = set(range(len(leaves))).difference(*numbers)
+        rolled = rerolled(
+            nodes,
+            {leaves[k] for k in alone if isinstance(leaves[k], Node)} | set(selected),
+            numbers_of_arguments(graph),
+            [[leaves[k] for k in ks] for ks in numbers],
+        )
+        nodes = rolled.nodes
+        joined = zip(rolled.results, numbers, strict=False)  # there are none if it is left
+        self.result = replaced(self.result, rolled.new, joined)
+        outputs = {part for part in self.parts if isinstance(part, Node)}
+        self.arguments = Arguments(list(graph.inputs.values()), rolled.arguments)
+        self.leaves = self.arguments.leaves
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
         self.fresh = {
             node: self.plan.arrays[node] for node in outputs if node.primitive is not None
@@ -84,11 +108,17 @@ class Program:
         self._link()
         for node in nodes:  # what the first call computed has served
             node.let_go()
+        graph._tape.nodes.clear()  # the arguments know their tape
         groups = [part for phase in self.plan.phases for part in phase if isinstance(part, Group)]
         work = sum(cost(work) for group in groups for work in group.works)
         self.threads = 1 if work < _LITTLE else None
         self._idle: list[_Memory] = []
         self.seconds: dict[int, float] = {}
+
+    @property
+    def parts(self) -> list[Any]:
+        """The results, without their nesting; numbers that are joined are one array."""
+        return wholes([part for _, part in tree_leaves(self.result)])
 
     def _link(self) -> None:
         from clearprop.compile.machine.cache import load_or_make
@@ -113,7 +143,7 @@ class Program:
         """The loops, as a Python module."""
         from clearprop.compile.text import source_of
 
-        results = [part for _, part in tree_leaves(self.result) if isinstance(part, Node)]
+        results = [part for part in self.parts if isinstance(part, Node)]
         return source_of(self.plan, results, self.leaves)
 
     @property
@@ -128,7 +158,7 @@ class Program:
         """Compute the results, in their nesting; the arrays are those among the arguments."""
         memory = self._taken()
         try:
-            return memory.run(self, arrays)
+            return memory.run(self, self.arguments.values(arrays))
         finally:
             self._given_back(memory)
 
@@ -161,11 +191,15 @@ class Program:
             The results: those that are handed on as they are after the last step, of the others a
             row for each step.
         """
-        results = [part for _, part in tree_leaves(self.result)]
-        if self.calls or not all(isinstance(part, Node) for part in results):
-            return None  # a constant is nowhere in memory
-        handed, given = results[:carried], results[carried:]
-        own = [part for part in results if part not in self.leaves[:carried]]
+        parts = [part for _, part in tree_leaves(self.result)]
+        is_plain = all(isinstance(part, Node | Part) for part in parts)  # no constants
+        if self.calls or not is_plain or not self.arguments.fits(parts[:carried]):
+            return None
+        handed, given = wholes(parts[:carried]), wholes(parts[carried:])
+        results = [*handed, *given]
+        arrays = self.arguments.values(arrays, (carried, carried + of_steps))
+        of_steps = self.arguments.count(carried + of_steps) - len(handed)
+        own = [part for part in results if part not in self.leaves[: len(handed)]]
         is_plain = all(isinstance(part, Node) and part in self.fresh for part in own)
         stays = all(
             part is leaf or part not in self.leaves
@@ -180,9 +214,11 @@ class Program:
             return None
         memory = self._taken()
         try:
-            return memory.scan(self, steps, (handed, given), of_steps, arrays)
+            found = memory.scan(self, steps, (handed, given), of_steps, arrays)
         finally:
             self._given_back(memory)
+        last = taken_apart(parts[:carried], found[: len(handed)])
+        return [*last, *taken_apart(parts[carried:], found[len(handed) :])]
 
 
 class _Memory:
@@ -273,6 +309,8 @@ class _Memory:
 
         def given_out(part: Any) -> Any:
             """Give a result that is the caller's own: nobody else holds its memory."""
+            if isinstance(part, Part):
+                return arrays[plan.arrays[part.node]][part.at]
             if not isinstance(part, Node):
                 return part.copy() if isinstance(part, np.ndarray) else part
             fresh = part in program.fresh and part not in mine

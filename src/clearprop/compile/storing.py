@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from clearprop import kinds
 from clearprop.compile import forms
 from clearprop.compile.affine import flat
 from clearprop.compile.elements import loop_index, operand_shape, split_place
+from clearprop.compile.patterns import steps
 from clearprop.graph import Node
 
 _MOST_FUSED = 40  # operations inside each other; whoever writes the loops recurses over them
@@ -65,8 +68,16 @@ def _is_view(node: Node) -> bool:
         return node.primitive.name in ("transpose", "flip", "reshape") and node.dtype == (
             node.inputs[0].dtype if node.inputs[0] is not None else node.dtype
         )
-    is_plain_index = isinstance(kind, kinds.Gather) and len(node.operands) == 1
-    return bool(isinstance(kind, kinds.Broadcast) or is_plain_index)
+    return bool(isinstance(kind, kinds.Broadcast) or _is_regular_index(node))
+
+
+def _is_regular_index(node: Node) -> bool:
+    """Whether a node reads at places with fixed steps: slices, or index arrays that count."""
+    assert node.primitive is not None
+    return node.primitive.name == "getitem" and all(
+        source is None and steps(np.asarray(value)) is not None
+        for source, value in zip(node.inputs[1:], node.operands[1:], strict=True)
+    )
 
 
 def _needs_memory_below(node: Node) -> bool:
@@ -93,6 +104,6 @@ def _repeats(node: Node, user: Node) -> bool:
     assert user.primitive is not None
     if isinstance(user.primitive.kind, kinds.Contract | kinds.Winner):
         return True
-    if not isinstance(user.primitive.kind, kinds.Elementwise | kinds.Broadcast):
+    if not isinstance(user.primitive.kind, kinds.Elementwise | kinds.Broadcast | kinds.Gather):
         return False
     return bool(math.prod(user.shape) > math.prod(node.shape))

@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.explain.watching import new_tape, unwatched
-from clearprop.graph import Node, Tape
+from clearprop.graph import Node, Tape, TracedNode
 from clearprop.kinds import Gather
+from clearprop.places import here
 from clearprop.staged.differences import Difference, refused
 from clearprop.staged.reading import is_staging
 from clearprop.tensor import Tensor
@@ -101,19 +102,17 @@ class _Comparing(list[Node]):
         if self.difference is None:  # else a bare `except` has caught us
             self.difference = self._difference(position, node)
         if self.difference is not None:
+            assert isinstance(node, TracedNode)
+            node.place = here()
             raise _Stop
 
     def _difference(self, position: int, node: Node) -> Difference | None:
         if position >= len(self.first):
             return Difference(position, node, "operation")
         first = self.first[position]
-        here = [None if n is None else self.ours.get(n.index) for n in first.inputs]
-        there = [None if n is None else self.theirs.get(n.index) for n in node.inputs]
-        if (
-            first.primitive is not node.primitive
-            or here != there
-            or not _same(first.attributes, node.attributes)
-        ):
+        if first.primitive is not node.primitive or not self._reads_the_same(first, node):
+            return Difference(position, node, "operation")
+        if (first.attributes or node.attributes) and not _same(first.attributes, node.attributes):
             return Difference(position, node, "operation")
         for operand, source in enumerate(first.inputs):
             if source is None:
@@ -125,6 +124,16 @@ class _Comparing(list[Node]):
                 raise _Unlike
             return Difference(position, node, "operation")
         return None
+
+    def _reads_the_same(self, first: Node, node: Node) -> bool:
+        ours, theirs = self.ours, self.theirs
+        if len(first.inputs) != len(node.inputs):
+            return False
+        for a, b in zip(first.inputs, node.inputs, strict=True):
+            here = None if a is None else ours.get(a.index)
+            if here != (None if b is None else theirs.get(b.index)):
+                return False
+        return True
 
 
 def _selects(node: Node) -> bool:
@@ -144,6 +153,7 @@ def _run_again(
     tape.nodes = nodes
     tape.is_staged = True
     tape.is_compiled = graph._tape.is_compiled
+    tape.has_places = False  # only the place of a difference is asked for
     try:
         with unwatched(), np.errstate(all="ignore"):
             again = trace_on(tape, f, args, kwargs)
@@ -191,11 +201,14 @@ def _difference_of_results(graph: Graph, again: Graph, nodes: _Comparing) -> Dif
     return None
 
 
+_ARRAYS = (np.ndarray, np.generic)
+
+
 def _same(a: Any, b: Any) -> bool:
     """Whether two constants are one, to the bit; NaN is NaN."""
-    if a is b:
+    if a is b or (type(a) is type(b) and type(a) in (int, float) and a and a == b):
         return True
-    if isinstance(a, np.ndarray | np.generic) and isinstance(b, np.ndarray | np.generic):
+    if isinstance(a, _ARRAYS) and isinstance(b, _ARRAYS):
         if a.shape != b.shape or a.dtype != b.dtype:
             return False
         return a.dtype.kind == "O" or a.tobytes() == b.tobytes() or _same_numbers(a, b)

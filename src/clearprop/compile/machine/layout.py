@@ -71,9 +71,9 @@ def places_in_block(stage: Stage) -> tuple[dict[Array, int], int]:
 def _places(
     arrays: list[Array], rows: int, moments: list[list[Work]]
 ) -> tuple[dict[Array, int], int]:
+    spans = _spans(moments)
     return placed(
-        (array, _lines(array.row * array.dtype.itemsize * rows), *_span(array, moments))
-        for array in arrays
+        (array, _lines(array.row * array.dtype.itemsize * rows), *spans[array]) for array in arrays
     )
 
 
@@ -146,11 +146,10 @@ def _lines(size: int) -> int:
     return -(-size // LINE) * LINE + LINE
 
 
-def _span(array: Array, moments: list[list[Work]]) -> tuple[int, int]:
-    """Give the first and the last moment in which an array is needed."""
-    uses = [
-        k
-        for k, works in enumerate(moments)
-        if any(array in work.outputs or array in read_by(work) for work in works)
-    ]
-    return min(uses), max(uses)
+def _spans(moments: list[list[Work]]) -> dict[Array, tuple[int, int]]:
+    """Give for each array the first and the last moment in which it is needed."""
+    spans: dict[Array, tuple[int, int]] = {}
+    for k, works in enumerate(moments):
+        for array in arrays_of(works):
+            spans[array] = spans.get(array, (k, k))[0], k
+    return spans
