@@ -29,6 +29,7 @@ from clearprop.graph import Node
 
 _SPLIT = 4096  # elements from which on a sum over rows is made block by block
 _PACKED_BYTES = 1 << 20  # of a matrix of which a copy is worth it
+_PACKED_ROWS = 200  # that meet it; a copy is made in a phase of its own
 _LITTLE = 5_000  # operations that are not worth another barrier
 
 
@@ -122,8 +123,9 @@ class Plan:
 
     def _pack(self, work: Product) -> None:
         """Copy a large matrix once, in the order in which all blocks of rows will read it."""
-        _, n, k = work.sizes
-        if not work.by_rows or n * k * work.b.array.dtype.itemsize < _PACKED_BYTES:
+        m, n, k = work.sizes
+        is_large = n * k * work.b.array.dtype.itemsize >= _PACKED_BYTES
+        if not (work.by_rows and is_large and m >= _PACKED_ROWS):
             return
         from clearprop.compile.machine.layout import packed_form
 
