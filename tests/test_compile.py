@@ -331,7 +331,7 @@ def test_the_programs_called_last_are_kept(monkeypatch):
         np.testing.assert_array_equal(f(np.ones(n)), np.full(n, 2))
     kept = [key[1][0][0] for key in f._programs]
     assert kept == [(1,), (3,)]
-    code = weakref.ref(f._last.library)
+    code = weakref.ref(f._last.code)
     del f
     gc.collect()
     assert code() is None  # and with it the machine code

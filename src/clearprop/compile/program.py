@@ -135,8 +135,8 @@ class Program:
             return machine_code(write_machine(self.plan, layout, processor), processor)
 
         code = load_or_make(identity_of(self.plan, self.words, self.scratch), make, processor)
-        self.library = Library(code)
-        self.address = self.library.address("run")
+        self.code = Library(code)
+        self.address = self.code.address("run")
 
     @property
     def source(self) -> str:

@@ -109,5 +109,5 @@ class Library:
         *arguments : ctypes types
         """
         call: Any = ctypes.CFUNCTYPE(None, *arguments)(self.address(name))
-        call.library = self  # the code lives as long as whoever may call it
+        call.code = self  # it lives as long as whoever may call it
         return call
