@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 from clearprop.check.handwritten.source import Source
 from clearprop.check.handwritten.sources import function_of
+
+_TOOLS = (4, 3, 5, 2, 1, 0)  # of sys.monitoring: first those that no kind of tool has for its own
 
 
 class Ran:
@@ -81,7 +83,7 @@ class Ran:
             if code not in self._wanted:
                 self._learn(code)
             if self._chooses[code]:
-                frame.f_trace_opcodes = True
+                note_spots(frame)
             if self.lines.setdefault(code, {code.co_firstlineno}) >= self._wanted[code]:
                 frame.f_trace_lines = False  # all of it has been seen
             return inner
@@ -94,17 +96,21 @@ class Ran:
                     seen.add(frame.f_lineno)
                     frame.f_trace_lines = not seen >= self._wanted[frame.f_code]
             elif event == "opcode":
-                self.spots.setdefault(frame.f_code, set()).add(frame.f_lasti // 2)
+                spot(frame.f_code, frame.f_lasti)
             elif event == "return" and frame is root:
                 root = None
             return inner
 
-        before = sys.gettrace()
-        sys.settrace(enter)
-        try:
-            yield
-        finally:
-            sys.settrace(before)
+        def spot(code: CodeType, offset: int) -> None:
+            self.spots.setdefault(code, set()).add(offset // 2)
+
+        with _instructions(spot) as note_spots:
+            before = sys.gettrace()
+            sys.settrace(enter)
+            try:
+                yield
+            finally:
+                sys.settrace(before)
 
     def _learn(self, code: CodeType) -> None:
         self._wanted[code] = {line for _, _, line in code.co_lines() if line}
@@ -112,6 +118,40 @@ class Ran:
         self._chooses[code] = tree is not None and (
             any(isinstance(node, ast.IfExp) for node in ast.walk(tree)) or bool(beside(tree))
         )
+
+
+@contextmanager
+def _instructions(spot: Callable[[CodeType, int], None]) -> Iterator[Callable[[Any], None]]:
+    """Give what has each instruction of a frame, the one that runs too, told meanwhile.
+
+    Since Python 3.12 a trace function hears of instructions from the next call on only, so
+    that there ``sys.monitoring`` is asked, where one of its six places is free.
+    """
+    monitoring: Any = getattr(sys, "monitoring", None)
+    free = (n for n in _TOOLS if monitoring.get_tool(n) is None) if monitoring else iter(())
+    tool = next(free, None)
+    if tool is None:
+        yield _trace_opcodes
+        return
+    watched: set[CodeType] = set()
+
+    def watch(frame: Any) -> None:
+        watched.add(frame.f_code)
+        monitoring.set_local_events(tool, frame.f_code, monitoring.events.INSTRUCTION)
+
+    monitoring.use_tool_id(tool, __name__)
+    monitoring.register_callback(tool, monitoring.events.INSTRUCTION, spot)
+    try:
+        yield watch
+    finally:
+        for code in watched:
+            monitoring.set_local_events(tool, code, 0)
+        monitoring.register_callback(tool, monitoring.events.INSTRUCTION, None)
+        monitoring.free_tool_id(tool)
+
+
+def _trace_opcodes(frame: Any) -> None:
+    frame.f_trace_opcodes = True
 
 
 def _inside(code: CodeType) -> Iterator[CodeType]:
