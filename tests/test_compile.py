@@ -32,6 +32,33 @@ def agree(f, *args, rtol=1e-12):
 # ---- numbers ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_operands_that_change_no_bit_are_left_out_and_the_others_are_not(dtype):
+    x = np.array([-np.inf, -2.5, -0.0, 0.0, 1e-30, 3.0, np.inf, np.nan], dtype)
+    one, zero, no = dtype(1), dtype(0), np.zeros(1, bool)
+
+    def f(x):
+        return x * one, x / one, x - zero, x + zero, x - -zero, np.where(no, zero, x), one / x
+
+    with np.errstate(all="ignore"):
+        for found, expected in zip(cp.compile(f)(x), f(x), strict=True):
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(np.signbit(found[2:4]), np.signbit(expected[2:4]))
+
+
+@pytest.mark.parametrize("f", [lambda x: np.logaddexp(x, 0.0), lambda x: np.logaddexp(0, x)])
+def test_softplus_and_its_slope_are_right_in_the_dtype_of_x(f):
+    x = np.array([-np.inf, -200, -1, -0.0, 0, 1, 200, np.inf], np.float32)
+    wide = x.astype(float)
+    sure = np.logaddexp(wide, 0.0), 1 / (1 + np.exp(-wide))
+    for program in (cp.value_and_grad, lambda f: cp.compile(cp.value_and_grad(f))):
+        y, dx = program(lambda x: np.sum(f(x)[1:-1]) + np.sum(f(x)[::7]))(x)
+        assert (y.dtype, dx.dtype) == (np.float32, np.float32)
+        np.testing.assert_allclose(dx, sure[1], rtol=3e-7, atol=1e-38)
+    np.testing.assert_allclose(cp.compile(f)(x), sure[0], rtol=3e-7, atol=1e-38)
+
+
 def test_long_sums_of_float32_do_not_stand_still():
     @cp.compile
     def sums(ones, a, b):

@@ -30,7 +30,7 @@ from clearprop.rules.indexing import Slot
 
 Index = tuple[Affine, ...]
 
-_WHOLE = {"sigmoid", "erf"}  # functions of one operand that are no ufuncs, but have machine code
+_WHOLE = {"sigmoid", "erf", "logaddexp"}  # not as their text says: they have machine code
 
 
 class Elements:
@@ -147,7 +147,8 @@ class Elements:
             element = self.operand(node, position, at)
             operands.append(element if number is None else converted(element, dtype))
         if node.primitive.name in _WHOLE and dtype.kind == "f":
-            return Apply(node.primitive.name, (converted(operands[0], dtype),), node.dtype)
+            whole = tuple(converted(operand, dtype) for operand in operands)
+            return Apply(node.primitive.name, whole, node.dtype)
         result = node.primitive.function(*operands, **node.attributes)
         return converted(result, node.dtype)
 

@@ -72,18 +72,15 @@ class Scalar(NDArrayOperatorsMixin):
         if any(dtype.kind not in "fiub" or dtype == np.float16 for dtype in (*takes, gives)):
             raise NotCompiledError(ufunc.__name__)
         made = tuple(converted(v, dtype) for v, dtype in zip(inputs, takes, strict=True))
-        return Apply(ufunc.__name__, made, gives)
+        return _decided(ufunc.__name__, made) or Apply(ufunc.__name__, made, gives)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.where and not kwargs:
             condition, a, b = args
             plain = [v if _taken(v) is type(v) else _dtype_of(v) for v in (a, b)]
             dtype = np.result_type(*plain)
-            return Apply(
-                "where",
-                (converted(condition, BOOL), converted(a, dtype), converted(b, dtype)),
-                dtype,
-            )
+            made = (converted(condition, BOOL), converted(a, dtype), converted(b, dtype))
+            return _decided("where", made) or Apply("where", made, dtype)
         raise NotCompiledError(function.__name__)
 
     def astype(self, dtype: Any) -> Scalar:
@@ -200,6 +197,27 @@ class Total(Scalar):
         self.combine = combine
         self.dtype = np.dtype(dtype)
         self.start = np.asarray(start).astype(self.dtype)[()]
+
+
+def _decided(name: str, arguments: tuple[Scalar, ...]) -> Scalar | None:
+    """Give the result where a constant among the operands decides it to the last bit."""
+    if name == "where":
+        condition, yes, no = arguments
+        return (yes if condition.value else no) if isinstance(condition, Constant) else None
+    if len(arguments) != 2:
+        return None
+    for x, constant in (arguments, arguments[::-1]):
+        if not isinstance(constant, Constant) or x.dtype != constant.dtype:
+            continue
+        number, is_second = constant.value, constant is arguments[1]
+        if constant.dtype == BOOL:
+            if name in ("bitwise_and", "logical_and"):
+                return x if number else constant
+        elif name == "multiply" or (name == "divide" and is_second and x.dtype.kind == "f"):
+            return x if number == 1 else None
+        elif name == "subtract" and is_second and not np.signbit(number):
+            return x if number == 0 else None
+    return None
 
 
 def _taken(value: Any) -> Any:

@@ -87,18 +87,19 @@ def logaddexp(x1, x2):
 
 @logaddexp.vjp("x1", latex=r"\bar y\,\sigma(x_1 - x_2)")
 def _(dy, x1, x2):
-    return dy * sigmoid(_apart(x1, x2))
+    return dy * sigmoid(_apart(dy, x1, x2))
 
 
 @logaddexp.vjp("x2", latex=r"\bar y\,\sigma(x_2 - x_1)")
 def _(dy, x1, x2):
-    return dy * sigmoid(_apart(x2, x1))
+    return dy * sigmoid(_apart(dy, x2, x1))
 
 
-def _apart(x1, x2):
+def _apart(dy, x1, x2):
     """Give ``x1 - x2``, and 0 between equal infinities: each has half of the gradient."""
-    same = (x1 == x2) & np.isinf(x1)
-    return np.where(same, 0, x1) - np.where(same, 0, x2)
+    same = (x1 == x2) & np.isinf(x2)
+    zero = np.zeros_like(dy)  # of the result's dtype, where x1 and x2 may be Python numbers
+    return np.where(same, zero, x1) - np.where(same, zero, x2)
 
 
 @primitive(np.logaddexp2, latex=r"\log_2(2^{x_1} + 2^{x_2})")
@@ -110,12 +111,12 @@ def logaddexp2(x1, x2):
 
 @logaddexp2.vjp("x1", latex=r"\bar y\,\sigma((x_1 - x_2) \ln 2)")
 def _(dy, x1, x2):
-    return dy * sigmoid(_apart(x1, x2) * 0.6931471805599453)
+    return dy * sigmoid(_apart(dy, x1, x2) * 0.6931471805599453)
 
 
 @logaddexp2.vjp("x2", latex=r"\bar y\,\sigma((x_2 - x_1) \ln 2)")
 def _(dy, x1, x2):
-    return dy * sigmoid(_apart(x2, x1) * 0.6931471805599453)
+    return dy * sigmoid(_apart(dy, x2, x1) * 0.6931471805599453)
 
 
 @primitive(np.tanh, latex=r"\tanh x", domain=(-3, 3))

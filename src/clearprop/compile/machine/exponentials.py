@@ -68,6 +68,12 @@ def exp(x: Any) -> Any:
     return scaled(_less_one(r) + 1, n)
 
 
+def exp_of_minus(x: Any) -> Any:
+    """``e**-x`` for x from 0 on. 1 ulp."""
+    n, r = reduced(maximum(-x, LOWEST[x.dtype.itemsize]))
+    return scaled(_less_one(r) + 1, n)
+
+
 @of_floats
 def exp2(x: Any) -> Any:
     """``2**x``. 1 ulp."""
@@ -130,8 +136,7 @@ def tanh(x: Any) -> Any:
 @of_floats
 def sigmoid(x: Any) -> Any:
     """``1 / (1 + e**-x)``. 2 ulp."""
-    n, r = reduced(maximum(-absolute(x), LOWEST[x.dtype.itemsize]))
-    e = scaled(_less_one(r) + 1, n)
+    e = exp_of_minus(absolute(x))
     below = 1 + e
     y = select(x >= 0, 1, e) / below
     return fma(-y, e - (below - 1), y)  # what the sum lost counts most where e is small

@@ -146,11 +146,13 @@ class Lanes(Value):
     def constant(self, number: Number, dtype: Any = None) -> Self:  # noqa: D102
         return self.emitter.constant(number, dtype or self.dtype)  # type: ignore[return-value]
 
-    def _is_constant(self) -> bool:
-        if not isinstance(self.ir, ir.Constant):
-            return False
-        number = self.ir.constant
-        return isinstance(number, int) or (isinstance(number, float) and not math.isnan(number))
+    @property
+    def known(self) -> float | None:
+        """The number, if it is a constant and not NaN."""
+        number = self.ir.constant if isinstance(self.ir, ir.Constant) else None
+        if isinstance(number, int) or (isinstance(number, float) and not math.isnan(number)):
+            return number
+        return None
 
     def _new(self, value: Any, dtype: Any = None) -> Any:
         return Lanes(self.emitter, value, np.dtype(dtype or self.dtype))

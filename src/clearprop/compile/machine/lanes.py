@@ -58,9 +58,10 @@ class Value:
         """Give yes where self, a boolean, is true, and no where it is false."""
         raise NotImplementedError
 
-    def _is_constant(self) -> bool:
-        """Whether this is a number that is known, and not NaN."""
-        return False
+    @property
+    def known(self) -> float | None:
+        """The number, if it is a constant and not NaN."""
+        return None
 
     def _scaled(self, n: Value) -> Self | None:
         """Give ``self * 2**n`` where that is one instruction."""
@@ -348,10 +349,10 @@ def _extreme(better: Callable[[Any, Any], Any], first: Any, second: Any) -> Any:
     a, b = meet(first, second)
     if a.dtype.kind == "b":
         return a | b if better is operator.gt else a & b
-    if b._is_constant():
+    if b.known is not None:
         a, b = b, a  # then one instruction is enough: it gives b where nothing compares
     chosen = select(better(a, b), a, b)
-    return chosen if a.dtype.kind != "f" or a._is_constant() else select(isnan(a), a, chosen)
+    return chosen if a.dtype.kind != "f" or a.known is not None else select(isnan(a), a, chosen)
 
 
 def fmax(first: Any, second: Any) -> Any:
@@ -369,7 +370,7 @@ def _extreme_number(better: Callable[[Any, Any], Any], first: Any, second: Any) 
     if a.dtype.kind != "f":
         return _extreme(better, a, b)
     chosen = select(better(a, b), a, b)
-    return chosen if b._is_constant() else select(isnan(b), a, chosen)
+    return chosen if b.known is not None else select(isnan(b), a, chosen)
 
 
 def isnan(x: Any) -> Any:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from clearprop.compile.machine.coefficients import ATANH_WORDS, LOG, LOG_WHOLE
-from clearprop.compile.machine.exponentials import LN_2, LN_2_WORDS, LOG2_E, exp, exp2
+from clearprop.compile.machine.exponentials import (
+    LN_2,
+    LN_2_WORDS,
+    LOG2_E,
+    exp,
+    exp2,
+    exp_of_minus,
+)
 from clearprop.compile.machine.lanes import (
     absolute,
     bits,
@@ -190,6 +197,8 @@ def log1p_to_1(e: Any) -> Any:
 @of_floats
 def logaddexp(x1: Any, x2: Any) -> Any:
     """``log(e**x1 + e**x2)``. 3 ulp of the largest of x1, x2 and the result."""
+    if x1.known == 0 or x2.known == 0:
+        return softplus(x1 if x2.known == 0 else x2)
     larger = maximum(x1, x2)
     apart = larger + log1p_to_1(exp(minimum(x1, x2) - larger))
     return select(x1 == x2, x1 + LN_2, apart)  # infinities minus themselves
@@ -206,4 +215,4 @@ def logaddexp2(x1: Any, x2: Any) -> Any:
 @of_floats
 def softplus(x: Any) -> Any:
     """``log(1 + e**x)``. 2 ulp."""
-    return maximum(x, 0) + log1p_to_1(exp(-absolute(x)))
+    return maximum(x, 0) + log1p_to_1(exp_of_minus(absolute(x)))
