@@ -29,8 +29,19 @@ def cut(group: Group) -> None:
     )
     most = FEW_SHARDS if few else MOST_SHARDS
     shards = max(1, min(most, group.rows, sum(map(cost, group.works)) // _LEAST_WORK))
-    group.shard_rows = -(-group.rows // shards)
+    group.shard_rows = _even(group.rows, shards)
     group.shard.extent = group.shards
+
+
+def _even(rows: int, shards: int) -> int:
+    """Choose the rows of a shard, for at most so many shards: two threads should end together."""
+
+    def longest(size: int) -> tuple[int, ...]:
+        count = -(-rows // size)
+        return tuple(-(-count // threads) * size for threads in (2, 4, 8))
+
+    least = -(-rows // shards)
+    return min(range(least, least * 3 // 2 + 1), key=lambda size: (longest(size), size))
 
 
 def stage(group: Group, outside: set[Array]) -> None:
