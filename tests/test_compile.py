@@ -438,6 +438,65 @@ def test_steps_are_run_in_machine_code():
         cp.compile(lambda c, x: (x, c)).scan(np.zeros(2), xs)
 
 
+def _momentum(carry, x):
+    w, m = carry
+    m = 0.5 * m + x
+    return (w - 0.25 * m, m), x[0]
+
+
+def _crossed(carry, x):
+    w, m = carry
+    return (w + m * x, m - w), x[0]
+
+
+def _turned(carry, x):
+    w, m = carry
+    return (w[::-1] * 0.5 + x, m + 1), x[0]
+
+
+def _product(carry, x):
+    w, m = carry
+    square = m.reshape(30, 30)
+    return (w + x, (square @ (square - x[0]) / 900).reshape(-1)), x[1]
+
+
+def _twice(carry, x):
+    w, m = carry
+    return (w * 0.5, w + m * 0.25), x[0]
+
+
+def _stored_first(carry, x):
+    w, m = carry
+    return (m * 0.5, w + x), w.sum()
+
+
+@pytest.mark.parametrize(
+    ("step", "places"),
+    [(_momentum, 2), (_crossed, 2), (_turned, 1), (_product, 1), (_twice, 2), (_stored_first, 1)],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_a_step_hands_on_is_written_over_what_it_was_given(step, places, dtype):
+    r = np.random.default_rng(0)
+    start = tuple(r.random((2, 900)).astype(dtype))
+    xs = r.random((5, 900)).astype(dtype)
+    kept = [part.copy() for part in start]
+    h = cp.compile(step)
+    found, ys = h.scan(start, xs)
+    program = next(iter(h._programs.values()))
+    carry, expected = start, []
+    for x in xs:
+        carry, y = h(carry, x)
+        expected.append(y)
+    np.testing.assert_array_equal(ys, expected)
+    for mine, theirs in zip(found, carry, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    for part, before in zip(start, kept, strict=True):
+        np.testing.assert_array_equal(part, before)  # the caller's own
+    arrays = [program.plan.arrays[part] for part in (*program.leaves[:2], *program.parts[:2])]
+    pairs = zip(arrays[:2], arrays[2:], strict=True)
+    assert sum(x in program.over.get(y, ()) for x, y in pairs) == places
+
+
 @pytest.mark.parametrize("dtype", ["i4", "i8"])
 def test_rows_of_a_large_array_are_fetched_before_they_are_copied(dtype):
     x = np.random.default_rng(0).normal(size=(5000, 100))

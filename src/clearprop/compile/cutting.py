@@ -94,8 +94,17 @@ def _is_wide(work: Work) -> bool | None:
         return n * k * work.b.array.dtype.itemsize > _WIDE_BYTES or None
     if isinstance(work, Windows) and is_transformed(work):
         return True  # the weights are transformed once for all rows of a block
-    row = sum(a.row * a.dtype.itemsize for a in dict.fromkeys(work.outputs) if a.shape)
-    return False if row > _BLOCK_BYTES // 8 else None
+    return False if _row_bytes(work) > _BLOCK_BYTES // 8 else None
+
+
+def _row_bytes(work: Work) -> int:
+    return sum(a.row * int(a.dtype.itemsize) for a in dict.fromkeys(work.outputs) if a.shape)
+
+
+def _share(nest: Nest, other: Nest) -> bool:
+    """Whether two nests read the same array, or one what the other writes."""
+    one, two = ({a for a, _ in reads(n)} | set(n.outputs) for n in (nest, other))
+    return bool(one & two)
 
 
 def _stages(runs: Iterable[tuple[bool, list[Work]]]) -> dict[Array, set[int]]:
@@ -134,8 +143,18 @@ def merge(group: Group) -> None:
                 if any(array in written for array, _ in reads(work)) or written & set(work.outputs):
                     break
         if into is None:
-            works.append(work)
+            works.insert(_place(works, work), work)
     group.works = works
+
+
+def _place(works: list[Work], work: Work) -> int:
+    """Give where a nest that reads a matrix product goes: right behind it, while it is near."""
+    needs = {array for array, _ in reads(work)}
+    for k in reversed(range(len(works))):
+        before = works[k]
+        if needs & set(before.outputs) or set(work.outputs) & {a for a, _ in reads(before)}:
+            return k + 1 if isinstance(before, Product) and isinstance(work, Nest) else len(works)
+    return len(works)
 
 
 def _joined(nest: Nest, other: Nest) -> bool:
@@ -149,6 +168,8 @@ def _joined(nest: Nest, other: Nest) -> bool:
     )
     if not same or (nest.totals and other.totals and nest.depth != other.depth):
         return False
+    if not _share(nest, other) and _row_bytes(nest) + _row_bytes(other) > _WIDE_BYTES // 8:
+        return False  # each had better follow what it reads
     if any(s.adds for s in (*nest.stores, *other.stores)):
         return False
     new = {w: of(v) for v, w in zip(a, b, strict=True)}

@@ -42,6 +42,7 @@ from clearprop.compile.table import (
     SWAPS,
     TROUBLE,
 )
+from clearprop.compile.updates import over
 from clearprop.equivalence import needed
 from clearprop.errors import ShapeError
 from clearprop.graph import Node
@@ -105,6 +106,7 @@ class Program:
             if isinstance(part, Call)
         }
         self.segments = _segments(self.plan)
+        self.over = over(self.plan)
         self._link()
         for node in nodes:  # what the first call computed has served
             node.let_go()
@@ -368,6 +370,10 @@ class _Memory:
                 found.append(before)
                 continue
             array = plan.arrays[part]
+            if is_read and plan.arrays[leaf] in program.over.get(array, ()):
+                self.put(array, before)
+                found.append(before)
+                continue
             after = np.empty(array.shape, array.dtype)
             self.put(array, after)
             if is_read:

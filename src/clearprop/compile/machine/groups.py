@@ -44,6 +44,7 @@ from clearprop.compile.table import (
     SWAPS,
     TROUBLE,
 )
+from clearprop.compile.updates import over
 
 _MOST_INLINE = 12  # uses of one function of mathematics
 _LONG = {  # functions that are many instructions each
@@ -70,6 +71,7 @@ class _Writer:
         self.module = ir.Module()
         self.kernels: dict[Any, Any] = {}
         self.apart = _often(plan)
+        self.over = over(plan)
 
     def made(self) -> str:
         groups = [[part for part in phase if isinstance(part, Group)] for phase in self.plan.phases]
@@ -136,7 +138,10 @@ class _Writer:
         return outer
 
     def stage(self, group: Group, stage: Stage, name: str) -> Any:
-        """Write one block of a stage, whose arrays are arguments that do not overlap."""
+        """Write one block of a stage, whose arrays are arguments.
+
+        They do not overlap, but for those that may be written over each other.
+        """
         used = arrays_of(stage.works)
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * len(used) + [I64] * 3 + [POINTER] * 2)
         function = ir.Function(self.module, kind, name)

@@ -30,7 +30,7 @@ from clearprop.compile.machine.tiles import (
     rows_tile,
     write_pack,
 )
-from clearprop.compile.machine.vectors import INDEX, POINTER, Piece, Vectors, constant, pieces
+from clearprop.compile.machine.vectors import INDEX, LINE, POINTER, Piece, Vectors, constant, pieces
 
 __all__ = [
     "Product",
@@ -252,7 +252,8 @@ class _Writer:
                 number = b.sub(p, first)
                 j = b.mul(p, constant(width))
                 b_at = v.at(source, b.mul(number, panel_stride))
-                b.call(tile, [v.at(c, j), a, b_at, v.at(bias, j), count])
+                more = self.fetched(source, panel_stride, (count, b.sub(last, first), i, number))
+                b.call(tile, [v.at(c, j), a, b_at, v.at(bias, j), count, *more])
 
             v.loop(first, last, panel)
             if the.edge.width:
@@ -260,6 +261,17 @@ class _Writer:
                     panel(last, self.tile(height, the.edge))
 
         v.rows(start, stop, the.heights, strip)
+
+    def fetched(self, source: Any, stride: Any, where: tuple[Any, ...]) -> list[Any]:
+        """Give where a tile begins to fetch its part of the next panels, if it does so."""
+        if not self.plan.fetch:
+            return []
+        b, count, panels, i, number = self.b, *where
+        strip = b.udiv(b.sub(i, self.function.args[5]), constant(self.plan.heights[0]))
+        tile = b.add(b.mul(strip, panels), number)
+        line = constant(LINE // self.v.dtype.itemsize)
+        at = b.add(b.mul(panels, stride), b.mul(tile, b.mul(count, line)))
+        return [self.v.at(source, at)]
 
     def packed_at(self, count: Any, k: Any, panel: Any) -> tuple[Any, Any]:
         """Give the place of a panel in a B that has been copied, and the way to the next."""
@@ -283,11 +295,12 @@ class _Writer:
         return self.made[title]
 
     def tile(self, height: int, panel: Panel) -> Any:
-        """Give the function that computes a tile: (C, A, B, bias, how many k)."""
+        """Give the function that computes a tile: (C, A, B, bias, how many k, what to fetch)."""
         end = "e" if panel is self.plan.edge else ""
         title = f"{self.function.name}.tile.{height}.{panel.width}{end}"
         if title not in self.made:
-            v, arguments = self.v.function(title, [POINTER] * 4 + [INDEX])
+            more = [POINTER] * self.plan.fetch
+            v, arguments = self.v.function(title, [POINTER] * 4 + [INDEX] + more)
             _WRITE[self.plan.form](v, self.described(height, panel), *arguments)
             v.b.ret_void()
             self.made[title] = v.b.function

@@ -122,6 +122,8 @@ class NestWriter:
             self.value(value)
         if depth == len(nest.axes):
             for store in nest.stores:
+                self.value(store.value)  # one may be written over what another reads here
+            for store in nest.stores:
                 self._store(store)
             for total, value in nest.totals:
                 self._update(total, value)

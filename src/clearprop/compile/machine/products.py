@@ -84,6 +84,8 @@ class Plan:
         How many panels are done before the next rows are.
     pack_a, pack_b : bool
         Whether operands are copied into the order in which they are read.
+    fetch : bool
+        Whether tiles fetch the next panels of B, which lie beyond a second-level cache.
     """
 
     form: str
@@ -95,6 +97,7 @@ class Plan:
     chunk: int
     pack_a: bool = False
     pack_b: bool = False
+    fetch: bool = False
 
 
 def _panel(count: int, lanes: int, masks: bool) -> Panel:
@@ -170,7 +173,9 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
     if spec.k_block is None and K > 512:
         k_step = -(-K // (-(-K // 384))) if K * N * itemsize > _NEAR else K
     panels, edge = N // width, _panel(N % width, lanes, masks)
-    chunk = max(1, _NEAR // (k_step * width * itemsize)) if pack_b else max(panels, 1)
+    fetch = spec.packed and K * N * itemsize > _NEAR
+    near = _NEAR // 2 if fetch else _NEAR  # beside what is fetched meanwhile
+    chunk = max(1, near // (k_step * width * itemsize)) if pack_b else max(panels, 1)
     pack_a = panels >= 3 and rows >= 4 and K >= 16 and (spec.a_k != 1 or low < registers)
     return Plan(
         "columns",
@@ -182,6 +187,7 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
         min(chunk, max(panels, 1)),
         pack_a,
         pack_b,
+        fetch=fetch,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from clearprop.compile.machine.vectors import Piece, Vectors, constant, pieces
+from clearprop.compile.machine.vectors import LINE, Piece, Vectors, constant, pieces
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,16 @@ def strips(count: int, height: int) -> list[int]:
     return [height] * (count // height) + ([count % height] if count % height else [])
 
 
-Write = Callable[[Vectors, Tile, Any, Any, Any, Any, Any], None]
+Write = Callable[..., None]
 
 
-def columns_tile(v: Vectors, t: Tile, c: Any, a: Any, b: Any, bias: Any, count: Any) -> None:
-    """Write a tile whose vectors lie along the columns of C."""
+def columns_tile(
+    v: Vectors, t: Tile, c: Any, a: Any, b: Any, bias: Any, count: Any, fetch: Any = None
+) -> None:
+    """Write a tile whose vectors lie along the columns of C.
+
+    At every k a line from ``fetch`` on is brought nearer.
+    """
     rows = range(t.height)
 
     def start(i: int, piece: Piece) -> Any:
@@ -76,6 +81,8 @@ def columns_tile(v: Vectors, t: Tile, c: Any, a: Any, b: Any, bias: Any, count: 
         row, column = v.at(b, v.scaled(k, t.b_k)), v.at(a, v.scaled(k, t.a_k))
         right = [v.load(v.at(row, piece.offset), piece) for piece in read]
         found = []
+        if fetch is not None:
+            v.fetch(v.at(fetch, v.scaled(k, LINE // v.dtype.itemsize)))
         for i in rows:
             left = v.load(v.at(column, i * t.a_row), Piece(0, 1, 1))
             for j, y in enumerate(right):
