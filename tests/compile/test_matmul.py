@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import mmap
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from processors import NARROW, processors
 from clearprop.compile.machine.engine import Library, machine_code
 from clearprop.compile.machine.matmul import (
     Product,
+    list_length,
     packed_bytes,
     packed_parts,
     plan,
@@ -27,7 +29,20 @@ def compiled(spec, processor=None):
     module = ir.Module()
     write_matmul(module, "product", spec, processor)
     code = machine_code(str(module), processor)
-    return Library(code).function("product", *[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_int64)
+    more = [ctypes.c_void_p] if spec.listed else []
+    arguments = [*[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_int64, *more]
+    return Library(code).function("product", *arguments)
+
+
+@functools.cache
+def before_a_wall():
+    """Give the end of memory behind which no reading is allowed."""
+    size = mmap.PAGESIZE
+    room = mmap.mmap(-1, 17 * size)
+    end = ctypes.addressof(ctypes.c_char.from_buffer(room)) + 16 * size
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    assert protect(ctypes.c_void_p(end), ctypes.c_size_t(size), 0) == 0
+    return room, end
 
 
 def operand(random, rows, columns, dtype, order, gap):
@@ -46,7 +61,8 @@ def product(A, B, spec, C, bias, splits, processor=None):
     guard = scratch[-64:].copy()
     for start, stop in zip([0, *splits], [*splits, spec.M], strict=True):
         addresses = [array.ctypes.data for array in (C, A, B, bias, scratch)]
-        call(*addresses, start, stop)
+        more = [before_a_wall()[1] - 8 * list_length(spec, processor)] if spec.listed else []
+        call(*addresses, start, stop, *more)
     np.testing.assert_array_equal(scratch[-64:], guard)
 
 
@@ -90,6 +106,7 @@ def test_any_shape_and_strides(data):
             {
                 "k_block": st.sampled_from([None, None, 8, 13, 100]),
                 "rows": st.sampled_from([None, 1, 7, 25]),
+                "listed": st.sampled_from([0, 0, 1, 300]),
             }
         )
     )

@@ -18,6 +18,7 @@ from clearprop.compile.machine.layout import (
     Layout,
     arrays_of,
     convolution_spec,
+    hosted_lines,
     kernel_bytes,
     places_in_block,
     places_in_shard,
@@ -25,7 +26,8 @@ from clearprop.compile.machine.layout import (
 )
 from clearprop.compile.machine.matmul import write_matmul, write_packing
 from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, number
-from clearprop.compile.machine.prefetch import write_prefetch
+from clearprop.compile.machine.prefetch import fetched_arrays, host_of, write_list, write_prefetch
+from clearprop.compile.machine.products import list_length
 from clearprop.compile.machine.random import limit_of, write_keep_mask
 from clearprop.compile.memory import size_of
 from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows, walked
@@ -110,7 +112,7 @@ class _Writer:
         for k, stage in enumerate(group.stages):
             function = self.stage(group, stage, f"{name}_{k + 1}")
             places, size = places_in_block(stage)
-            used = arrays_of(stage.works)
+            used = _used(group, stage)
             spare = b.gep(own, [number(size)], source_etype=I8)
 
             def block(
@@ -142,7 +144,7 @@ class _Writer:
 
         They do not overlap, but for those that may be written over each other.
         """
-        used = arrays_of(stage.works)
+        used = _used(group, stage)
         kind = ir.FunctionType(ir.VoidType(), [POINTER] * len(used) + [I64] * 3 + [POINTER] * 2)
         function = ir.Function(self.module, kind, name)
         *arrays, shard, start, stop, trouble, spare = function.args
@@ -157,9 +159,10 @@ class _Writer:
             if isinstance(work, Nest):
                 writer = NestWriter(b, self.processor, pointers, known, rows, trouble, self.apart)
                 writer.write(work)
-                write_prefetch(writer, work, group.rows)
+                if host_of(group) is None:
+                    write_prefetch(writer, work, group.rows)
             elif isinstance(work, Product):
-                self.product(b, work, stage, pointers, (rows, spare))
+                self.product(b, work, (group, stage), pointers, (rows, spare))
             elif isinstance(work, Packing):
                 self.packing(b, work, pointers, rows if group.rows else (number(0), number(1)))
             elif isinstance(work, Windows):
@@ -170,16 +173,23 @@ class _Writer:
         return function
 
     def product(
-        self, b: Any, work: Product, stage: Stage, pointers: dict[Array, Any], where: Any
+        self, b: Any, work: Product, part: Any, pointers: dict[Array, Any], where: Any
     ) -> None:
         """Call the kernel of a matrix product."""
         rows, spare = where
-        spec = product_spec(work, stage.block_rows)
+        group, stage = part
+        spec = product_spec(work, stage.block_rows, hosted_lines(work, group, stage))
         if spec not in self.kernels:
             name = f"matmul_{len(self.kernels) + 1}"
             self.kernels[spec] = write_matmul(self.module, name, spec, self.processor)
         kernel = self.kernels[spec]
         writer = NestWriter(b, self.processor, pointers, {}, rows, None)
+        more = []
+        length = list_length(spec, self.processor)
+        if length:
+            size = kernel_bytes(work, group, stage, self.processor) - 8 * length
+            more = [b.gep(spare, [number(size)], source_etype=I8)]
+            write_list(writer, group, stage.block_rows, more[0], length)
 
         def inside(depth: int, values: dict[Var, Any]) -> None:
             if depth < len(work.axes):
@@ -199,7 +209,7 @@ class _Writer:
             )
             null = ir.Constant(POINTER, None)
             limits = rows if work.by_rows and stage.block_rows else (number(0), number(spec.M))
-            b.call(kernel, [*starts, null, spare, *limits])
+            b.call(kernel, [*starts, null, spare, *limits, *more])
 
         inside(0, {})
 
@@ -353,6 +363,15 @@ class _Writer:
 def _address(writer: NestWriter, block: Block) -> Any:
     place: Affine = block.place
     return writer.address(block.array, writer.uniform(place))
+
+
+def _used(group: Group, stage: Stage) -> list[Array]:
+    """Give the arrays of a stage, and those of the rows that it fetches."""
+    used = arrays_of(stage.works)
+    host = host_of(group)
+    if any(work is host for work in stage.works):
+        used += [array for array in fetched_arrays(group) if array not in used]
+    return used
 
 
 def _often(plan: Plan) -> frozenset[str]:

@@ -12,6 +12,8 @@ from clearprop.compile.machine.convolution import Convolution, convolution_scrat
 from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.matmul import Product as Spec
 from clearprop.compile.machine.matmul import packed_bytes, packed_parts, scratch_bytes
+from clearprop.compile.machine.prefetch import host_of, lines_of_row
+from clearprop.compile.machine.products import list_length
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.needs import is_transformed
 from clearprop.compile.nests import Nest, Packing, Product, Windows, Work
@@ -97,15 +99,24 @@ def read_by(work: Work) -> list[Array]:
     return [work.first, work.second] if isinstance(work, Windows) else [work.key]
 
 
-def product_spec(work: Product, rows: int) -> Spec:
-    """Give the kernel of a matrix product, for blocks of so many rows; 0 for all of them."""
+def product_spec(work: Product, rows: int, listed: int = 0) -> Spec:
+    """Give the kernel of a matrix product, for blocks of so many rows; 0 for all of them.
+
+    ``listed`` lines of memory are fetched meanwhile.
+    """
     m, n, k = work.sizes
     (a_row, a_k), (b_k, b_column) = work.a.strides, work.b.strides
     return Spec(
         m, n, k, work.c.array.dtype.name, a_row, a_k, b_k, b_column, work.c.strides[0],
         k_block=_K_BLOCK if k > 2 * _K_BLOCK else None,
         rows=min(rows, m) if work.by_rows and rows else None, packed=work.packed is not None,
+        listed=listed,
     )  # fmt: skip
+
+
+def hosted_lines(work: Product, group: Group, stage: Stage) -> int:
+    """Give the lines that a product fetches for the next shard, if it is the one that does so."""
+    return stage.block_rows * lines_of_row(group.works) if work is host_of(group) else 0
 
 
 def packed_form(work: Product, shards: int) -> tuple[int, int]:
@@ -135,7 +146,8 @@ def convolution_spec(work: Windows, group: Group) -> Convolution:
 def kernel_bytes(work: Work, group: Group, stage: Stage, processor: Processor) -> int:
     """Give the bytes that the kernel of a work needs for itself."""
     if isinstance(work, Product):
-        return _lines(scratch_bytes(product_spec(work, stage.block_rows), processor))
+        spec = product_spec(work, stage.block_rows, hosted_lines(work, group, stage))
+        return _lines(scratch_bytes(spec, processor)) + 8 * list_length(spec, processor)
     if isinstance(work, Windows):
         need = _lines(convolution_scratch_bytes(convolution_spec(work, group), processor))
         return need + (size_of(work.out) if work.out in group.parts else 0)

@@ -14,6 +14,7 @@ from llvmlite import ir
 from clearprop.compile.machine.engine import Processor, this_processor
 from clearprop.compile.machine.products import (
     Product,
+    list_length,
     packed_bytes,
     packed_parts,
     panel_items,
@@ -63,11 +64,14 @@ def write_matmul(
     -------
     llvmlite.ir.Function
         It computes the rows `start` to `stop` of C. `bias` is read if the specification says so;
-        `scratch` has `scratch_bytes(spec)` bytes that no other call uses at the same time.
+        `scratch` has `scratch_bytes(spec)` bytes that no other call uses at the same time. If the
+        specification lists lines of memory, one more argument is the list: `list_length(spec)`
+        addresses.
     """
-    kind = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [INDEX] * 2)
+    more = [POINTER] if spec.listed else []
+    kind = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [INDEX] * 2 + more)
     function = ir.Function(module, kind, name)
-    arguments = ("C", "A", "B", "bias", "scratch", "start", "stop")
+    arguments = ("C", "A", "B", "bias", "scratch", "start", "stop", "list")[: 7 + len(more)]
     for argument, title in zip(function.args, arguments, strict=True):
         argument.name = title
     builder = ir.IRBuilder(function.append_basic_block("entry"))
@@ -116,7 +120,7 @@ class _Writer:
 
     def write(self) -> None:
         spec = self.spec
-        *_, start, stop = self.function.args
+        start, stop = self.function.args[5:7]
         if spec.M and spec.N:
             if self.steps != 1 and not spec.accumulate:
                 self.fill(start, stop)
@@ -178,7 +182,7 @@ class _Writer:
     def step(self, s: Any) -> None:
         """Do some of k, for all columns."""
         b, the, spec = self.b, self.plan, self.spec
-        _, A, B, _, _, _, _ = self.function.args
+        _, A, B, *_ = self.function.args
         k = b.mul(s, constant(the.k_step))
         count = self.v.smaller(constant(the.k_step), b.sub(constant(spec.K), k))
         if self.steps == 1:
@@ -199,7 +203,7 @@ class _Writer:
     def columns(self, A: Any, B: Any, k: Any, count: Any, first: Any, last: Any, ends: Any) -> None:
         """Do some of k for some panels: copy B, then let the rows pass by."""
         b, v, the, spec = self.b, self.v, self.plan, self.spec
-        C, _, _, bias, scratch, start, stop = self.function.args
+        C, _, _, bias, scratch, start, stop, *_ = self.function.args
         width = the.panel.width
         if the.form != "columns":
             first, last = constant(0), constant(the.panels)
@@ -252,8 +256,13 @@ class _Writer:
                 number = b.sub(p, first)
                 j = b.mul(p, constant(width))
                 b_at = v.at(source, b.mul(number, panel_stride))
-                more = self.fetched(source, panel_stride, (count, b.sub(last, first), i, number))
-                b.call(tile, [v.at(c, j), a, b_at, v.at(bias, j), count, *more])
+                nearer = []
+                if the.listed:
+                    nearer = [self.in_list(i, p)]
+                elif the.fetch:
+                    panels = b.sub(last, first)
+                    nearer = [self.ahead(source, panel_stride, count, (panels, i, number))]
+                b.call(tile, [v.at(c, j), a, b_at, v.at(bias, j), count, *nearer])
 
             v.loop(first, last, panel)
             if the.edge.width:
@@ -262,16 +271,29 @@ class _Writer:
 
         v.rows(start, stop, the.heights, strip)
 
-    def fetched(self, source: Any, stride: Any, where: tuple[Any, ...]) -> list[Any]:
-        """Give where a tile begins to fetch its part of the next panels, if it does so."""
-        if not self.plan.fetch:
-            return []
-        b, count, panels, i, number = self.b, *where
-        strip = b.udiv(b.sub(i, self.function.args[5]), constant(self.plan.heights[0]))
-        tile = b.add(b.mul(strip, panels), number)
+    def ahead(self, source: Any, stride: Any, count: Any, where: tuple[Any, ...]) -> Any:
+        """Give where a tile's part of the next panels begins."""
+        b, (panels, i, number) = self.b, where
+        tile = b.add(b.mul(self.strip(i), panels), number)
         line = constant(LINE // self.v.dtype.itemsize)
         at = b.add(b.mul(panels, stride), b.mul(tile, b.mul(count, line)))
-        return [self.v.at(source, at)]
+        return self.v.at(source, at)
+
+    def in_list(self, i: Any, panel: Any) -> Any:
+        """Give where a tile's part of the list begins."""
+        b, the = self.b, self.plan
+        panels = constant(max(the.panels + bool(the.edge.width), 1))
+        tile = b.add(b.mul(self.strip(i), panels), panel)
+        whole = constant(
+            list_length(self.spec, self.processor)
+        )  # a call with more rows starts again
+        at = b.urem(b.mul(tile, constant(the.listed)), whole)
+        return b.gep(self.function.args[7], [at], source_etype=POINTER)
+
+    def strip(self, i: Any) -> Any:
+        """Give the number of the strip that a row is in."""
+        start = self.function.args[5]
+        return self.b.udiv(self.b.sub(i, start), constant(self.plan.heights[0]))
 
     def packed_at(self, count: Any, k: Any, panel: Any) -> tuple[Any, Any]:
         """Give the place of a panel in a B that has been copied, and the way to the next."""
@@ -299,8 +321,8 @@ class _Writer:
         end = "e" if panel is self.plan.edge else ""
         title = f"{self.function.name}.tile.{height}.{panel.width}{end}"
         if title not in self.made:
-            more = [POINTER] * self.plan.fetch
-            v, arguments = self.v.function(title, [POINTER] * 4 + [INDEX] + more)
+            more = [POINTER] if self.plan.fetch or self.plan.listed else []
+            v, arguments = self.v.function(title, [POINTER] * 4 + [INDEX, *more])
             _WRITE[self.plan.form](v, self.described(height, panel), *arguments)
             v.b.ret_void()
             self.made[title] = v.b.function
@@ -327,4 +349,5 @@ class _Writer:
             padded=the.pack_b,
             start=start,
             block=spec.k_block is not None,
+            listed=the.listed,
         )

@@ -41,6 +41,8 @@ class Product:
         How many rows one call computes as a rule, by default all. It may choose the order, too.
     packed : bool
         Whether B has been copied by `write_packing`'s function; worth it where many calls share B.
+    listed : int
+        How many lines of memory a call of so many rows brings nearer, of a list of their addresses.
     """
 
     M: int
@@ -57,6 +59,7 @@ class Product:
     k_block: int | None = None
     rows: int | None = None
     packed: bool = False
+    listed: int = 0
 
     def __post_init__(self) -> None:
         assert not (self.accumulate and self.bias)
@@ -86,6 +89,8 @@ class Plan:
         Whether operands are copied into the order in which they are read.
     fetch : bool
         Whether tiles fetch the next panels of B, which lie beyond a second-level cache.
+    listed : int
+        How many lines of the list a tile fetches.
     """
 
     form: str
@@ -98,6 +103,7 @@ class Plan:
     pack_a: bool = False
     pack_b: bool = False
     fetch: bool = False
+    listed: int = 0
 
 
 def _panel(count: int, lanes: int, masks: bool) -> Panel:
@@ -188,7 +194,19 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
         pack_a,
         pack_b,
         fetch=fetch,
+        listed=-(-spec.listed // _tiles(rows, height, panels + bool(edge.width))),
     )
+
+
+def _tiles(rows: int, height: int, panels: int) -> int:
+    return -(-rows // height) * max(panels, 1)
+
+
+def list_length(spec: Product, processor: Processor | None = None) -> int:
+    """Give how many addresses a call reads of the list of what it fetches; 0 if it fetches none."""
+    the = plan(spec, processor)
+    rows = min(spec.rows or spec.M, spec.M)
+    return the.listed * _tiles(rows, the.heights[0], the.panels + bool(the.edge.width))
 
 
 def panel_items(spec: Product, the: Plan) -> int:

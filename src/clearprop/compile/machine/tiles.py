@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from clearprop.compile.machine.vectors import LINE, Piece, Vectors, constant, pieces
+from clearprop.compile.machine.vectors import LINE, POINTER, Piece, Vectors, constant, pieces
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Tile:
         What the sum is added to: 'zero', 'bias' or 'C'.
     block : bool
         Whether the sum begins at 0 and is added to the start value afterwards.
+    listed : int
+        How many lines, of a list of their addresses, are brought nearer meanwhile.
     """
 
     height: int
@@ -45,6 +48,7 @@ class Tile:
     padded: bool
     start: str
     block: bool
+    listed: int = 0
 
 
 def tile_cost(height: int, vectors: float) -> float:
@@ -65,7 +69,7 @@ def columns_tile(
 ) -> None:
     """Write a tile whose vectors lie along the columns of C.
 
-    At every k a line from ``fetch`` on is brought nearer.
+    At every k a line is brought nearer: of those from ``fetch`` on, or of those in the list there.
     """
     rows = range(t.height)
 
@@ -77,12 +81,18 @@ def columns_tile(
     read = [Piece(p.offset, p.width, p.width) if t.padded else p for p in t.panel.vectors]
     sums = [v.zero(piece.width) if t.block else start(i, piece) for i, piece in places]
 
-    def one(k: Any, sums: list[Any]) -> list[Any]:
+    def in_line(k: Any) -> Any:
+        return v.at(fetch, v.scaled(k, LINE // v.dtype.itemsize))
+
+    def in_list(k: Any) -> Any:
+        return v.b.load(v.b.gep(fetch, [k], source_etype=POINTER), typ=POINTER, align=8)
+
+    def one(k: Any, sums: list[Any], ahead: Callable[[Any], Any] | None = None) -> list[Any]:
         row, column = v.at(b, v.scaled(k, t.b_k)), v.at(a, v.scaled(k, t.a_k))
         right = [v.load(v.at(row, piece.offset), piece) for piece in read]
         found = []
-        if fetch is not None:
-            v.fetch(v.at(fetch, v.scaled(k, LINE // v.dtype.itemsize)))
+        if ahead is not None:
+            v.fetch(ahead(k))
         for i in rows:
             left = v.load(v.at(column, i * t.a_row), Piece(0, 1, 1))
             for j, y in enumerate(right):
@@ -90,7 +100,13 @@ def columns_tile(
                 found.append(v.multiply_add(x, y, sums[i * len(right) + j]))
         return found
 
-    sums = v.unrolled(count, one, sums, max(1, min(8, 40 // len(places))))
+    times, done = max(1, min(8, 40 // len(places))), None
+    if t.listed:
+        done = v.smaller(constant(t.listed), count)
+        sums = v.unrolled(done, partial(one, ahead=in_list), sums, times)
+    elif fetch is not None:
+        one = partial(one, ahead=in_line)
+    sums = v.unrolled(count, one, sums, times, done)
     for (i, piece), total in zip(places, sums, strict=True):
         value = v.b.fadd(start(i, piece), total) if t.block and t.start != "zero" else total
         v.store(value, v.at(c, i * t.c_row + piece.offset), piece)

@@ -330,9 +330,11 @@ class Vectors:
         body: Callable[[Any, list[Any]], list[Any]],
         carried: list[Any],
         times: int,
+        start: Any = None,
     ) -> list[Any]:
-        """Write ``for k in range(count)``, several turns in one."""
+        """Write ``for k in range(start, count)``, several turns in one; from 0 by default."""
         b = self.b
+        start = constant(0) if start is None else start
 
         def several(k: Any, *values: Any) -> list[Any]:
             found = list(values)
@@ -340,8 +342,9 @@ class Vectors:
                 found = body(b.add(k, constant(turn), flags=["nsw"]) if turn else k, found)
             return found
 
-        whole = b.sub(count, b.urem(count, constant(times))) if times > 1 else count
-        found = self.loop(constant(0), whole, several, carried, step=times)
+        left = b.urem(b.sub(count, start), constant(times))
+        whole = b.sub(count, left) if times > 1 else count
+        found = self.loop(start, whole, several, carried, step=times)
         if times > 1:
             found = self.loop(whole, count, lambda k, *values: body(k, list(values)), found)
         return found
