@@ -14,6 +14,7 @@ from llvmlite import ir
 from clearprop.compile.machine.engine import Processor, this_processor
 from clearprop.compile.machine.products import (
     Product,
+    columns_of,
     list_length,
     packed_bytes,
     packed_parts,
@@ -75,7 +76,19 @@ def write_matmul(
     for argument, title in zip(function.args, arguments, strict=True):
         argument.name = title
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    _Writer(function, builder, spec, processor or this_processor()).write()
+    processor = processor or this_processor()
+    parts = columns_of(spec, processor)
+    if len(parts) == 1:
+        _Writer(function, builder, spec, processor).write()
+        return function
+    v = Vectors(builder, spec.dtype, processor)
+    C, A, B, bias, *rest = function.args
+    for column, part in parts:
+        inner = write_matmul(module, f"{name}.columns.{column}", part, processor)
+        inner.linkage = "internal"
+        moved = [v.at(C, column), A, v.at(B, column * spec.b_column), v.at(bias, column)]
+        builder.call(inner, [*moved, *rest][: len(inner.args)])
+    builder.ret_void()
     return function
 
 

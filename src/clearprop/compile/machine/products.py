@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -204,9 +204,24 @@ def _tiles(rows: int, height: int, panels: int) -> int:
 
 def list_length(spec: Product, processor: Processor | None = None) -> int:
     """Give how many addresses a call reads of the list of what it fetches; 0 if it fetches none."""
+    _, spec = columns_of(spec, processor or this_processor())[0]
     the = plan(spec, processor)
     rows = min(spec.rows or spec.M, spec.M)
     return the.listed * _tiles(rows, the.heights[0], the.panels + bool(the.edge.width))
+
+
+def columns_of(spec: Product, processor: Processor) -> list[tuple[int, Product]]:
+    """Cut off a few last columns that would fill little of a vector, where A has its rows for them.
+
+    Each part comes with its first column.
+    """
+    lanes = processor.lanes(np.dtype(spec.dtype).itemsize)
+    few = spec.N % lanes
+    rows = min(spec.rows or spec.M, spec.M)
+    if spec.packed or lanes > spec.N or not 0 < 4 * few <= lanes or spec.a_row != 1 or rows < lanes:
+        return [(0, spec)]
+    wide = spec.N - few
+    return [(0, replace(spec, N=wide)), (wide, replace(spec, N=few, listed=0))]
 
 
 def panel_items(spec: Product, the: Plan) -> int:
@@ -221,6 +236,9 @@ def panel_items(spec: Product, the: Plan) -> int:
 
 def scratch_bytes(spec: Product, processor: Processor | None = None) -> int:
     """Give the size of the memory that one call needs for copies of its operands."""
+    parts = columns_of(spec, processor or this_processor())
+    if len(parts) > 1:
+        return max(scratch_bytes(part, processor) for _, part in parts)
     the = plan(spec, processor)
     items = panel_items(spec, the)
     if the.pack_a:
