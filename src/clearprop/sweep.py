@@ -373,9 +373,9 @@ def accumulate(y: Tensor, dy: Any) -> None:
     if isinstance(dy, Tensor):
         dy = dy.plain("backward(dy)", "cp.vjp, whose pullback is recorded")
     taken = {id(dy)}
-    found = sweep([(y.node, dy)])
-    leaves = [node for node in found if isinstance(node, Leaf)]
     is_traced = y.node.tape is not None and y.node.tape.is_trace
+    found = {} if is_traced else sweep([(y.node, dy)])
+    leaves = [node for node in found if isinstance(node, Leaf)]
     if is_traced or any(node.live for node in leaves):
         raise LostGradientError(
             "backward() inside a function that is being differentiated.",

@@ -1,4 +1,4 @@
-"""Functions of a module that are whole: kept as text, of which a module needs a tenth of the memory."""
+"""Functions of a module that are whole, kept as text: a tenth of the memory."""
 
 from __future__ import annotations
 
