@@ -11,7 +11,7 @@ import pytest
 
 import clearprop as cp
 from clearprop import nn
-from clearprop.errors import StagingError
+from clearprop.errors import LostGradientError, StagingError
 from clearprop.staged import two_runs as staging
 from clearprop.staged.two_runs import staged
 
@@ -423,3 +423,63 @@ def test_gradients_of_gradients():
 def test_the_first_record_is_the_one_that_is_used():
     graph = staged(lambda x: np.sum(np.exp(x)), (X,), {})
     assert graph.output == np.sum(np.exp(X))
+
+
+# ---- what a trace for machine code holds ----------------------------------------------------
+
+
+def second_derivative(x):
+    slope = cp.grad(lambda x: np.sum(np.sin(x) * x))
+    return cp.grad(lambda x: np.sum(slope(x) ** 2))(x)
+
+
+def pulled_twice(x):
+    y, pullback = cp.vjp(lambda x: np.sin(x) * x, x)
+    slope = cp.grad(lambda x: np.sum(np.exp(x) * y))(x)
+    return pullback(np.ones(3))[0] + pullback(2 * y)[0] + slope
+
+
+def differentiated_beside(x):
+    def loss(z):
+        return np.sum(np.sin(z) * z * x), np.cos(x) * x
+
+    (_, beside), slope = cp.value_and_grad(loss, has_aux=True)(2 * x)
+    return cp.grad(lambda x: np.sum(beside * x * np.sin(x)))(x) + slope
+
+
+def pushed(x):
+    return cp.jvp(lambda x: np.cumsum(np.sin(x)) * np.linalg.norm(x), (x,), (x * x,))[1]
+
+
+def run_again(x):
+    once = cp.grad(lambda x: np.sum(cp.checkpoint(lambda z: np.sin(z) * z)(x) * x))
+    return cp.grad(lambda x: np.sum(once(x) ** 2))(x)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        *(second_derivative, pulled_twice, differentiated_beside, pushed, run_again),
+        lambda x: cp.jacobian(lambda x: np.sin(x) * x[::-1])(x),
+        lambda x: cp.hessian(lambda x: np.sum(np.sin(x) * x[::-1] * x))(x),
+    ],
+)
+def test_a_trace_for_machine_code_holds_constants_alone_and_all_that_a_derivative_needs(f):
+    graph = staged(f, (X,), {}, is_compiled=True)
+    computed = [n for n in graph.nodes if n.primitive is not None and not n.primitive.is_composite]
+    assert computed
+    for node in computed:
+        assert node.value is None
+        for source, operand in zip(node.inputs, node.operands, strict=True):
+            assert (operand is None) == (source is not None)
+    np.testing.assert_allclose(cp.compile(f)(X), f(X), rtol=1e-12)
+
+
+def test_backward_inside_a_compiled_function_is_refused_by_name():
+    def f(x):
+        y = np.sum(x * x)
+        y.backward()
+        return y
+
+    with pytest.raises(LostGradientError, match=r"backward\(\) inside a function"):
+        cp.compile(f)(X)

@@ -20,7 +20,7 @@ def print_steps(console: Console, found: Result) -> None:
     title = escape(f"{found['title']}; {threads}")
     table = Table(title=title, title_justify="left")
     table.add_column("", min_width=28)
-    head = ("a step", "10 %", "90 %", "× clearprop", "10 %", "90 %", "memory")
+    head = ("a step", "10 %", "90 %", "× clearprop", "10 %", "90 %")
     process = ("import", "first, cold", "cached", "process, cold", "cached")
     for name in (*head, *process):
         table.add_column(name, justify="right")
@@ -28,13 +28,10 @@ def print_steps(console: Console, found: Result) -> None:
         if "not available" in row:
             continue
         cold, cached = row.get("cold", {}), row.get("cached", {})
-        timed = row.get("timed", {})
-        memory = cached.get("peak memory of steps", timed.get("peak memory of steps", 0.0))
         table.add_row(
             escape(row["side"]),
             *(shown(row["step"][key], "s") for key in ("median", "p10", "p90")),
             *(_number(row.get("ratio", {}).get(key)) for key in ("median", "p10", "p90")),
-            f"{memory / 1e6:,.0f} MB",
             *(
                 _seconds(facts.get(key))
                 for facts, key in (
@@ -47,12 +44,28 @@ def print_steps(console: Console, found: Result) -> None:
             ),
         )
     console.print(table)
+    _print_memory(console, found["rows"])
     for row in found["rows"]:
         if "not available" in row:
             console.print(f"{row['side']}: not available ({escape(row['not available'][:300])})")
     for goal in found["goals"]:
         console.print(_goal(goal), highlight=False)
     console.print()
+
+
+def _print_memory(console: Console, rows: list[Result]) -> None:
+    """Print a row for each side: memory at its highest, of a cold and of a cached process."""
+    table = Table(title="memory at its highest", title_justify="left")
+    table.add_column("", min_width=28)
+    kinds = ("peak memory of steps", "peak memory", "peak memory of process")
+    for name in ("steps, cold", "cached", "to the first loss", "cached", "process", "cached"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        runs = [row.get("cold", {}), row.get("cached", row.get("timed", {}))]
+        if any(runs):
+            cells = (_bytes(facts.get(kind)) for kind in kinds for facts in runs)
+            table.add_row(escape(row["side"]), *cells)
+    console.print(table)
 
 
 def print_verification(console: Console, found: Result) -> bool:
@@ -86,6 +99,10 @@ def _goal(goal: Result) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
+
+
+def _bytes(value: float | None) -> str:
+    return "" if value is None else f"{value / 1e6:,.0f} MB"
 
 
 def _seconds(value: float | None) -> str:

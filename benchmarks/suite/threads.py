@@ -19,8 +19,10 @@ def environment(threads: int, cache: Path) -> dict[str, str]:
     """Give the environment of a worker; compilers keep what they compile in `cache`."""
     eigen = "true" if threads > 1 else "false"
     flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen={eigen}".strip()
+    given = dict(os.environ)
+    given.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode, as peers have
     return {
-        **os.environ,
+        **given,
         **dict.fromkeys(POOLS, str(threads)),
         "XLA_FLAGS": flags,  # the size of XLA's pool is the number of processors that it may use
         "JAX_PLATFORMS": "cpu",

@@ -86,6 +86,7 @@ def main() -> None:
     chunk = VERIFIED_STEPS if problem.verify else side.chunk or case.CHUNK
     facts["chunk"] = chunk
     order = np.random.default_rng(1).integers(0, len(x), (chunk, case.BATCH))
+    most = status("VmHWM")
     forget_peak()
     base = status("VmRSS")
 
@@ -97,6 +98,7 @@ def main() -> None:
     first = converted if side.whole or verified else run.convert(order[:1])
     losses = run.steps(first)
     facts["first call"] = perf_counter() - began
+    most = max(most, status("VmHWM"))
     facts["peak memory"] = status("VmHWM") - base
     if verified:
         facts |= {"losses": np.asarray(losses, float).tolist(), "probe": run.probe()}
@@ -104,6 +106,7 @@ def main() -> None:
         forget_peak()
         run.steps(converted)
         facts["peak memory of steps"] = status("VmHWM") - base
+        facts["peak memory of process"] = max(most, status("VmHWM"))
     facts["threads"] = threads_used(peer)
     too_many = {pool: n for pool, n in facts["threads"].items() if n > int(threads)}
     assert not too_many, f"more than {threads} threads: {too_many}"

@@ -13,7 +13,7 @@ import numpy as np
 from clearprop.buffers import unwrapped
 from clearprop.errors import DTypeError, ShapeError, UnknownNameError
 from clearprop.explain.watching import name_leaves, new_tape
-from clearprop.graph import Tape, next_index
+from clearprop.graph import Tape, next_index, open_derivatives
 from clearprop.guarding import call_user_function
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real
 from clearprop.legible import legible_name
@@ -265,9 +265,11 @@ class Leaves:
         """Call the user's function; meanwhile no ``backward()`` may end at its leaves."""
         for node in self._live:
             node.live = True
+        open_derivatives.count += 1
         try:
             return call_user_function(f, *self.args, **self.kwargs)
         finally:
+            open_derivatives.count -= 1
             for node in self._live:
                 node.live = False
 

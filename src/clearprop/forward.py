@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.graph import Node, next_index
+from clearprop.graph import Node, next_index, open_derivatives
 from clearprop.kinds import (
     Broadcast,
     Concatenate,
@@ -162,10 +162,14 @@ def _transposed(node: Node, position: int, tangent: Any, recorded: bool) -> Any:
     start = next_index()
     cotangents = [leaf(np.zeros(shape, dtype)[()]) for shape, dtype in forms]
     nodes = [c.node for c in cotangents]
-    with np.errstate(all="ignore"):  # the zeros are never used
-        arguments, attributes = needs_of(node, position, rule, recorded)
-        dy = tuple(cotangents) if several else cotangents[0]
-        dx = rule.function(dy, *arguments, **attributes)
+    open_derivatives.count += 1
+    try:
+        with np.errstate(all="ignore"):  # the zeros are never used
+            arguments, attributes = needs_of(node, position, rule, recorded)
+            dy = tuple(cotangents) if several else cotangents[0]
+            dx = rule.function(dy, *arguments, **attributes)
+    finally:
+        open_derivatives.count -= 1
     # The arguments of a checkpoint are one operand of several parts.
     parts = [(part, tangent[i]) for i, part in dx.items()] if isinstance(dx, dict) else None
     seeds = []

@@ -8,6 +8,7 @@ and its place in the user's source. A node never changes once it is on the recor
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,20 @@ next_index: Callable[[], int] = itertools.count(1).__next__
 NO_ATTRIBUTES: dict[str, Any] = {}  # what nodes without any share
 
 
+class _Derivatives(threading.local):
+    """How many functions are just being called so that a sweep may follow."""
+
+    count = 0
+
+
+open_derivatives = _Derivatives()
+
+
 class Tape:
     """What one trace records: every node, in order, with its value and its place."""
 
     __slots__ = (
-        *("calls", "has_places", "is_compiled", "is_staged"),
+        *("calls", "has_places", "is_compiled", "is_lean", "is_staged"),
         *("is_trace", "nodes", "refusal", "stage"),
     )
 
@@ -46,6 +56,8 @@ class Tape:
         self.is_staged = False
         #: whether the program is for machine code: whole numbers among the arguments are constants
         self.is_compiled = False
+        #: whether values that no sweep can ask for are not kept: the operations are all that counts
+        self.is_lean = False
         #: the refusal of a reading, which the user's own `except` may have caught
         self.refusal: Exception | None = None
         #: while the backward pass is being recorded: the forward node and operand it is for
@@ -58,6 +70,13 @@ class Tape:
                 break
             assert isinstance(node, TracedNode)
             node.is_inner = node is not result
+
+    def keeps(self, primitive: Primitive) -> bool:
+        """Whether a node made now keeps its value and those of its recorded operands.
+
+        The compiler runs the body of a composite once more, on its operands.
+        """
+        return not self.is_lean or open_derivatives.count > 0 or primitive.is_composite
 
     def __len__(self) -> int:
         return len(self.nodes)
@@ -288,6 +307,14 @@ class TracedNode(WideNode):
         self.tape = tape
         if tape is not None:
             tape.nodes.append(self)
+
+    def forget(self) -> None:
+        """Keep no value any longer but constants, and what the compiler runs a composite on."""
+        assert self.tape is not None
+        if self.tape.is_lean and self.primitive is not None and not self.primitive.is_composite:
+            self.value = None
+            pairs = zip(self.inputs, self.operands, strict=True)
+            self.operands = tuple(v if source is None else None for source, v in pairs)
 
 
 class Leaf(Node):

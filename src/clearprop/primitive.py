@@ -39,7 +39,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ClearpropError
-from clearprop.kinds import ELEMENTWISE, OPAQUE, Kind
+from clearprop.kinds import ELEMENTWISE, OPAQUE, Composite, Kind
 from clearprop.legible import legible_name
 from clearprop.rule import Rule, parameters_of
 
@@ -155,6 +155,7 @@ class Primitive:
         own = implementation or function
         self.implementation: Callable[..., Any] = by_operator or numpy if is_ufunc else own
         self.kind = kind or (ELEMENTWISE if is_ufunc else OPAQUE)
+        self.is_composite = isinstance(self.kind, Composite)
         self.outputs = outputs
         self.constants = tuple(constants)
         self.no_derivative = no_derivative

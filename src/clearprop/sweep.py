@@ -32,6 +32,7 @@ def sweep(
     start: int = 0,
     recorded: bool = False,
     release: bool = False,
+    forget: bool = False,
     keep_all: bool = False,
 ) -> dict[Node, Any]:
     """Propagate cotangents to the leaves.
@@ -45,6 +46,8 @@ def sweep(
         Run the rules on Tensors, so that the sweep itself can be differentiated.
     release : bool
         Let go of what each node kept, once it has been visited.
+    forget : bool
+        The same on a record that a program is made of, where constants are still needed.
     keep_all : bool
         Give the cotangents of all nodes, not of the leaves alone.
 
@@ -95,6 +98,8 @@ def sweep(
                     pending.pull(node, primitive, position, source, dy)
         if release:
             node.let_go()
+        elif forget and isinstance(node, TracedNode) and node.tape is not None:
+            node.forget()
     if look is not None:
         look.at_sums(cotangents)
     return cotangents
@@ -327,7 +332,11 @@ def operand_of(node: Node, position: int, recorded: bool) -> Any:
         source, value = (node.right, node.second) if position else (node.left, node.first)
     else:
         source, value = node.inputs[position], node.operands[position]
-    return value if source is None or not recorded else Tensor(value, source)
+    if source is None or not recorded:
+        return value
+    if value is None:
+        raise _let_go()
+    return Tensor(value, source)
 
 
 def shape_of(node: Node, position: int, recorded: bool) -> Any:
@@ -338,6 +347,8 @@ def shape_of(node: Node, position: int, recorded: bool) -> Any:
 
 def _output(node: Node) -> Any:
     assert node.primitive is not None
+    if node.value is None:
+        raise _let_go()
     if node.primitive.outputs == 1:
         return Tensor(node.value, node)
     parts = []
@@ -362,9 +373,9 @@ def accumulate(y: Tensor, dy: Any) -> None:
     if isinstance(dy, Tensor):
         dy = dy.plain("backward(dy)", "cp.vjp, whose pullback is recorded")
     taken = {id(dy)}
-    found = sweep([(y.node, dy)])
-    leaves = [node for node in found if isinstance(node, Leaf)]
     is_traced = y.node.tape is not None and y.node.tape.is_trace
+    found = {} if is_traced else sweep([(y.node, dy)])
+    leaves = [node for node in found if isinstance(node, Leaf)]
     if is_traced or any(node.live for node in leaves):
         raise LostGradientError(
             "backward() inside a function that is being differentiated.",

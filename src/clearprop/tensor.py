@@ -86,9 +86,14 @@ def record(
     elif tape is None:
         node = lean_node(primitive, active, plain, inputs, values, attributes, y)
     else:
-        kept = tuple(frozen(v) if plain >> i & 1 else v for i, v in enumerate(values))
+        keeps = tape.keeps(primitive)
+        kept = tuple(
+            frozen(v) if plain >> i & 1 else v if keeps or inputs[i] is None else None
+            for i, v in enumerate(values)
+        )
         shape, dtype = form_of(primitive, y)
-        form = (primitive, tuple(inputs), kept, attributes, y, shape, dtype)
+        value = y if keeps else None
+        form = (primitive, tuple(inputs), kept, attributes, value, shape, dtype)
         if tape.calls is None:
             place, moment = here(2) if tape.has_places else (), None
         else:
@@ -203,7 +208,7 @@ def _project(node: Node | None, y: Any, i: int) -> Tensor:
     part = y[i]
     if node is None:
         return Tensor(part)
-    value = part if node.tape is not None else None
+    value = part if node.tape is not None and node.tape.keeps(PROJECTION) else None
     form = (PROJECTION, (node,), (None,), {"i": i}, value, part.shape, part.dtype)
     active = node.active and part.dtype.kind == "f"
     projection = TracedNode(*form, active=active, tape=node.tape, place=node.place)

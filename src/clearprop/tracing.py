@@ -12,7 +12,7 @@ from clearprop.arguments import argument_names, name_of_function
 from clearprop.calls import Calls, inner_values
 from clearprop.errors import OrderError, UnknownNameError
 from clearprop.explain.watching import new_tape
-from clearprop.graph import Node, Tape, TracedLeaf, no_pickling
+from clearprop.graph import Node, Tape, TracedLeaf, TracedNode, no_pickling
 from clearprop.guarding import call_user_function
 from clearprop.leaves import dtype_of_numbers, refuse_masked, seed
 from clearprop.operands import frozen
@@ -27,6 +27,9 @@ from clearprop.trees import tree_leaves, tree_map, tree_values
 
 if TYPE_CHECKING:
     from clearprop.explain.zero import WhyZero
+
+
+_SMALL = 1000  # elements of a result that may be told of in an error
 
 
 def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
@@ -146,6 +149,19 @@ class Graph(Pictured):
         self.inputs = inputs
         self._output = output
         self._tape = tape
+
+    def forget(self) -> None:
+        """Keep the operations, and no large value but constants and arguments."""
+        for node in self.nodes:
+            assert isinstance(node, TracedNode)
+            node.forget()
+
+        def form(part: Any) -> Any:
+            if not isinstance(part, Tensor) or part.node is None or part.size <= _SMALL:
+                return part
+            return Tensor(np.broadcast_to(part.dtype.type(0), part.shape), part.node)
+
+        self._output = tree_map(form, self._output)
 
     @property
     def output(self) -> Any:

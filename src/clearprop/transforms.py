@@ -14,7 +14,7 @@ import numpy as np
 
 from clearprop.arguments import Argnums, Arguments, Function, name_of_function
 from clearprop.errors import ShapeError
-from clearprop.graph import Node
+from clearprop.graph import Node, open_derivatives
 from clearprop.leaves import seed
 from clearprop.operands import frozen
 from clearprop.places import current_line
@@ -106,7 +106,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0, has_aux: bool = False) -> 
         if isinstance(y, Tensor):
             # What aux has on an outer record may have been computed from what would be let go.
             release = not on_outer_record
-            parts = pull_back(leaves.start, leaves.nodes, [y], [None], release=release)
+            parts = pull_back(leaves.start, leaves.nodes, [y], [None], release, is_last=True)
             y = outside(y, leaves.start)
         else:
             check_scalar(f, y)
@@ -215,9 +215,18 @@ def versioned(part: Any) -> Any:
 
 
 def pull_back(
-    start: int, nodes: list[Any], outputs: list[Any], given: list[Any], release: bool = False
+    start: int,
+    nodes: list[Any],
+    outputs: list[Any],
+    given: list[Any],
+    release: bool = False,
+    *,
+    is_last: bool = False,
 ) -> list[Any]:
-    """Sweep from the outputs to the leaves, recorded where an outer record takes part."""
+    """Sweep from the outputs to the leaves, recorded where an outer record takes part.
+
+    With ``is_last`` none but an enclosing derivative may sweep here again.
+    """
     seeds: list[tuple[Node, Any]] = []
     taken: set[int] = set()
     recorded = False
@@ -235,7 +244,10 @@ def pull_back(
             recorded = recorded or node.root < start
             if node.index >= start:
                 seeds.append((node, cotangent))
-    found = sweep(seeds, start=start, recorded=recorded, release=release and not recorded)
+    forget = is_last and recorded and open_derivatives.count == 0
+    found = sweep(
+        seeds, start=start, recorded=recorded, release=release and not recorded, forget=forget
+    )
 
     def gradient(node: Node) -> Any:
         return own(found[node], taken) if node in found else _zeros(node)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compile.memory import give_back
 from clearprop.compile.program import Program
 from clearprop.errors import DTypeError, MissingExtraError, ShapeError
 from clearprop.extras import require
@@ -103,7 +104,9 @@ class Compiled:
     def _compiled(self, plain: Any, kwargs: Any) -> Program | None:
         before = time.perf_counter()
         graph = staged(self._f, plain, kwargs, is_compiled=True)
+        give_back()
         program = Program(graph) if has_machine_code() else None
+        give_back()
         shapes = [f"{name} {np.shape(value)}" for name, value in tree_leaves(plain, "args")]
         name = getattr(self._f, "__name__", "function")
         took = time.perf_counter() - before

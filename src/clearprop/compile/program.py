@@ -22,7 +22,7 @@ from clearprop.compile.joining import (
     taken_apart,
     wholes,
 )
-from clearprop.compile.memory import LINE, placed, size_of
+from clearprop.compile.memory import LINE, collected_after, placed, size_of
 from clearprop.compile.needs import cost
 from clearprop.compile.planning import Plan
 from clearprop.compile.rerolling import rerolled
@@ -134,7 +134,9 @@ class Program:
         def make() -> bytes:
             from clearprop.compile.machine.groups import write_machine
 
-            return machine_code(write_machine(self.plan, layout, processor), processor)
+            with collected_after():
+                text = write_machine(self.plan, layout, processor)
+            return machine_code(text, processor)
 
         code = load_or_make(identity_of(self.plan, self.words, self.scratch), make, processor)
         self.code = Library(code)

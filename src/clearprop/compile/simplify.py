@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from clearprop import kinds
 from clearprop.equivalence import computation
 from clearprop.graph import Node, Tape, TracedLeaf, TracedNode
 from clearprop.plumbing import ALIAS, PROJECTION
@@ -43,7 +42,7 @@ class Rebuilt:
             return sources[0]
         if primitive is PROJECTION and isinstance(sources[0], tuple):
             return sources[0][node.attributes["i"]]
-        if isinstance(primitive.kind, kinds.Composite):
+        if primitive.is_composite:
             return self._opened(node, sources)
         key = computation(node, sources)
         if key not in self._first:

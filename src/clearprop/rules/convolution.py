@@ -55,16 +55,15 @@ def conv2d_x(d, W, *, shape, stride, padding, dilation, groups):
     (ph, pw), (sh, sw), (dh, dw) = padding, stride, dilation
     kh, kw = W.shape[2:]
     oh, ow = d.shape[2:]
-    x = np.zeros((N, C, H + 2 * ph, Wd + 2 * pw), np.result_type(d, W))
-    parts = [
-        np.tensordot(Ws, ds, axes=((0,), (1,)))
-        for ds, Ws in zip(np.split(d, groups, 1), np.split(W, groups, 0), strict=True)
-    ]
-    columns = np.concatenate(parts, 0)  # (C, kernel_h, kernel_w, N, out_h, out_w)
+    x = np.zeros((C, N, H + 2 * ph, Wd + 2 * pw), np.result_type(d, W))
+    d = d.transpose(1, 0, 2, 3).reshape(groups, len(W) // groups, -1)
+    W = W.reshape(groups, -1, *W.shape[1:]).transpose(3, 4, 0, 2, 1)  # (kernel_h, kernel_w, …)
     for u in range(kh):
         for v in range(kw):
             rows = slice(u * dh, u * dh + oh * sh, sh)
-            x[:, :, rows, v * dw : v * dw + ow * sw : sw] += columns[:, u, v].swapaxes(0, 1)
+            part = (W[u, v] @ d).reshape(C, N, oh, ow)
+            x[:, :, rows, v * dw : v * dw + ow * sw : sw] += part
+    x = x.swapaxes(0, 1)
     return np.ascontiguousarray(x[:, :, ph : ph + H, pw : pw + Wd])
 
 
@@ -78,12 +77,14 @@ def conv2d_x(d, W, *, shape, stride, padding, dilation, groups):
     ],
 )
 def conv2d_W(x, d, *, shape, stride, padding, dilation, groups):
-    seen = windows(x, shape[2:], stride, padding, dilation)
-    parts = [
-        np.tensordot(ds, xs, axes=((0, 2, 3), (0, 2, 3)))
-        for xs, ds in zip(np.split(seen, groups, 1), np.split(d, groups, 1), strict=True)
-    ]
-    return np.concatenate(parts, 0)
+    F, C, kh, kw = shape
+    d = d.transpose(1, 0, 2, 3).reshape(groups, F // groups, -1)
+    seen = windows(x, (kh, kw), stride, padding, dilation)
+    W = np.empty(shape, np.result_type(x, d))
+    for u in range(kh):
+        columns = seen[..., u, :].transpose(1, 4, 0, 2, 3).reshape(groups, C * kw, -1)
+        W[:, :, u] = (d @ columns.swapaxes(1, 2)).reshape(F, C, kw)
+    return W
 
 
 @conv2d.vjp("x", latex=r"\bar y \star^{\mathsf T} W")

@@ -45,6 +45,7 @@ def staged(
     assert tape is not None
     tape.is_staged = True
     tape.is_compiled = is_compiled
+    tape.is_lean = is_compiled and type(tape.nodes) is list  # else each value is looked at
     token = is_staging.set(True)
     try:
         return _checked(tape, f, args, kwargs, before)
@@ -58,6 +59,8 @@ def _checked(
     graph = trace_on(tape, f, args, kwargs)
     if tape.refusal is not None:
         raise tape.refusal  # caught by an `except` inside the function
+    if tape.is_lean:
+        graph.forget()
     after: Any = _generators()
     if before[1] == after[1] and _same(before[0], after[0]):
         after = None  # nothing was drawn, so that nothing need be put back
@@ -140,8 +143,10 @@ def _selects(node: Node) -> bool:
     """Whether the shape of the result depends on values: of a mask, or of what is not 0."""
     assert node.primitive is not None
     is_gather = isinstance(node.primitive.kind, Gather)
+    operands = zip(node.inputs[1:], node.operands[1:], strict=True)
+    dtypes = [np.asarray(v).dtype if source is None else source.dtype for source, v in operands]
     return node.primitive.name == "argwhere" or (
-        is_gather and any(np.asarray(v).dtype.kind == "b" for v in node.operands[1:])
+        is_gather and any(dtype.kind == "b" for dtype in dtypes)
     )
 
 
@@ -152,7 +157,7 @@ def _run_again(
     tape = Tape()
     tape.nodes = nodes
     tape.is_staged = True
-    tape.is_compiled = graph._tape.is_compiled
+    tape.is_compiled, tape.is_lean = graph._tape.is_compiled, graph._tape.is_lean
     tape.has_places = False  # only the place of a difference is asked for
     try:
         with unwatched(), np.errstate(all="ignore"):

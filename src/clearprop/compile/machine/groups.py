@@ -29,6 +29,7 @@ from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, n
 from clearprop.compile.machine.prefetch import fetched_arrays, host_of, write_list, write_prefetch
 from clearprop.compile.machine.products import list_length
 from clearprop.compile.machine.random import limit_of, write_keep_mask
+from clearprop.compile.machine.written import keep_as_text
 from clearprop.compile.memory import size_of
 from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows, walked
 from clearprop.compile.planning import Plan
@@ -77,8 +78,12 @@ class _Writer:
 
     def made(self) -> str:
         groups = [[part for part in phase if isinstance(part, Group)] for phase in self.plan.phases]
-        functions = [[self.group(part, f"group_{p}_{k}") for k, part in enumerate(phase)]
-                     for p, phase in enumerate(groups)]  # fmt: skip
+        functions: list[list[Any]] = []
+        for p, phase in enumerate(groups):
+            functions.append([])
+            for k, part in enumerate(phase):
+                functions[p].append(self.group(part, f"group_{p}_{k}"))
+                keep_as_text(self.module)
         self.run(groups, functions)
         return str(self.module)
 
