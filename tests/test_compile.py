@@ -444,3 +444,76 @@ def test_a_function_that_is_used_often_is_written_once():
     agree(chain, x, w)
     agree(cp.grad(chain), x, w)
     agree(chain, x.astype("f4"), w.astype("f4"), rtol=1e-4)
+
+
+# ---- no gradient is asked for ----------------------------------------------------------------
+
+
+def truncated(x):
+    return x.astype(int) * 2, (x * 3).astype(np.uint8), x.astype(bool), x - x.astype("i4")
+
+
+def test_whole_numbers_are_made_of_floats_where_no_gradient_is_asked_for():
+    agree(truncated, np.array([1.5, 2.9, 0.0]))
+    agree(lambda x: (x * cp.stop_gradient(x).astype(int), x.astype(int)[::-1] / 2), X)
+    agree(lambda x: cp.grad(lambda w: np.sum(w * w * x.astype(int)))(x * 2), X)
+    agree(lambda x: cp.compile(truncated)(x + 1), X)
+    rows = cp.compile(lambda x, at: x[(at * 3).astype(int)])
+    np.testing.assert_array_equal(rows(X, np.array([0.1, 0.9])), X[[0, 2]])
+    step = cp.compile(lambda c, x: (c + x, (c + x).astype(int)))
+    np.testing.assert_array_equal(step.scan(0.0, np.full(4, 0.75))[1], [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        cp.grad(lambda x: np.sum(x.astype(int) * x)),
+        lambda x: cp.grad(lambda w: np.sum(w * (w * 2).astype(int)))(x),
+        lambda x: cp.grad(lambda w: np.sum(w.astype(int) * x))(np.ones(3)),
+        lambda x: cp.vjp(lambda w: w.astype(bool) * x, x)[0],
+        lambda x: cp.jvp(lambda w: w * w.astype(int), (x,), (x,))[1],
+        lambda x: cp.hvp(lambda w: np.sum(w**3 * w.astype(int)))(x, x),
+        cp.grad(lambda x: np.sum(cp.checkpoint(lambda w: w * w.astype(int))(x))),
+        cp.value_and_grad(lambda x: (np.sum(x), x.astype(int)), has_aux=True),
+        cp.grad(cp.compile(lambda x: np.sum(x.astype(int) * x))),
+    ],
+)
+def test_a_gradient_that_is_asked_for_is_not_lost(f):
+    x = np.array([1.5, -2.0, 0.25])
+    with pytest.raises(cp.errors.LostGradientError):
+        cp.compile(f)(x)
+    with pytest.raises(cp.errors.LostGradientError):
+        cp.grad(cp.compile(lambda x: np.sum(x.astype(int) * x)))(x)
+    with pytest.raises(cp.errors.LostGradientError):
+        cp.source(lambda x: np.sum(x.astype(int) * x), x)
+
+
+def test_a_number_that_is_read_is_refused_as_a_reading():
+    for f in lambda x: float(x[0]), lambda x: x.tolist(), lambda x: np.ones(3)[x.astype(int)]:
+        with pytest.raises(cp.errors.StagingError, match="is read as a plain"):
+            cp.compile(f)(X[0])
+    with pytest.raises(cp.errors.StagingError, match="is read as a plain array") as caught:
+        cp.compile(lambda rows: X[rows])(ROWS)
+    assert "def f(table, rows)" in caught.value.write
+
+
+def test_bounds_that_no_number_lies_beyond_are_none():
+    small, signed = np.array([0, 7, 255], np.uint8), np.array([-128, 3, 100], np.int8)
+    for low, high in [(-1, 5), (0, 300), (None, 256), (-1, None), (-300, 300)]:
+        agree(lambda x, low=low, high=high: (np.clip(x, low, high), x.clip(low, high)), small)
+        agree(lambda x, low=low, high=high: np.clip(x, low, high), signed)
+    for f in lambda x: np.clip(x, 0, -5), lambda x: np.clip(x, 300, None):
+        for g in f, cp.compile(f):  # NumPy's error
+            with pytest.raises(OverflowError, match="out of bounds for uint8"):
+                g(small)
+
+
+def test_the_median_of_booleans_is_between_0_and_1():
+    mask = np.array([[True, False, True], [False, False, True]])
+
+    def medians(x):
+        return np.median(x), np.median(x, axis=0), np.nanmedian(x, axis=1, keepdims=True)
+
+    agree(medians, mask)
+    with pytest.raises(TypeError, match="boolean subtract"):  # NumPy's
+        cp.compile(lambda x: np.quantile(x, 0.5))(mask)

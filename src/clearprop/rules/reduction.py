@@ -425,4 +425,7 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     limits = (-np.inf, np.inf)
     if a.dtype.kind in "iu":
         limits = (np.iinfo(a.dtype).min, np.iinfo(a.dtype).max)
+        # a bound that no number of this type lies beyond is none, as in NumPy
+        low = None if type(low) is int and low <= limits[0] else low
+        high = None if type(high) is int and high >= limits[1] else high
     return clip_primitive(a, limits[0] if low is None else low, limits[1] if high is None else high)
