@@ -409,8 +409,30 @@ for thread in busy:
 print(*same())
 print(0)
 """,
+        """
+os.environ["CLEARPROP_CACHE"] = "off"
+stop = threading.Event()
+def compiling(k):
+    while not stop.is_set():
+        k += 2
+        cp.compile(lambda x: np.tanh(x) * float(k))(np.ones(10 + k % 500))
+busy = [threading.Thread(target=compiling, args=(k,)) for k in range(2)]
+for thread in busy:
+    thread.start()
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # a child that waits for a thread of its parent waits for ever
+        os._exit(0 if same()[0] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in busy:
+    thread.join()
+print(*same())
+print(0)
+""",
     ],
-    ids=["os.fork", "multiprocessing", "while others compute"],
+    ids=["os.fork", "multiprocessing", "while others compute", "while others compile"],
 )
 def test_a_forked_child_computes_on_threads_of_its_own(how):
     done = python("import os, signal\n" + _FORKED + how)

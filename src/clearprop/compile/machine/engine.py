@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
 
 from clearprop.compile.machine.system import provide
+
+# One thread at a time is in LLVM, by a lock of llvmlite's. A process forks while none is: else the
+# child would wait for ever for a thread that it has not.
+_lock: Any = getattr(llvm.ffi.lib, "_lock", None)
+if _lock is not None and hasattr(os, "register_at_fork"):
+    _leave = functools.partial(_lock.__exit__, None, None, None)
+    os.register_at_fork(before=_lock.__enter__, after_in_parent=_leave, after_in_child=_leave)
 
 
 @dataclass(frozen=True)
