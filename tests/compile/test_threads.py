@@ -411,12 +411,13 @@ print(0)
 """,
         """
 os.environ["CLEARPROP_CACHE"] = "off"
+same()  # all modules are loaded: a fork in the middle of an import is Python's own trouble
 stop = threading.Event()
 def compiling(k):
     while not stop.is_set():
         k += 2
         cp.compile(lambda x: np.tanh(x) * float(k))(np.ones(10 + k % 500))
-busy = [threading.Thread(target=compiling, args=(k,)) for k in range(2)]
+busy = [threading.Thread(target=compiling, args=(k,), daemon=True) for k in range(2)]
 for thread in busy:
     thread.start()
 for _ in range(10):
