@@ -386,9 +386,9 @@ def table() -> tuple[str, bool]:
         f"{date.today():%Y-%m-%d}, {platform.system()} {platform.machine()} ({_processor()}), "
         f"{versions}; {minutes:.0f} minutes. The command: `python tests/agreement.py`.",
         "",
-        "Each case is interpreted; compiled as usual; compiled in as many pieces as its rows allow, "
-        f"on {', '.join(map(str, THREADS[:-1]))} and {THREADS[-1]} threads, which give the same "
-        "bits; and its `h.source` is executed (not with more samples). *Largest difference*: in "
+        "Each case is interpreted; compiled as usual; compiled in as many pieces as its rows "
+        f"allow, on {', '.join(map(str, THREADS[:-1]))} and {THREADS[-1]} threads, which give the "
+        "same bits; and its `h.source` is executed (not with more samples). *Largest difference*: in "
         "units in the last place of the largest element. *Sharded*: cut along an axis of samples "
         "into pieces that threads take.",
         "",
