@@ -388,9 +388,9 @@ def table() -> tuple[str, bool]:
         "",
         "Each case is interpreted; compiled as usual; compiled in as many pieces as its rows "
         f"allow, on {', '.join(map(str, THREADS[:-1]))} and {THREADS[-1]} threads, which give the "
-        "same bits; and its `h.source` is executed (not with more samples). *Largest difference*: in "
-        "units in the last place of the largest element. *Sharded*: cut along an axis of samples "
-        "into pieces that threads take.",
+        "same bits; and its `h.source` is executed (not with more samples). *Largest difference*: "
+        "in units in the last place of the largest element. *Sharded*: cut along an axis of "
+        "samples into pieces that threads take.",
         "",
         "| family | cases | agree | to the bit | largest difference | sharded | NumPy alone |",
         "|---|---|---|---|---|---|---|",

@@ -564,10 +564,10 @@ def test_what_can_be_read_once_is_refused(make):
 def test_constants_that_are_equal_are_told_apart():
     signed = cp.compile(lambda x, k: np.copysign(x, k))
     assert [float(signed(1.0, k=k)) for k in (0.0, -0.0, 0.0)] == [1, -1, 1]
-    assert [float(signed(1.0, k=(k,)[0])) for k in (1, True, 2.0)] == [1, 1, 1]
+    assert [float(signed(1.0, k=k)) for k in (1, True, 2.0)] == [1, 1, 1]
     for _ in range(3):
         assert signed(1.0, k=float("nan")) == 1
-    assert len(signed._programs) == 5  # NaN is one constant
+    assert len(signed._programs) == 6  # NaN is one constant
     part = cp.compile(lambda x, s: x[s])
     for s in slice(0, 2), slice(2), slice(None, None, -1), Ellipsis:
         np.testing.assert_array_equal(part(X, s), X[s])
@@ -657,3 +657,29 @@ def test_threads_that_call_one_function_do_not_meet():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_an_array_that_became_recorded_is_passed_on():
+    norm = cp.compile(lambda v, k=1.0: np.sum(v * v) * k)
+
+    def filled(x):
+        y = np.zeros(3)
+        y[:] = x * 2
+        return norm(y) + norm(y[1:], k=2.0)
+
+    np.testing.assert_array_equal(cp.grad(filled)(np.arange(3.0)), [0, 24, 48])
+    np.testing.assert_array_equal(cp.compile(cp.grad(filled))(np.arange(3.0)), [0, 24, 48])
+
+
+def test_sums_have_the_type_that_is_asked_for():
+    def sums(x):
+        return [
+            f(x, dtype=kind)
+            for kind in ("i1", "u2", "f4", bool)
+            for f in (np.sum, np.prod, np.cumsum, np.cumprod)
+            if kind is not bool or f in (np.sum, np.prod)
+        ]
+
+    agree(sums, np.full(9, 101, np.int8), rtol=1e-6)
+    agree(sums, np.array([3, 0, 200, 7], np.uint8), rtol=1e-6)
+    agree(lambda x: np.sum(x, dtype="u1", initial=3), np.full(9, 100, np.uint8))

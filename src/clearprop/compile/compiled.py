@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.buffers import Buffer
+from clearprop.buffers import Buffer, Recorded, unwrapped
 from clearprop.compile.program import Program
 from clearprop.errors import DTypeError, MissingExtraError, ShapeError
 from clearprop.extras import require
@@ -43,6 +43,9 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the machine code; trace and compile first where these shapes are new."""
         leaves = [leaf for _, leaf in tree_leaves((args, kwargs))]
+        if any(type(leaf) is Recorded for leaf in leaves):
+            args, kwargs = unwrapped((args, kwargs))
+            return self._f(*args, **kwargs)
         if any(isinstance(leaf, Tensor) and leaf.node is not None for leaf in leaves):
             return self._f(*args, **kwargs)  # it is being differentiated: the record must see it
         plain = tree_map(_plain, args)
