@@ -20,7 +20,8 @@ exclude_patterns = [
     "jupyter_execute",
     "mutation_table.md",
     "breakout_table.md",
-]  # the last two are included in pages
+    "agreement_table.md",
+]  # the last three are included in pages
 
 html_theme = "furo"
 html_title = "clearprop"

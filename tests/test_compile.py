@@ -3,6 +3,7 @@
 import gc
 import importlib
 import sys
+import threading
 import weakref
 
 import numpy as np
@@ -18,6 +19,20 @@ from clearprop.trees import tree_leaves
 
 X = np.arange(12.0).reshape(3, 4)
 ROWS = np.array([0, -1, 1])
+
+
+class Doubling(np.ndarray):
+    """An array whose functions are not NumPy's, such as one with units."""
+
+    def __new__(cls, values):
+        return np.asarray(values).view(cls)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        return 2 * ufunc(*map(np.asarray, inputs), **kwargs)
+
+
+class Named(np.ndarray):
+    """An array that computes as NumPy's do."""
 
 
 def agree(f, *args, rtol=1e-12):
@@ -288,6 +303,8 @@ def test_a_python_integer_may_count():
         ({1, 2}, r"args\[1\] of a compiled function is a set"),
         (np.ones(2, complex), r"args\[1\] of a compiled function is an array of complex128"),
         (np.ma.masked_array([1.0], [True]), r"args\[1\] .* is a MaskedArray"),
+        (np.ones((1, 2)).view(np.matrix), r"args\[1\] .* is a matrix"),  # whose * is another
+        (Doubling(np.ones(3)), r"args\[1\] .* is a Doubling"),
     ],
 )
 def test_what_is_neither_data_nor_a_constant_is_refused(value, what):
@@ -530,3 +547,225 @@ def test_a_function_that_is_used_often_is_written_once():
     agree(chain, x, w)
     agree(cp.grad(chain), x, w)
     agree(chain, x.astype("f4"), w.astype("f4"), rtol=1e-4)
+
+
+# ---- no gradient is asked for ----------------------------------------------------------------
+
+
+def truncated(x):
+    return x.astype(int) * 2, (x * 3).astype(np.uint8), x.astype(bool), x - x.astype("i4")
+
+
+def test_whole_numbers_are_made_of_floats_where_no_gradient_is_asked_for():
+    agree(truncated, np.array([1.5, 2.9, 0.0]))
+    agree(lambda x: (x * cp.stop_gradient(x).astype(int), x.astype(int)[::-1] / 2), X)
+    agree(lambda x: cp.grad(lambda w: np.sum(w * w * x.astype(int)))(x * 2), X)
+    agree(lambda x: cp.compile(truncated)(x + 1), X)
+    rows = cp.compile(lambda x, at: x[(at * 3).astype(int)])
+    np.testing.assert_array_equal(rows(X, np.array([0.1, 0.9])), X[[0, 2]])
+    step = cp.compile(lambda c, x: (c + x, (c + x).astype(int)))
+    np.testing.assert_array_equal(step.scan(0.0, np.full(4, 0.75))[1], [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        cp.grad(lambda x: np.sum(x.astype(int) * x)),
+        lambda x: cp.grad(lambda w: np.sum(w * (w * 2).astype(int)))(x),
+        lambda x: cp.grad(lambda w: np.sum(w.astype(int) * x))(np.ones(3)),
+        lambda x: cp.vjp(lambda w: w.astype(bool) * x, x)[0],
+        lambda x: cp.jvp(lambda w: w * w.astype(int), (x,), (x,))[1],
+        lambda x: cp.hvp(lambda w: np.sum(w**3 * w.astype(int)))(x, x),
+        cp.grad(lambda x: np.sum(cp.checkpoint(lambda w: w * w.astype(int))(x))),
+        cp.value_and_grad(lambda x: (np.sum(x), x.astype(int)), has_aux=True),
+        cp.grad(cp.compile(lambda x: np.sum(x.astype(int) * x))),
+    ],
+)
+def test_a_gradient_that_is_asked_for_is_not_lost(f):
+    x = np.array([1.5, -2.0, 0.25])
+    with pytest.raises(cp.errors.LostGradientError):
+        cp.compile(f)(x)
+    with pytest.raises(cp.errors.LostGradientError):
+        cp.grad(cp.compile(lambda x: np.sum(x.astype(int) * x)))(x)
+    with pytest.raises(cp.errors.LostGradientError):
+        cp.source(lambda x: np.sum(x.astype(int) * x), x)
+
+
+def test_a_number_that_is_read_is_refused_as_a_reading():
+    for f in lambda x: float(x[0]), lambda x: x.tolist(), lambda x: np.ones(3)[x.astype(int)]:
+        with pytest.raises(cp.errors.StagingError, match="is read as a plain"):
+            cp.compile(f)(X[0])
+    with pytest.raises(cp.errors.StagingError, match="is read as a plain array") as caught:
+        cp.compile(lambda rows: X[rows])(ROWS)
+    assert "def f(table, rows)" in caught.value.write
+
+
+def test_bounds_that_no_number_lies_beyond_are_none():
+    small, signed = np.array([0, 7, 255], np.uint8), np.array([-128, 3, 100], np.int8)
+    for low, high in [(-1, 5), (0, 300), (None, 256), (-1, None), (-300, 300)]:
+        agree(lambda x, low=low, high=high: (np.clip(x, low, high), x.clip(low, high)), small)
+        agree(lambda x, low=low, high=high: np.clip(x, low, high), signed)
+    for f in lambda x: np.clip(x, 0, -5), lambda x: np.clip(x, 300, None):
+        for g in f, cp.compile(f):  # NumPy's error
+            with pytest.raises(OverflowError, match="out of bounds for uint8"):
+                g(small)
+
+
+def test_the_median_of_booleans_is_between_0_and_1():
+    mask = np.array([[True, False, True], [False, False, True]])
+
+    def medians(x):
+        return np.median(x), np.median(x, axis=0), np.nanmedian(x, axis=1, keepdims=True)
+
+    agree(medians, mask)
+    with pytest.raises(TypeError, match="boolean subtract"):  # NumPy's
+        cp.compile(lambda x: np.quantile(x, 0.5))(mask)
+
+
+# ---- what is passed by mistake, or in bad faith ------------------------------------------------
+
+
+def test_arrays_of_other_classes_are_arrays(tmp_path):
+    mapped = np.memmap(tmp_path / "x", dtype="f8", mode="w+", shape=X.shape)
+    mapped[:] = X
+    f = cp.compile(lambda x: x * 2 + np.sum(x, axis=0))
+    for x in mapped, X.view(Named), np.array(X, order="F").view(Named)[::-1]:
+        y = f(x)
+        np.testing.assert_array_equal(y, np.asarray(x) * 2 + np.sum(np.asarray(x), axis=0))
+        assert type(y) is np.ndarray
+
+
+@pytest.mark.parametrize("make", [lambda: (v for v in [1.0, 2.0]), lambda: iter([1.0, 2.0])])
+def test_what_can_be_read_once_is_refused(make):
+    for h in cp.compile(lambda x, it: sum(it) * x), cp.compile(lambda x, it=None: sum(it) * x):
+        with pytest.raises(
+            DTypeError, match=r"of a compiled function is a (generator|list_it)"
+        ) as e:
+            h(2.0, make())
+        assert "list(…) of it" in e.value.write
+        with pytest.raises(DTypeError, match=r"kwargs\['it'\]"):
+            h(2.0, it=make())
+
+
+def test_constants_that_are_equal_are_told_apart():
+    signed = cp.compile(lambda x, k: np.copysign(x, k))
+    assert [float(signed(1.0, k=k)) for k in (0.0, -0.0, 0.0)] == [1, -1, 1]
+    assert [float(signed(1.0, k=k)) for k in (1, True, 2.0)] == [1, 1, 1]
+    for _ in range(3):
+        assert signed(1.0, k=float("nan")) == 1
+    assert len(signed._programs) == 6  # NaN is one constant
+    part = cp.compile(lambda x, s: x[s])
+    for s in slice(0, 2), slice(2), slice(None, None, -1), Ellipsis:
+        np.testing.assert_array_equal(part(X, s), X[s])
+    cast = cp.compile(lambda x, kind: x.astype(kind) * 2)
+    for kind in np.float32, np.dtype("f8"), "f4", np.int64:
+        assert cast(X, kind).dtype == np.dtype(kind)
+
+
+def test_a_method_is_compiled_for_its_instance():
+    class Scale:
+        def __init__(self, k):
+            self.k = k
+
+        @cp.compile
+        def apply(self, x):
+            """Multiply."""
+            return x * self.k
+
+    two, three = Scale(2.0), Scale(3.0)
+    assert (two.apply(1.5), three.apply(1.5), Scale.apply(two, 1.0)) == (3, 4.5, 2)
+    assert "def run(x" in three.apply.source
+    assert Scale.apply.__doc__ == "Multiply."
+
+
+def test_what_callers_do_to_results_and_arguments_changes_no_later_call():
+    h = cp.compile(lambda x, y: (x + y, x * 1, y.T, np.sum(x * y, axis=0)))
+    for size in (4, 400):  # results of many bytes are made in memory that is used again
+        x = np.arange(size * size, dtype=float).reshape(size, size)
+        for _ in range(4):
+            expected = h.__wrapped__(x, x)
+            found = h(x, x)
+            kept = [memoryview(found[0]), found[1][1:], found[2].T]
+            for a, b in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(a, b)
+            before = [np.array(part) for part in kept]
+            x[0] += 1  # the argument changes
+            found[3][...] = -1  # and so does a result
+            del found
+            h(x + 1, x)
+            for a, b in zip(kept, before, strict=True):
+                np.testing.assert_array_equal(np.asarray(a), b)
+
+
+def test_an_error_inside_leaves_the_function_usable():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        if len(calls) == 2:
+            raise RuntimeError("not now")
+        return x * 2
+
+    h = cp.compile(f)
+    for kind in KeyboardInterrupt, RuntimeError:
+        with pytest.raises(kind):
+            h(X)
+    np.testing.assert_array_equal(h(X), X * 2)
+    assert h.plan.startswith("memory")
+
+    @cp.compile
+    def endless(x):
+        return endless(x)
+
+    with pytest.raises(RecursionError):
+        endless(X)
+    np.testing.assert_array_equal(h(X + 1), X * 2 + 2)
+
+
+def test_threads_that_call_one_function_do_not_meet():
+    h = cp.compile(lambda x, k: (np.tanh(x @ x.T) * k).sum(axis=0))
+    draw = np.random.default_rng(0)
+    given = [draw.normal(size=(150, 40 + i % 2)) for i in range(4)]
+    wrong = []
+
+    def work(i):
+        for k in range(15):
+            x = given[i][: 150 - k % 3]
+            found, expected = h(x, float(k)), h.__wrapped__(x, float(k))
+            if not np.allclose(found, expected, rtol=1e-10, atol=1e-10):
+                wrong.append((i, k))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_an_array_that_became_recorded_is_passed_on():
+    norm = cp.compile(lambda v, k=1.0: np.sum(v * v) * k)
+
+    def filled(x):
+        y = np.zeros(3)
+        y[:] = x * 2
+        return norm(y) + norm(y[1:], k=2.0)
+
+    np.testing.assert_array_equal(cp.grad(filled)(np.arange(3.0)), [0, 24, 48])
+    np.testing.assert_array_equal(cp.compile(cp.grad(filled))(np.arange(3.0)), [0, 24, 48])
+
+
+def test_sums_have_the_type_that_is_asked_for():
+    def sums(x):
+        return [
+            f(x, dtype=kind)
+            for kind in ("i1", "u2", "f4", bool)
+            for f in (np.sum, np.prod, np.cumsum, np.cumprod)
+            if kind is not bool or f in (np.sum, np.prod)
+        ]
+
+    agree(sums, np.full(9, 101, np.int8), rtol=1e-6)
+    agree(sums, np.array([3, 0, 200, 7], np.uint8), rtol=1e-6)
+    agree(lambda x: np.sum(x, dtype="u1", initial=3), np.full(9, 100, np.uint8))

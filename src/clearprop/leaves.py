@@ -67,8 +67,9 @@ def dtype_of_numbers(args: Any) -> Any:
     for arg in args:
         if type(arg) not in (float, int):
             for value in tree_values(arg):
-                if hasattr(value, "dtype") and value.dtype.kind == "f":
-                    found.add(value.dtype)
+                dtype = getattr(value, "dtype", None)  # np.float32 has one too, which is none
+                if isinstance(dtype, np.dtype) and dtype.kind == "f":
+                    found.add(dtype)
     return np.result_type(*found) if found else _FLOAT64
 
 

@@ -10,6 +10,7 @@ from clearprop.errors import LostGradientError, MissingMethodError
 from clearprop.graph import TracedLeaf
 from clearprop.operands import converts, instead_of_plain, writes_by_index
 from clearprop.places import current_line, current_package
+from clearprop.plumbing import is_asked_for
 
 
 class Leaving:
@@ -35,7 +36,7 @@ class Leaving:
     def plain(self, how: str, correct: str) -> Any:
         """Give the plain value of a constant; refuse where that would cut a gradient."""
         node = self.node
-        if node is not None and node.active:
+        if node is not None and node.active and is_asked_for([node]):
             where = current_line(2)
             if how == "float()" and writes_by_index(where) and not converts(where):
                 how = "Writing into a plain array"

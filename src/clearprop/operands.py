@@ -11,6 +11,7 @@ import numpy as np
 from clearprop.errors import DTypeError, LostGradientError, MissingRuleError
 from clearprop.graph import Node, WideNode
 from clearprop.places import current_line
+from clearprop.plumbing import is_asked_for
 from clearprop.primitive import Primitive
 
 #: Types that need no second look; anything else is turned into an array or refused.
@@ -130,14 +131,14 @@ def holds_recorded(value: Any) -> bool:
     return hasattr(type(value), "__clearprop_record__")
 
 
-def differentiable(primitive: Primitive, active: int, y: Any) -> int:
+def differentiable(primitive: Primitive, active: int, inputs: list[Node | None], y: Any) -> int:
     """Drop the operands that have no derivative by nature; refuse those without a rule."""
     if primitive.no_derivative:
         return 0
     for position in range(active.bit_length()):
         if not active >> position & 1 or primitive.rule(position) is not None:
             continue
-        if not primitive.is_constant(position):
+        if not primitive.is_constant(position) and is_asked_for(inputs[position : position + 1]):
             raise MissingRuleError(
                 f"{primitive.name} has no derivative with respect to its operand {position + 1}.",
                 where=current_line(2),
@@ -148,6 +149,8 @@ def differentiable(primitive: Primitive, active: int, y: Any) -> int:
     if active and primitive.outputs == 1 and y.dtype.kind != "f":
         if y.dtype.kind == "c":
             raise complex_refused(primitive.name, current_line(2))
+        if not is_asked_for(inputs):
+            return 0
         raise LostGradientError(
             f"{primitive.name} puts a recorded value into an array of {y.dtype}.",
             where=current_line(2),

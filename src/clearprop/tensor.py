@@ -80,7 +80,7 @@ def record(
     if not primitive.built_in and primitive.outputs == 1 and not hasattr(y, "dtype"):
         y = np.asarray(y)[()]  # a body that computes with math.sin gives Python floats
     if active:
-        active = differentiable(primitive, active, y)
+        active = differentiable(primitive, active, inputs, y)
     if tape is None and not active:
         node = None
     elif tape is None:

@@ -548,3 +548,15 @@ def test_nothing_stays_open(folder):
             made(text)
             folder.chmod(mode)
     assert opened() == before
+
+
+def test_machine_code_is_made_whatever_is_asked_first():
+    code = """
+from clearprop.compile.machine.engine import Library, Processor, machine_code
+import llvmlite.binding as llvm
+triple = llvm.get_default_triple()
+machine = machine_code("define i64 @f() {\\n ret i64 42\\n}\\n", Processor("", "", 16, 16))
+assert Library(machine).address("f")
+"""
+    process = start(code)
+    assert (*process.communicate(timeout=100), process.returncode) == ("", "", 0)

@@ -21,10 +21,10 @@ import llvmlite.binding as llvm  # noqa: E402
 from llvmlite import ir  # noqa: E402
 
 from clearprop.compile.machine import pool, threads  # noqa: E402
-from clearprop.compile.machine.barrier import write_barrier, write_next_block  # noqa: E402
+from clearprop.compile.machine.barrier import write_barrier  # noqa: E402
 from clearprop.compile.machine.engine import Library, machine_code  # noqa: E402
 
-PHASES, BLOCKS = 500, 1000
+PHASES, SHARDS = 500, 1000
 I64, PTR = ir.IntType(64), ir.PointerType()
 RUN = ir.FunctionType(ir.VoidType(), [PTR, I64, I64, PTR])
 
@@ -33,7 +33,8 @@ class Loop:
     """``for i in range(from, to)`` in LLVM's language, with the builder inside of it."""
 
     def __init__(self, f, b, start, stop, step=1):
-        self.b, self.stop, self.step = b, stop, step
+        self.b, self.stop = b, stop
+        self.step = I64(step) if isinstance(step, int) else step
         self.head, self.body, self.end = (f.append_basic_block(n) for n in ("head", "body", "end"))
         before = b.block
         b.branch(self.head)
@@ -47,7 +48,7 @@ class Loop:
         return self.i
 
     def __exit__(self, *_):
-        self.i.add_incoming(self.b.add(self.i, I64(self.step)), self.b.block)
+        self.i.add_incoming(self.b.add(self.i, self.step), self.b.block)
         self.b.branch(self.head)
         self.b.position_at_end(self.end)
 
@@ -89,22 +90,15 @@ def write_phases(module):
     b.ret_void()
 
 
-def write_blocks(module):
-    """Take blocks in two phases; arrays[block] counts how often it was taken."""
-    f = ir.Function(module, RUN, "blocks")
-    arrays, _, count, shared = f.args
-    barrier, next_block = write_barrier(module), write_next_block(module)
+def write_shards(module):
+    """Take shards in two phases; arrays[shard] counts how often it was taken."""
+    f = ir.Function(module, RUN, "shards")
+    arrays, thread, count, shared = f.args
+    barrier = write_barrier(module)
     b = ir.IRBuilder(f.append_basic_block("entry"))
     for phase in range(2):
-        loop, body, end = (f.append_basic_block(f"{n}{phase}") for n in ("loop", "body", "end"))
-        b.branch(loop)
-        b.position_at_end(loop)
-        block = b.call(next_block, [shared])
-        b.cbranch(b.icmp_signed("<", block, I64(BLOCKS)), body, end)
-        b.position_at_end(body)
-        count_up(b, element(b, arrays, b.add(block, I64(phase * BLOCKS))))
-        b.branch(loop)
-        b.position_at_end(end)
+        with Loop(f, b, thread, I64(SHARDS), count) as shard:
+            count_up(b, element(b, arrays, b.add(shard, I64(phase * SHARDS))))
         b.call(barrier, [shared, count])
     b.ret_void()
 
@@ -112,7 +106,7 @@ def write_blocks(module):
 @pytest.fixture(scope="module")
 def library():
     module = ir.Module()
-    for write in (write_stamp, write_phases, write_blocks):
+    for write in (write_stamp, write_phases, write_shards):
         write(module)
     return Library(machine_code(str(module)))
 
@@ -164,10 +158,10 @@ def test_the_check_of_the_barrier_finds_a_thread_that_is_behind(library):
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])
-def test_every_block_is_taken_once(library, n):
-    array = np.zeros(2 * BLOCKS, np.int64)
+def test_every_shard_is_taken_once(library, n):
+    array = np.zeros(2 * SHARDS, np.int64)
     for _ in range(10):
-        run(library, "blocks", array, n)
+        run(library, "shards", array, n)
     np.testing.assert_array_equal(array, 10)
 
 
@@ -196,8 +190,8 @@ def test_python_threads_that_call_at_once_are_all_right(library):
         rng = np.random.default_rng(seed)
         for _ in range(60):
             n = int(rng.integers(1, 4))
-            array = np.zeros(2 * BLOCKS, np.int64)
-            run(library, "blocks", array, n)
+            array = np.zeros(2 * SHARDS, np.int64)
+            run(library, "shards", array, n)
             phases = np.zeros(8 * n, np.int64)
             run(library, "phases", phases, n)
             if not (array == 1).all() or phases.reshape(n, 8)[:, 1].any():
@@ -227,32 +221,24 @@ def test_a_call_inside_a_call_runs_on_its_thread_alone(library):
 
 
 @pytest.mark.parametrize("n", [1, 2])
-def test_a_call_inside_a_call_has_blocks_of_its_own(n):
-    """A compiled function that, for each of its blocks, calls Python, which calls another."""
+def test_a_call_inside_a_call_takes_all_of_its_shards(n):
+    """A compiled function that, for each of its shards, calls Python, which calls another."""
     module = ir.Module()
-    write_blocks(module)
+    write_shards(module)
     f = ir.Function(module, RUN, "outer")
-    arrays, _, _, shared = f.args
+    arrays, thread, count, _ = f.args
     b = ir.IRBuilder(f.append_basic_block("entry"))
-    callback = ir.FunctionType(ir.VoidType(), [])
-    inside = ir.Function(module, callback, "test_threads_inside")
-    loop, body, end = (f.append_basic_block(name) for name in ("loop", "body", "end"))
-    b.branch(loop)
-    b.position_at_end(loop)
-    block = b.call(write_next_block(module), [shared])
-    b.cbranch(b.icmp_signed("<", block, I64(10)), body, end)
-    b.position_at_end(body)
-    count_up(b, element(b, arrays, block))
-    b.call(inside, [])
-    b.branch(loop)
-    b.position_at_end(end)
+    inside = ir.Function(module, ir.FunctionType(ir.VoidType(), []), "test_threads_inside")
+    with Loop(f, b, thread, I64(10), count) as shard:
+        count_up(b, element(b, arrays, shard))
+        b.call(inside, [])
     b.ret_void()
-    inner, outer = np.zeros(2 * BLOCKS, np.int64), np.zeros(10, np.int64)
+    inner, outer = np.zeros(2 * SHARDS, np.int64), np.zeros(10, np.int64)
 
     @ctypes.CFUNCTYPE(None)
     def called():
         with lock:
-            run(own, "blocks", inner, 2)
+            run(own, "shards", inner, 2)
 
     lock = threading.Lock()
     llvm.add_symbol("test_threads_inside", ctypes.cast(called, ctypes.c_void_p).value)
@@ -374,6 +360,85 @@ print(stamps())
     done = python(_START + code)
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["[3, 3, 3, 0]", "1 None [3, 3, 3, 0] 3", "[3, 3, 3, 0]"]
+
+
+_FORKED = """
+import multiprocessing, threading, warnings
+import numpy as np, clearprop as cp
+from clearprop.compile.machine import threads
+warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads
+cp.set_threads(2)
+h = cp.compile(lambda x, W: np.tanh(x @ W).sum(axis=0))
+x, W = np.ones((400, 50)), np.full((50, 60), 0.01)
+def same(_=None):
+    new = cp.compile(lambda x: np.exp(x) * 2.0)  # compiled here
+    right = np.allclose(new(x), np.exp(x) * 2, rtol=1e-12)
+    return right and h(x, W).tobytes() == first, threads._pool.started
+first = h(x, W).tobytes()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+@pytest.mark.parametrize(
+    "how",
+    [
+        """
+child = os.fork()
+if child == 0:
+    print(*same(), flush=True)
+    os._exit(0)
+print(os.waitpid(child, 0)[1])
+""",
+        """
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(*pool.map(same, range(1))[0])
+print(0)
+""",
+        """
+busy = [threading.Thread(target=lambda: [h(x, W) for _ in range(300)]) for _ in range(2)]
+for thread in busy:
+    thread.start()
+for _ in range(5):  # while others compute
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(0 if same() == (True, 2) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+for thread in busy:
+    thread.join()
+print(*same())
+print(0)
+""",
+        """
+os.environ["CLEARPROP_CACHE"] = "off"
+same()  # all modules are loaded: a fork in the middle of an import is Python's own trouble
+stop = threading.Event()
+def compiling(k):
+    while not stop.is_set():
+        k += 2
+        cp.compile(lambda x: np.tanh(x) * float(k))(np.ones(10 + k % 500))
+busy = [threading.Thread(target=compiling, args=(k,), daemon=True) for k in range(2)]
+for thread in busy:
+    thread.start()
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)  # a child that waits for a thread of its parent waits for ever
+        os._exit(0 if same()[0] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+for thread in busy:
+    thread.join()
+print(*same())
+print(0)
+""",
+    ],
+    ids=["os.fork", "multiprocessing", "while others compute", "while others compile"],
+)
+def test_a_forked_child_computes_on_threads_of_its_own(how):
+    done = python("import os, signal\n" + _FORKED + how)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["True 2", "0"]
 
 
 # ---- how many -----------------------------------------------------------------------------------

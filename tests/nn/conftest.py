@@ -1,94 +1,10 @@
 """What the tests of the layers share: one example of every layer, and numerical derivatives."""
 
-from typing import Any, NamedTuple
-
 import numpy as np
 import pytest
+from layer_examples import examples
 
-from clearprop import nn
-
-
-class Example(NamedTuple):
-    layer: nn.Layer
-    inputs: tuple[Any, ...]
-    labels: tuple[Any, ...] = ()
-
-    def forward(self, *inputs):
-        return self.layer.forward(*(inputs or self.inputs), *self.labels)
-
-
-class Inference(nn.BatchNorm):
-    """Batch normalisation that always uses the running mean and variance."""
-
-    def forward(self, x):
-        return super().forward(x, train=False)
-
-
-def _examples(dtype):
-    rng = np.random.default_rng(7)
-
-    def a(*shape):  # away from 0, where ReLU has its kink
-        return (rng.uniform(0.2, 2, shape) * rng.choice([-1, 1], shape)).astype(dtype)
-
-    def p(*shape):
-        return rng.uniform(0.1, 0.9, shape).astype(dtype)
-
-    classes, pairs = np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [1, 1]])
-    inference = Inference(a(4), a(4), running_mean=a(4), running_var=p(4))
-    return {
-        "Mul": Example(nn.Mul(), (a(3, 4), a(3, 4))),
-        "Mul, broadcast": Example(nn.Mul(), (a(3, 4), a(4))),
-        "Add": Example(nn.Add(), (a(3, 1), a(3, 4))),
-        "Exp": Example(nn.Exp(), (a(3, 4),)),
-        "Reciprocal": Example(nn.Reciprocal(), (a(3, 4),)),
-        "ReLU": Example(nn.ReLU(), (a(3, 4),)),
-        "Sigmoid": Example(nn.Sigmoid(), (a(3, 4),)),
-        "Tanh": Example(nn.Tanh(), (a(3, 4),)),
-        "Softmax": Example(nn.Softmax(), (a(3, 4),)),
-        "Softmax, single": Example(nn.Softmax(), (a(4),)),
-        "Affine": Example(nn.Affine(a(4, 5), a(5)), (a(3, 4),)),
-        "Affine, b (1, n)": Example(nn.Affine(a(4, 5), a(1, 5)), (a(3, 4),)),
-        "Affine, single": Example(nn.Affine(a(4, 5), a(5)), (a(4),)),
-        "Affine, single, b (1, n)": Example(nn.Affine(a(4, 5), a(1, 5)), (a(4),)),
-        "Affine, images": Example(nn.Affine(a(12, 5), a(5)), (a(3, 2, 3, 2),)),
-        "Flatten": Example(nn.Flatten(), (a(3, 2, 3, 2),)),
-        "CrossEntropy": Example(nn.CrossEntropy(), (p(3, 4),), (classes,)),
-        "CrossEntropy, one-hot": Example(nn.CrossEntropy(), (p(3, 4),), (np.eye(4)[classes],)),
-        "CrossEntropy, single": Example(nn.CrossEntropy(), (p(4),), (3,)),
-        "SoftmaxWithLoss": Example(nn.SoftmaxWithLoss(), (a(3, 4),), (classes,)),
-        "SoftmaxWithLoss, one-hot": Example(
-            nn.SoftmaxWithLoss(), (a(3, 4),), (np.eye(4, dtype=int)[classes],)
-        ),
-        "SoftmaxWithLoss, single": Example(nn.SoftmaxWithLoss(), (a(4),), ([0, 0, 1, 0],)),
-        "BinaryCrossEntropy": Example(nn.BinaryCrossEntropy(), (p(3, 2),), (pairs,)),
-        "BinaryCrossEntropy, (N,)": Example(nn.BinaryCrossEntropy(), (p(3),), ([1, 0, 1],)),
-        "SigmoidWithLoss": Example(nn.SigmoidWithLoss(), (a(3, 2),), (pairs,)),
-        "SigmoidWithLoss, (N, 1)": Example(nn.SigmoidWithLoss(), (a(3, 1),), ([1, 0, 1],)),
-        "Dropout, ratio 0": Example(nn.Dropout(0.0), (a(3, 4),)),
-        "BatchNorm": Example(nn.BatchNorm(a(4), a(4)), (a(5, 4),)),
-        "BatchNorm, (1, D)": Example(nn.BatchNorm(a(1, 4), a(1, 4)), (a(5, 4),)),
-        "BatchNorm, inference": Example(inference, (a(5, 4),)),
-        "BatchNorm, inference, single": Example(inference, (a(4),)),
-        "BatchNorm, images": Example(nn.BatchNorm(a(2), a(2)), (a(3, 2, 2, 3),)),
-        "BatchNorm, per activation": Example(
-            nn.BatchNorm(a(12), a(12), per_activation=True), (a(4, 2, 2, 3),)
-        ),
-        "Conv2d": Example(nn.Conv2d(a(4, 2, 3, 2), a(4)), (a(2, 2, 5, 4),)),
-        "Conv2d, all options": Example(
-            nn.Conv2d(a(4, 1, 2, 3), a(1, 4), stride=(2, 1), padding=(1, 2), dilation=2, groups=2),
-            (a(2, 2, 5, 4),),
-        ),
-        "MaxPool2d": Example(nn.MaxPool2d(2), (a(2, 2, 4, 6),)),
-        "MaxPool2d, overlapping": Example(nn.MaxPool2d((3, 2), 1, 1), (a(2, 2, 4, 5),)),
-        "AvgPool2d": Example(nn.AvgPool2d(2), (a(2, 2, 4, 6),)),
-        "AvgPool2d, overlapping": Example(nn.AvgPool2d((3, 2), 1, 1), (a(2, 2, 4, 5),)),
-        "Sequential": Example(
-            nn.Sequential(nn.Affine(a(4, 5), a(5)), nn.BatchNorm(a(5), a(5)), nn.Tanh()), (a(3, 4),)
-        ),
-    }
-
-
-EXAMPLES = _examples(np.float64)
+EXAMPLES = examples(np.float64)
 NAMES = list(EXAMPLES)
 
 
@@ -99,12 +15,12 @@ def name(request):
 
 @pytest.fixture
 def example(name):
-    return _examples(np.float64)[name]
+    return examples(np.float64)[name]
 
 
 @pytest.fixture
 def single_precision(name):
-    return _examples(np.float32)[name]
+    return examples(np.float32)[name]
 
 
 def _slope(f, x, h=1e-3):
@@ -124,7 +40,7 @@ def _slope(f, x, h=1e-3):
 @pytest.fixture(params=[name for name in NAMES if EXAMPLES[name].layer.parameters])
 def trained(request):
     """One example of every layer that has parameters."""
-    return _examples(np.float64)[request.param]
+    return examples(np.float64)[request.param]
 
 
 @pytest.fixture

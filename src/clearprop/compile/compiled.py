@@ -8,11 +8,13 @@ import logging
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Any
 
 import numpy as np
 
+from clearprop.buffers import Buffer, Recorded, unwrapped
 from clearprop.compile.memory import give_back
 from clearprop.compile.program import Program
 from clearprop.errors import DTypeError, MissingExtraError, ShapeError
@@ -35,9 +37,16 @@ class Compiled:
         self._programs: OrderedDict[Any, Program | None] = OrderedDict()
         self._last: Program | None = None
 
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Give the method of an instance, which is a constant of its programs."""
+        return self if instance is None else MethodType(self, instance)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the machine code; trace and compile first where these shapes are new."""
         leaves = [leaf for _, leaf in tree_leaves((args, kwargs))]
+        if any(type(leaf) is Recorded for leaf in leaves):
+            args, kwargs = unwrapped((args, kwargs))
+            return self._f(*args, **kwargs)
         if any(isinstance(leaf, Tensor) and leaf.node is not None for leaf in leaves):
             return self._f(*args, **kwargs)  # it is being differentiated: the record must see it
         plain = tree_map(_plain, args)
@@ -144,6 +153,7 @@ class Compiled:
             raise _refused(plain, kwargs) from None
         program = self._programs.get(key)
         if not is_known:
+            _refuse_iterators(plain, kwargs)
             program = self._programs[key] = self._compiled(plain, kwargs)
             while len(self._programs) > _MOST_PROGRAMS:
                 self._programs.popitem(last=False)
@@ -228,8 +238,21 @@ def _number(value: Any) -> Any:
 
 
 def _is_array(value: Any) -> bool:
-    is_array = isinstance(value, np.ndarray | np.generic)
-    return is_array and value.dtype.kind in "fiub" and not isinstance(value, np.ma.MaskedArray)
+    if type(value) is np.ndarray:
+        return value.dtype.kind in "fiub"
+    is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub"
+    return is_array and not _has_own_arithmetic(value)
+
+
+def _has_own_arithmetic(value: Any) -> bool:
+    """Whether an array computes otherwise than NumPy's: with a mask, with units, as a matrix."""
+    kind: Any = type(value)
+    if isinstance(value, np.generic | Buffer):
+        return False
+    return isinstance(value, np.matrix) or any(
+        getattr(kind, name) is not getattr(np.ndarray, name)
+        for name in ("__array_ufunc__", "__array_function__", "__mul__", "__add__")
+    )
 
 
 def _signature(value: Any) -> Any:
@@ -243,7 +266,24 @@ def _signature(value: Any) -> Any:
 
 
 def _constant(value: Any) -> Any:
-    return (type(value), value)  # 1, 1.0 and True are equal
+    """Give what tells a constant from others: 1, 1.0 and True are equal, as 0.0 and -0.0 are."""
+    if isinstance(value, float | complex | np.floating | np.complexfloating):
+        return (type(value), repr(value))
+    if type(value) is slice:  # which has a hash since Python 3.12 only
+        return (slice, *map(_constant, (value.start, value.stop, value.step)))
+    return (type(value), value)
+
+
+def _refuse_iterators(args: Any, kwargs: Any) -> None:
+    """Refuse what can be read only once: the function is traced twice, and then not run at all."""
+    for name, value in (*tree_leaves(args, "args"), *tree_leaves(kwargs, "kwargs")):
+        if isinstance(value, Iterator):
+            raise DTypeError(
+                f"{name} of a compiled function is a {type(value).__name__}.",
+                where=current_line(3),
+                why="It gives its elements once, and a program is made from several runs.",
+                write="list(…) of it, or an array.",
+            )
 
 
 def _refused(args: Any, kwargs: Any) -> DTypeError:
@@ -252,11 +292,8 @@ def _refused(args: Any, kwargs: Any) -> DTypeError:
     keys += [(name, value, _constant(value)) for name, value in tree_leaves(kwargs, "kwargs")]
     keys.append(("A static field of an argument", "unhashable", structure((args, kwargs))))
     name, value, _ = next(key for key in keys if not _is_hashable(key[2]))
-    is_array = isinstance(value, np.ndarray)
-    is_masked = isinstance(value, np.ma.MaskedArray)
-    what = (
-        f"an array of {value.dtype}" if is_array and not is_masked else f"a {type(value).__name__}"
-    )
+    is_array = isinstance(value, np.ndarray) and not _has_own_arithmetic(value)
+    what = f"an array of {value.dtype}" if is_array else f"a {type(value).__name__}"
     return DTypeError(
         f"{name} of a compiled function is {what}.",
         where=current_line(2),

@@ -148,7 +148,7 @@ class Program:
         from clearprop.compile.text import source_of
 
         results = [part for part in self.parts if isinstance(part, Node)]
-        return source_of(self.plan, results, self.leaves)
+        return source_of(self.plan, self.calls, results, self.leaves)
 
     @property
     def plan_text(self) -> str:

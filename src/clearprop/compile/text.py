@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import keyword
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from clearprop.compile.affine import Affine, Var
-from clearprop.compile.elements import split_place
 from clearprop.compile.grouping import Call, Group
-from clearprop.compile.nests import (
-    Block,
-    Draw,
-    Nest,
-    Packing,
-    Product,
-    Store,
-    Windows,
-    Work,
-    walked,
-)
+from clearprop.compile.loops_text import Lines, number
+from clearprop.compile.nests import Nest, Packing, Product, Windows, Work
 from clearprop.compile.planning import Plan
-from clearprop.compile.scalars import (
-    Apply,
-    Array,
-    Chosen,
-    Constant,
-    Convert,
-    Load,
-    Number,
-    Scalar,
-    Total,
-)
+from clearprop.compile.scalars import Array
 from clearprop.graph import Node
 from clearprop.places import line_of, name_of
+from clearprop.source.constants import LARGEST, Constants
+from clearprop.source.expressions import Helpers, expression
+from clearprop.source.layout import WIDTH, one_line
+from clearprop.source.literals import written
 from clearprop.source.names import NOUNS
 
-_SIGNS = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=",
-    "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!=", "floor_divide": "//",
-    "remainder": "%", "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^", "power": "**",
-}  # fmt: skip
-_LONG = 90  # characters of an expression that gets a line of its own
-_LETTERS = "ijklmnpqrs"
+#: What a module and its functions are made of; and names that loops like to have.
+_OWN = {"np", "run", "range", "min", "float", "first", "last", "start", "stop", "i", "j", "k"}
 
 
 def names_of(plan: Plan) -> dict[Array, str]:
     """Give every array a name: the user's where there is one."""
     names: dict[Array, str] = {}
-    counts: dict[str, int] = {}
+    taken: set[str] = set()
 
     def give(array: Array, stem: str) -> None:
-        if not stem.isidentifier() or keyword.iskeyword(stem) or (len(stem) == 1 and stem in "ijk"):
+        if not stem.isidentifier():
             stem = "".join(c if c.isalnum() else "_" for c in stem).strip("_") or "t"
-            stem = f"{stem}_" if keyword.iskeyword(stem) or stem in _LETTERS else stem
             stem = stem if stem.isidentifier() else f"t_{stem}"
-        counts[stem] = counts.get(stem, 0) + 1
-        names[array] = stem if counts[stem] == 1 else f"{stem}_{counts[stem]}"
+        names[array] = _unique(f"{stem}_" if _is_reserved(stem) else stem, taken)
 
     for node, array in plan.arrays.items():
         stem = NOUNS.get(node.operation, node.operation)
@@ -73,9 +52,29 @@ def names_of(plan: Plan) -> dict[Array, str]:
     return names
 
 
-def source_of(plan: Plan, results: Iterable[Node], leaves: Iterable[Node]) -> str:
-    """Write a plan as a module: a function for each group, and ``run``, which calls them."""
-    writer = _Module(plan)
+def _is_reserved(name: str) -> bool:
+    return keyword.iskeyword(name) or name in _OWN or name.startswith("group_")
+
+
+def _unique(stem: str, taken: set[str]) -> str:
+    """Give a name that is not taken, and take it."""
+    name, count = stem, 1
+    while name in taken:
+        count += 1
+        name = f"{stem}_{count}"
+    taken.add(name)
+    return name
+
+
+def source_of(
+    plan: Plan, calls: Mapping[Node, Any], results: Iterable[Node], leaves: Iterable[Node]
+) -> str:
+    """Write a plan as a module: a function for each group, and ``run``, which calls them.
+
+    ``calls`` says of each operation that remains a NumPy call what it is given: its ``operands``,
+    pairs of a node or None and a constant, and which of them are ``weak``.
+    """
+    writer = _Module(plan, calls)
     return writer.text(list(results), [leaf for leaf in leaves if leaf in plan.arrays])
 
 
@@ -110,13 +109,20 @@ def _size(count: int) -> str:
 
 
 class _Module:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, calls: Mapping[Node, Any]) -> None:
         self.plan = plan
+        self.numpy_calls = calls
         self.names = names_of(plan)
         self.nodes = {array: node for node, array in plan.arrays.items()}
+        taken = {*self.names.values(), *_OWN, *dir(builtins)}
+        groups = {f"group_{p}" for p in range(1, len(plan.phases) + 1)}
+        self.helpers = Helpers(taken | groups)
+        self.constants = Constants(
+            lambda: None, lambda stem: _unique(stem, self.helpers.reserved), bare=False
+        )
 
     def text(self, results: list[Node], leaves: list[Node]) -> str:
-        parts = [self._head()]
+        parts: list[str] = []
         calls: list[str] = []
         for p, phase in enumerate(self.plan.phases, 1):
             calls.append(f"# phase {p}")
@@ -138,28 +144,55 @@ class _Module:
                         f"    {name}({arguments}, first, min(first + {size}, {part.rows}))"
                     )
         parts.append(self._run(results, leaves, calls))
-        return "\n\n\n".join(parts) + "\n"
+        return "\n\n\n".join([self._head(), *self.helpers.texts.values(), *parts]) + "\n"
 
     def _head(self) -> str:
-        return (
-            '"""What a compiled function does, as loops in Python; written by clearprop.\n\n'
-            "In machine code the innermost loops take a vector of elements at a time, and the\n"
-            'shards of a phase run on any thread."""\n\nimport numpy as np'
-        )
+        doc = [
+            '"""What a compiled function does, as loops in Python; written by clearprop.',
+            "",
+            "In machine code the innermost loops take a vector of elements at a time, and the",
+            "shards of a phase run on any thread.",
+        ]
+        large = self._given_constants()
+        if large:
+            doc += ["", "Arrays to be passed to run by name, as they were:"]
+            doc += [f"    {name}: {value.shape} {value.dtype}" for name, value in large.items()]
+        lines = [*doc[:-1], f'{doc[-1]}"""', "", "import numpy as np"]
+        small = {self.names[a]: v for a, v in self.plan.constants.items() if v.size <= LARGEST}
+        small |= self.constants.written
+        if small:
+            lines += ["", "# fmt: off"]
+            for name, value in small.items():
+                text = f"{name} = {one_line(written(value))}"
+                lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
+            lines += ["# fmt: on"]
+        return "\n".join(lines)
+
+    def _given_constants(self) -> dict[str, Any]:
+        """Give the constants that are too large to be written."""
+        large = {self.names[a]: v for a, v in self.plan.constants.items() if v.size > LARGEST}
+        return large | self.constants.parameters
 
     # ---- run -------------------------------------------------------------------------------------
 
     def _run(self, results: list[Node], leaves: list[Node], calls: list[str]) -> str:
         plan, names = self.plan, self.names
-        given = {plan.arrays[leaf] for leaf in leaves}
-        given |= set(plan.constants)
+        arguments = [plan.arrays[leaf] for leaf in leaves]
+        given = {*arguments, *plan.constants}
         called = {
             plan.arrays[part.node]
             for phase in plan.phases
             for part in phase
             if isinstance(part, Call)
         }
-        lines = [f"def run({', '.join(names[a] for a in given_in_order(leaves, plan, given))}):"]
+        large = list(self._given_constants())
+        parameters = [*(names[a] for a in arguments), *(["*", *large] if large else [])]
+        lines = [f"def run({', '.join(parameters)}):"]
+        lines += [
+            f"    {names[array]} = np.asarray({names[array]}, {_dtype(array)})"
+            for array in arguments
+            if not array.shape
+        ]
         for array in names:
             if array in given or array in called or not self._is_used(array):
                 continue
@@ -168,7 +201,7 @@ class _Module:
             if start is not None:
                 made = f"{made.replace('np.empty', 'np.full')[:-1]}"
                 shape, _, dtype = made.removeprefix("np.full(").rpartition(", ")
-                made = f"np.full({shape}, {_number(np.asarray(start, array.dtype)[()])}, {dtype})"
+                made = f"np.full({shape}, {number(np.asarray(start, array.dtype)[()])}, {dtype})"
             lines.append(f"    {names[array]} = {made}")
         lines += [f"    {line}" for line in calls]
         found = ", ".join(names[plan.arrays[node]] for node in results)
@@ -182,14 +215,18 @@ class _Module:
         return any(array in group.outputs() for group in self._groups())
 
     def _call(self, node: Node) -> str:
-        assert node.primitive is not None
-        arguments = [
-            repr(value) if source is None else self.names[self.plan.arrays[source]]
-            for source, value in zip(node.inputs, node.operands or (None,) * 9, strict=False)
-        ]
-        found = self.names[self.plan.arrays[node]]
-        attributes = [f"{key}={value!r}" for key, value in node.attributes.items()]
-        return f"{found} = {node.primitive.name}({', '.join([*arguments, *attributes])})  # NumPy"
+        call = self.numpy_calls[node]
+        operands: list[ast.expr] = []
+        for position, (source, value) in enumerate(call.operands):
+            if source is None:
+                operands.append(self.constants.expression(value))
+                continue
+            name: ast.expr = ast.Name(self.names[self.plan.arrays[source]], ast.Load())
+            if position in call.weak:
+                name = ast.Call(ast.Name("float", ast.Load()), [name], [])
+            operands.append(name)
+        made = one_line(expression(node, operands, self.helpers))
+        return f"{self.names[self.plan.arrays[node]]} = {made}  # NumPy"
 
     # ---- groups ----------------------------------------------------------------------------------
 
@@ -217,7 +254,7 @@ class _Module:
                 indent = "        "
             for work in stage.works:
                 lines += [f"{indent}# {comment}" for comment in self._about(work)]
-                lines += [indent + line for line in _Lines(self.names, group).of(work)]
+                lines += [indent + line for line in Lines(self.names, group, self.helpers).of(work)]
         return "\n".join(lines)
 
     def _about(self, work: Work) -> list[str]:
@@ -234,15 +271,12 @@ class _Module:
         return found
 
 
-def given_in_order(leaves: list[Node], plan: Plan, given: set[Array]) -> list[Array]:
-    """Give the arrays that ``run`` is given: the arguments, then the constants."""
-    first = [plan.arrays[leaf] for leaf in leaves]
-    return first + [array for array in plan.constants if array in given]
-
-
 def _empty(array: Array) -> str:
-    dtype = f"np.{array.dtype.name.replace('bool', 'bool_')}"
-    return f"np.empty({array.shape}, {dtype})"
+    return f"np.empty({array.shape}, {_dtype(array)})"
+
+
+def _dtype(array: Array) -> str:
+    return f"np.{array.dtype.name.replace('bool', 'bool_')}"
 
 
 def _read(work: Work) -> list[Array]:
@@ -255,194 +289,3 @@ def _read(work: Work) -> list[Array]:
     if isinstance(work, Windows):
         return [work.first, work.second]
     return [work.key]
-
-
-class _Lines:
-    """The lines of one work."""
-
-    def __init__(self, names: dict[Array, str], group: Group) -> None:
-        self.names = names
-        self.group = group
-        size = max(group.shard_rows, 1)
-        self.vars: dict[Var, str] = {group.shard: f"first // {size}"}
-        self.known: dict[Scalar, str] = {}
-        self.texts: dict[Scalar, str] = {}
-        self.uses: dict[Scalar, int] = {}
-        self.lines: list[str] = []
-        self.depth = 0
-        self.count = 0
-
-    def of(self, work: Work) -> list[str]:
-        if isinstance(work, Nest):
-            self._nest(work)
-        elif isinstance(work, Product):
-            self._product(work)
-        elif isinstance(work, Packing):
-            _, n, k = work.product.sizes
-            self.line(f"pass  # machine code copies it in the order in which it is read ({k}, {n})")
-        elif isinstance(work, Windows):
-            out, first, second = (self.names[a] for a in (work.out, work.first, work.second))
-            self.line(f"convolve_{work.target}({out}, {first}, {second}, start, stop)")
-        else:
-            assert isinstance(work, Draw)
-            rows = ", start, stop" if self.group.rows else ""
-            self.line(
-                f"keep_mask({self.names[work.out]}, {self.names[work.key]}, {work.rate}{rows})"
-            )
-        return self.lines
-
-    def line(self, text: str) -> None:
-        self.lines.append("    " * self.depth + text)
-
-    def _for(self, axis: Var, is_row: bool) -> None:
-        name = (
-            _LETTERS[len(self.vars) - 1]
-            if len(self.vars) <= len(_LETTERS)
-            else f"i{len(self.vars)}"
-        )
-        self.vars[axis] = name
-        limits = "start, stop" if is_row else str(axis.extent)
-        self.line(f"for {name} in range({limits}):")
-        self.depth += 1
-
-    def _nest(self, nest: Nest) -> None:
-        for value in walked(nest.values()):
-            for part in value.parts:
-                self.uses[part] = self.uses.get(part, 0) + 1
-        for store in nest.stores:
-            self.uses[store.value] = self.uses.get(store.value, 0) + 1
-        for _, value in nest.totals:
-            self.uses[value] = self.uses.get(value, 0) + 1
-        for axis in nest.axes[: nest.depth]:
-            self._for(axis, axis is nest.row)
-        outer = self.depth
-        for total, _ in nest.totals:
-            self.count += 1
-            name = {"+": "total", "max": "largest", "min": "smallest"}[total.combine]
-            self.known[total] = name if self.count == 1 else f"{name}_{self.count}"
-            self.line(f"{self.known[total]} = {_number(total.start)}")
-        for axis in nest.axes[nest.depth :]:
-            self._for(axis, axis is nest.row)
-        for value in walked([store.value for store in nest.stores]):
-            if not isinstance(value, Total):
-                self._shortened(value)
-        for store in nest.stores:
-            self._store(store)
-        for total, value in nest.totals:
-            name, text = self.known[total], self.value(value)
-            if total.combine == "+":
-                self.line(f"{name} += {text}")
-            else:
-                self.line(f"{name} = np.{total.combine}imum({name}, {text})")
-        self.depth = outer
-        for store in nest.results:
-            self._store(store)
-
-    def _store(self, store: Store) -> None:
-        sign = "+=" if store.adds else "="
-        value = self.value(store.value)
-        self.line(f"{self._at(store.array, store.place)} {sign} {_bare(value)}")
-
-    def _at(self, array: Array, place: Affine) -> str:
-        index = split_place(place, array.shape)
-        if index is None:
-            return f"{self.names[array]}.flat[{self._place(place)}]"
-        inside = ", ".join(map(self._place, index)) or "()"
-        return f"{self.names[array]}[{inside}]"
-
-    def _place(self, place: Affine) -> str:
-        terms = []
-        for var, factor in place.terms:
-            name = self.vars.get(var) or self.value(var.chosen)
-            terms.append(name if factor == 1 else f"{factor} * {name}")
-        if place.constant or not terms:
-            terms.append(str(place.constant))
-        return " + ".join(terms).replace("+ -", "- ")
-
-    def _shortened(self, value: Scalar) -> None:
-        """Remember the text of a value; what it is made of has been remembered."""
-        self.texts[value] = self.value(value)
-
-    def value(self, value: Scalar) -> str:
-        """Write a value; one that is used twice gets a name."""
-        if value in self.known:
-            return self.known[value]
-        if value in self.texts:
-            return self.texts[value]
-        text = self._text(value)
-        is_short = isinstance(value, Constant | Load | Number)
-        again = self.uses.get(value, 0) > 1 and not is_short
-        if again or isinstance(value, Chosen) or (not is_short and len(text) > _LONG):
-            self.count += 1
-            name = f"v{self.count}"
-            self.line(f"{name} = {_bare(text)}")
-            self.known[value] = text = name
-        return text
-
-    def _text(self, value: Scalar) -> str:
-        if isinstance(value, Constant):
-            return _number(value.value)
-        if isinstance(value, Load):
-            return self._at(value.array, value.place)
-        if isinstance(value, Number):
-            return f"({self._place(value.place)})"
-        if isinstance(value, Convert):
-            return f"np.{value.dtype.name.replace('bool', 'bool_')}({_bare(self.value(value.of))})"
-        if isinstance(value, Chosen):
-            inside = _bare(self.value(value.of))
-            return inside if value.axis < 0 else f"range({value.var.extent})[{inside}]"
-        assert isinstance(value, Apply)
-        parts = [self.value(part) for part in value.arguments]
-        if value.name in _SIGNS and len(parts) == 2:
-            return f"({parts[0]} {_SIGNS[value.name]} {parts[1]})"
-        if value.name == "negative":
-            return f"(-{parts[0]})"
-        return f"np.{value.name}({', '.join(map(_bare, parts))})"
-
-    def _product(self, work: Product) -> None:
-        for axis in work.axes:
-            self._for(axis, not work.by_rows and axis is work.axes[0] and bool(self.group.rows))
-        m, n, k = work.sizes
-        by_rows = work.by_rows and self.group.rows
-        rows = "start:stop" if by_rows else ":"
-        c, a, b = (
-            self._matrix(block, size)
-            for block, size in ((work.c, (m, n)), (work.a, (m, k)), (work.b, (k, n)))
-        )
-        self.line(f"{c}[{rows}] = {a}[{rows}] @ {b}" if by_rows else f"{c}[...] = {a} @ {b}")
-
-    def _matrix(self, block: Block, size: tuple[int, int]) -> str:
-        """Write a matrix that lies in an array."""
-        name, shape = self.names[block.array], block.array.shape
-        plain = block.place == Affine()
-        if plain and shape == size and block.strides[1] == 1:
-            return name
-        if plain and shape == size[::-1] and block.strides[0] == 1:
-            return f"{name}.T"
-        item = block.array.dtype.itemsize
-        strides = tuple(s * item for s in block.strides)
-        start = self._place(block.place)
-        flat = f"{name}.reshape(-1)[{start}:]"
-        return f"np.lib.stride_tricks.as_strided({flat}, {size}, {strides})"
-
-
-def _bare(text: str) -> str:
-    """Leave out parentheses around everything."""
-    if not (text.startswith("(") and text.endswith(")")):
-        return text
-    depth = 0
-    for k, c in enumerate(text):
-        depth += (c == "(") - (c == ")")
-        if depth == 0 and k < len(text) - 1:
-            return text
-    return text[1:-1]
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, np.bool_):
-        return str(bool(value))
-    if value.dtype.kind != "f":
-        return f"np.{value.dtype.name}({int(value)})" if value < 0 else str(int(value))
-    if not np.isfinite(value):
-        return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
-    return str(value) if value.dtype == np.float32 else repr(float(value))

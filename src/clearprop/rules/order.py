@@ -128,11 +128,15 @@ def nanpercentile(a, q, axis=None, *, method="linear", keepdims=False, weights=N
 def median(a, axis=None, *, keepdims=False):
     if not a.size:
         return np.mean(a, axis=axis, keepdims=keepdims)
+    if a.dtype.kind == "b":
+        a = a.astype(float)  # NumPy takes the mean of the middle ones, which booleans have
     return _quantile(a, 0.5, axis, "linear", keepdims, skip_nan=False)
 
 
 @composition(np.nanmedian)
 def nanmedian(a, axis=None, *, keepdims=False):
+    if a.dtype.kind == "b":
+        return median(a, axis=axis, keepdims=keepdims)
     return _quantile(a, 0.5, axis, "linear", keepdims, skip_nan=True)
 
 

@@ -161,7 +161,7 @@ def cumsum(a, *, axis=None):
 
 @composition(np.cumsum)
 def cumsum_of(a, axis=None, dtype=None):
-    return cumsum(_chosen(a, dtype, True, 0), axis=axis)
+    return _narrowed(cumsum(_chosen(a, dtype, True, 0), axis=axis), dtype)
 
 
 @cumsum.vjp("a", latex=r"\sum_{j \ge i} \bar y_j")
@@ -208,7 +208,7 @@ def cumprod(a, *, axis=None):
 
 @composition(np.cumprod)
 def cumprod_of(a, axis=None, dtype=None):
-    return cumprod(_chosen(a, dtype, True, 0), axis=axis)
+    return _narrowed(cumprod(_chosen(a, dtype, True, 0), axis=axis), dtype)
 
 
 @cumprod.vjp("a", latex=r"\sum_{j \ge i} \bar y_j \prod_{k \le j,\,k \ne i} x_k")
@@ -279,7 +279,7 @@ def _(dy, y, *, axis):
 def sum_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
     if dtype is not None or where is not True:
         a = _chosen(a, dtype, where, 0)
-    y = sum(a, axis=axis, keepdims=keepdims)
+    y = _narrowed(sum(a, axis=axis, keepdims=keepdims), dtype)
     return y if initial is None else y + _number(initial, y.dtype)
 
 
@@ -287,7 +287,7 @@ def sum_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True
 def prod_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
     if dtype is not None or where is not True:
         a = _chosen(a, dtype, where, 1)
-    y = prod(a, axis=axis, keepdims=keepdims)
+    y = _narrowed(prod(a, axis=axis, keepdims=keepdims), dtype)
     return y if initial is None else y * _number(initial, y.dtype)
 
 
@@ -322,6 +322,11 @@ def _chosen(a, dtype, where, otherwise):
     if where is True:
         return a
     return np.where(np.broadcast_to(where, np.shape(a)), a, otherwise)
+
+
+def _narrowed(y, dtype):
+    """Give a result in the type that was asked for: small integers are added up in a wider one."""
+    return y if dtype is None or y.dtype == np.dtype(dtype) else y.astype(dtype)
 
 
 def _number(initial, dtype):
@@ -425,4 +430,7 @@ def clip(a, a_min=None, a_max=None, *, min=None, max=None):
     limits = (-np.inf, np.inf)
     if a.dtype.kind in "iu":
         limits = (np.iinfo(a.dtype).min, np.iinfo(a.dtype).max)
+        # a bound that no number of this type lies beyond is none, as in NumPy
+        low = None if type(low) is int and low <= limits[0] else low
+        high = None if type(high) is int and high >= limits[1] else high
     return clip_primitive(a, limits[0] if low is None else low, limits[1] if high is None else high)

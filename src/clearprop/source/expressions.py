@@ -67,13 +67,15 @@ class Helpers:
     ----------
     texts : dict of str to str
         Their definitions, by name.
+    reserved : set of str
+        Names that none of them has.
     """
 
     def __init__(self, reserved: set[str]) -> None:
         self.texts: dict[str, str] = {}
         self._names: dict[FunctionType, str] = {}
         self._expressions: dict[FunctionType, ast.expr | None] = {}
-        self._reserved = reserved
+        self.reserved = reserved
 
     def expression_of(self, function: Any) -> ast.expr | None:
         """Give the body of a function that is one expression; None where it is more."""
@@ -90,7 +92,7 @@ class Helpers:
         """Give the name of a function in the module; its text is added at the first time."""
         if function not in self._names:
             name, number = wanted, 2
-            while name in self.texts or name in self._reserved:
+            while name in self.texts or name in self.reserved:
                 name, number = f"{wanted}_{number}", number + 1
             self._names[function] = name
             self.texts[name] = ""  # taken, so that helpers may refer to each other

@@ -37,7 +37,7 @@ def refuse_reading(node: Node, how: str) -> None:
         where=where,
         why="cp.source and cp.compile make the program from one run of the function: what was "
         "read there would be fixed, whatever the arguments of later calls.",
-        write=_instead(how, text),
+        write=_instead(how, text, node.dtype.kind),
     )
     if node.tape is not None and node.tape.refusal is None:
         node.tape.refusal = error
@@ -89,7 +89,7 @@ def _is_static(node: Node) -> bool:
     return True
 
 
-def _instead(how: str, text: str) -> str:
+def _instead(how: str, text: str, kind: str) -> str:
     if how == "bool":
         if text.startswith("while"):
             return (
@@ -102,5 +102,10 @@ def _instead(how: str, text: str) -> str:
         return (
             "x[i] with the value as an index array, or np.where(mask, x, 0.0); a slice, an axis "
             "or a range needs a Python int as the argument."
+        )
+    if how == "np.asarray()" and kind in "iu":
+        return (
+            "def f(table, rows): …, with the array that is read by index as an argument too; "
+            "else np.* functions of the value itself, which go into the program."
         )
     return "np.* functions of the value itself, which go into the program."

@@ -1,6 +1,6 @@
-"""What threads share inside compiled code: a barrier, and a counter of the next block.
+"""What threads share inside compiled code: a barrier.
 
-Both lie in one piece of memory, ``shared``, that the caller of a compiled function hands to it.
+It lies in a piece of memory, ``shared``, that the caller of a compiled function hands to it.
 Each word that threads write has cache lines of its own.
 """
 
@@ -15,8 +15,7 @@ LINE = 128  # two lines of 64 bytes, which x86 fetches together; one of Apple's
 PAUSES = 0  # how many pauses a thread waits before it yields its core
 ARRIVED = LINE  # how many threads have come to the barrier
 GENERATION = 2 * LINE  # how often it has opened
-NEXT_BLOCK = 3 * LINE
-SHARED_BYTES = 4 * LINE
+SHARED_BYTES = 3 * LINE
 
 _I64, _PTR, _VOID = ir.IntType(64), ir.PointerType(), ir.VoidType()
 _I8, _I32 = ir.IntType(8), ir.IntType(32)
@@ -25,9 +24,8 @@ _I8, _I32 = ir.IntType(8), ir.IntType(32)
 def write_barrier(module: ir.Module) -> ir.Function:
     """Write ``void barrier(ptr shared, i64 threads)``, if it is not there; give it.
 
-    Whatever a thread wrote before it is visible to all threads after it. The counter of
-    `write_next_block` stands at 0 again after it. A thread that waits pauses for some microseconds
-    and then yields its core, so that more threads than cores get on as well.
+    Whatever a thread wrote before it is visible to all threads after it. A thread that waits pauses
+    for some microseconds and then yields its core, so that more threads than cores get on as well.
 
     Parameters
     ----------
@@ -45,14 +43,12 @@ def write_barrier(module: ir.Module) -> ir.Function:
     shared, threads = f.args
     shared.name, threads.name = "shared", "threads"
     b = ir.IRBuilder(f.append_basic_block("entry"))
-    blocks = [
-        f.append_basic_block(n) for n in ("several", "last", "wait", "again", "alone", "open")
-    ]
-    several, last, wait, again, alone, opened = blocks
-    arrived, generation, counter = (
-        b.gep(shared, [_I64(at)], source_etype=_I8) for at in (ARRIVED, GENERATION, NEXT_BLOCK)
+    blocks = [f.append_basic_block(n) for n in ("several", "last", "wait", "again", "open")]
+    several, last, wait, again, opened = blocks
+    arrived, generation = (
+        b.gep(shared, [_I64(at)], source_etype=_I8) for at in (ARRIVED, GENERATION)
     )
-    b.cbranch(b.icmp_signed(">", threads, _I64(1)), several, alone)
+    b.cbranch(b.icmp_signed(">", threads, _I64(1)), several, opened)
 
     b.position_at_end(several)
     seen = b.load_atomic(generation, "acquire", 8, typ=_I64)
@@ -62,7 +58,6 @@ def write_barrier(module: ir.Module) -> ir.Function:
 
     b.position_at_end(last)  # nobody else touches these words until the generation changes
     b.store(_I64(0), arrived, align=8)
-    b.store(_I64(0), counter, align=8)
     b.atomic_rmw("add", generation, _I64(1), "release")
     b.branch(opened)
 
@@ -78,33 +73,8 @@ def write_barrier(module: ir.Module) -> ir.Function:
     waited.add_incoming(b.add(waited, _I64(1)), again)
     b.branch(wait)
 
-    b.position_at_end(alone)
-    b.store(_I64(0), counter, align=8)
-    b.branch(opened)
-
     b.position_at_end(opened)
     b.ret_void()
-    return f
-
-
-def write_next_block(module: ir.Module) -> ir.Function:
-    """Write ``i64 next_block(ptr shared)``, if it is not there; give it.
-
-    Parameters
-    ----------
-    module : ir.Module
-
-    Returns
-    -------
-    ir.Function
-        It gives 0, 1, 2, …, each number to one thread, from the start of the call or from the last
-        barrier on. A thread takes blocks until the number is no block.
-    """
-    f, is_new = _function(module, "next_block", _I64, _PTR)
-    if is_new:
-        b = ir.IRBuilder(f.append_basic_block("entry"))
-        counter = b.gep(f.args[0], [_I64(NEXT_BLOCK)], source_etype=_I8)
-        b.ret(b.atomic_rmw("add", counter, _I64(1), "monotonic"))
     return f
 
 

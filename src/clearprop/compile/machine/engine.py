@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
 
 from clearprop.compile.machine.system import provide
+
+# One thread at a time is in LLVM, by a lock of llvmlite's. A process forks while none is: else the
+# child would wait for ever for a thread that it has not.
+_lock: Any = getattr(llvm.ffi.lib, "_lock", None)
+if _lock is not None and hasattr(os, "register_at_fork"):
+    _leave = functools.partial(_lock.__exit__, None, None, None)
+    os.register_at_fork(before=_lock.__enter__, after_in_parent=_leave, after_in_child=_leave)
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,16 @@ class Processor:
 
 
 @functools.cache
-def this_processor() -> Processor:
-    """Look at the processor that runs this."""
+def _ready() -> None:
+    """Let LLVM know the machine code of this machine."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+
+
+@functools.cache
+def this_processor() -> Processor:
+    """Look at the processor that runs this."""
+    _ready()
     found = llvm.get_host_cpu_features()
     has_512 = all(found.get(f"avx512{part}") for part in ("f", "bw", "dq", "vl"))
     width = 64 if has_512 else 32 if found.get("avx2") and found.get("fma") else 16
@@ -65,6 +79,7 @@ def machine_code(text: str, processor: Processor | None = None) -> bytes:
     RuntimeError
         If the text is no module; LLVM says where.
     """
+    _ready()
     processor = processor or this_processor()
     module = llvm.parse_assembly(text)
     module.verify()
@@ -89,7 +104,7 @@ class Library:
     """
 
     def __init__(self, code: bytes) -> None:
-        this_processor()  # LLVM is ready after that
+        _ready()
         provide()
         target = llvm.Target.from_default_triple().create_target_machine(jit=True)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target)

@@ -6,7 +6,7 @@ that belong together; and a hand-over takes less than a microsecond.
 
 The memory of a pool, one or more cache lines for everything that threads write::
 
-    shared    what compiled functions get: the barrier, the counter of blocks
+    shared    what compiled functions get: the barrier
     BUSY      1 while a call runs
     JOB       function, arrays, threads
     DONE      how many threads but the caller's have returned
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from clearprop.compile.machine.barrier import LINE, NEXT_BLOCK, PAUSES, SHARED_BYTES, write_relax
+from clearprop.compile.machine.barrier import LINE, PAUSES, SHARED_BYTES, write_relax
 from clearprop.compile.machine.system import ACQUIRE, RELEASE
 
 BUSY = SHARED_BYTES
@@ -45,7 +45,6 @@ entry:
   %job_arrays = getelementptr i8, ptr %job, i64 8
   %job_threads = getelementptr i8, ptr %job, i64 16
   %done = getelementptr i8, ptr %pool, i64 {DONE}
-  %counter = getelementptr i8, ptr %pool, i64 {NEXT_BLOCK}
   %pauses_at = getelementptr i8, ptr %pool, i64 {PAUSES}
   %others = sub i64 %threads, 1
   %taken = cmpxchg ptr %busy, i64 0, i64 1 acq_rel monotonic
@@ -59,7 +58,6 @@ publish:
   store i64 %threads, ptr %job_threads
   store i64 %pauses, ptr %pauses_at
   store atomic i64 0, ptr %done monotonic, align 8
-  store atomic i64 0, ptr %counter monotonic, align 8
   br label %each
 each:
   %i = phi i64 [ 1, %publish ], [ %next, %posted ]
@@ -104,8 +102,6 @@ finish:
 ; the function on the caller's thread alone, with a shared memory of this call
 define void @alone(ptr %function, ptr %arrays) {{
   %shared = alloca [{SHARED_BYTES} x i8], align {LINE}
-  %counter = getelementptr i8, ptr %shared, i64 {NEXT_BLOCK}
-  store i64 0, ptr %counter
   call void %function(ptr %arrays, i64 0, i64 1, ptr %shared)
   ret void
 }}

@@ -1,0 +1,18 @@
+"""Programs in many pieces, whatever their sizes."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from clearprop.compile import cutting, planning
+
+
+@contextmanager
+def cut_finely():
+    """Compile what is called inside with shards of few rows, and blocks of one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cutting, "_LEAST_WORK", 1)
+        patch.setattr(cutting, "_BLOCK_BYTES", 1)
+        patch.setattr(planning, "_LITTLE", 0)
+        patch.setattr(planning, "_SPLIT", 1)
+        yield
