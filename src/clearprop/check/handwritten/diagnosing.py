@@ -39,6 +39,7 @@ from clearprop.check.handwritten.repair import (
     parts_of,
     repair,
     replaced,
+    uncollected,
 )
 from clearprop.check.handwritten.shrinking import smaller, smallest
 from clearprop.check.handwritten.sources import function_of
@@ -83,7 +84,7 @@ class Diagnosis:
         is seen alone.
         """
         first = len(self.findings)
-        with quiet():
+        with quiet(), uncollected():
             truths = cotangents_of(self.driver, shot.given, shot.leaves, shot.upstream, shot.seed)
             while not shot.right and len(self.findings) - first < _MOST:
                 parts = parts_of(self.driver, shot, self.files)

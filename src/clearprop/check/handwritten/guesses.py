@@ -128,7 +128,7 @@ _SIZES = [
 
 
 #: Sizes that the data depend on: given even where the constructor has a default.
-_LAYER_SIZES = ("in", "out", "hidden", "vocab", "channels", "filters")
+_LAYER_SIZES = ("in", "out", "hidden", "vocab", "channels", "filters", "time")
 
 
 def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]:
@@ -197,6 +197,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if not p.required and not _may_be_given(p):
         if role == "constructor" and p.default is None and OPTIONAL.match(name):
             return [value(None), *specs_for(Parameter(name), world, role, texts)]
+        if role == "constructor" and isinstance(p.default, tuple) and SHAPE.match(name):
+            return objects_named(name, DATA[world][0].shape, texts)
         is_size = role == "constructor" and type(p.default) is int and p.default >= 0
         return sizes_named(name, world, _LAYER_SIZES) if is_size else []
     found: list[Spec] = []
@@ -295,6 +297,8 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         r"^(w\w{0,3}|weights?\w*|kernels?|filters?|w_\w+|u\w?|v|theta|emb\w*|table|e|k)$", low
     ):
         found += lower + _WEIGHTS.get(world, []) + _GENERAL
+    if low == "b" and "a" in texts.arguments and not texts.has_weights:
+        found += DATA[world]  # two of a kind
     if re.match(r"^(b\w{0,2}|bias\w*|b_\w{1,2})$", low):
         first = [_ANY] if lower or (low == "b" and texts.is_loss) else []
         indexed = re.search(rf"\b{low}\[(\.\.\.|:, :, :|0, 0, 0), ", texts.forward, re.I)

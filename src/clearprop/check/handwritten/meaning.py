@@ -119,3 +119,8 @@ def _split(path: str) -> tuple[str, str]:
     match = _LAST.search(path)
     start = match.start() if match else 0
     return path[:start].rstrip("."), last
+
+
+def is_statistic(name: str) -> bool:
+    """Whether an array is by its name kept over many batches, not learned."""
+    return bool(re.match(r"^_?(running|moving|pop(ulation)?|ema|global|test|avg)_", name, re.I))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.meaning import is_prediction, is_target
+from clearprop.check.handwritten.meaning import is_prediction, is_target, stems
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,9 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     names = [p.name for p in driver.inputs]
     is_loss = any(map(is_target, names)) or "loss" in name.lower()
     is_loss = is_loss or (bool({"y", "Y"} & set(names)) and any(map(is_prediction, names)))
+    if "y" in names and driver.candidate.style == "loss and gradient":
+        returned = driver.source.returned(driver.candidate.backward)
+        is_loss = is_loss or not any("y" in stems(name) for name in returned)
     if "Y" in names and driver.candidate.style in ("pair", "loss and gradient"):
         is_loss = is_loss or driver.ways() == ["none"]
     costs = re.search(r"cost|loss", getattr(driver.candidate.forward, "__name__", ""), re.I)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import is_gradient
+from clearprop.check.handwritten.edits.shapes import shape_of, together
 from clearprop.check.handwritten.edits.sites import called, is_product, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import (
     attribute,
@@ -168,12 +169,16 @@ def local(site: Site) -> Iterator[Change]:
     summed = called(site.parent)[0] in ("sum", "mean")
     inner = 0.0 if site.role == VALUE else 0.4 if summed else 0.9
     inner -= 0.4 * (summed and bool(dotted(site.node)))  # a sum of products, without the other
+    inner -= 0.5 * isinstance(site.parent, ast.List | ast.Tuple)  # one of several that are joined
     inner += 0.0 if site.gradient else 0.8
     limit = 40 if site.role == VALUE or site.gradient else 14
     present = {ast.unparse(factor) for factor in _chain(site.node)}
+    shape = shape_of(site.node, site.scope)
     for i, source in enumerate(site.scope.factors[:limit]):
         factor = site.read(source)
         if factor is None or source in present:
+            continue
+        if not together(shape, site.world.shape(source, factor)):
             continue
         plain = source[1:-1] if source.startswith("(") else source
         stands = "(" in source and plain in site.world.text  # it has its place, elsewhere
@@ -215,6 +220,10 @@ def replaced(site: Site) -> Iterator[Change]:
         return
     source = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
     in_product = is_product(site.parent)
+    if in_product and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        one_minus = binary(number(1, node), ast.Sub(), node.operand)
+        what = f"`1 - {ast.unparse(node.operand)}`"
+        yield Change(one_minus, "missing-term", 1.2, what)
     under = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Div)
     if source and not source.endswith((".T", ".shape")) and not is_gradient(source):
         one_minus = binary(number(1, node), ast.Sub(), node)

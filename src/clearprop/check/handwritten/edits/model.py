@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
+from clearprop.check.handwritten.edits.shapes import Shape, shape_of
 from clearprop.check.handwritten.edits.slicing import dead_names
 from clearprop.check.handwritten.edits.trees import Path, dotted, names_in, put, text, twin
 
@@ -225,6 +226,7 @@ class World:
     wanted: set[int] = field(default_factory=set)  # identities of the lines that keep something
     meant: dict[int, tuple[str, int]] = field(default_factory=dict)  # from `caching.meant`
     pool: dict[tuple[str, int], ast.expr | None] = field(default_factory=dict)
+    shapes: dict[str, Shape | None] = field(default_factory=dict)
 
     @cached_property
     def used(self) -> dict[str, int]:
@@ -330,6 +332,12 @@ class World:
                 name = dotted(node)
                 lines[name] = min(lines.get(name, node.lineno), node.lineno)
         return lines
+
+    def shape(self, source: str, tree: ast.expr) -> Shape | None:
+        """Give the shape of an expression that is met often."""
+        if source not in self.shapes:
+            self.shapes[source] = shape_of(tree, self.scope)
+        return self.shapes[source]
 
     def read(self, source: str, line: int) -> ast.expr | None:
         """Parse an expression for a line, once; None where a name does not exist there."""
