@@ -210,5 +210,6 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
 
 def _other_dims(proposal: Proposal) -> Dims:
     even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
+    grouped = {"C": 6, "F": 4} if (proposal.dims["C"], proposal.dims["F"]) == (4, 6) else {}
     alone = {"N": 1} if proposal.dims["N"] == 1 else {}
-    return numbers_for(proposal.dims | OTHER_DIMS | even | alone)
+    return numbers_for(proposal.dims | OTHER_DIMS | even | grouped | alone)

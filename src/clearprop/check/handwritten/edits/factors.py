@@ -178,8 +178,14 @@ def local(site: Site) -> Iterator[Change]:
         factor = site.read(source)
         if factor is None or source in present:
             continue
-        if not together(shape, site.world.shape(source, factor)):
-            continue
+        other = site.world.shape(source, factor)
+        if not together(shape, other):
+            if shape is None or other is None or len(other) != 1 or other[0] != shape[0]:
+                continue
+            source += f"[:, {', '.join(['None'] * (len(shape) - 1))}]"  # one number a sample
+            factor = site.read(source)
+            if factor is None or source in present:
+                continue
         plain = source[1:-1] if source.startswith("(") else source
         stands = "(" in source and plain in site.world.text  # it has its place, elsewhere
         fresh = 0.4 if stands or site.world.used.get(source) is not None else 0.0

@@ -137,6 +137,11 @@ def branches(site: Site) -> Iterator[Change]:
             cause = "upstream-ignored" if name in site.scope.upstream else "local-factor"
             what = f"`{name}` in one of the branches"
             yield Change(twin(node, args=args), cause, 1.9 + 0.05 * i, what)
+            if cause == "local-factor":
+                args = list(node.args)
+                args[place] = binary(args[place], ast.Div(), factor)
+                what = f"divide by `{name}` in one of the branches"
+                yield Change(twin(node, args=args), cause, 2.0 + 0.05 * i, what)
 
 
 def own_values(site: Site) -> Iterator[Change]:
