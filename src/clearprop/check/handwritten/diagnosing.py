@@ -170,7 +170,7 @@ class Diagnosis:
         sentence = f"backward raises {said}"
         if shot.title:
             sentence = f"{shot.when}: {sentence}"
-        place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
+        place = self._place(fixed.edit.at, fixed.function) if fixed else self._place(line)
         remedy = fixed.edit.after if fixed else ""
         cause = self._cause(shot, fixed) if fixed else "raises"
         stale = stale_attribute(self.driver, shot) if shot.before else ""
@@ -251,7 +251,7 @@ class Diagnosis:
         symptom = self._symptom(shot, c, truths)
         labels = ", ".join(dict.fromkeys(w.gradient.shown for w in wrong))
         if fixed is not None:
-            cause, place = self._cause(shot, fixed), self._place(fixed.edit.line, fixed.function)
+            cause, place = self._cause(shot, fixed), self._place(fixed.edit.at, fixed.function)
             remedy = fixed.edit.after
             adding = self._line_that_adds(c) if cause == "accumulated" else 0
             if adding and fixed.edit.old[-1] in fixed.edit.new:

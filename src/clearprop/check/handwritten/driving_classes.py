@@ -337,6 +337,8 @@ class NetworkDriver(LayerDriver):
         """See `Driver.gradients`."""
         if run.result is None and unread_gradients(self.backward_function):
             return []
+        if self.backward_name == self.forward_name and not isinstance(run.result, dict):
+            return returned_gradients(run.result, self.returned[1:], [], list(leaves))
         if isinstance(run.result, dict):
             return returned_gradients(run.result, [], [], list(leaves))
         return super().gradients(run, leaves)
@@ -350,7 +352,7 @@ class NetworkDriver(LayerDriver):
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
         result = call(getattr(run.layer, self.forward_name), self.inputs, given)
         if self.backward_name == self.forward_name:
-            run.result = result[1]
+            run.result = result[1] if len(result) == 2 else tuple(result[1:])
             result = result[0]
         run.outputs = (result,)
         return run.outputs

@@ -26,6 +26,7 @@ from clearprop.check.handwritten.driving import (
 )
 from clearprop.check.handwritten.meaning import (
     is_cache,
+    is_parameter,
     is_prediction,
     is_target,
     is_upstream,
@@ -313,5 +314,8 @@ class DerivativeDriver(Driver):
 
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """See `Driver.owed`; of a loss, the gradient of what is predicted."""
+        owed = super().owed(leaves, given)
+        if given and all(map(is_parameter, given)):  # of a cost, by its parameters
+            owed = [x for x in owed if is_parameter(x)]
         named = [p.name for p in self.inputs if is_prediction(p.name)]
-        return [x for x in super().owed(leaves, given) if not named or x in named]
+        return [x for x in owed if not named or x in named]

@@ -304,6 +304,9 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         indexed = re.search(rf"\b{low}\[(\.\.\.|:, :, :|0, 0, 0), ", texts.forward, re.I)
         if indexed:  # b[0, 0, 0, c]
             first += [spec for spec in _BIASES[world] if len(spec.shape) == 4]
+        zipped = re.search(rf"zip\([^)]*\b{low}\b|\b{low}\[(i|l|k|layer|idx)\]", texts.forward)
+        if zipped and world == "rows":  # one for each layer
+            first.append(array("M", "D"))
         found += first + _BIASES[world]
     if re.match(r"^(gamma|beta|g|scale|shift|gain|alpha)$", low):
         found += _SCALES[world]

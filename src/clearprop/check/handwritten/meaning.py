@@ -77,6 +77,7 @@ def stems(label: str) -> tuple[str, ...]:
     for pattern in (
         r"^d_?(.+)$",
         r"^[dD]L?_?d_?(.+)$",
+        r"^d[jlJLeEcC]_d_?(.+)$",
         r"^grads?_?(?:of_|wrt_)?(.+)$",
         r"^gradients?_?(?:of_|wrt_)?(.+)$",
         r"^(?:delta|nabla|g)_?(.+)$",

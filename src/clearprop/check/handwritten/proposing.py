@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.guesses import entries_of, is_index, is_target_of, specs_for
 from clearprop.check.handwritten.penalties import penalties
-from clearprop.check.handwritten.specs import Dims, Proposal, Spec, value
+from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, value
 from clearprop.check.handwritten.texts import Texts
 
 #: Gives None where forward runs to its end, else how far it ran.
@@ -240,3 +240,7 @@ def _changes(listed: dict[str, list[Spec]]) -> Iterator[dict[str, Spec]]:
         if all(name in listed for name in pair):
             for spec in listed[pair[0]]:
                 yield dict.fromkeys(pair, spec)
+    if "w" in listed and "b" in listed:  # one output: x @ w is a vector
+        for bias in (array("D"), Spec("float")):
+            if array("D") in listed["w"] and bias in listed["b"]:
+                yield {"w": array("D"), "b": bias}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from clearprop.check.handwritten.edits.model import VALUE, Change, Lines, Site, World
+from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Lines, Site, World
 from clearprop.check.handwritten.edits.scope import PARAMETER, is_gradient
 from clearprop.check.handwritten.edits.sites import is_product, is_sum
 from clearprop.check.handwritten.edits.trees import dotted, make, twin
@@ -66,6 +66,50 @@ def lengths(site: Site) -> Iterator[Change]:
                 yield Change(new, "batch-factor", 1.3 + 0.1 * axis, f"`{source}`")
 
 
+def flipped(site: Site) -> Iterator[Change]:
+    """``w[:, :, ::-1, ::-1]`` for ``w``; ``dx[::-1]`` for ``dx``, where forward turns ``x`` round."""
+    name = dotted(site.node)
+    if site.role not in (VALUE, OPERAND) or not name or "::-1" in ast.unparse(site.statement):
+        return
+    known = site.scope.value(name)
+    axes = len(known.shape or ())
+    sources = []
+    if axes == 4 and known.kind == PARAMETER:
+        sources = [f"{name}[:, :, ::-1, ::-1]", f"{name}[::-1, ::-1]"]
+    elif axes == 2 and known.kind == PARAMETER and "np.pad" in site.world.text:
+        sources = [f"{name}[::-1, ::-1]"]
+    forward = site.scope.forward
+    if is_gradient(name) and forward is not None and "[::-1]" in ast.unparse(forward):
+        sources = [f"{name}[::-1]"]
+    for i, source in enumerate(sources):
+        new = site.read(source)
+        if new is not None:
+            yield Change(new, "window", 1.6 + 0.1 * i, "turned round")
+
+
+def as_in_forward(site: Site) -> Iterator[Change]:
+    """``X @ w + b - y`` for ``X @ w - y``: what forward computes with one name more."""
+    node = site.node
+    if not isinstance(node, ast.BinOp) or site.role not in (VALUE, OPERAND):
+        return
+    own = _names(node)
+    for source in site.scope.factors[:40] if len(own) > 1 else ():
+        if not source.startswith("(") or not source.endswith(")"):
+            continue
+        new = site.read(source[1:-1])
+        if new is not None and own < _names(new) and len(_names(new)) == len(own) + 1:
+            lacking = next(iter(_names(new) - own))
+            cause = "missing-term" if is_sum(new) else "local-factor"
+            yield Change(new, cause, 1.5, f"with `{lacking}`, as in forward")
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Name what an expression reads: ``self.W`` and not ``self``."""
+    if name := dotted(node):
+        return {name}
+    return {name for child in ast.iter_child_nodes(node) for name in _names(child)}
+
+
 def neighbours(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterator[Lines]:
     """``dx[:, 1:] += …`` beside ``dx[:, :-1] += …``, where forward reads both parts of ``x``."""
     del rest
@@ -94,4 +138,4 @@ def neighbours(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Itera
         yield Lines((statement, new), 1, "missing-term", 1.6, what)
 
 
-FAMILIES = (conditions, indicators, lengths)
+FAMILIES = (conditions, indicators, lengths, flipped, as_in_forward)

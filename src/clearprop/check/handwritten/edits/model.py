@@ -81,6 +81,16 @@ class Edit:
         return built
 
     @property
+    def at(self) -> int:
+        """The line to point to: in a statement of several lines that of what is changed."""
+        (first, *_) = self.old or (None,)
+        several = first is not None and first.lineno != first.end_lineno
+        if not self.spot or not several or hasattr(first, "body"):
+            return self.line
+        old, _ = _narrowed(*self.spot)
+        return old.lineno
+
+    @property
     def lines(self) -> frozenset[int]:
         """The lines of the statements that are changed or moved."""
         inner = (s.body[i] for s in self.old for i in (0, -1) if getattr(s, "body", None))  # type: ignore[attr-defined]

@@ -231,7 +231,21 @@ def jacobians(site: Site) -> Iterator[Change]:
                 new = site.read(source)
                 if new is not None:
                     rank = 2.0 if axis == "-1" else 2.4
-                    yield Change(new, "jacobian", rank, "the whole Jacobian, not its diagonal")
+                    what = "the whole Jacobian, not its diagonal"
+                    yield Change(new, "jacobian", rank, what)
+                    for over, factor in _settings(site.node, site, (dy, y)):  # / temperature
+                        new = binary(new, ast.Mult() if over else ast.Div(), factor)
+                        yield Change(new, "jacobian", rank - 0.05, what)
+
+
+def _settings(node: ast.expr, site: Site, known: tuple[str, str]) -> list[tuple[bool, ast.expr]]:
+    """Give the numbers of a product that are neither of two names, and whether above the line."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        times = isinstance(node.op, ast.Mult)
+        right = [(over is times, each) for over, each in _settings(node.right, site, known)]
+        return [*_settings(node.left, site, known), *right]
+    name = dotted(node)
+    return [(True, node)] if name not in known and site.scope.value(name).shape == () else []
 
 
 def outer_products(site: Site) -> Iterator[Change]:
