@@ -346,6 +346,9 @@ class Diagnosis:
         unread = dead_names(tree) if tree is not None and cause in _VAGUE else []
         if unread:
             several = "are" if len(unread) > 1 else "is"
+            arrays = {name for name, _ in self.stages} & set(unread)
+            if tree is not None:  # what should read them comes after the last of them
+                line = max((line_that_gives(tree, n, False) for n in arrays), default=0) or line
             names = ", ".join(sorted(unread))
             return "missing-term", f"{names} {several} computed and never read. {sentence}", line
         return cause, sentence, line

@@ -285,7 +285,11 @@ class LayerDriver(Driver):
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """See `Driver.owed`; what forward renews is no parameter, and some have no input."""
         renewed = self.source.set_of_self(getattr(self.cls, self.forward_name, None))
+        leaves = list(leaves)
+        renewed -= {p.name for p in self.inputs}
         owed = [x for x in super().owed(leaves, given) if x not in renewed]  # a running mean
+        learned = (x for x in leaves if re.match(r"^(slopes?|alphas?)$", x) and x not in given)
+        owed += [x for x in learned if x not in owed and x in {p.name for p in self.constructor}]
         if self.rate and not any(self.returned):  # a first layer that learns at once
             lost = any(is_gradient_of(n, "input") for n in unread_names(self.backward_function))
             return owed if lost else [x for x in owed if x not in {p.name for p in self.inputs}]

@@ -1,4 +1,4 @@
-"""Penalties that backward adds and forward does not have: they belong to another part of the loss."""
+"""Penalties that backward adds and forward does not have: another part of the loss has them."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
+from clearprop.check.handwritten.meaning import is_statistic, last_of
 from clearprop.check.handwritten.model import Unjudged
 from clearprop.check.handwritten.probing import Shot, prepare, prepared, quiet, shoot
 from clearprop.check.handwritten.running import Ran
@@ -114,6 +115,8 @@ class Reach:
         """
         flags = {p.name: p.default for p in self.driver.inputs if p.name in setting}
         if not shot.right or not flags or not all(type(f) is bool for f in flags.values()):
+            return
+        if not any(is_statistic(last_of(leaf)) for leaf in shot.leaves):
             return
         earlier = self.setup.proposal.draw(seed + 1000)
         names = {p.name for p in self.driver.inputs}

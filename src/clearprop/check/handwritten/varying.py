@@ -158,7 +158,7 @@ def _deep(spec: Spec) -> bool:
 
 
 def _neutral(driver: Driver, usual: Proposal, proposal: Proposal) -> str:
-    """Say which number is no longer 1, if that is what a probe is for; or that nothing is padded."""
+    """Say which number is no longer 1, if a probe is for that; or that nothing is padded."""
     for p in [*driver.inputs, *driver.constructor]:
         spec = proposal.specs.get(p.name)
         neutral = type(p.default) is float and p.default == 1.0
@@ -210,6 +210,6 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
 
 def _other_dims(proposal: Proposal) -> Dims:
     even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
-    grouped = {"C": 6, "F": 4} if (proposal.dims["C"], proposal.dims["F"]) == (4, 6) else {}
+    grouped = {"C": 6, "F": 4} if (proposal.dims.get("C"), proposal.dims.get("F")) == (4, 6) else {}
     alone = {"N": 1} if proposal.dims["N"] == 1 else {}
     return numbers_for(proposal.dims | OTHER_DIMS | even | grouped | alone)

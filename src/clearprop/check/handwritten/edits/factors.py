@@ -171,7 +171,7 @@ def local(site: Site) -> Iterator[Change]:
     inner -= 0.4 * (summed and bool(dotted(site.node)))  # a sum of products, without the other
     inner -= 0.5 * isinstance(site.parent, ast.List | ast.Tuple)  # one of several that are joined
     inner += 0.0 if site.gradient else 0.8
-    limit = 40 if site.role == VALUE or site.gradient else 14
+    limit = 40 if site.role == VALUE or site.gradient or summed else 14
     present = {ast.unparse(factor) for factor in _chain(site.node)}
     shape = shape_of(site.node, site.scope)
     for i, source in enumerate(site.scope.factors[:limit]):
@@ -188,6 +188,7 @@ def local(site: Site) -> Iterator[Change]:
                 continue
         plain = source[1:-1] if source.startswith("(") else source
         stands = "(" in source and plain in site.world.text  # it has its place, elsewhere
+        stands = stands or _is_called(source, site.world.text)
         fresh = 0.4 if stands or site.world.used.get(source) is not None else 0.0
         rank = 1.7 + inner + 0.02 * i + fresh
         known = site.scope.value(source)
@@ -201,6 +202,14 @@ def local(site: Site) -> Iterator[Change]:
         yield Change(binary(site.node, ast.Mult(), factor), cause, rank, what)
         what = f"divide by `{source}`"
         yield Change(binary(site.node, ast.Div(), factor), cause, rank + 0.5, what)
+
+
+def _is_called(source: str, text: str) -> bool:
+    """Whether a derivative such as ``y * (1 - y)`` stands in a text as ``sigmoid_prime(y)``."""
+    found = re.match(r"(\S+) \* \(1 - \1\)$|\(1 - (\S+) \*\* 2\)$", source)
+    name = found and (found[1] or found[2])
+    called = rf"\w*([pP]rime|[dD]eriv|_grad|_d)\w*\({re.escape(name)}\)" if name else ""
+    return bool(called) and re.search(called, text) is not None
 
 
 def functions(site: Site) -> Iterator[Change]:

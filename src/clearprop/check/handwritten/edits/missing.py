@@ -40,6 +40,8 @@ def inserted(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
         target = dotted(statement.targets[0])
         if target and (is_gradient(target) or target in world.scope.upstream):
             yield from _after(statement, target, line, world)
+        if target and len(world.scope.value(target).shape or ()) == 2:
+            yield from _answered(statement, target, line, world)
     del rest
 
 
@@ -119,6 +121,21 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
             # a function that returns its gradients is not meant to leave one on the object
             rank = 1.3 if expected else 2.9 if _returns(world.function) else 2.2
             yield Lines((statement, new), 1, "none", rank, f"`{source}` after it")
+
+
+def _answered(statement: ast.Assign, target: str, line: int, world: World) -> Iterator[Lines]:
+    """``B[np.arange(len(y)), y] = -B.sum(axis=1)``: a row's own class answers for the others."""
+    known = world.scope.value(target)
+    if not (known.mask or known.binary):
+        return
+    for name in world.scope.reads(line + 1):
+        last = name.rpartition(".")[2]
+        if len(world.scope.value(name).shape or ()) != 1 or not (is_target(last) or last == "y"):
+            continue
+        source = f"{target}[np.arange(len({name})), {name}] = -np.sum({target}, axis=1)"
+        new = _parsed(source, statement, world, line + 1)
+        if new is not None:
+            yield Lines((statement, new), 1, "missing-term", 1.6, f"`{source}` after it")
 
 
 def _returns(function: ast.FunctionDef) -> bool:

@@ -82,13 +82,13 @@ class Edit:
 
     @property
     def at(self) -> int:
-        """The line to point to: in a statement of several lines that of what is changed."""
-        (first, *_) = self.old or (None,)
-        several = first is not None and first.lineno != first.end_lineno
-        if not self.spot or not several or hasattr(first, "body"):
-            return self.line
-        old, _ = _narrowed(*self.spot)
-        return old.lineno
+        """The line to point to: in a dictionary of several lines that of the entry."""
+        old = _narrowed(*self.spot)[0] if self.spot else None
+        for node in ast.walk(self.old[0]) if old is not None and self.old else ():
+            for value in node.values if isinstance(node, ast.Dict) else ():
+                if any(part is old for part in ast.walk(value)):
+                    return value.lineno
+        return self.line
 
     @property
     def lines(self) -> frozenset[int]:

@@ -45,9 +45,10 @@ def at_origins(edit: Edit) -> Iterator[tuple[Edit, bool]]:
         if start is None:
             continue
         made = block[start]
-        assert isinstance(made, ast.Assign)
+        assert isinstance(made, ast.Assign | ast.AugAssign)
         value = change(made.value)
         bare = isinstance(made.value, ast.Name | ast.Attribute | ast.Subscript)
+        bare = bare or _is_joined(edit)
         likelier = bare or (edit.solved and (is_gradient(name) or edit.cause == "wrong-value"))
         yield (
             replace(
@@ -60,6 +61,14 @@ def at_origins(edit: Edit) -> Iterator[tuple[Edit, bool]]:
             ),
             likelier,
         )
+
+
+def _is_joined(edit: Edit) -> bool:
+    """Whether a name stands alone in a list: ``np.hstack((df, dg))`` computes nothing with it."""
+    assert edit.spot is not None
+    lists = (n for n in ast.walk(edit.old[0]) if isinstance(n, ast.List | ast.Tuple))
+    joined = any(one is edit.spot[0] for each in lists for one in each.elts)
+    return joined and isinstance(edit.spot[0], ast.Name)
 
 
 def _changes(old: ast.expr, new: ast.expr, statement: ast.stmt) -> Iterator[tuple[str, _Change]]:
@@ -136,7 +145,7 @@ def _block_of(edit: Edit) -> list[ast.stmt]:
 def _origin(edit: Edit, block: list[ast.stmt], name: str) -> int | None:
     """Give the place of the line that makes a value, if no other line than the edit's reads it."""
     start = next((i for i in range(edit.start - 1, -1, -1) if _sets(block[i], name)), None)
-    if start is None or not _makes(block[start], name):
+    if start is None or not (_makes(block[start], name) or _scales(edit, block[start], name)):
         return None
     later = block[start + 1 :]
     end = next((i for i, s in enumerate(later) if _makes(s, name)), None)
@@ -153,6 +162,18 @@ def _makes(statement: ast.stmt, name: str) -> bool:
         return False
     target = statement.targets[0]
     return isinstance(target, ast.Name) and target.id == name
+
+
+def _scales(edit: Edit, statement: ast.stmt, name: str) -> bool:
+    """Whether a statement is ``name *= …``, and the edit another factor."""
+    assert edit.spot is not None
+    new = edit.spot[1]
+    times = isinstance(new, ast.BinOp) and new.left is edit.spot[0] and is_product(new)
+    if not times or not isinstance(statement, ast.AugAssign):
+        return False
+    target = statement.target
+    own = isinstance(target, ast.Name) and target.id == name
+    return own and isinstance(statement.op, ast.Mult) and isinstance(edit.spot[0], ast.Name)
 
 
 def _sets(statement: ast.stmt, name: str) -> bool:

@@ -38,6 +38,25 @@ def projections(site: Site) -> Iterator[Change]:
         yield from _taken_away(site, node)
 
 
+def projected(site: Site) -> Iterator[Change]:
+    """``- y * mean(g * y)`` for ``- y``."""
+    node, parent = site.node, site.parent
+    if not site.gradient or not isinstance(node, ast.Name) or not _is_array(site, node.id):
+        return
+    takes = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub)
+    if is_gradient(node.id) or not takes or parent.right is not node:  # type: ignore[attr-defined]
+        return
+    names = dict.fromkeys(dotted(n) for n in ast.walk(parent) if dotted(n))
+    shape = site.scope.value(node.id).shape
+    for g in (n for n in names if is_gradient(n) and site.scope.value(n).shape == shape):
+        for axis in ("-1", "0"):
+            source = f"np.mean({g} * {node.id}, axis={axis}, keepdims=True)"
+            mean = site.read(source)
+            if mean is not None:
+                new = binary(node, ast.Mult(), mean)
+                yield Change(new, "local-factor", 1.8, f"multiply by `{source}`")
+
+
 def _taken_away(site: Site, first: ast.expr) -> Iterator[Change]:
     names = [n for n in _factors(first) if _is_array(site, n)]
     if not names:
@@ -243,4 +262,4 @@ def _over(site: Site, axis: str, keep: bool) -> ast.expr:
     return twin(node, args=args, keywords=keywords)
 
 
-FAMILIES = (projections, counted, unpenalised, branches, own_values, quotients, squares)
+FAMILIES = (projections, projected, counted, unpenalised, branches, own_values, quotients, squares)

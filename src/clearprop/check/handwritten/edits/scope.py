@@ -371,6 +371,7 @@ def _factors(
             "np.sign({0})",
         )
         forms += ("np.cos({0})", "np.sqrt({0})")
+        forms += ("{0} ** 3",) if 1 in (value.shape or ()) else ()
         seen.update(dict.fromkeys(form.format(name) for form in forms))
     yield from seen
 
@@ -387,6 +388,8 @@ def _slopes_of_calls(forward: ast.FunctionDef | None, renamed: Mapping[str, str]
         name = _activation(value)
         if name and here(target):
             yield _SLOPES[name].format(here(target))
+            if name == "sigmoid":  # of which a half is written
+                yield from (here(target), f"(1 - {here(target)})")
             continue
         if not isinstance(value, ast.Call):
             continue

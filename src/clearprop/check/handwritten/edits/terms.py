@@ -42,6 +42,7 @@ def dropped(site: Site) -> Iterator[Change]:
 def added(site: Site) -> Iterator[Change]:
     """``e + dh_next``: a gradient that is known at this line; ``e + self.reg * self.W``."""
     inside = is_sum(site.node) and not is_sum(site.parent) and site.role == OPERAND
+    inside = inside or _is_handed_on(site)
     if not (inside or (multiplied(site) and site.role == VALUE)):
         return
     if not site.gradient and site.role != VALUE:
@@ -84,6 +85,13 @@ def added(site: Site) -> Iterator[Change]:
             yield from _both(site, one, name, 1.9)
     for i, (name, one) in enumerate(() if inside else _products_of_unread(site)):
         yield from _both(site, one, name, 1.5 + 0.02 * i)
+
+
+def _is_handed_on(site: Site) -> bool:
+    """Whether a gradient is what a function of the file is given: ``step_backward(dh[t], …)``."""
+    name = dotted(site.node.value if isinstance(site.node, ast.Subscript) else site.node)
+    to = called(site.parent)[0]
+    return bool(name) and is_gradient(name) and bool(re.search(r"back|grad", to))
 
 
 def _summands(node: ast.expr) -> list[ast.expr]:
