@@ -8,6 +8,7 @@ import time
 import traceback
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -343,12 +344,17 @@ class Diagnosis:
         tree = self.driver.source.tree(self.driver.backward_function)
         if tree is not None and cause == "none" and "never written" in sentence:
             return cause, sentence, beside(tree, line) or end_of_loop(tree, line) or line
+        made = never_filled(tree, line) if tree is not None and cause in _VAGUE else ""
+        if tree is not None and made:
+            said = f"{made} is made, and nothing is written to it."
+            return "none", said, beside(tree, line) or end_of_loop(tree, line) or line
         unread = dead_names(tree) if tree is not None and cause in _VAGUE else []
         if unread:
             several = "are" if len(unread) > 1 else "is"
             arrays = {name for name, _ in self.stages} & set(unread)
             if tree is not None:  # what should read them comes after the last of them
-                line = max((line_that_gives(tree, n, False) for n in arrays), default=0) or line
+                last = max((line_that_gives(tree, n, False) for n in arrays), default=0)
+                line = next_line(tree, last) or line
             names = ", ".join(sorted(unread))
             return "missing-term", f"{names} {several} computed and never read. {sentence}", line
         return cause, sentence, line
@@ -444,7 +450,9 @@ class Diagnosis:
         if c.kind == "none" and c.gradient.leaf in {p.name for p in self.driver.inputs}:
             return line_that_gives(tree, "") or tree.lineno
         if c.kind == "none":
-            return line_that_gives(tree, c.gradient.label, False) or tree.lineno
+            given = line_that_gives(tree, c.gradient.label, False)
+            whole = (n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assign))
+            return given if given in whole else tree.lineno  # += alone gives nothing
         updated = line_that_gives(tree, c.gradient.leaf, False) if self.driver.rate else 0
         own = line_that_gives(tree, c.gradient.label, False)
         return own or updated or line_that_gives(tree, c.gradient.label) or tree.lineno
@@ -492,6 +500,36 @@ def beside(tree: ast.FunctionDef, line: int) -> int:
     at = order.index(mine)
     nearest = [n for n in (*order[at + 1 :], *reversed(order[:at])) if n in sums]
     return added_to[nearest[0]] if nearest else 0
+
+
+def next_line(tree: ast.FunctionDef, line: int) -> int:
+    """Give the line of the next statement of the same block; the line itself at the end of one."""
+    for node in ast.walk(tree):
+        block = getattr(node, "body", None)
+        for one, other in pairwise(block) if isinstance(block, list) else ():
+            if one.lineno == line:
+                return int(other.lineno)
+    return line
+
+
+def never_filled(tree: ast.FunctionDef, line: int) -> str:
+    """Name the array that a line makes, of zeros or of anything, if nothing is written into it."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Assign) or node.lineno != line or len(node.targets) != 1:
+            continue
+        name = ast.unparse(node.targets[0])
+        if not re.match(r"(np|numpy)\.(zeros|empty)(_like)?\(", ast.unparse(node.value)):
+            return ""
+        others = [
+            ast.unparse(target).partition("[")[0]
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Assign | ast.AugAssign) and n is not node
+            for each in (n.targets if isinstance(n, ast.Assign) else [n.target])
+            for target in (each.elts if isinstance(each, ast.Tuple) else [each])
+        ]
+        calls = re.search(rf"\.at\({re.escape(name)}\b|out={re.escape(name)}\b", ast.unparse(tree))
+        return name if name not in others and not calls else ""
+    return ""
 
 
 def end_of_loop(tree: ast.FunctionDef, line: int) -> int:

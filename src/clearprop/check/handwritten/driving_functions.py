@@ -233,7 +233,8 @@ class LossGradientDriver(Driver):
         result = call(self.candidate.backward, self.inputs, given)
         if not isinstance(result, tuple) or len(result) < 2:
             raise NoOutputError("it does not return a value and its gradients")
-        parts = (result[-1], *result[:-1]) if self.gradient_first else result
+        last = isinstance(result[0], dict) and not isinstance(result[-1], dict)
+        parts = (result[-1], *result[:-1]) if self.gradient_first or last else result
         run.result = parts[1] if len(parts) == 2 else tuple(parts[1:])
         run.outputs = (parts[0],)
         return run.outputs

@@ -184,6 +184,20 @@ _TRAINS = re.compile(r"^(is_)?train(ing)?(_?(mode|fla?g|phase))?$", re.I)
 
 
 def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
+    """Say what an argument may be in a world; what its docstring says goes first."""
+    found = _specs_for(p, world, role, texts)
+    shape = texts.said.get(p.name) if role != "constructor" else None
+    if shape is None or not found or found[0].kind == "value":
+        return found
+    fitting = [spec for spec in found if spec.shape == shape and spec.kind != "value"]
+    if not fitting and not is_index(p.name):
+        own = is_target_of(p.name, texts)
+        fitting = [Spec(kind, shape) for kind in ("binary", "one-hot")] if own else []
+        fitting = [*fitting[: 1 + (len(shape) == 2)], Spec("array", shape)]
+    return list(dict.fromkeys([*fitting, *found]))
+
+
+def _specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     """Say what an argument may be in a world, the likeliest first.
 
     ``role`` is ``data`` for the first input, ``input`` for another of forward of a class,
@@ -220,6 +234,10 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if role == "data":
         lists, likely = lists_of(name, DATA[world][0], texts)
         data = lists + DATA[world] if likely else DATA[world] + lists
+        if re.search(
+            rf"\b{name} \*\* [a-z]|power\({name}\b|log\({name}\)|sqrt\({name}\)", texts.forward
+        ):
+            data += [Spec("positive", spec.shape) for spec in DATA[world] if spec.kind == "array"]
         return list(dict.fromkeys(found + data))
     arrays = _arrays_named(low, world, role, texts)
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
@@ -349,7 +367,10 @@ def entries_of(name: str, world: str, texts: Texts) -> dict[str, list[Spec]]:
     if not any(map(_ARRAY_KEY.match, keys)):
         return {}
     return {
-        f"{name}['{key}']": specs_for(Parameter(key), world, "argument", texts)
+        f"{name}['{key}']": [
+            array() if spec == _ANY else spec  # a number in a dictionary has no gradient
+            for spec in specs_for(Parameter(key), world, "argument", texts)
+        ]
         if _ARRAY_KEY.match(key)
         else [value(_key_value(key, texts))]
         for key in keys

@@ -323,6 +323,8 @@ def _upstream_names(driver: Driver, part: Part) -> list[str]:
     if _learned(part) is not None:
         return []
     takes = getattr(driver, "upstreams", [])
+    if driver.upstream == "prediction" and part.function is function_of(driver.backward_function):
+        return []
     if part.function is function_of(driver.backward_function) and takes:
         return [takes[0].name]
     names = [a.arg for a in part.tree.args.args if a.arg != "self"]

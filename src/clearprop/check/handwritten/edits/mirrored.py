@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import combinations
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Lines, Site, World
 from clearprop.check.handwritten.edits.scope import PARAMETER, is_gradient
@@ -67,7 +68,7 @@ def lengths(site: Site) -> Iterator[Change]:
 
 
 def flipped(site: Site) -> Iterator[Change]:
-    """``w[:, :, ::-1, ::-1]`` for ``w``; ``dx[::-1]`` for ``dx``, where forward turns ``x`` round."""
+    """``w[:, :, ::-1, ::-1]`` for ``w``; ``dx[::-1]`` where forward turns ``x`` round."""
     name = dotted(site.node)
     if site.role not in (VALUE, OPERAND) or not name or "::-1" in ast.unparse(site.statement):
         return
@@ -85,6 +86,23 @@ def flipped(site: Site) -> Iterator[Change]:
         new = site.read(source)
         if new is not None:
             yield Change(new, "window", 1.6 + 0.1 * i, "turned round")
+
+
+def rearranged(site: Site) -> Iterator[Change]:
+    """Two arrays that are joined in the other order: ``np.hstack((da, dg))``."""
+    whole = site.node
+    node = whole.args[0] if isinstance(whole, ast.Call) and whole.args else None
+    if not isinstance(whole, ast.Call) or not isinstance(node, ast.List | ast.Tuple):
+        return
+    names = [dotted(one) for one in node.elts]
+    if len(names) > 6 or not any(map(is_gradient, names)):
+        return
+    for i, j in combinations(range(len(names)), 2):
+        elements = list(node.elts)
+        elements[i], elements[j] = elements[j], elements[i]
+        what = f"`{ast.unparse(node.elts[i])}` and `{ast.unparse(node.elts[j])}` exchanged"
+        joined = twin(whole, args=[twin(node, elts=elements), *whole.args[1:]])
+        yield Change(joined, "exchanged", 1.5, what)
 
 
 def as_in_forward(site: Site) -> Iterator[Change]:
@@ -138,4 +156,4 @@ def neighbours(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Itera
         yield Lines((statement, new), 1, "missing-term", 1.6, what)
 
 
-FAMILIES = (conditions, indicators, lengths, flipped, as_in_forward)
+FAMILIES = (conditions, indicators, lengths, flipped, rearranged, as_in_forward)

@@ -23,7 +23,7 @@ def inserted(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
         for name in world.scope.upstream:
             yield from _before(statement, f"{name} = {name}.copy()", "overwritten", 1.5, world)
         for source in _unset(world):
-            yield from _before(statement, source, "none", 1.6, world)
+            yield from _before(statement, source, "none", 1.6, world, world.function.lineno)
     if isinstance(statement, ast.For) or first:
         for name in _accumulated(world):
             base = name.rpartition(".")[2]
@@ -80,11 +80,11 @@ def unfilled(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
 
 
 def _before(
-    statement: ast.stmt, source: str, cause: str, rank: float, world: World
+    statement: ast.stmt, source: str, cause: str, rank: float, world: World, line: int = 0
 ) -> Iterator[Lines]:
     new = _parsed(source, statement, world, statement.lineno)
     if new is not None:
-        yield Lines((new, statement), 1, cause, rank, f"`{source}` before it")
+        yield Lines((new, statement), 1, cause, rank, f"`{source}` before it", line)
 
 
 def _after(statement: ast.Assign, target: str, line: int, world: World) -> Iterator[Lines]:

@@ -161,6 +161,11 @@ def branches(site: Site) -> Iterator[Change]:
                 args[place] = binary(args[place], ast.Div(), factor)
                 what = f"divide by `{name}` in one of the branches"
                 yield Change(twin(node, args=args), cause, 2.0 + 0.05 * i, what)
+                args = list(node.args)
+                args[place] = binary(args[place], ast.Add(), factor)
+                what = f"add `{name}` in one of the branches"
+                if not isinstance(node.args[place], ast.Constant):
+                    yield Change(twin(node, args=args), "missing-term", 2.1 + 0.05 * i, what)
 
 
 def own_values(site: Site) -> Iterator[Change]:
