@@ -148,7 +148,9 @@ def proposals(
         listed = _listed(driver, texts, world, given)
         images = world in ("images", "channels last", "matrix", "volume", "signal", "solids")
         grouped = [_GROUPED] if any(_GROUPS.match(name) for name in texts.arguments) else []
-        usual = [*grouped, *_IMAGES] if images else [{"K": 2}, _EVEN, *_fixed(texts)]
+        halves = re.search(r"shape\[(1|-1)\] // 2\b|split\(\w+, 2\b", texts.forward)
+        rows = [_EVEN, {"K": 2}] if halves else [{"K": 2}, _EVEN]
+        usual = [*grouped, *_IMAGES] if images else [*rows, *_fixed(texts)]
         for dims in [*driver.sizes(), *(_SOLIDS if world == "solids" else usual)]:
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
             if not wanted(start):

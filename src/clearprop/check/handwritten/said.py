@@ -16,7 +16,13 @@ _WORDS: dict[str, str] = {
     **dict.fromkeys(("t", "s", "l", "seq", "seq_len", "time", "steps", "length", "timesteps"), "T"),
     **dict.fromkeys(("c_out", "out_features", "d_out", "n_out", "output_size", "n_y"), "M"),
     **dict.fromkeys(("v", "vocab", "vocab_size"), "V"),
-    **{"c": "C", "f": "F", "k": "K", "3h": "3H", "4h": "4H", "3d": "3D", "o": "M"},
+    "c": "C",
+    "f": "F",
+    "k": "K",
+    "3h": "3H",
+    "4h": "4H",
+    "3d": "3D",
+    "o": "M",
 }
 _SAID = re.compile(
     r"((?:\w+\s*,\s*|\w+\s+and\s+)*\b\w+)\s*(?::|=|\bof shape\b|\bhas shape\b|\bis\b)"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import is_gradient
-from clearprop.check.handwritten.edits.shapes import shape_of, together
+from clearprop.check.handwritten.edits.shapes import Shape, shape_of, together
 from clearprop.check.handwritten.edits.sites import called, is_product, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import (
     attribute,
@@ -174,18 +174,11 @@ def local(site: Site) -> Iterator[Change]:
     limit = 40 if site.role == VALUE or site.gradient or summed else 14
     present = {ast.unparse(factor) for factor in _chain(site.node)}
     shape = shape_of(site.node, site.scope)
-    for i, source in enumerate(site.scope.factors[:limit]):
-        factor = site.read(source)
+    for i, each in enumerate(site.scope.factors[:limit]):
+        source = _spread(each, shape, site)
+        factor = site.read(source) if source else None
         if factor is None or source in present:
             continue
-        other = site.world.shape(source, factor)
-        if not together(shape, other):
-            if shape is None or other is None or len(other) != 1 or other[0] != shape[0]:
-                continue
-            source += f"[:, {', '.join(['None'] * (len(shape) - 1))}]"  # one number a sample
-            factor = site.read(source)
-            if factor is None or source in present:
-                continue
         plain = source[1:-1] if source.startswith("(") else source
         stands = "(" in source and plain in site.world.text  # it has its place, elsewhere
         stands = stands or _is_called(source, site.world.text)
@@ -202,6 +195,16 @@ def local(site: Site) -> Iterator[Change]:
         yield Change(binary(site.node, ast.Mult(), factor), cause, rank, what)
         what = f"divide by `{source}`"
         yield Change(binary(site.node, ast.Div(), factor), cause, rank + 0.5, what)
+
+
+def _spread(source: str, shape: Shape | None, site: Site) -> str:
+    """Give a factor as it fits to a shape: ``d[:, None]`` of one number a sample; "" if it cannot."""
+    factor = site.read(source)
+    own = None if factor is None else site.world.shape(source, factor)
+    if together(shape, own) or shape is None or own is None:
+        return source
+    alone = len(own) == 1 and own[0] == shape[0]
+    return f"{source}[:, {', '.join(['None'] * (len(shape) - 1))}]" if alone else ""
 
 
 def _is_called(source: str, text: str) -> bool:

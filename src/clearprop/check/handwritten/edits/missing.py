@@ -102,9 +102,9 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
             if new is not None:
                 yield Lines((statement, new), 1, "mask", 1.9, f"`{source}` after it")
     for name in world.scope.reads(line + 1):
-        labels = (
-            is_target(name.rpartition(".")[2]) and len(world.scope.value(name).shape or ()) == 1
-        )
+        last = name.rpartition(".")[2]
+        of_rows = len(world.scope.value(name).shape or ()) == 1
+        labels = of_rows and (is_target(last) or last == "y")
         if labels:
             source = f"{target}[np.arange(len({name})), {name}] -= 1"
             taken = _parsed(source, statement, world, line + 1)

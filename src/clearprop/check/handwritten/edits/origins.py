@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from clearprop.check.handwritten.edits.model import Edit
 from clearprop.check.handwritten.edits.scope import is_gradient
@@ -75,11 +76,11 @@ def _changes(old: ast.expr, new: ast.expr, statement: ast.stmt) -> Iterator[tupl
     """Give names, and what is to be done to their values."""
     if isinstance(old, ast.Name):
         name = old.id
-        yield name, lambda value: _Filled(old, value).visit(new)
+        yield name, lambda value: _filled(new, old, value)
     elif is_product(old) and not isinstance(new, ast.BinOp):  # np.sum(s / n) for s / n
         for node, over in _signs(old, True):
             if isinstance(node, ast.Name) and over:
-                yield node.id, lambda value: _Filled(old, value).visit(new)
+                yield node.id, lambda value: _filled(new, old, value)
     if isinstance(new, ast.BinOp) and new.left is old and is_product(new):
         for name, over in _factors_beside(statement, old):
             yield name, _multiplied(new, over)
@@ -90,13 +91,18 @@ def _multiplied(new: ast.BinOp, over: bool) -> _Change:
     return lambda value: binary(value, new.op if over else turned, new.right)
 
 
+def _filled(node: ast.expr, old: ast.expr, value: ast.expr) -> ast.expr:
+    new: ast.expr = _Filled(old, value).visit(node)
+    return new
+
+
 class _Filled(ast.NodeTransformer):
     """Puts a value in the place of an expression, in a copy."""
 
     def __init__(self, old: ast.expr, value: ast.expr) -> None:
         self.old, self.value = ast.dump(old), value
 
-    def visit(self, node: ast.AST) -> ast.AST:
+    def visit(self, node: ast.AST) -> Any:
         """Return a node with the value in it; what holds no such expression is shared."""
         if isinstance(node, ast.expr) and ast.dump(node) == self.old:
             return self.value

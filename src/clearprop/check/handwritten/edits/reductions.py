@@ -89,7 +89,7 @@ def summed(site: Site) -> Iterator[Change]:
         base = 1.9  # of y * (dy - sum(dy * y)) the sum
     choices: tuple[tuple[Any, bool], ...] = (
         (0, False), (0, True), (-1, True), (1, False), (1, True), ((0, 2, 3), False), (None, False),
-        ((0, 1), False), ((0, 2, 3), True),
+        ((0, 1), False), ((0, 2, 3), True), ((2, 3), True),
     )  # fmt: skip
     for i, (axis, keep) in enumerate(choices if whole else choices[:5]):
         options: dict[str, ast.expr] = {} if axis is None else {"axis": _axis(axis, node)}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
-from clearprop.check.handwritten.edits.sites import array, called, is_sum, multiplied
+from clearprop.check.handwritten.edits.sites import array, called, is_product, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import binary, dotted, negative, number, twin
 from clearprop.check.handwritten.meaning import is_target, last_of
 
@@ -85,6 +85,16 @@ def added(site: Site) -> Iterator[Change]:
             yield from _both(site, one, name, 1.9)
     for i, (name, one) in enumerate(() if inside else _products_of_unread(site)):
         yield from _both(site, one, name, 1.5 + 0.02 * i)
+
+
+def ones(site: Site) -> Iterator[Change]:
+    """``c * (1 + a * x)`` for ``c * (a * x)``: the derivative of ``x`` itself."""
+    node = site.node
+    product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+    factor = is_product(site.parent) and getattr(site.parent, "right", None) is node
+    if product and factor:
+        new = binary(number(1, node), ast.Add(), node)
+        yield Change(new, "missing-term", 1.9, "add 1")
 
 
 def _is_handed_on(site: Site) -> bool:
@@ -293,4 +303,5 @@ FAMILIES = (
     differences,
     epsilons,
     jacobians,
+    ones,
 )
