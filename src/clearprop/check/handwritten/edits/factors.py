@@ -198,7 +198,7 @@ def local(site: Site) -> Iterator[Change]:
 
 
 def _spread(source: str, shape: Shape | None, site: Site) -> str:
-    """Give a factor as it fits to a shape: ``d[:, None]`` of one number a sample; "" if it cannot."""
+    """Give a factor as it fits to a shape: ``d[:, None]`` of one number a sample; else ""."""
     factor = site.read(source)
     own = None if factor is None else site.world.shape(source, factor)
     if together(shape, own) or shape is None or own is None:

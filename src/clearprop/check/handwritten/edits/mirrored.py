@@ -105,6 +105,24 @@ def rearranged(site: Site) -> Iterator[Change]:
         yield Change(joined, "exchanged", 1.5, what)
 
 
+def reshaped(site: Site) -> Iterator[Change]:
+    """``x.reshape(N, G, -1)`` for ``x``, as another value of backward; a column for a vector."""
+    node = site.node
+    bare = isinstance(node, ast.Name | ast.Attribute)
+    if site.role != VALUE or not bare or not isinstance(site.statement, ast.Assign):
+        return
+    if len(site.scope.value(dotted(node)).shape or ()) == 0 and dotted(node) in site.scope.locals:
+        alone = site.read(f"{dotted(node)}.reshape(-1, 1)")  # of a loop: no shape is known
+        if alone is not None:
+            yield Change(alone, "shape", 1.5, "as a column")
+    calls = [n for n in ast.walk(site.world.function) if isinstance(n, ast.Call)]
+    others = (n for n in calls if isinstance(n.func, ast.Attribute) and n.func.attr == "reshape")
+    for source in dict.fromkeys(", ".join(map(ast.unparse, n.args)) for n in others):
+        new = site.read(f"{ast.unparse(node)}.reshape({source})")
+        if new is not None:
+            yield Change(new, "shape", 1.5, f"reshape to `{source}`")
+
+
 def as_in_forward(site: Site) -> Iterator[Change]:
     """``X @ w + b - y`` for ``X @ w - y``: what forward computes with one name more."""
     node = site.node
@@ -156,4 +174,4 @@ def neighbours(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Itera
         yield Lines((statement, new), 1, "missing-term", 1.6, what)
 
 
-FAMILIES = (conditions, indicators, lengths, flipped, rearranged, as_in_forward)
+FAMILIES = (conditions, indicators, lengths, flipped, rearranged, reshaped, as_in_forward)
