@@ -145,8 +145,15 @@ def chained(site: Site) -> Iterator[Change]:
     """Multiply by a gradient computed before, where a statement gives one and reads none."""
     summed = site.role == OPERAND and called(site.parent)[0] in ("sum", "mean")
     whole = site.role == VALUE and site.gradient
-    if not multiplied(site) or not (whole or summed):
+    mask = whole and isinstance(site.node, ast.Compare)
+    if not (multiplied(site) or mask) or not (whole or summed):
         return
+    if isinstance(site.statement, ast.Return) and whole:  # return dout * dy, and dy is not read
+        for name in site.world.dead:
+            unread = site.read(name) if is_gradient(name) else None
+            if unread is not None:
+                product = binary(site.node, ast.Mult(), unread)
+                yield Change(product, "local-factor", 1.2, f"multiply by `{name}`")
     if not isinstance(site.statement, ast.Assign) or site.scope.owner == dotted(site.node):
         return
     read = {dotted(node) for node in ast.walk(site.statement.value)}
