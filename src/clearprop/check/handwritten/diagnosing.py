@@ -264,7 +264,7 @@ class Diagnosis:
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
             cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths, labels)
-            cause, sentence, line = self._forgotten(cause, sentence, line)
+            cause, sentence, line = self._forgotten(cause, sentence, line, len(shot.wrong))
             in_forward = cause == "stale-cache"
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
@@ -339,7 +339,7 @@ class Diagnosis:
             return symptom.cause, symptom.sentence, line, remedy
         return "unknown", _unknown(c), self._line_of(c), ""
 
-    def _forgotten(self, cause: str, sentence: str, line: int) -> tuple[str, str, int]:
+    def _forgotten(self, cause: str, sentence: str, line: int, wrong: int) -> tuple[str, str, int]:
         """See whether a line is missing: a sum that nothing is added to, a value never read."""
         tree = self.driver.source.tree(self.driver.backward_function)
         if tree is not None and cause == "none" and "never written" in sentence:
@@ -354,7 +354,8 @@ class Diagnosis:
             arrays = {name for name, _ in self.stages} & set(unread)
             if tree is not None:  # what should read them comes after the last of them
                 last = max((line_that_gives(tree, n, False) for n in arrays), default=0)
-                line = next_line(tree, last) or line
+                ends = wrong == 1 and self.blame is not None and line > last
+                line = line if ends else next_line(tree, last) or line
             names = ", ".join(sorted(unread))
             return "missing-term", f"{names} {several} computed and never read. {sentence}", line
         return cause, sentence, line
