@@ -235,7 +235,10 @@ def repair(
         return None
     top = max(fit for fit, _ in best)
     likeliest = [found for fit, found in best if fit >= top - 1e-9]
-    chosen = min(likeliest, key=lambda found: (-len(found.mended), found.edit.rank))
+    chosen = min(
+        likeliest,
+        key=lambda found: (-len(found.mended), round(found.edit.rank, 6), found.edit.line),
+    )
     part = next(part for part in parts if part.function is chosen.function)
     for edit, likelier in at_origins(chosen.edit) if not part.caching else ():
         code = _compiled(edit, part)
