@@ -1,6 +1,38 @@
 """Each convention once, and what cannot be judged: short files, as people write them."""
 
 CONVENTIONS = {
+    "padded-only": """
+        import numpy as np
+        class Blur:
+            def __init__(self, padding=1):
+                self.padding = padding
+            def forward(self, x):
+                p = self.padding
+                self.x = np.pad(x, ((0, 0), (p, p)))
+                return self.x[:, :-2] + self.x[:, 1:-1] + 2 * self.x[:, 2:]
+            def backward(self, dout):
+                p = self.padding
+                dx = np.zeros_like(self.x)
+                dx[:, :-2] += dout
+                dx[:, 1:-1] += dout
+                dx[:, 2:] += 2 * dout
+                return dx[:, p:-p]
+        """,
+    "penalty-apart": """
+        import numpy as np
+        class Dense:
+            def __init__(self, n_in, n_out, l2=0.01):
+                self.W = np.random.randn(n_in, n_out)
+                self.b = np.zeros(n_out)
+                self.l2 = l2
+            def forward(self, x):
+                self.x = x
+                return x @ self.W + self.b
+            def backward(self, dout):
+                self.dW = self.x.T @ dout + 2 * self.l2 * self.W
+                self.db = dout.sum(axis=0)
+                return dout @ self.W.T
+        """,
     "averages-parameters": """
         import numpy as np
         def linear_forward(A, W, b):

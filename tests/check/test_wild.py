@@ -64,6 +64,20 @@ FAULTS = [
     ("svm_vectorized_count", "svm_loss_vectorized", {"batch-sum"}, {13}),
     ("tanh_d_returns_tanh", "tanh_d", {"local-factor"}, {15}),
     ("theta_bias_regularized", "lrCostFunction", {"extra-term"}, {11}),
+    ("gru_gates_joined", "gru_step_backward", {"local-factor"}, {29}),
+    ("groupnorm_counts_pixels", "GroupNormalization", {"batch-factor", "wrong-value"}, {26}),
+    ("batchnorm_inference_multiplies", "BatchNorm1d", {"local-factor", "operator"}, {28, 29}),
+    ("two_layers_mask_of_gradient", "two_layer_loss", {"wrong-value", "mask"}, {20}),
+    ("upsampling_one_neighbour", "BilinearUpsample1D", {"missing-term"}, {14, 15}),
+    ("mlp_bends_last_layer", "MLP", {"local-factor"}, {26}),
+    ("softmax_loops_every_class", "softmax_loss_naive", {"mask"}, {13}),
+    ("windows_kernel_not_turned", "Conv2d", {"window"}, {21}),
+    ("gumbel_diagonal_only", "GumbelSoftmax", {"jacobian"}, {16}),
+    ("gradient_without_bias", "compute_gradient", {"missing-term"}, {11}),
+    ("smooth_l1_branch", "SmoothL1", {"local-factor"}, {14}),
+    ("svm_returns_gradient", "LinearSVM", {"factor"}, {17}),
+    ("bias_of_a_dictionary", "regression_loss", {"batch-sum", "batch-factor"}, {9}),
+    ("birnn_not_turned_back", "BiRNN", {"window"}, {37}),
 ]
 
 #: Right code: what must have been judged in it.
@@ -89,6 +103,16 @@ RIGHT = {
     "ok_three_layer": "backward_propagation_n",
     "ok_train_function": "train",
     "ok_train_immediate": "NeuralNetwork",
+    "ok_penalty_in_backward": "Layer_Dense",
+    "ok_tokens_and_positions": "TokenAndPosition",
+    "ok_layernorm_of_a_shape": "LayerNorm2d",
+    "ok_contrastive_pair": "contrastive_loss",
+    "ok_prelu_one_slope": "PReLU",
+    "ok_attention_by_docstring": "additive_attention_backward",
+    "ok_lists_of_layers": "backward_pass",
+    "ok_padded_loops": "DepthwiseConv2D",
+    "ok_batchnorm_inference": "BatchNorm1d",
+    "ok_elastic_net": "elastic_net",
 }
 
 

@@ -203,7 +203,7 @@ def _assigns(statement: ast.AST, name: ast.Name) -> bool:
 
 
 def _leading_name(node: ast.expr) -> str:
-    """Give the name in ``loss``, ``float(loss)``, ``loss / N``, ``{"dW": dW}``; "" for none."""
+    """Give the name in ``loss``, ``float(loss)``, ``loss / N``, ``{"W": dW}``; "" for none."""
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Attribute):
@@ -219,7 +219,8 @@ def _leading_name(node: ast.expr) -> str:
     if isinstance(node, ast.Dict):
         keys = [getattr(key, "value", "") for key in node.keys]
         derived = [str(key).startswith(("d", "grad")) for key in keys]
-        return "grads" if keys and all(derived) else ""
+        values = [bool(re.match(r"d_?[A-Za-z]|grad", _leading_name(v))) for v in node.values]
+        return "grads" if keys and (all(derived) or all(values)) else ""
     return ""
 
 

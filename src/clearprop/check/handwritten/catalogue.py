@@ -51,5 +51,7 @@ CONVENTIONS = {
     "labels": "one form of labels only",
     "one-sample": "one sample at a time",
     "averages-parameters": "the gradients of parameters are of the mean of the losses",
+    "padded-only": "a gradient that is empty where nothing is padded",
+    "penalty-apart": "a penalty in backward whose value is not in forward",
     "surrogate": "another gradient on purpose",
 }

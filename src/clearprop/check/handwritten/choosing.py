@@ -21,6 +21,7 @@ from clearprop.check.handwritten.setups import (
     given_in,
     is_shaped,
     is_unfit,
+    tells,
 )
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array
@@ -70,6 +71,8 @@ def choose(
             light = attempts.lines > _LOOPS
             setup = _tried(driver, proposal, way, seed, tolerance, light)
             if setup is None or is_unfit(setup):
+                continue
+            if first is not None and tells(first) and not tells(setup) and not setup.shot.error:
                 continue
             enough = first is None or given_in(setup.shot) >= given_in(first.shot)
             suits = enough and not (first is not None and _is_summed(driver, setup))

@@ -11,6 +11,7 @@ from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import DerivativeDriver
 from clearprop.check.handwritten.model import CONVENTION, Finding
+from clearprop.check.handwritten.penalties import said_of_penalties
 from clearprop.check.handwritten.probing import Comparison, Shot, play, prepared, quiet, shoot
 from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.specs import Proposal
@@ -44,6 +45,7 @@ def conventions_of(
         shot = _averaged(driver, shot, tolerance, said)
     if driver.upstream == "output":
         said.append(_said_of_output(driver))
+    said += said_of_penalties(driver, setup.proposal)
     if setup.proposal.dims["N"] == 1:
         sentence = "it takes one sample at a time: with more, backward raises or is wrong."
         said.append(Finding(CONVENTION, "one-sample", sentence))
@@ -72,6 +74,16 @@ def conventional(shot: Shot) -> Shot:
     """Give a probe without what the conventions already said have settled."""
     kinds = [replace(c, kind="") if c.kind == "kept-dimension" else c for c in shot.comparisons]
     return replace(shot, comparisons=kinds)
+
+
+def empty_without_padding(shot: Shot) -> Finding | None:
+    """Say that ``dx[p:-p]`` is empty where a padding of ``p`` is not the usual one but 0."""
+    empty = [c for c in shot.wrong if c.found is not None and not c.found.size and c.expected.size]
+    if not shot.setting.endswith(" = 0") or not empty or len(empty) < len(shot.wrong):
+        return None
+    names = ", ".join(c.gradient.shown for c in empty)
+    sentence = f"with {shot.setting} {names} is empty, as `dx[p:-p]` is where p is 0."
+    return Finding(CONVENTION, "padded-only", sentence, names)
 
 
 def _on_purpose(driver: Driver, shot: Shot, said: list[Finding]) -> Shot:

@@ -8,6 +8,7 @@ import time
 import traceback
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from clearprop.check.handwritten.repair import (
     parts_of,
     repair,
     replaced,
+    uncollected,
 )
 from clearprop.check.handwritten.shrinking import smaller, smallest
 from clearprop.check.handwritten.sources import function_of
@@ -83,7 +85,7 @@ class Diagnosis:
         is seen alone.
         """
         first = len(self.findings)
-        with quiet():
+        with quiet(), uncollected():
             truths = cotangents_of(self.driver, shot.given, shot.leaves, shot.upstream, shot.seed)
             while not shot.right and len(self.findings) - first < _MOST:
                 parts = parts_of(self.driver, shot, self.files)
@@ -169,7 +171,7 @@ class Diagnosis:
         sentence = f"backward raises {said}"
         if shot.title:
             sentence = f"{shot.when}: {sentence}"
-        place = self._place(fixed.edit.line, fixed.function) if fixed else self._place(line)
+        place = self._place(fixed.edit.at, fixed.function) if fixed else self._place(line)
         remedy = fixed.edit.after if fixed else ""
         cause = self._cause(shot, fixed) if fixed else "raises"
         stale = stale_attribute(self.driver, shot) if shot.before else ""
@@ -250,7 +252,7 @@ class Diagnosis:
         symptom = self._symptom(shot, c, truths)
         labels = ", ".join(dict.fromkeys(w.gradient.shown for w in wrong))
         if fixed is not None:
-            cause, place = self._cause(shot, fixed), self._place(fixed.edit.line, fixed.function)
+            cause, place = self._cause(shot, fixed), self._place(fixed.edit.at, fixed.function)
             remedy = fixed.edit.after
             adding = self._line_that_adds(c) if cause == "accumulated" else 0
             if adding and fixed.edit.old[-1] in fixed.edit.new:
@@ -262,7 +264,7 @@ class Diagnosis:
             sentence = self._sentence(c, symptom, fixed, labels)
         else:
             cause, sentence, line, remedy = self._unmended(shot, c, symptom, truths, labels)
-            cause, sentence, line = self._forgotten(cause, sentence, line)
+            cause, sentence, line = self._forgotten(cause, sentence, line, len(shot.wrong))
             in_forward = cause == "stale-cache"
             place = self._place(line, forward_of(self.driver) if in_forward else None)
         if shot.title:
@@ -337,14 +339,23 @@ class Diagnosis:
             return symptom.cause, symptom.sentence, line, remedy
         return "unknown", _unknown(c), self._line_of(c), ""
 
-    def _forgotten(self, cause: str, sentence: str, line: int) -> tuple[str, str, int]:
+    def _forgotten(self, cause: str, sentence: str, line: int, wrong: int) -> tuple[str, str, int]:
         """See whether a line is missing: a sum that nothing is added to, a value never read."""
         tree = self.driver.source.tree(self.driver.backward_function)
         if tree is not None and cause == "none" and "never written" in sentence:
             return cause, sentence, beside(tree, line) or end_of_loop(tree, line) or line
+        made = never_filled(tree, line) if tree is not None and cause in _VAGUE else ""
+        if tree is not None and made:
+            said = f"{made} is made, and nothing is written to it."
+            return "none", said, beside(tree, line) or end_of_loop(tree, line) or line
         unread = dead_names(tree) if tree is not None and cause in _VAGUE else []
         if unread:
             several = "are" if len(unread) > 1 else "is"
+            arrays = {name for name, _ in self.stages} & set(unread)
+            if tree is not None:  # what should read them comes after the last of them
+                last = max((line_that_gives(tree, n, False) for n in arrays), default=0)
+                ends = wrong == 1 and self.blame is not None and line > last
+                line = line if ends else next_line(tree, last) or line
             names = ", ".join(sorted(unread))
             return "missing-term", f"{names} {several} computed and never read. {sentence}", line
         return cause, sentence, line
@@ -440,7 +451,9 @@ class Diagnosis:
         if c.kind == "none" and c.gradient.leaf in {p.name for p in self.driver.inputs}:
             return line_that_gives(tree, "") or tree.lineno
         if c.kind == "none":
-            return line_that_gives(tree, c.gradient.label, False) or tree.lineno
+            given = line_that_gives(tree, c.gradient.label, False)
+            whole = (n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assign))
+            return given if given in whole else tree.lineno  # += alone gives nothing
         updated = line_that_gives(tree, c.gradient.leaf, False) if self.driver.rate else 0
         own = line_that_gives(tree, c.gradient.label, False)
         return own or updated or line_that_gives(tree, c.gradient.label) or tree.lineno
@@ -488,6 +501,36 @@ def beside(tree: ast.FunctionDef, line: int) -> int:
     at = order.index(mine)
     nearest = [n for n in (*order[at + 1 :], *reversed(order[:at])) if n in sums]
     return added_to[nearest[0]] if nearest else 0
+
+
+def next_line(tree: ast.FunctionDef, line: int) -> int:
+    """Give the line of the next statement of the same block; the line itself at the end of one."""
+    for node in ast.walk(tree):
+        block = getattr(node, "body", None)
+        for one, other in pairwise(block) if isinstance(block, list) else ():
+            if one.lineno == line:
+                return int(other.lineno)
+    return line
+
+
+def never_filled(tree: ast.FunctionDef, line: int) -> str:
+    """Name the array that a line makes, of zeros or of anything, if nothing is written into it."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Assign) or node.lineno != line or len(node.targets) != 1:
+            continue
+        name = ast.unparse(node.targets[0])
+        if not re.match(r"(np|numpy)\.(zeros|empty)(_like)?\(", ast.unparse(node.value)):
+            return ""
+        others = [
+            ast.unparse(target).partition("[")[0]
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Assign | ast.AugAssign) and n is not node
+            for each in (n.targets if isinstance(n, ast.Assign) else [n.target])
+            for target in (each.elts if isinstance(each, ast.Tuple) else [each])
+        ]
+        calls = re.search(rf"\.at\({re.escape(name)}\b|out={re.escape(name)}\b", ast.unparse(tree))
+        return name if name not in others and not calls else ""
+    return ""
 
 
 def end_of_loop(tree: ast.FunctionDef, line: int) -> int:

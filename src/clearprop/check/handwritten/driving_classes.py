@@ -31,6 +31,7 @@ from clearprop.check.handwritten.driving import (
 from clearprop.check.handwritten.meaning import (
     is_gradient_of,
     is_prediction,
+    is_statistic,
     is_target,
     is_upstream,
     last_of,
@@ -282,8 +283,13 @@ class LayerDriver(Driver):
         return self.restored(run, found + self._left(run, held, leaves, found))
 
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
-        """See `Driver.owed`; a network that returns nothing owes nothing for its input."""
-        owed = super().owed(leaves, given)
+        """See `Driver.owed`; what forward renews is no parameter, and some have no input."""
+        renewed = self.source.set_of_self(getattr(self.cls, self.forward_name, None))
+        leaves = list(leaves)
+        renewed -= {p.name for p in self.inputs}
+        owed = [x for x in super().owed(leaves, given) if x not in renewed]  # a running mean
+        learned = (x for x in leaves if re.match(r"^(slopes?|alphas?)$", x) and x not in given)
+        owed += [x for x in learned if x not in owed and x in {p.name for p in self.constructor}]
         if self.rate and not any(self.returned):  # a first layer that learns at once
             lost = any(is_gradient_of(n, "input") for n in unread_names(self.backward_function))
             return owed if lost else [x for x in owed if x not in {p.name for p in self.inputs}]
@@ -335,6 +341,8 @@ class NetworkDriver(LayerDriver):
         """See `Driver.gradients`."""
         if run.result is None and unread_gradients(self.backward_function):
             return []
+        if self.backward_name == self.forward_name and not isinstance(run.result, dict):
+            return returned_gradients(run.result, self.returned[1:], [], list(leaves))
         if isinstance(run.result, dict):
             return returned_gradients(run.result, [], [], list(leaves))
         return super().gradients(run, leaves)
@@ -348,7 +356,7 @@ class NetworkDriver(LayerDriver):
         given = {p.name: run.given[p.name] for p in self.inputs if p.name in run.given}
         result = call(getattr(run.layer, self.forward_name), self.inputs, given)
         if self.backward_name == self.forward_name:
-            run.result = result[1]
+            run.result = result[1] if len(result) == 2 else tuple(result[1:])
             result = result[0]
         run.outputs = (result,)
         return run.outputs
@@ -358,11 +366,6 @@ class NetworkDriver(LayerDriver):
         if self.backward_name != self.forward_name:
             given = {p.name: run.given[p.name] for p in self.upstreams if p.name in run.given}
             run.result = call(getattr(run.layer, self.backward_name), self.upstreams, given)
-
-
-def is_statistic(name: str) -> bool:
-    """Whether an array is by its name kept over many batches, not learned."""
-    return bool(re.match(r"^_?(running|moving|pop(ulation)?|ema)_", name, re.I))
 
 
 def _same_shape(one: Any, other: Any) -> bool:
@@ -395,4 +398,5 @@ def has_init(cls: Any) -> bool:
 
 def _is_made(p: Parameter, value: Any) -> bool:
     """Whether a value is an array for an argument that is a flag or a number."""
-    return is_array(value) and isinstance(p.default, bool | int)
+    lone = is_array(value) and value.ndim > 0 and value.size == 1
+    return is_array(value) and isinstance(p.default, (bool | int | float) if lone else (bool | int))

@@ -26,6 +26,7 @@ from clearprop.check.handwritten.driving import (
 )
 from clearprop.check.handwritten.meaning import (
     is_cache,
+    is_parameter,
     is_prediction,
     is_target,
     is_upstream,
@@ -232,7 +233,8 @@ class LossGradientDriver(Driver):
         result = call(self.candidate.backward, self.inputs, given)
         if not isinstance(result, tuple) or len(result) < 2:
             raise NoOutputError("it does not return a value and its gradients")
-        parts = (result[-1], *result[:-1]) if self.gradient_first else result
+        last = isinstance(result[0], dict) and not isinstance(result[-1], dict)
+        parts = (result[-1], *result[:-1]) if self.gradient_first or last else result
         run.result = parts[1] if len(parts) == 2 else tuple(parts[1:])
         run.outputs = (parts[0],)
         return run.outputs
@@ -313,5 +315,8 @@ class DerivativeDriver(Driver):
 
     def owed(self, leaves: Iterable[str], given: set[str]) -> list[str]:
         """See `Driver.owed`; of a loss, the gradient of what is predicted."""
+        owed = super().owed(leaves, given)
+        if given and all(map(is_parameter, given)):  # of a cost, by its parameters
+            owed = [x for x in owed if is_parameter(x)]
         named = [p.name for p in self.inputs if is_prediction(p.name)]
-        return [x for x in super().owed(leaves, given) if not named or x in named]
+        return [x for x in owed if not named or x in named]

@@ -128,7 +128,7 @@ _SIZES = [
 
 
 #: Sizes that the data depend on: given even where the constructor has a default.
-_LAYER_SIZES = ("in", "out", "hidden", "vocab", "channels", "filters")
+_LAYER_SIZES = ("in", "out", "hidden", "vocab", "channels", "filters", "time")
 
 
 def sizes_named(name: str, world: str, only: tuple[str, ...] = ()) -> list[Spec]:
@@ -184,6 +184,20 @@ _TRAINS = re.compile(r"^(is_)?train(ing)?(_?(mode|fla?g|phase))?$", re.I)
 
 
 def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
+    """Say what an argument may be in a world; what its docstring says goes first."""
+    found = _specs_for(p, world, role, texts)
+    shape = texts.said.get(p.name) if role != "constructor" else None
+    if shape is None or not found or found[0].kind == "value":
+        return found
+    fitting = [spec for spec in found if spec.shape == shape and spec.kind != "value"]
+    if not fitting and not is_index(p.name):
+        own = is_target_of(p.name, texts)
+        fitting = [Spec(kind, shape) for kind in ("binary", "one-hot")] if own else []
+        fitting = [*fitting[: 1 + (len(shape) == 2)], Spec("array", shape)]
+    return list(dict.fromkeys([*fitting, *found]))
+
+
+def _specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     """Say what an argument may be in a world, the likeliest first.
 
     ``role`` is ``data`` for the first input, ``input`` for another of forward of a class,
@@ -197,6 +211,8 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if not p.required and not _may_be_given(p):
         if role == "constructor" and p.default is None and OPTIONAL.match(name):
             return [value(None), *specs_for(Parameter(name), world, role, texts)]
+        if role == "constructor" and isinstance(p.default, tuple) and SHAPE.match(name):
+            return objects_named(name, DATA[world][0].shape, texts)
         is_size = role == "constructor" and type(p.default) is int and p.default >= 0
         return sizes_named(name, world, _LAYER_SIZES) if is_size else []
     found: list[Spec] = []
@@ -218,6 +234,10 @@ def specs_for(p: Parameter, world: str, role: str, texts: Texts) -> list[Spec]:
     if role == "data":
         lists, likely = lists_of(name, DATA[world][0], texts)
         data = lists + DATA[world] if likely else DATA[world] + lists
+        if re.search(
+            rf"\b{name} \*\* [a-z]|power\({name}\b|log\({name}\)|sqrt\({name}\)", texts.forward
+        ):
+            data += [Spec("positive", spec.shape) for spec in DATA[world] if spec.kind == "array"]
         return list(dict.fromkeys(found + data))
     arrays = _arrays_named(low, world, role, texts)
     numbers = [value(n) for pattern, known in NUMBERS if re.match(pattern, low) for n in known]
@@ -295,11 +315,16 @@ def _arrays_named(low: str, world: str, role: str, texts: Texts) -> list[Spec]:
         r"^(w\w{0,3}|weights?\w*|kernels?|filters?|w_\w+|u\w?|v|theta|emb\w*|table|e|k)$", low
     ):
         found += lower + _WEIGHTS.get(world, []) + _GENERAL
+    if low == "b" and "a" in texts.arguments and not texts.has_weights:
+        found += DATA[world]  # two of a kind
     if re.match(r"^(b\w{0,2}|bias\w*|b_\w{1,2})$", low):
         first = [_ANY] if lower or (low == "b" and texts.is_loss) else []
         indexed = re.search(rf"\b{low}\[(\.\.\.|:, :, :|0, 0, 0), ", texts.forward, re.I)
         if indexed:  # b[0, 0, 0, c]
             first += [spec for spec in _BIASES[world] if len(spec.shape) == 4]
+        zipped = re.search(rf"zip\([^)]*\b{low}\b|\b{low}\[(i|l|k|layer|idx)\]", texts.forward)
+        if zipped and world == "rows":  # one for each layer
+            first.append(array("M", "D"))
         found += first + _BIASES[world]
     if re.match(r"^(gamma|beta|g|scale|shift|gain|alpha)$", low):
         found += _SCALES[world]
@@ -342,7 +367,10 @@ def entries_of(name: str, world: str, texts: Texts) -> dict[str, list[Spec]]:
     if not any(map(_ARRAY_KEY.match, keys)):
         return {}
     return {
-        f"{name}['{key}']": specs_for(Parameter(key), world, "argument", texts)
+        f"{name}['{key}']": [
+            array() if spec == _ANY else spec  # a number in a dictionary has no gradient
+            for spec in specs_for(Parameter(key), world, "argument", texts)
+        ]
         if _ARRAY_KEY.match(key)
         else [value(_key_value(key, texts))]
         for key in keys

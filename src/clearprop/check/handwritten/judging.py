@@ -22,6 +22,7 @@ from clearprop.check.handwritten.conventions import (
     averages_its_losses,
     conventional,
     conventions_of,
+    empty_without_padding,
     tiny_literal,
     widened,
 )
@@ -308,6 +309,10 @@ def _judged(
             if again.right or (failed and failed <= diagnosis.unmended):
                 continue
             if again.error is not None and diagnosis.findings:
+                continue
+            unpadded = empty_without_padding(again)
+            if unpadded is not None:
+                quiet_words += (unpadded,)
                 continue
             if again.error is not None and again.given.keys() and _one_form(driver, base, again):
                 quiet_words += (_ONE_FORM,)

@@ -77,6 +77,7 @@ def stems(label: str) -> tuple[str, ...]:
     for pattern in (
         r"^d_?(.+)$",
         r"^[dD]L?_?d_?(.+)$",
+        r"^d[jlJLeEcC]_d_?(.+)$",
         r"^grads?_?(?:of_|wrt_)?(.+)$",
         r"^gradients?_?(?:of_|wrt_)?(.+)$",
         r"^(?:delta|nabla|g)_?(.+)$",
@@ -119,3 +120,8 @@ def _split(path: str) -> tuple[str, str]:
     match = _LAST.search(path)
     start = match.start() if match else 0
     return path[:start].rstrip("."), last
+
+
+def is_statistic(name: str) -> bool:
+    """Whether an array is by its name kept over many batches, not learned."""
+    return bool(re.match(r"^_?(running|moving|pop(ulation)?|ema|global|test|avg)_", name, re.I))

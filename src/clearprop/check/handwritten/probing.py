@@ -14,7 +14,7 @@ import numpy as np
 
 from clearprop.check.handwritten.driving import Driver, Given, Gradient, Run
 from clearprop.check.handwritten.driving_functions import DerivativeDriver
-from clearprop.check.handwritten.meaning import last_of
+from clearprop.check.handwritten.meaning import is_statistic, last_of
 from clearprop.check.handwritten.model import Array
 from clearprop.check.handwritten.randomness import frozen, reseed
 from clearprop.check.handwritten.running import Ran
@@ -260,7 +260,8 @@ def _is_state(shot: Shot, name: str) -> bool:
     A running mean is renewed by each forward pass, in training.
     """
     compared = {c.gradient.leaf for c in shot.comparisons}
-    return name not in compared and not np.any(shot.truth.expected.get(name, 0.0))
+    reached = np.any(shot.truth.expected.get(name, 0.0)) and not is_statistic(last_of(name))
+    return name not in compared and not reached
 
 
 def _changed(before: Any, after: Any) -> bool:

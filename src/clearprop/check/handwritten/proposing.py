@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.guesses import entries_of, is_index, is_target_of, specs_for
-from clearprop.check.handwritten.specs import Dims, Proposal, Spec
+from clearprop.check.handwritten.penalties import penalties
+from clearprop.check.handwritten.specs import Dims, Proposal, Spec, array, value
 from clearprop.check.handwritten.texts import Texts
 
 #: Gives None where forward runs to its end, else how far it ran.
@@ -49,6 +50,9 @@ _IMAGES: list[Dims] = [
 ]
 #: Images with a depth, small, for they have many numbers.
 _SOLIDS: list[Dims] = [{"N": 2, "T": 4, "P": 4, "Q": 5, "K": 2, "L": 2}]
+#: Channels that make groups of more than one.
+_GROUPED: Dims = {"C": 4, "F": 6}
+_GROUPS = re.compile(r"^((n|num)_?)?groups?$|^G$", re.I)
 #: Sizes that can be divided by the number of heads or groups.
 _EVEN: Dims = {"D": 6, "H": 8, "M": 10, "K": 2}
 
@@ -143,7 +147,10 @@ def proposals(
     for world in worlds_for(texts) if not own else ():
         listed = _listed(driver, texts, world, given)
         images = world in ("images", "channels last", "matrix", "volume", "signal", "solids")
-        usual = _IMAGES if images else [{"K": 2}, _EVEN, *_fixed(texts)]
+        grouped = [_GROUPED] if any(_GROUPS.match(name) for name in texts.arguments) else []
+        halves = re.search(r"shape\[(1|-1)\] // 2\b|split\(\w+, 2\b", texts.forward)
+        rows = [_EVEN, {"K": 2}] if halves else [{"K": 2}, _EVEN]
+        usual = [*grouped, *_IMAGES] if images else [*rows, *_fixed(texts)]
         for dims in [*driver.sizes(), *(_SOLIDS if world == "solids" else usual)]:
             start = Proposal(world, {k: v[0] for k, v in listed.items()}, numbers_for(dims))
             if not wanted(start):
@@ -188,6 +195,7 @@ def _listed(
         listed[p.name] = specs_for(p, world, role, texts)
     for p in driver.constructor:
         listed.setdefault(p.name, specs_for(p, world, "constructor", texts))
+    listed |= {name: [value(0.0)] for name in penalties(driver)}
     for name, spec in given.items():
         if name in listed:
             listed[name] = [spec]
@@ -234,3 +242,7 @@ def _changes(listed: dict[str, list[Spec]]) -> Iterator[dict[str, Spec]]:
         if all(name in listed for name in pair):
             for spec in listed[pair[0]]:
                 yield dict.fromkeys(pair, spec)
+    if "w" in listed and "b" in listed:  # one output: x @ w is a vector
+        for bias in (array("D"), Spec("float")):
+            if array("D") in listed["w"] and bias in listed["b"]:
+                yield {"w": array("D"), "b": bias}

@@ -11,8 +11,9 @@ from typing import Any
 
 from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
+from clearprop.check.handwritten.meaning import is_statistic, last_of
 from clearprop.check.handwritten.model import Unjudged
-from clearprop.check.handwritten.probing import Shot, prepare, quiet, shoot
+from clearprop.check.handwritten.probing import Shot, prepare, prepared, quiet, shoot
 from clearprop.check.handwritten.running import Ran
 from clearprop.check.handwritten.setups import Setup
 from clearprop.check.handwritten.sources import function_of
@@ -64,6 +65,7 @@ class Reach:
                     shot = self._shot(setting, base, seed, tolerance)
                     if shot is not None and self._accepted(shot, each, setting, direct):
                         yield shot
+                        yield from self._later(shot, setting, seed, tolerance)
                         break
             if len(tried) == before:
                 return
@@ -103,6 +105,28 @@ class Reach:
             return None
         shot = replace(shot, setting=said(setting, proposal))
         return shoot(self.driver, shot, tolerance, self.ran.fresh())
+
+    def _later(
+        self, shot: Shot, setting: dict[Key, Any], seed: int, tolerance: float
+    ) -> Iterator[Shot]:
+        """Probe again after another forward, with a flag as it usually is.
+
+        The statistics that a layer keeps are zeros and ones at first, which hide a factor.
+        """
+        flags = {p.name: p.default for p in self.driver.inputs if p.name in setting}
+        if not shot.right or not flags or not all(type(f) is bool for f in flags.values()):
+            return
+        if not any(is_statistic(last_of(leaf)) for leaf in shot.leaves):
+            return
+        earlier = self.setup.proposal.draw(seed + 1000)
+        names = {p.name for p in self.driver.inputs}
+        before = {k: v for k, v in earlier.items() if k in names} | flags
+        try:
+            with quiet():
+                again = prepared(self.driver, shot.given, seed, "Ffb", (before,), list(shot.leaves))
+        except Exception:
+            return
+        yield shoot(self.driver, replace(again, setting=shot.setting), tolerance)
 
     def _accepted(self, shot: Shot, each: Unrun, setting: dict[Key, Any], direct: bool) -> bool:
         """Whether a probe came to what had not run, and says something about it.

@@ -8,6 +8,7 @@ that forward computes: a factor that was dropped is put back where it was droppe
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from clearprop.check.handwritten.driving import Driver, Run, is_number
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.driving_functions import LossGradientDriver
 from clearprop.check.handwritten.edits import Edit, compile_function
+from clearprop.check.handwritten.edits.origins import at_origins
 from clearprop.check.handwritten.edits.slicing import dead_names
 from clearprop.check.handwritten.meaning import stems
 from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watch
@@ -89,6 +91,18 @@ def replaced(function: FunctionType, code: CodeType) -> Iterator[None]:
         yield
     finally:
         function.__code__ = before
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Let no collection of cycles come between many small trees, which are none."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
@@ -189,16 +203,10 @@ def repair(
     for turn, part, edit in in_turn(driver, shot, parts, budget, clues or Clues(), truths):
         if turn > last:
             break
-        try:
-            made = compile_function(
-                edit.build(),
-                part.function.__code__.co_filename,
-                part.function.__globals__,
-                part.function,
-            )
-        except (SyntaxError, ValueError, RecursionError, TypeError):
+        code = _compiled(edit, part)
+        if code is None:
             continue
-        with replaced(part.function, made.__code__) if _fits(part, made) else _nothing():
+        with replaced(part.function, code):
             if small is not None and not _mended(driver, small, less, tolerance) & wrong:
                 continue
             mended = _mended(driver, shot, outputs, tolerance)
@@ -213,7 +221,7 @@ def repair(
         rank += writes  # what leaves the caller's arrays alone is likelier meant
         rank += _UNREAD * len(dead_names(edit.build())) if not part.caching else 0.0
         believed = replace(edit, rank=rank)
-        found = Repair(believed, part.function, made.__code__, tuple(sorted(mended & wrong)))
+        found = Repair(believed, part.function, code, tuple(sorted(mended & wrong)))
         (whole if full else halves).append((fit, found))
         solved += full and edit.solved
         budget.found = budget.found or full
@@ -227,7 +235,37 @@ def repair(
         return None
     top = max(fit for fit, _ in best)
     likeliest = [found for fit, found in best if fit >= top - 1e-9]
-    return min(likeliest, key=lambda found: (-len(found.mended), found.edit.rank))
+    chosen = min(
+        likeliest,
+        key=lambda found: (-len(found.mended), round(found.edit.rank, 6), found.edit.line),
+    )
+    part = next(part for part in parts if part.function is chosen.function)
+    for edit, likelier in at_origins(chosen.edit) if not part.caching else ():
+        code = _compiled(edit, part)
+        if code is None:
+            continue
+        with replaced(part.function, code):
+            mends = _mended(driver, shot, outputs, tolerance) >= set(chosen.mended) | right and all(
+                _holds(driver, other, set(chosen.mended), tolerance) for other in others
+            )
+            fit = _likeness(driver, shot, part, truths) if mends else -1.0
+        if fit > top + 1e-9 or (likelier and fit >= top - 1e-9):
+            return Repair(edit, part.function, code, chosen.mended)
+    return chosen
+
+
+def _compiled(edit: Edit, part: Part) -> CodeType | None:
+    """Compile an edited function; None where it is none, or closes over something else."""
+    try:
+        made = compile_function(
+            edit.build(),
+            part.function.__code__.co_filename,
+            part.function.__globals__,
+            part.function,
+        )
+    except (SyntaxError, ValueError, RecursionError, TypeError):
+        return None
+    return made.__code__ if _fits(part, made) else None
 
 
 def _lines_of_value(driver: Driver, part: Part) -> set[int]:
@@ -255,11 +293,6 @@ def _lines_of_value(driver: Driver, part: Part) -> set[int]:
                 lines.add(node.lineno)
                 needed |= {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
     return lines
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 def _fits(part: Part, made: Any) -> bool:

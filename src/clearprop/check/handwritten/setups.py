@@ -106,6 +106,11 @@ def is_shaped(setup: Setup) -> bool:
     return setup.shot.error is None and bool(kinds) and "shape" not in kinds
 
 
+def tells(setup: Setup) -> bool:
+    """Whether some gradient is not 0 everywhere, as that of a softmax of one class is."""
+    return any(np.max(np.abs(c.expected), initial=0.0) > 1e-12 for c in setup.shot.comparisons)
+
+
 def is_unfit(setup: Setup) -> bool:
     """Whether backward says that a plain number is not what it takes."""
     numbers = any(spec.kind == "float" for spec in setup.proposal.specs.values())

@@ -227,6 +227,11 @@ class Solver:
                 if is_array(value) and value.ndim > 1 and is_gradient(name):
                     sources[f"{name}.sum(axis=-1, keepdims=True)"] = None
                     sources[f"{name}.sum(axis=0)"] = None
+                fewer = is_array(value) and is_gradient(name) and 0 < value.ndim == len(shape) - 1
+                if fewer and value.shape == shape[:-1]:  # ds[..., None] * u
+                    sources[f"{name}[..., None]"] = None
+                elif fewer and value.shape == (*shape[:-2], shape[-1]):
+                    sources[f"{name}[..., None, :]"] = None
             sources.update(dict.fromkeys(self._products(shape, line, env)))
             values = {}
             for source in sources:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from clearprop.check.handwritten.driving import Driver
-from clearprop.check.handwritten.meaning import is_prediction, is_target
+from clearprop.check.handwritten.meaning import is_prediction, is_target, stems
+from clearprop.check.handwritten.said import shapes_said
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Texts:
     arguments: tuple[str, ...] = ()
     gates: int = 0
     channels_last: bool = False
+    said: dict[str, tuple[int | str, ...]] = field(default_factory=dict)
 
     @property
     def has_weights(self) -> bool:
@@ -61,6 +63,9 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     names = [p.name for p in driver.inputs]
     is_loss = any(map(is_target, names)) or "loss" in name.lower()
     is_loss = is_loss or (bool({"y", "Y"} & set(names)) and any(map(is_prediction, names)))
+    if "y" in names and driver.candidate.style == "loss and gradient":
+        returned = driver.source.returned(driver.candidate.backward)
+        is_loss = is_loss or not any("y" in stems(name) for name in returned)
     if "Y" in names and driver.candidate.style in ("pair", "loss and gradient"):
         is_loss = is_loss or driver.ways() == ["none"]
     costs = re.search(r"cost|loss", getattr(driver.candidate.forward, "__name__", ""), re.I)
@@ -71,8 +76,22 @@ def read_texts(driver: Driver, functions: list[Any]) -> Texts:
     arguments = tuple(p.name for p in [*driver.inputs, *driver.constructor])
     gates = 4 if _parts(forward, 4) else 3 if _parts(forward, 3) else 0
     is_network = driver.candidate.style in ("network", "training")
+    said: dict[str, tuple[int | str, ...]] = {}
+    for tree in trees[:1]:
+        doc = ast.get_docstring(tree) or ""
+        said |= shapes_said(doc, [a.arg for a in tree.args.args if a.arg != "self"])
     return Texts(
-        forward, name, is_loss, is_network, keys, ranks, strings, arguments, gates, channels_last
+        forward,
+        name,
+        is_loss,
+        is_network,
+        keys,
+        ranks,
+        strings,
+        arguments,
+        gates,
+        channels_last,
+        said,
     )
 
 

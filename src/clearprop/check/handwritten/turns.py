@@ -22,6 +22,7 @@ from clearprop.check.handwritten.driving import Driver
 from clearprop.check.handwritten.driving_classes import LayerDriver
 from clearprop.check.handwritten.edits import Edit, edits, scope_of
 from clearprop.check.handwritten.edits.caching import cached, meant, unpacked
+from clearprop.check.handwritten.edits.scope import is_gradient
 from clearprop.check.handwritten.edits.sites import called
 from clearprop.check.handwritten.edits.slicing import blamed, slices_of
 from clearprop.check.handwritten.formulas import is_formula
@@ -181,7 +182,7 @@ def _solved(
         for edit in solver.edits(truths, set(blame), clues.suspect):
             if budget.spent:
                 return
-            yield edit.rank, part, edit
+            yield edit.rank - 0.5 * _of_bare_name(edit), part, edit
 
 
 def _is_method(part: Part, values: dict[str, Any]) -> bool:
@@ -267,9 +268,11 @@ def _repeated(tree: ast.FunctionDef) -> set[int]:
 
 
 def _of_bare_name(edit: Edit) -> bool:
-    """Whether an edit is of ``a = b``, which computes nothing."""
+    """Whether an edit is of ``a = b`` or ``return y``, which compute nothing."""
     (*_, statement) = edit.old or (None,)
     bare = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Name)
+    if isinstance(statement, ast.Return) and isinstance(statement.value, ast.Name):
+        bare = not is_gradient(statement.value.id)
     return bare and edit.spot is not None and edit.cause not in ("sign", "wrong-value")
 
 
@@ -320,6 +323,8 @@ def _upstream_names(driver: Driver, part: Part) -> list[str]:
     if _learned(part) is not None:
         return []
     takes = getattr(driver, "upstreams", [])
+    if driver.upstream == "prediction" and part.function is function_of(driver.backward_function):
+        return []
     if part.function is function_of(driver.backward_function) and takes:
         return [takes[0].name]
     names = [a.arg for a in part.tree.args.args if a.arg != "self"]

@@ -27,6 +27,7 @@ from clearprop.check.handwritten.state import is_real
 #: So many times further apart than numbers are usually drawn.
 _FURTHER = 3.0
 
+_PADDING = re.compile(r"^pad(ding)?$", re.I)
 #: The setting of `behind_another`, in words.
 TRANSPOSED = "arrays that another layer has transposed (not contiguous)"
 
@@ -157,10 +158,11 @@ def _deep(spec: Spec) -> bool:
 
 
 def _neutral(driver: Driver, usual: Proposal, proposal: Proposal) -> str:
-    """Say which number is no longer 1, if that is what a probe is for."""
+    """Say which number is no longer 1, if a probe is for that; or that nothing is padded."""
     for p in [*driver.inputs, *driver.constructor]:
         spec = proposal.specs.get(p.name)
         neutral = type(p.default) is float and p.default == 1.0
+        neutral = neutral or (bool(_PADDING.match(p.name)) and p.default == 1)
         if neutral and spec is not None and spec != usual.specs.get(p.name):
             return f"{p.name} = {spec.value}"
     return ""
@@ -172,7 +174,7 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
     for p in [*driver.inputs, *driver.constructor]:
         if re.match(r"^(stride|step)s?$", p.name, re.I) and p.default in (1, 2):
             changes[p.name] = value(3 - p.default)
-        elif re.match(r"^pad(ding)?$", p.name, re.I) and p.default in (0, 1):
+        elif _PADDING.match(p.name) and p.default in (0, 1):
             changes[p.name] = value(1 - p.default)
         elif re.match(r"^(reg\w*|lam\w*|l2\w*|weight_decay)$", p.name, re.I) and p.default == 0:
             if not re.search(rf"\bif\b.*\b{p.name}\b", text):  # else `reaching` asks for it
@@ -208,5 +210,6 @@ def _other_settings(driver: Driver, proposal: Proposal, text: str) -> Iterator[P
 
 def _other_dims(proposal: Proposal) -> Dims:
     even = {"D": 4, "H": 6, "M": 8} if proposal.dims["D"] % 2 == 0 else {}
+    grouped = {"C": 6, "F": 4} if (proposal.dims.get("C"), proposal.dims.get("F")) == (4, 6) else {}
     alone = {"N": 1} if proposal.dims["N"] == 1 else {}
-    return numbers_for(proposal.dims | OTHER_DIMS | even | alone)
+    return numbers_for(proposal.dims | OTHER_DIMS | even | grouped | alone)

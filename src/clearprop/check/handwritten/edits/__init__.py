@@ -7,6 +7,7 @@ cause and what to write there::
     factors     signs, 1/N, 2, the upstream gradient, local derivatives
     terms       terms too many or too few, the whole of a softmax's Jacobian
     paths       whole terms of known formulas: means, counts, what a penalty leaves out
+    mirrored    what forward does and backward has no counterpart of
     products    transposes, the order of operands, ``@`` and ``*``, ``np.einsum``
     reductions  axes, keepdims, sums and means
     naming      another name
@@ -28,6 +29,7 @@ from clearprop.check.handwritten.edits import (
 )
 from clearprop.check.handwritten.edits import (
     factors,
+    mirrored,
     missing,
     naming,
     paths,
@@ -51,6 +53,7 @@ _IN_EXPRESSIONS: tuple[tuple[Any, int], ...] = (
     *((family, 900) for family in factors.FAMILIES),
     *((family, 250) for family in terms.FAMILIES),
     *((family, 120) for family in paths.FAMILIES),
+    *((family, 60) for family in mirrored.FAMILIES),
     *((family, 250) for family in products.FAMILIES),
     *((family, 250) for family in reductions.FAMILIES),
     *((family, 400) for family in naming.FAMILIES),
@@ -60,6 +63,7 @@ _IN_EXPRESSIONS: tuple[tuple[Any, int], ...] = (
 _IN_BLOCKS: tuple[tuple[Any, int], ...] = (
     *((family, 120) for family in statements.FAMILIES),
     *((family, 120) for family in missing.FAMILIES),
+    (mirrored.neighbours, 20),
     (naming.everywhere, 120),
     (paths.axes_everywhere, 60),
 )

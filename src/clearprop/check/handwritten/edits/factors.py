@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import is_gradient
+from clearprop.check.handwritten.edits.shapes import Shape, shape_of, together
 from clearprop.check.handwritten.edits.sites import called, is_product, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import (
     attribute,
@@ -144,8 +145,15 @@ def chained(site: Site) -> Iterator[Change]:
     """Multiply by a gradient computed before, where a statement gives one and reads none."""
     summed = site.role == OPERAND and called(site.parent)[0] in ("sum", "mean")
     whole = site.role == VALUE and site.gradient
-    if not multiplied(site) or not (whole or summed):
+    mask = whole and isinstance(site.node, ast.Compare)
+    if not (multiplied(site) or mask) or not (whole or summed):
         return
+    if isinstance(site.statement, ast.Return) and whole:  # return dout * dy, and dy is not read
+        for name in site.world.dead:
+            unread = site.read(name) if is_gradient(name) else None
+            if unread is not None:
+                product = binary(site.node, ast.Mult(), unread)
+                yield Change(product, "local-factor", 1.2, f"multiply by `{name}`")
     if not isinstance(site.statement, ast.Assign) or site.scope.owner == dotted(site.node):
         return
     read = {dotted(node) for node in ast.walk(site.statement.value)}
@@ -168,15 +176,19 @@ def local(site: Site) -> Iterator[Change]:
     summed = called(site.parent)[0] in ("sum", "mean")
     inner = 0.0 if site.role == VALUE else 0.4 if summed else 0.9
     inner -= 0.4 * (summed and bool(dotted(site.node)))  # a sum of products, without the other
+    inner -= 0.5 * isinstance(site.parent, ast.List | ast.Tuple)  # one of several that are joined
     inner += 0.0 if site.gradient else 0.8
-    limit = 40 if site.role == VALUE or site.gradient else 14
+    limit = 40 if site.role == VALUE or site.gradient or summed else 14
     present = {ast.unparse(factor) for factor in _chain(site.node)}
-    for i, source in enumerate(site.scope.factors[:limit]):
-        factor = site.read(source)
+    shape = shape_of(site.node, site.scope)
+    for i, each in enumerate(site.scope.factors[:limit]):
+        source = _spread(each, shape, site)
+        factor = site.read(source) if source else None
         if factor is None or source in present:
             continue
         plain = source[1:-1] if source.startswith("(") else source
         stands = "(" in source and plain in site.world.text  # it has its place, elsewhere
+        stands = stands or _is_called(source, site.world.text)
         fresh = 0.4 if stands or site.world.used.get(source) is not None else 0.0
         rank = 1.7 + inner + 0.02 * i + fresh
         known = site.scope.value(source)
@@ -190,6 +202,24 @@ def local(site: Site) -> Iterator[Change]:
         yield Change(binary(site.node, ast.Mult(), factor), cause, rank, what)
         what = f"divide by `{source}`"
         yield Change(binary(site.node, ast.Div(), factor), cause, rank + 0.5, what)
+
+
+def _spread(source: str, shape: Shape | None, site: Site) -> str:
+    """Give a factor as it fits to a shape: ``d[:, None]`` of one number a sample; else ""."""
+    factor = site.read(source)
+    own = None if factor is None else site.world.shape(source, factor)
+    if together(shape, own) or shape is None or own is None:
+        return source
+    alone = len(own) == 1 and own[0] == shape[0]
+    return f"{source}[:, {', '.join(['None'] * (len(shape) - 1))}]" if alone else ""
+
+
+def _is_called(source: str, text: str) -> bool:
+    """Whether a derivative such as ``y * (1 - y)`` stands in a text as ``sigmoid_prime(y)``."""
+    found = re.match(r"(\S+) \* \(1 - \1\)$|\(1 - (\S+) \*\* 2\)$", source)
+    name = found and (found[1] or found[2])
+    called = rf"\w*([pP]rime|[dD]eriv|_grad|_d)\w*\({re.escape(name)}\)" if name else ""
+    return bool(called) and re.search(called, text) is not None
 
 
 def functions(site: Site) -> Iterator[Change]:
@@ -215,6 +245,10 @@ def replaced(site: Site) -> Iterator[Change]:
         return
     source = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
     in_product = is_product(site.parent)
+    if in_product and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        one_minus = binary(number(1, node), ast.Sub(), node.operand)
+        what = f"`1 - {ast.unparse(node.operand)}`"
+        yield Change(one_minus, "missing-term", 1.2, what)
     under = isinstance(site.parent, ast.BinOp) and isinstance(site.parent.op, ast.Div)
     if source and not source.endswith((".T", ".shape")) and not is_gradient(source):
         one_minus = binary(number(1, node), ast.Sub(), node)

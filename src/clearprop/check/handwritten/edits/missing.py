@@ -23,7 +23,7 @@ def inserted(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
         for name in world.scope.upstream:
             yield from _before(statement, f"{name} = {name}.copy()", "overwritten", 1.5, world)
         for source in _unset(world):
-            yield from _before(statement, source, "none", 1.6, world)
+            yield from _before(statement, source, "none", 1.6, world, world.function.lineno)
     if isinstance(statement, ast.For) or first:
         for name in _accumulated(world):
             base = name.rpartition(".")[2]
@@ -40,6 +40,8 @@ def inserted(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
         target = dotted(statement.targets[0])
         if target and (is_gradient(target) or target in world.scope.upstream):
             yield from _after(statement, target, line, world)
+        if target and len(world.scope.value(target).shape or ()) == 2:
+            yield from _answered(statement, target, line, world)
     del rest
 
 
@@ -78,11 +80,11 @@ def unfilled(statement: ast.stmt, rest: list[ast.stmt], world: World) -> Iterato
 
 
 def _before(
-    statement: ast.stmt, source: str, cause: str, rank: float, world: World
+    statement: ast.stmt, source: str, cause: str, rank: float, world: World, line: int = 0
 ) -> Iterator[Lines]:
     new = _parsed(source, statement, world, statement.lineno)
     if new is not None:
-        yield Lines((new, statement), 1, cause, rank, f"`{source}` before it")
+        yield Lines((new, statement), 1, cause, rank, f"`{source}` before it", line)
 
 
 def _after(statement: ast.Assign, target: str, line: int, world: World) -> Iterator[Lines]:
@@ -100,9 +102,9 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
             if new is not None:
                 yield Lines((statement, new), 1, "mask", 1.9, f"`{source}` after it")
     for name in world.scope.reads(line + 1):
-        labels = (
-            is_target(name.rpartition(".")[2]) and len(world.scope.value(name).shape or ()) == 1
-        )
+        last = name.rpartition(".")[2]
+        of_rows = len(world.scope.value(name).shape or ()) == 1
+        labels = of_rows and (is_target(last) or last == "y")
         if labels:
             source = f"{target}[np.arange(len({name})), {name}] -= 1"
             taken = _parsed(source, statement, world, line + 1)
@@ -119,6 +121,21 @@ def _after(statement: ast.Assign, target: str, line: int, world: World) -> Itera
             # a function that returns its gradients is not meant to leave one on the object
             rank = 1.3 if expected else 2.9 if _returns(world.function) else 2.2
             yield Lines((statement, new), 1, "none", rank, f"`{source}` after it")
+
+
+def _answered(statement: ast.Assign, target: str, line: int, world: World) -> Iterator[Lines]:
+    """``B[np.arange(len(y)), y] = -B.sum(axis=1)``: a row's own class answers for the others."""
+    known = world.scope.value(target)
+    if not (known.mask or known.binary):
+        return
+    for name in world.scope.reads(line + 1):
+        last = name.rpartition(".")[2]
+        if len(world.scope.value(name).shape or ()) != 1 or not (is_target(last) or last == "y"):
+            continue
+        source = f"{target}[np.arange(len({name})), {name}] = -np.sum({target}, axis=1)"
+        new = _parsed(source, statement, world, line + 1)
+        if new is not None:
+            yield Lines((statement, new), 1, "missing-term", 1.6, f"`{source}` after it")
 
 
 def _returns(function: ast.FunctionDef) -> bool:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from clearprop.check.handwritten.edits.scope import Scope, is_gradient
+from clearprop.check.handwritten.edits.shapes import Shape, shape_of
 from clearprop.check.handwritten.edits.slicing import dead_names
 from clearprop.check.handwritten.edits.trees import Path, dotted, names_in, put, text, twin
 
@@ -78,6 +79,16 @@ class Edit:
             edited = [ast.copy_location(ast.Pass(), self.old[0])]
         built: ast.FunctionDef = put(self.function, self.block, edited)
         return built
+
+    @property
+    def at(self) -> int:
+        """The line to point to: in a dictionary of several lines that of the entry."""
+        old = _narrowed(*self.spot)[0] if self.spot else None
+        for node in ast.walk(self.old[0]) if old is not None and self.old else ():
+            for value in node.values if isinstance(node, ast.Dict) else ():
+                if any(part is old for part in ast.walk(value)):
+                    return value.lineno
+        return self.line
 
     @property
     def lines(self) -> frozenset[int]:
@@ -225,6 +236,7 @@ class World:
     wanted: set[int] = field(default_factory=set)  # identities of the lines that keep something
     meant: dict[int, tuple[str, int]] = field(default_factory=dict)  # from `caching.meant`
     pool: dict[tuple[str, int], ast.expr | None] = field(default_factory=dict)
+    shapes: dict[str, Shape | None] = field(default_factory=dict)
 
     @cached_property
     def used(self) -> dict[str, int]:
@@ -330,6 +342,12 @@ class World:
                 name = dotted(node)
                 lines[name] = min(lines.get(name, node.lineno), node.lineno)
         return lines
+
+    def shape(self, source: str, tree: ast.expr) -> Shape | None:
+        """Give the shape of an expression that is met often."""
+        if source not in self.shapes:
+            self.shapes[source] = shape_of(tree, self.scope)
+        return self.shapes[source]
 
     def read(self, source: str, line: int) -> ast.expr | None:
         """Parse an expression for a line, once; None where a name does not exist there."""

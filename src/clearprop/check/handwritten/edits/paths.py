@@ -38,6 +38,25 @@ def projections(site: Site) -> Iterator[Change]:
         yield from _taken_away(site, node)
 
 
+def projected(site: Site) -> Iterator[Change]:
+    """``- y * mean(g * y)`` for ``- y``."""
+    node, parent = site.node, site.parent
+    if not site.gradient or not isinstance(node, ast.Name) or not _is_array(site, node.id):
+        return
+    takes = isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Sub)
+    if is_gradient(node.id) or not takes or parent.right is not node:  # type: ignore[attr-defined]
+        return
+    names = dict.fromkeys(dotted(n) for n in ast.walk(parent) if dotted(n))
+    shape = site.scope.value(node.id).shape
+    for g in (n for n in names if is_gradient(n) and site.scope.value(n).shape == shape):
+        for axis in ("-1", "0"):
+            source = f"np.mean({g} * {node.id}, axis={axis}, keepdims=True)"
+            mean = site.read(source)
+            if mean is not None:
+                new = binary(node, ast.Mult(), mean)
+                yield Change(new, "local-factor", 1.8, f"multiply by `{source}`")
+
+
 def _taken_away(site: Site, first: ast.expr) -> Iterator[Change]:
     names = [n for n in _factors(first) if _is_array(site, n)]
     if not names:
@@ -137,6 +156,16 @@ def branches(site: Site) -> Iterator[Change]:
             cause = "upstream-ignored" if name in site.scope.upstream else "local-factor"
             what = f"`{name}` in one of the branches"
             yield Change(twin(node, args=args), cause, 1.9 + 0.05 * i, what)
+            if cause == "local-factor":
+                args = list(node.args)
+                args[place] = binary(args[place], ast.Div(), factor)
+                what = f"divide by `{name}` in one of the branches"
+                yield Change(twin(node, args=args), cause, 2.0 + 0.05 * i, what)
+                args = list(node.args)
+                args[place] = binary(args[place], ast.Add(), factor)
+                what = f"add `{name}` in one of the branches"
+                if not isinstance(node.args[place], ast.Constant):
+                    yield Change(twin(node, args=args), "missing-term", 2.1 + 0.05 * i, what)
 
 
 def own_values(site: Site) -> Iterator[Change]:
@@ -238,4 +267,4 @@ def _over(site: Site, axis: str, keep: bool) -> ast.expr:
     return twin(node, args=args, keywords=keywords)
 
 
-FAMILIES = (projections, counted, unpenalised, branches, own_values, quotients, squares)
+FAMILIES = (projections, projected, counted, unpenalised, branches, own_values, quotients, squares)

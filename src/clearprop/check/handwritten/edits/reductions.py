@@ -89,7 +89,7 @@ def summed(site: Site) -> Iterator[Change]:
         base = 1.9  # of y * (dy - sum(dy * y)) the sum
     choices: tuple[tuple[Any, bool], ...] = (
         (0, False), (0, True), (-1, True), (1, False), (1, True), ((0, 2, 3), False), (None, False),
-        ((0, 1), False), ((0, 2, 3), True),
+        ((0, 1), False), ((0, 2, 3), True), ((2, 3), True),
     )  # fmt: skip
     for i, (axis, keep) in enumerate(choices if whole else choices[:5]):
         options: dict[str, ast.expr] = {} if axis is None else {"axis": _axis(axis, node)}
@@ -98,11 +98,24 @@ def summed(site: Site) -> Iterator[Change]:
         new = call(function, node, like=node, **options)
         what = "sum over all" if axis is None else f"sum over axis {axis}"
         yield Change(new, "batch-sum", base + 0.1 * i, what)
-    mean = site.read("np.mean") if is_sum(site.parent) and site.gradient else None
+    beside = is_sum(site.parent) and site.gradient
+    apart = whole and not site.gradient  # m = np.mean(g * y)
+    mean = site.read("np.mean") if beside or apart or _is_projection(site) else None
+    if _is_projection(site):
+        base = 1.9
     for i, (axis, keep) in enumerate(choices[:5] if mean is not None else ()):
         options = {"axis": _axis(axis, node)} | ({"keepdims": _true(node)} if keep else {})
         new = call(mean, node, like=node, **options)  # type: ignore[arg-type]  # not None here
         yield Change(new, "batch-sum", base + 0.05 + 0.1 * i, f"the mean over axis {axis}")
+
+
+def _is_projection(site: Site) -> bool:
+    """Whether ``g * y`` stands in ``y * (g * y)``: the mean of it along ``y`` is meant."""
+    node = site.node
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return False
+    names = [dotted(one) for one in (node.left, node.right)]
+    return is_product(site.parent) and all(names) and any(map(is_gradient, names))
 
 
 def moved(site: Site) -> Iterator[Change]:

@@ -371,29 +371,63 @@ def _factors(
             "np.sign({0})",
         )
         forms += ("np.cos({0})", "np.sqrt({0})")
+        forms += ("{0} ** 3",) if 1 in (value.shape or ()) else ()
         seen.update(dict.fromkeys(form.format(name) for form in forms))
     yield from seen
 
 
 def _slopes_of_calls(forward: ast.FunctionDef | None, renamed: Mapping[str, str]) -> Iterator[str]:
     """Give the usual derivatives of what forward has others compute: ``h = relu(z)``."""
-    for node in ast.walk(forward) if forward is not None else ():
-        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+    owner = forward.args.args[0].arg if forward is not None and forward.args.args else ""
+
+    def here(node: ast.AST) -> str:
+        name = dotted(node)
+        return name if name.startswith(f"{owner}.") else renamed.get(name, "")
+
+    for target, value in _assigned(forward):
+        name = _activation(value)
+        if name and here(target):
+            yield _SLOPES[name].format(here(target))
+            if name == "sigmoid":  # of which a half is written
+                yield from (here(target), f"(1 - {here(target)})")
             continue
-        call = node.value
-        name = dotted(call.func).rpartition(".")[2]
-        if name in ("maximum", "tanh"):
-            y = renamed.get(dotted(node.targets[0]), "")
-            if y:
-                yield f"({y} > 0)" if name == "maximum" else f"(1 - {y} ** 2)"
+        if not isinstance(value, ast.Call):
             continue
+        call = value
         if len(call.args) != 1 or dotted(call.func).startswith(
             ("np.", "torch.", "len", "int", "float")
         ):
             continue
-        z, y = (renamed.get(dotted(each), "") for each in (call.args[0], node.targets[0]))
+        z, y = here(call.args[0]), here(target)
         if z and y:
             yield from (f"({z} > 0)", f"{y} * (1 - {y})", f"(1 - {y} ** 2)")
+
+
+#: The derivative of an activation, by its own value.
+_SLOPES = {"tanh": "(1 - {0} ** 2)", "sigmoid": "{0} * (1 - {0})", "maximum": "({0} > 0)"}
+
+
+def _activation(value: ast.expr) -> str:
+    """Name the activation that an expression is: ``np.tanh(…)``, ``1 / (1 + np.exp(-z))``."""
+    if isinstance(value, ast.Call):
+        name = dotted(value.func).rpartition(".")[2].lower().strip("_")
+        name = {"sigma": "sigmoid", "sigm": "sigmoid", "logistic": "sigmoid"}.get(name, name)
+        return {"relu": "maximum"}.get(name, name if name in _SLOPES else "")
+    written = ast.unparse(value) if isinstance(value, ast.BinOp) else ""
+    return "sigmoid" if re.match(r"1(\.0?)? / \(1(\.0?)? \+ np\.exp\(-", written) else ""
+
+
+def _assigned(forward: ast.FunctionDef | None) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Give what forward assigns, and to what; of ``a, b = f(x), g(x)`` each by itself."""
+    for node in ast.walk(forward) if forward is not None else ():
+        if not isinstance(node, ast.Assign):
+            continue
+        target, value = node.targets[0], node.value
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+            if len(target.elts) == len(value.elts):
+                yield from zip(target.elts, value.elts, strict=True)
+        else:
+            yield target, value
 
 
 def _slopes_called(function: ast.FunctionDef) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from clearprop.check.handwritten.edits.model import OPERAND, VALUE, Change, Site
 from clearprop.check.handwritten.edits.scope import CACHED, PARAMETER, is_gradient
-from clearprop.check.handwritten.edits.sites import array, called, is_sum, multiplied
+from clearprop.check.handwritten.edits.sites import array, called, is_product, is_sum, multiplied
 from clearprop.check.handwritten.edits.trees import binary, dotted, negative, number, twin
 from clearprop.check.handwritten.meaning import is_target, last_of
 
@@ -42,6 +42,7 @@ def dropped(site: Site) -> Iterator[Change]:
 def added(site: Site) -> Iterator[Change]:
     """``e + dh_next``: a gradient that is known at this line; ``e + self.reg * self.W``."""
     inside = is_sum(site.node) and not is_sum(site.parent) and site.role == OPERAND
+    inside = inside or _is_handed_on(site)
     if not (inside or (multiplied(site) and site.role == VALUE)):
         return
     if not site.gradient and site.role != VALUE:
@@ -84,6 +85,23 @@ def added(site: Site) -> Iterator[Change]:
             yield from _both(site, one, name, 1.9)
     for i, (name, one) in enumerate(() if inside else _products_of_unread(site)):
         yield from _both(site, one, name, 1.5 + 0.02 * i)
+
+
+def ones(site: Site) -> Iterator[Change]:
+    """``c * (1 + a * x)`` for ``c * (a * x)``: the derivative of ``x`` itself."""
+    node = site.node
+    product = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)
+    factor = is_product(site.parent) and getattr(site.parent, "right", None) is node
+    if product and factor:
+        new = binary(number(1, node), ast.Add(), node)
+        yield Change(new, "missing-term", 1.9, "add 1")
+
+
+def _is_handed_on(site: Site) -> bool:
+    """Whether a gradient is what a function of the file is given: ``step_backward(dh[t], …)``."""
+    name = dotted(site.node.value if isinstance(site.node, ast.Subscript) else site.node)
+    to = called(site.parent)[0]
+    return bool(name) and is_gradient(name) and bool(re.search(r"back|grad", to))
 
 
 def _summands(node: ast.expr) -> list[ast.expr]:
@@ -231,7 +249,21 @@ def jacobians(site: Site) -> Iterator[Change]:
                 new = site.read(source)
                 if new is not None:
                     rank = 2.0 if axis == "-1" else 2.4
-                    yield Change(new, "jacobian", rank, "the whole Jacobian, not its diagonal")
+                    what = "the whole Jacobian, not its diagonal"
+                    yield Change(new, "jacobian", rank, what)
+                    for over, factor in _settings(site.node, site, (dy, y)):  # / temperature
+                        new = binary(new, ast.Mult() if over else ast.Div(), factor)
+                        yield Change(new, "jacobian", rank - 0.05, what)
+
+
+def _settings(node: ast.expr, site: Site, known: tuple[str, str]) -> list[tuple[bool, ast.expr]]:
+    """Give the numbers of a product that are neither of two names, and whether above the line."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        times = isinstance(node.op, ast.Mult)
+        right = [(over is times, each) for over, each in _settings(node.right, site, known)]
+        return [*_settings(node.left, site, known), *right]
+    name = dotted(node)
+    return [(True, node)] if name not in known and site.scope.value(name).shape == () else []
 
 
 def outer_products(site: Site) -> Iterator[Change]:
@@ -271,4 +303,5 @@ FAMILIES = (
     differences,
     epsilons,
     jacobians,
+    ones,
 )
