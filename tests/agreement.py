@@ -1,6 +1,7 @@
 """One answer: interpreted, written out as source, as loops, and as machine code on any threads.
 
-``python tests/agreement.py`` compares every case there is, and writes docs/agreement_table.md.
+``python tests/agreement.py`` compares every case there is, and writes docs/agreement_table.md;
+``python tests/agreement.py FILE`` goes on from what an interrupted run has printed into a file.
 `test_agreement.py` compares some of them every day, and all of them where slow tests run.
 """
 
@@ -8,7 +9,6 @@ import itertools
 import platform
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -166,17 +166,18 @@ def _samples(more: int) -> str:
 class Result:
     """What a run of everything found."""
 
-    def __init__(self) -> None:
+    def __init__(self, printed: dict[str, str]) -> None:
+        self.printed = printed
         self.rows: list[str] = []
         self.wrong: list[str] = []
-        self.calls: Counter[str] = Counter()
 
     def family(self, name: str, cases: list[Case]) -> None:
         """Compare the cases of a family."""
+        if name in self.printed:
+            self.rows.append(self.printed[name])
+            return
         found = [f for f in (self._tried(c, lambda c=c: compare(c)) for c in cases) if f]
         compiled = [f for f in found if f.loops]
-        for f in found:
-            self.calls.update(set(f.calls))
         off = max((f.off for f in found), default=0)
         row = [name, len(cases), len(found), sum(f.same_bits for f in found), f"{off:.3g}"]
         row += [sum(f.shards > 1 for f in found), len(found) - len(compiled)]
@@ -209,6 +210,9 @@ class Result:
         for name in (*network_runs.NETWORKS, *network_runs.FUNCTIONS):
             for dtype in DTYPES:
                 what = f"{name}, {dtype}"
+                if what in self.printed:
+                    rows.append(self.printed[what])
+                    continue
                 apart = self._tried(what, lambda n=name, d=dtype: network_runs.compare(n, d))
                 source = "to the bit" if network_runs.has_source(name) else "left out"
                 steps = network_runs.STEPS if name in network_runs.NETWORKS else 3
@@ -219,24 +223,24 @@ class Result:
         return rows
 
 
-def table() -> tuple[str, bool]:
+def table(printed: dict[str, str]) -> tuple[str, bool]:
     """Compare everything; give the text of the table, and whether all agree."""
     import llvmlite
 
-    start, result = time.perf_counter(), Result()
+    start, result = time.perf_counter(), Result(printed)
     source = result.sources()
     for name, cases in families():
         result.family(name, cases)
     networks = result.networks()
     minutes = (time.perf_counter() - start) / 60
-    calls = ", ".join(sorted(result.calls))
     versions = (
         f"Python {platform.python_version()}, NumPy {np.__version__}, llvmlite "
         f"{llvmlite.__version__}"
     )
     lines = [
         f"{date.today():%Y-%m-%d}, {platform.system()} {platform.machine()} ({_processor()}), "
-        f"{versions}; {minutes:.0f} minutes. The command: `python tests/agreement.py`.",
+        f"{versions}; {'in two goes' if printed else f'{minutes:.0f} minutes'}. The command: "
+        "`python tests/agreement.py`.",
         "",
         "Each case is interpreted; compiled as usual; compiled in as many pieces as its rows "
         f"allow, on {', '.join(map(str, THREADS[:-1]))} and {THREADS[-1]} threads, which give the "
@@ -262,11 +266,17 @@ def table() -> tuple[str, bool]:
         "the networks, whose loops would take hours in Python (small networks are executed in "
         "`tests/compile/test_loops_text.py`); `astype` to float64 in float32.",
         "",
-        f"What remained a NumPy call in some case: {calls}.",
-        "",
         *(["Disagreements:", "", *result.wrong] if result.wrong else ["Disagreements: none."]),
     ]
     return "\n".join(lines) + "\n", not result.wrong
+
+
+def printed_rows(text: str) -> dict[str, str]:
+    """Give the rows that an interrupted run has printed, by name; what disagreed runs again."""
+    if "Error" in text:
+        return {}
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return {line.split(" | ")[0].removeprefix("| "): line for line in lines}
 
 
 def _processor() -> str:
@@ -278,6 +288,7 @@ def _processor() -> str:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(TABLE.parents[1]))
-    text, is_right = table()
+    rows = Path(sys.argv[1]).read_text(encoding="utf-8") if len(sys.argv) > 1 else ""
+    text, is_right = table(printed_rows(rows))
     TABLE.write_text(text, encoding="utf-8")
     sys.exit(not is_right)
