@@ -275,6 +275,7 @@ def test_ctrl_c_leaves_the_pool_usable(library, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
+    stamp = library.address("stamp")  # not in the loop: llvmlite keeps its lock when interrupted
     before = signal.signal(signal.SIGALRM, interrupt)
     interrupts = 0
     try:
@@ -285,11 +286,11 @@ def test_ctrl_c_leaves_the_pool_usable(library, monkeypatch):
             try:
                 signal.setitimer(signal.ITIMER_REAL, 1e-6 + i * 20e-6)
                 while True:
-                    run(library, "stamp", array, 2)
+                    threads.call(stamp, array.ctypes.data, 2)
             except KeyboardInterrupt:
                 interrupts += 1
             array[:] = 0
-            run(library, "stamp", array, 2)
+            threads.call(stamp, array.ctypes.data, 2)
             np.testing.assert_array_equal(array[:2], 2)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
