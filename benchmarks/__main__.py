@@ -1,7 +1,8 @@
 """The compiled training step beside PyTorch, JAX and others, in their best forms.
 
 python -m benchmarks [--case NAME …] [--threads 1,2] [--rounds N] [--peers torch,jax]
-                     [--json FILE] [--plot FILE] [--no-cold] [--verify]
+                     [--json FILE] [--plot FILE] [--table FILE] [--no-cold] [--verify]
+python -m benchmarks --results a.json --results b.json --table FILE --plot FILE
 
 `benchmarks/README.md` says what is measured and how.
 """
@@ -13,6 +14,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -20,6 +22,7 @@ from benchmarks.cases import CASES
 from benchmarks.interpreted import PACKAGES, machine
 from benchmarks.suite import experiments
 from benchmarks.suite.measuring import measure, prepared, verify
+from benchmarks.suite.pages import markdown
 from benchmarks.suite.tables import print_steps, print_verification
 
 MOST_PROCESSES = 9  # of `train`: each is seconds long
@@ -47,9 +50,15 @@ def main() -> int:
     add("--peers", type=names, help="only these: torch, jax, numpy, micrograd")
     add("--json", type=Path, help="write every number here too")
     add("--plot", type=Path, help="draw the steps; .png, .svg or .pdf")
+    add("--table", type=Path, help="write the goals as a table in Markdown")
+    add("--results", type=Path, action="append", help="measure nothing: read what --json wrote")
     add("--no-cold", action="store_true", help="no whole processes: only the steps are timed")
     add("--verify", action="store_true", help="time nothing: check that all sides agree")
     options = parser.parse_args()
+    if options.results:
+        read = [json.loads(file.read_text()) for file in options.results]
+        _show(read[-1]["machine"], [found for one in read for found in one["results"]], options)
+        return 0
 
     console = Console(width=None if sys.stdout.isatty() else 190)
     cases = options.case or [*CASES, TRAIN]
@@ -85,11 +94,20 @@ def main() -> int:
                 if options.json:  # after each case: a run that is stopped leaves what it has
                     text = json.dumps({"machine": facts, "results": results}, indent=1)
                     options.json.write_text(text)
-        if options.plot:
-            from benchmarks.suite.plots import plot
-
-            plot(results, options.plot)
+        _show(facts, results, options)
     return 0
+
+
+def _show(
+    facts: dict[str, Any], results: list[dict[str, Any]], options: argparse.Namespace
+) -> None:
+    """Write the plot and the table that were asked for."""
+    if options.plot:
+        from benchmarks.suite.plots import plot
+
+        plot(results, options.plot)
+    if options.table:
+        options.table.write_text(markdown(facts, results), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.suite.side import Side
 from benchmarks.suite.threads import environment
 
-PAUSE = 0.4  # seconds before each sample: the threads of the side before stop spinning, OpenBLAS's last
+PAUSE = 0.4  # seconds before each sample: so long do threads of OpenBLAS spin, others less
 START_LIMIT = 300.0  # seconds for the import, the first call and a first chunk
 FEWEST = 3  # rounds, where a case takes longer than its budget
 

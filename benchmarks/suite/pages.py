@@ -1,0 +1,46 @@
+"""The table for the documentation, from results that were measured before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.interpreted import shown
+
+Result = dict[str, Any]
+
+HEAD = (
+    "| case | threads | clearprop | 10 to 90 % | against | takes | ratio | 10 to 90 % | floor | |\n"
+    "|---|---|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def markdown(machine: dict[str, Any], results: list[Result]) -> str:
+    """Write a row for each case and goal: against the best form of each peer."""
+    packages = [p for p in machine["packages"].split(", ") if not p.endswith(" missing")]
+    facts = ", ".join([machine["CPU"], *packages, machine["BLAS of NumPy"]])
+    rows = [line for found in results for line in _rows(found)]
+    return f"{facts}.\n\n{HEAD}" + "".join(rows)
+
+
+def _rows(found: Result) -> list[str]:
+    ours, *_ = found["rows"]
+    of = {row["side"]: row for row in found["rows"]}
+    lines = []
+    for goal in found["goals"]:
+        if "best form" not in goal or goal["best form"] not in of:
+            continue
+        ratio, floor = goal["ratio"], goal["floor"]
+        cells = (
+            found["title"],
+            found["threads"],
+            shown(ours["step"]["median"], "s"),
+            f"{shown(ours['step']['p10'], 's')} to {shown(ours['step']['p90'], 's')}",
+            goal["best form"],
+            shown(of[goal["best form"]]["step"]["median"], "s"),
+            f"{ratio['median']:.2f}",
+            f"{ratio['p10']:.2f} to {ratio['p90']:.2f}",
+            "" if floor is None else f"{floor:g}",
+            {True: "met", False: "not met"}.get(goal.get("met"), ""),
+        )
+        lines.append("| " + " | ".join(map(str, cells)) + " |\n")
+    return lines
