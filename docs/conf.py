@@ -21,6 +21,7 @@ exclude_patterns = [
     "mutation_table.md",
     "breakout_table.md",
     "agreement_table.md",
+    "speed_table.md",
 ]  # the last three are included in pages
 
 html_theme = "furo"
