@@ -152,3 +152,20 @@ def test_a_worker_says_what_its_start_cost_and_times_what_it_is_asked_for(tmp_pa
     assert {"import", "first call", "peak memory of steps", "threads"} <= facts.keys()
     assert len(samples) == 2
     assert all(seconds > 0 for seconds in samples)
+
+
+def test_the_goals_become_a_table():
+    from benchmarks.suite.pages import markdown
+
+    def row(side, seconds):
+        return {"side": side, "step": {"median": seconds, "p10": seconds / 2, "p90": 2 * seconds}}
+
+    ratio = {"median": 3.0, "p10": 1.5, "p90": 6.0}
+    goal = {"against": "B", "floor": 2.0, "best form": "B, fast", "ratio": ratio, "met": True}
+    rows = [row("clearprop", 1e-4), row("B", 5e-4), row("B, fast", 3e-4)]
+    found = {"title": "a case", "threads": 2, "rows": rows, "goals": [goal, {"against": "C"}]}
+    machine = {"CPU": "one", "packages": "a 1.0, b missing", "BLAS of NumPy": "c"}
+    said, _, *table = markdown(machine, [found]).splitlines()
+    assert said == "one, a 1.0, c."
+    times = "100 µs | 50.0 µs to 200 µs | B, fast | 300 µs"
+    assert table[2:] == [f"| a case | 2 | {times} | 3.00 | 1.50 to 6.00 | 2 | met |"]

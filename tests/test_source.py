@@ -9,10 +9,12 @@ import sys
 
 import numpy as np
 import pytest
-from test_agreement import DIFFERENTIABLE, functions_of, merged, summed
+from agreement import DIFFERENTIABLE, summed
+from agreement_cases import function_of
 
 import clearprop as cp
 from clearprop import bodies
+from clearprop.check.primitives import examples
 from clearprop.rules.exponential import sigmoid
 from clearprop.rules.reduction import softmax
 from clearprop.source.expressions import literal
@@ -24,6 +26,18 @@ def run(text):
     module = {}
     exec(text, module)
     return module
+
+
+def functions_of(primitive, dtype):
+    """Give each example call as a function of its arrays, with the arrays."""
+    for operands, attributes in examples(primitive, np.random.default_rng(0)):
+        yield function_of(primitive, operands, attributes, dtype)
+
+
+def merged(arrays, real):
+    """Put the real arrays back among the others."""
+    rest = iter(real)
+    return [next(rest) if a.dtype.kind == "f" else a for a in arrays]
 
 
 def agree(f, *args):

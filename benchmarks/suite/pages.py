@@ -42,5 +42,5 @@ def _rows(found: Result) -> list[str]:
             "" if floor is None else f"{floor:g}",
             {True: "met", False: "not met"}.get(goal.get("met"), ""),
         )
-        lines.append("| " + " | ".join(map(str, cells)) + " |\n")
+        lines.append("| " + " | ".join(map(str, cells)).replace(". ", " ") + " |\n")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def plot(results: list[dict[str, Any]], file: Path) -> None:
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     columns = 2
     rows = -(-len(results) // columns)
@@ -37,9 +39,8 @@ def plot(results: list[dict[str, Any]], file: Path) -> None:
             spread = [[step["median"] - step["p10"]], [step["p90"] - step["median"]]]
             spread = [[1e3 * v[0]] for v in spread]
             ax.errorbar(1e3 * step["median"], y, xerr=spread, fmt="o", color=colour, capsize=3)
-            text = f"{1e3 * step['median']:.3g}"
             ax.annotate(
-                text,
+                _number(1e3 * step["median"]),
                 (1e3 * step["median"], y),
                 (0, 5),
                 textcoords="offset points",
@@ -50,15 +51,28 @@ def plot(results: list[dict[str, Any]], file: Path) -> None:
         ax.set_yticks(range(len(timed)), names, fontsize=8)
         ax.set_ylim(len(timed) - 0.4, -0.7)
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: _number(ms)))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.tick_params(axis="x", labelsize=8)
         ax.margins(x=0.12)
         ax.grid(axis="x", which="both", color="0.9")
         threads = f"{found['threads']} thread" + "s" * (found["threads"] > 1)
-        ax.set_title(f"{found['title']}; {threads}", fontsize=8, loc="left")
+        title = textwrap.fill(f"{found['title']}; {threads}", 72)
+        ax.set_title(title, fontsize=8, loc="left")
         ax.set_xlabel("ms a step: median, 10 % to 90 %", fontsize=8)
         for row in timed:
             if row["peer"] == "clearprop":
                 ax.axvline(
-                    1e3 * row["step"]["median"], color=COLOURS["clearprop"], lw=0.8, zorder=0
+                    1e3 * row["step"]["median"],
+                    color=COLOURS["clearprop"],
+                    lw=4,
+                    alpha=0.2,
+                    zorder=0,
                 )
-    figure.savefig(file, dpi=150)
+    figure.savefig(file, dpi=110)
     plt.close(figure)
+
+
+def _number(ms: float) -> str:
+    return f"{ms:,.0f}" if ms >= 1000 else f"{ms:.3g}"
