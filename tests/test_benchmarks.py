@@ -162,10 +162,13 @@ def test_the_goals_become_a_table():
 
     ratio = {"median": 3.0, "p10": 1.5, "p90": 6.0}
     goal = {"against": "B", "floor": 2.0, "best form": "B, fast", "ratio": ratio, "met": True}
+    far = goal | {"floor": 5.0, "met": False}
     rows = [row("clearprop", 1e-4), row("B", 5e-4), row("B, fast", 3e-4)]
-    found = {"title": "a case", "threads": 2, "rows": rows, "goals": [goal, {"against": "C"}]}
+    found = {"title": "a case", "threads": 2, "rows": rows, "goals": [goal, far, {"against": "C"}]}
     machine = {"CPU": "one", "packages": "a 1.0, b missing", "BLAS of NumPy": "c"}
     said, _, *table = markdown(machine, [found]).splitlines()
     assert said == "one, a 1.0, c."
-    times = "100 µs | 50.0 µs to 200 µs | B, fast | 300 µs"
-    assert table[2:] == [f"| a case | 2 | {times} | 3.00 | 1.50 to 6.00 | 2 | met |"]
+    assert table[2:] == [
+        "| a case | 2 | 100 µs | B, fast | 300 µs | **3.00**, 1.50 to 6.00 | 2 |",
+        "| a case | 2 | 100 µs | B, fast | 300 µs | **3.00**, 1.50 to 6.00 | 5: not met |",
+    ]

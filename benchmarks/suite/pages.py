@@ -9,8 +9,8 @@ from benchmarks.interpreted import shown
 Result = dict[str, Any]
 
 HEAD = (
-    "| case | threads | clearprop | 10 to 90 % | against | takes | ratio | 10 to 90 % | floor | |\n"
-    "|---|---|---|---|---|---|---|---|---|---|\n"
+    "| case | threads | clearprop | against | takes | ratio, 10 to 90 % | goal |\n"
+    "|---|---|---|---|---|---|---|\n"
 )
 
 
@@ -34,13 +34,10 @@ def _rows(found: Result) -> list[str]:
             found["title"],
             found["threads"],
             shown(ours["step"]["median"], "s"),
-            f"{shown(ours['step']['p10'], 's')} to {shown(ours['step']['p90'], 's')}",
             goal["best form"],
             shown(of[goal["best form"]]["step"]["median"], "s"),
-            f"{ratio['median']:.2f}",
-            f"{ratio['p10']:.2f} to {ratio['p90']:.2f}",
-            "" if floor is None else f"{floor:g}",
-            {True: "met", False: "not met"}.get(goal.get("met"), ""),
+            f"**{ratio['median']:.2f}**, {ratio['p10']:.2f} to {ratio['p90']:.2f}",
+            "" if floor is None else f"{floor:g}" + ("" if goal["met"] else ": not met"),
         )
         lines.append("| " + " | ".join(map(str, cells)).replace(". ", " ") + " |\n")
     return lines
