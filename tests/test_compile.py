@@ -769,3 +769,15 @@ def test_sums_have_the_type_that_is_asked_for():
     agree(sums, np.full(9, 101, np.int8), rtol=1e-6)
     agree(sums, np.array([3, 0, 200, 7], np.uint8), rtol=1e-6)
     agree(lambda x: np.sum(x, dtype="u1", initial=3), np.full(9, 100, np.uint8))
+
+
+def test_what_is_added_after_a_product_comes_after_what_it_is_added_to():
+    W = np.arange(4.0).reshape(2, 2)
+
+    def f(v):
+        return np.sum(np.tanh(v[:4].reshape(2, 2) @ v[4:])), np.sum(W @ v[4:])
+
+    v = np.linspace(0.1, 0.6, 6)
+    for k in range(2):
+        gradient = cp.grad(lambda v, k=k: f(v)[k])
+        np.testing.assert_allclose(cp.compile(gradient)(v), gradient(v), rtol=1e-12)

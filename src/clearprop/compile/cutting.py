@@ -149,10 +149,11 @@ def merge(group: Group) -> None:
 
 def _place(works: list[Work], work: Work) -> int:
     """Give where a nest that reads a matrix product goes: right behind it, while it is near."""
-    needs = {array for array, _ in reads(work)}
+    written = set(work.outputs)
+    touched = written | {array for array, _ in reads(work)}
     for k in reversed(range(len(works))):
         before = works[k]
-        if needs & set(before.outputs) or set(work.outputs) & {a for a, _ in reads(before)}:
+        if touched & set(before.outputs) or written & {array for array, _ in reads(before)}:
             return k + 1 if isinstance(before, Product) and isinstance(work, Nest) else len(works)
     return len(works)
 
