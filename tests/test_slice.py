@@ -142,7 +142,10 @@ def test_source_runs_on_numpy_alone(f, tmp_path):
     found = list(np.load(tmp_path / "out.npz").values())
     y, pullback = cp.vjp(lambda *xs: f(*xs, *args[len(xs) :]), *(args[i] for i in real(args)))
     for a, expected in zip(found, [y, *pullback(np.ones(y.shape))], strict=True):
-        np.testing.assert_array_equal(a, expected)
+        if f is error_function:  # once anything imports SciPy the sweep calls SciPy's
+            np.testing.assert_array_max_ulp(a, np.asarray(expected), 2)
+        else:
+            np.testing.assert_array_equal(a, expected)
 
 
 @each
