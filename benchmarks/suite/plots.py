@@ -24,14 +24,10 @@ def plot(results: list[dict[str, Any]], file: Path) -> None:
     from matplotlib import pyplot as plt
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    columns = 2
-    rows = -(-len(results) // columns)
     most = max(len(found["rows"]) for found in results)
-    size = (6.6 * columns, rows * (0.26 * most + 0.9))
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
-    for ax in axes.flat[len(results) :]:
-        ax.set_visible(False)
-    for ax, found in zip(axes.flat, results, strict=False):
+    size = (7.5, len(results) * (0.2 * most + 0.9))  # as wide as a page
+    figure, axes = plt.subplots(len(results), figsize=size, squeeze=False, layout="constrained")
+    for ax, found in zip(axes.flat, results, strict=True):
         timed = [row for row in found["rows"] if "step" in row]
         names = [row["side"] for row in timed]
         for y, row in enumerate(timed):
