@@ -32,7 +32,8 @@ from clearprop.compile.machine.tiles import (
     rows_tile,
     write_pack,
 )
-from clearprop.compile.machine.vectors import INDEX, LINE, POINTER, Piece, Vectors, constant, pieces
+from clearprop.compile.machine.vectors import INDEX, POINTER, Piece, Vectors, constant, pieces
+from clearprop.compile.memory import LINE
 
 __all__ = [
     "Product",

@@ -9,7 +9,8 @@ from llvmlite import ir
 
 from clearprop.compile.affine import Affine, Var
 from clearprop.compile.grouping import Group
-from clearprop.compile.machine.nests import I8, I32, POINTER, NestWriter, number
+from clearprop.compile.machine.nests import I8, POINTER, NestWriter, number
+from clearprop.compile.machine.vectors import fetch as fetch_line
 from clearprop.compile.memory import LINE
 from clearprop.compile.needs import cost
 from clearprop.compile.nests import Nest, Product, Work
@@ -106,7 +107,7 @@ def write_prefetch(writer: NestWriter, nest: Nest, rows: int) -> None:
 
     def fetch(i: Any) -> None:
         for line in _lines(writer, [nest], i):
-            _call(b, [line, I32(0), I32(3), I32(1)])
+            fetch_line(b, line, 1)
 
     writer.loop(stop, end, 1, fetch)
 
@@ -152,10 +153,3 @@ def _without(place: Affine, nest: Nest, chosen: Chosen) -> int:
 def _row_bytes(load: Load, chosen: Chosen) -> int:
     others = load.place.without(chosen.var)
     return (others.most - others.least + 1) * int(load.dtype.itemsize)
-
-
-def _call(b: Any, arguments: list[Any]) -> None:
-    name = "llvm.prefetch.p0"
-    kind = ir.FunctionType(ir.VoidType(), [POINTER, I32, I32, I32])
-    function = b.module.globals.get(name) or ir.Function(b.module, kind, name)
-    b.call(function, arguments)

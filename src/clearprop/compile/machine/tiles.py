@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from clearprop.compile.machine.vectors import LINE, POINTER, Piece, Vectors, constant, pieces
+from clearprop.compile.machine.vectors import POINTER, Piece, Vectors, constant, pieces
+from clearprop.compile.machine.vectors import fetch as fetch_line
+from clearprop.compile.memory import LINE
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def columns_tile(
         right = [v.load(v.at(row, piece.offset), piece) for piece in read]
         found = []
         if ahead is not None:
-            v.fetch(ahead(k))
+            fetch_line(v.b, ahead(k), 2)
         for i in rows:
             left = v.load(v.at(column, i * t.a_row), Piece(0, 1, 1))
             for j, y in enumerate(right):

@@ -13,7 +13,6 @@ from clearprop.compile.machine.engine import Processor
 
 INDEX = ir.IntType(64)
 POINTER = ir.PointerType()
-LINE = 64  # bytes of a line of the cache
 
 
 def constant(i: int) -> Any:
@@ -50,6 +49,14 @@ def pieces(count: int, lanes: int, *, masks: bool) -> list[Piece]:
         found.append(Piece(at, width, used))
         at += used
     return found
+
+
+def fetch(b: Any, pointer: Any, level: int) -> None:
+    """Bring a line of memory into the first-level or second-level cache; nothing depends on it."""
+    name, i32 = "llvm.prefetch.p0", ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [POINTER, i32, i32, i32])
+    function = b.module.globals.get(name) or ir.Function(b.module, kind, name)
+    b.call(function, [pointer, i32(0), i32(4 - level), i32(1)])
 
 
 def _halves(count: int, width: int) -> list[Piece]:
@@ -315,14 +322,6 @@ class Vectors:
             phi.add_incoming(first, before)
             phi.add_incoming(next_one, last)
         return results
-
-    def fetch(self, pointer: Any) -> None:
-        """Bring a line of memory into the second-level cache."""
-        name, i32 = "llvm.prefetch.p0", ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [POINTER, i32, i32, i32])
-        module = self.b.module
-        function = module.globals.get(name) or ir.Function(module, kind, name)
-        self.b.call(function, [pointer, i32(0), i32(2), i32(1)])
 
     def unrolled(
         self,
