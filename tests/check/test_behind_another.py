@@ -57,6 +57,17 @@ class Affine:
         self.db = np.sum(dout, axis=0)
         return np.dot(dout, self.W.T)
 """
+DROPS = """
+import numpy as np
+class Drops:
+    def forward(self, x):
+        self.mask = np.zeros_like(x)
+        for entry in np.nditer(self.mask, op_flags=["writeonly"]):
+            entry[...] = np.random.rand() > 0.4
+        return x * self.mask
+    def backward(self, dout):
+        return dout * self.mask
+"""
 RIGHT = {"pool": POOL, "relu": RELU, "flatten": FLATTEN, "affine": AFFINE}
 WRONG = {
     "zeros like a transpose": (POOL, "np.zeros(self.x.shape)", "np.zeros_like(self.x)"),
@@ -75,6 +86,13 @@ def test_what_is_right_for_any_layout(tmp_path: Path, name: str) -> None:
     judgement = judged(tmp_path, RIGHT[name])
     assert judgement.ok, judgement
     assert [probe for probe in judgement.probes if TRANSPOSED in probe]
+
+
+def test_a_mask_drawn_in_the_order_of_memory(tmp_path: Path) -> None:
+    """Other numbers are dropped from a transpose: its gradient is not that of the array."""
+    judgement = judged(tmp_path, DROPS)
+    assert judgement.ok, judgement
+    assert not [probe for probe in judgement.probes if TRANSPOSED in probe]
 
 
 @pytest.mark.parametrize("name", WRONG)
