@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 
-from clearprop import nn
+from clearprop import nn, train
+from clearprop.data import scaled
 from clearprop.errors import DataError, NonFiniteError, OptionError
 from clearprop.train import Metrics, Settings, build_model, fit
 
@@ -168,3 +171,54 @@ def test_models_have_the_document_s_initial_weights() -> None:
         assert {array.dtype.name for array in params.values()} == {settings.dtype}
         assert np.std(params["W1"]) == pytest.approx(0.01, rel=0.03)
         assert not params["b1"].any()
+
+
+def byte_data() -> Any:
+    rng = np.random.default_rng(5)
+    return [(rng.integers(0, 256, (n, 4), np.uint8), np.arange(n) % 3) for n in (1_030, 517)]
+
+
+@pytest.mark.parametrize("interpret", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bytes_that_are_prepared_batch_by_batch_are_floats(dtype: str, interpret: bool) -> None:
+    def run(data: Any, **options: Any) -> tuple[list[bytes], Metrics, train.Diary]:
+        net = nn.TwoLayerNet(4, 5, 3, seed=1, dtype=dtype)
+        diary = train.Diary(net, data[0][0], 60, **options)
+        numbers = fit(
+            net, data, batch=20, iterations=60, watch=diary, interpret=interpret, **options
+        )
+        return [value.tobytes() for value in net.params.values()], numbers, diary
+
+    prepare = partial(scaled, dtype=dtype)
+    stored = byte_data()
+    weights, metrics, diary = run(stored, prepare=prepare)
+    floats = run([(prepare(x), t) for x, t in stored])
+    assert weights == floats[0]
+    assert metrics.loss == floats[1].loss
+    assert metrics.rows[1:] == floats[1].rows[1:]
+    assert (diary.norms, diary.dead) == (floats[2].norms, floats[2].dead)
+
+
+def test_numpy_keeps_off_the_cores_of_machine_code() -> None:
+    """Whoever watches may compute: afterwards the threads of OpenBLAS would wait on a core."""
+    seen: dict[bool, set[int]] = {}
+
+    def threads() -> set[int]:
+        pools = threadpoolctl.threadpool_info()
+        return {pool["num_threads"] for pool in pools if pool["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, "blas"):
+        if threads() != {2}:
+            pytest.skip("this BLAS does not say how many threads it has")
+        for interpret in (False, True):
+            seen[interpret] = set()
+            fit(
+                network(),
+                DATA,
+                batch=10,
+                iterations=3,
+                watch=lambda _, seen=seen[interpret]: seen.update(threads()),
+                interpret=interpret,
+            )
+        assert threads() == {2}
+    assert seen == {False: {1}, True: {2}}

@@ -88,7 +88,15 @@ def make(digits: MNIST) -> Callable[..., RunReport]:
         ended = "as asked" if failure is None else failure.what
         outcome = train.Outcome(metrics, 1.5, ended, failure)
         return RunReport(
-            chosen, network, digits, outcome, diary, {"numpy": np.__version__}, command, "again"
+            chosen,
+            network,
+            digits,
+            np.asarray,
+            outcome,
+            diary,
+            {"numpy": np.__version__},
+            command,
+            "again",
         )
 
     return run
@@ -160,7 +168,9 @@ def test_a_run_without_an_iteration(make: Callable[..., RunReport]) -> None:
     metrics = train.Metrics(rows=run.outcome.metrics.rows[:1])
     nothing = train.Diary(run.network, run.data.train.x, 40)
     outcome = train.Outcome(metrics, 0.0, "SIGINT")
-    report = RunReport(run.settings, run.network, run.data, outcome, nothing, {}, "c", "a")
+    report = RunReport(
+        run.settings, run.network, run.data, np.asarray, outcome, nothing, {}, "c", "a"
+    )
     said = texts(report)
     assert "No iteration was made" in said
     assert "SIGINT" in said

@@ -6,9 +6,10 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,9 +135,11 @@ def train(
     training.require_extra()
     import threadpoolctl  # of the extra
 
+    from clearprop.data import scaled
     from clearprop.train.report import RunReport, report_page
 
     arrays = _load(settings)
+    prepare = partial(scaled, dtype=settings.dtype)
     environment = training.describe_environment(
         None if settings.data is None else arrays, machine_code=not settings.interpret
     )
@@ -159,11 +162,11 @@ def train(
             _threads(settings.threads),
             threadpoolctl.threadpool_limits(settings.threads or 1, "blas"),
         ):
-            diary = training.Diary(network, arrays.train.x, settings.iterations)
-            outcome = _fit(network, arrays, settings, batches, show, stopping, diary)
+            diary = training.Diary(network, arrays.train.x, settings.iterations, prepare)
+            outcome = _fit(network, arrays, prepare, settings, batches, show, stopping, diary)
         rerun = _rerun(folder)
         report = RunReport(
-            settings, network, arrays, outcome, diary, environment, command, again=rerun
+            settings, network, arrays, prepare, outcome, diary, environment, command, again=rerun
         )
         files = training.run_files(settings, network.params, outcome)
         files["report.html"] = lambda: report_page(report)
@@ -196,6 +199,7 @@ def _given(ctx: typer.Context) -> dict[str, Any]:
 def _fit(
     network: Sequential,
     arrays: MNIST,
+    prepare: Callable[[Any], Any],
     settings: Settings,
     batches: np.random.Generator,
     show: PlainProgress,
@@ -220,6 +224,7 @@ def _fit(
                 seed=batches,
                 metrics=metrics,
                 watch=watch,
+                prepare=prepare,
                 interpret=settings.interpret,
             )
     except (Exception, KeyboardInterrupt) as error:  # first all is saved, then it goes on
@@ -295,7 +300,7 @@ def _load(settings: Settings) -> MNIST:
     from clearprop.data import mnist
 
     try:
-        return mnist(settings.data, dtype=settings.dtype, shape="flat")
+        return mnist(settings.data, shape="flat")
     except DataError as error:
         if settings.data is None:
             raise

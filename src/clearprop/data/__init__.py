@@ -9,3 +9,4 @@ from clearprop.data.labels import one_hot as one_hot
 from clearprop.data.mnist import MNIST as MNIST
 from clearprop.data.mnist import Split as Split
 from clearprop.data.mnist import mnist as mnist
+from clearprop.data.mnist import scaled as scaled

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from clearprop.nn import ReLU, Sequential
 from clearprop.train.loop import Metrics
+from clearprop.train.updates import Prepare, prepared
 
 _MOMENTS = 200  # at which gradients are looked at: as many as a chart can show
 _SAMPLES = 2_000  # that a unit must be 0 for to be called dead
@@ -30,6 +31,8 @@ class Diary:
         Training samples; the first 2,000 of them are what a unit is tried on.
     iterations : int
         How many the run is to have: the gradients are looked at about 200 times.
+    prepare : callable, optional
+        What is done to samples before the network gets them, as in `fit`.
 
     Attributes
     ----------
@@ -59,6 +62,7 @@ class Diary:
     network: Sequential
     x: npt.NDArray[Any]
     iterations: int
+    prepare: Prepare | None = None
     moments: list[int] = field(default_factory=list, init=False)
     norms: dict[str, list[float]] = field(default_factory=dict, init=False)
     dead: dict[str, list[float]] = field(default_factory=dict, init=False)
@@ -85,7 +89,7 @@ class Diary:
                 self.norms.setdefault(name, []).append(math.hypot(*map(float, parts)))
 
     def _units(self) -> None:
-        for name, y in self.network.outputs(self.x[:_SAMPLES]).items():
+        for name, y in self.network.outputs(prepared(self.x[:_SAMPLES], self.prepare)).items():
             if isinstance(self.network.layers[name], ReLU):
                 self.dead.setdefault(name, []).append(float(np.mean(dead_units(y))))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.train.updates import check_network, floats, readable
+from clearprop.train.updates import Prepare, check_network, floats, prepared, readable
 
 _ROWS = 500  # samples of one step, which fit into a cache
 
@@ -18,6 +18,8 @@ class CompiledPrediction:
     Parameters
     ----------
     network : Sequential
+    prepare : callable, optional
+        What is done to samples before the network gets them.
 
     Raises
     ------
@@ -25,12 +27,12 @@ class CompiledPrediction:
         If the network predicts in a way of its own.
     """
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, prepare: Prepare | None = None) -> None:
         from clearprop.compile import compile
 
         check_network(network, ("predict", "accuracy"))
-        self.network = network
-        self._scan = compile(_step(network)).scan
+        self.network, self.prepare = network, prepare
+        self._scan = compile(_step(network, prepare)).scan
 
     def accuracy(self, x: Any, t: Any) -> float:
         """Compute the fraction of predictions that are right, as ``network.accuracy`` does."""
@@ -47,15 +49,16 @@ class CompiledPrediction:
             _, y = self._scan((), rows, *arrays)
             parts.append(y.reshape(whole, *y.shape[2:]))
         if whole < len(x):
-            parts.append(self.network.predict(x[whole:]))
+            parts.append(self.network.predict(prepared(x[whole:], self.prepare)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _step(network: Any) -> Callable[..., Any]:
+def _step(network: Any, prepare: Prepare | None) -> Callable[..., Any]:
     count = len(network.parameters)
 
     def step(carry: Any, x: Any, *arrays: Any) -> Any:
-        y = network.compute(floats(x, arrays[:count]), *arrays, train=False)
+        x = floats(prepared(x, prepare), arrays[:count])
+        y = network.compute(x, *arrays, train=False)
         return carry, y[0] if network.buffers else y
 
     return step

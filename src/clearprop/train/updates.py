@@ -21,6 +21,8 @@ _GROWTH = 8  # from one call to the next, at most, while its speed is not known 
 _MOST_DRAWN = 1 << 20  # numbers of samples in one call, which take memory
 _PIECE = 10_000  # labels checked at once
 
+Prepare = Callable[[Any], Any]
+
 
 class Batches(NamedTuple):
     """Samples and labels, and what batches are drawn from them with.
@@ -33,12 +35,15 @@ class Batches(NamedTuple):
         Samples in a batch, drawn with replacement.
     rng : numpy.random.Generator
         Which; the same numbers whether batches are drawn singly or several at once.
+    prepare : callable, optional
+        What is done to the samples of a batch before the network gets them.
     """
 
     x: Any
     t: Any
     size: int
     rng: np.random.Generator
+    prepare: Prepare | None = None
 
     def draw(self, *count: int) -> npt.NDArray[np.int64]:
         """Draw the numbers of the samples of a batch, or of several."""
@@ -84,7 +89,8 @@ class Interpreted:
         losses: list[float] = []
         for _ in range(count):
             drawn = self.batches.draw()
-            loss, grads = self.model.loss_and_gradient(self.batches.x[drawn], self.batches.t[drawn])
+            x = prepared(self.batches.x[drawn], self.batches.prepare)
+            loss, grads = self.model.loss_and_gradient(x, self.batches.t[drawn])
             losses.append(float(loss))
             if not math.isfinite(loss):
                 break
@@ -122,8 +128,8 @@ class Compiled:
             from clearprop.extras import require
 
             require("llvmlite.binding", "train", "writes machine code", "fit")
-            _check_labels(network, x, t)
-            self._scan = compile(_step(network, lr)).scan
+            _check_labels(network, prepared(x[:1], batches.prepare), t)
+            self._scan = compile(_step(network, lr, batches.prepare)).scan
             self._data = x, t
             self._run(self._carry(), np.empty((0, batches.size), np.int64))  # compiles
         except Exception as error:
@@ -190,7 +196,7 @@ class CannotCompileError(Exception):
         return f"{what} Write instead: interpret=True, and nothing is said of it."
 
 
-def _step(network: Sequential, lr: float) -> Callable[..., Any]:
+def _step(network: Sequential, lr: float, prepare: Prepare | None) -> Callable[..., Any]:
     """Make the function of one update: pure, and the same arithmetic as `Interpreted`."""
     count, last = len(network.parameters), network.last_layer
     assert last is not None
@@ -198,7 +204,7 @@ def _step(network: Sequential, lr: float) -> Callable[..., Any]:
     def step(carry: Any, drawn: Any, x: Any, t: Any) -> Any:
         parameters, buffers, _before = carry
         x, t = x[drawn], t[drawn]
-        x = floats(x, parameters)
+        x = floats(prepared(x, prepare), parameters)
 
         def loss(*arrays: Any) -> Any:
             y = network.compute(x, *arrays, *buffers, train=True)
@@ -217,6 +223,11 @@ def _step(network: Sequential, lr: float) -> Callable[..., Any]:
         )
 
     return step
+
+
+def prepared(x: Any, prepare: Prepare | None) -> Any:
+    """Do what is to be done to samples before a network gets them, if anything."""
+    return x if prepare is None else prepare(x)
 
 
 def floats(x: Any, parameters: Iterable[Any]) -> Any:
@@ -278,7 +289,7 @@ def _check_labels(network: Sequential, x: Any, t: Any) -> None:
     """Check all labels: a step checks none, as it looks at no value."""
     last = network.last_layer
     assert last is not None
-    y = network.predict(x[:1])
+    y = network.predict(x)
     for start in range(0, len(t), _PIECE):
         piece = t[start : start + _PIECE]
-        last.targets(piece, np.broadcast_to(y[:1], (len(piece), *y.shape[1:])))
+        last.targets(piece, np.broadcast_to(y, (len(piece), *y.shape[1:])))

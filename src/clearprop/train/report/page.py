@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
@@ -37,6 +37,8 @@ class RunReport:
         With the weights that the run ended with.
     data : MNIST
         What it was trained on, and tested on.
+    prepare : callable
+        What is done to samples before the network gets them, into [0, 1] in the end.
     outcome : Outcome
     diary : Diary
     made_with : mapping
@@ -48,6 +50,7 @@ class RunReport:
     settings: Settings
     network: Sequential
     data: MNIST
+    prepare: Callable[[Any], Any]
     outcome: Outcome
     diary: Diary
     made_with: Mapping[str, Any]
@@ -93,7 +96,7 @@ def _iterations(count: int) -> str:
 def _sections(run: RunReport) -> Iterator[str]:
     yield _summary(run)
     yield _learning(run)
-    mistakes = find_mistakes(run.network.predict, *run.data.test)
+    mistakes = find_mistakes(lambda x: run.network.predict(run.prepare(x)), *run.data.test)
     if np.isfinite(mistakes.probability).all():
         yield _confusion(mistakes)
         yield _digits(run, mistakes)
@@ -241,7 +244,7 @@ def _digits(run: RunReport, mistakes: Mistakes) -> str:
     if not shown.size or not images.side_of(int(np.prod(x.shape[1:]))):
         return ""
     items = "".join(
-        f'<li><img alt="a {t[i]}" src="{images.digit(x[i].ravel())}">'
+        f'<li><img alt="a {t[i]}" src="{images.digit(run.prepare(x[i]).ravel())}">'
         f"{t[i]}, taken for {mistakes.taken_for[i]}<br>"
         f'<span class="soft">{100 * mistakes.probability[i]:.1f} % sure</span></li>'
         for i in shown
@@ -324,7 +327,7 @@ def _graph(run: RunReport) -> str:
         return run.network.loss(x, t, params=params)
 
     with np.errstate(all="ignore"):
-        graph = cp.trace(loss, x, t, dict(run.network.params))
+        graph = cp.trace(loss, run.prepare(x), t, dict(run.network.params))
         picture = graph.backward().to_svg()
     return _section(
         "The network as a graph",
