@@ -11,9 +11,11 @@ import pytest
 import clearprop as cp
 from clearprop import nn
 from clearprop.errors import LabelError, NonFiniteError, ShapeError
+from clearprop.optim import SGD
 from clearprop.train import Diary, Metrics, fit
 from clearprop.train.prediction import CompiledPrediction
-from clearprop.train.updates import Batches, CannotCompileError, Compiled, Interpreted
+from clearprop.train.sources import Drawn, FromArrays
+from clearprop.train.updates import CannotCompileError, Compiled, Interpreted
 
 
 def blobs(count: int, dtype: Any = np.float32) -> tuple[np.ndarray, np.ndarray]:
@@ -70,8 +72,8 @@ def normalized_images() -> nn.Sequential:
     )
 
 
-def batches(data: Any = DATA[0], seed: int = 3) -> Batches:
-    return Batches(*data, 10, np.random.default_rng(seed))
+def batches(data: Any = DATA[0], seed: int = 3) -> FromArrays:
+    return FromArrays(*data, Drawn(len(data[0]), 10, np.random.default_rng(seed)))
 
 
 def left_by(net: nn.Sequential) -> dict[str, bytes]:
@@ -108,8 +110,8 @@ def test_a_network_on_images_with_normalization_is_that_of_numpy() -> None:
     rng = np.random.default_rng(0)
     data = rng.normal(size=(60, 1, 8, 8)), rng.integers(3, size=60)
     ours, theirs = normalized_images(), normalized_images()
-    compiled = made(Compiled(ours, batches(data), 0.1), [1, 7, 12])
-    interpreted = made(Interpreted(theirs, batches(data), 0.1), [20])
+    compiled = made(Compiled(ours, batches(data), SGD(0.1)), [1, 7, 12])
+    interpreted = made(Interpreted(theirs, batches(data), SGD(0.1)), [20])
     np.testing.assert_allclose(compiled, interpreted, rtol=1e-10)
     for name, array in (theirs.params | theirs.state).items():
         np.testing.assert_allclose((ours.params | ours.state)[name], array, rtol=1e-8, atol=1e-10)
@@ -118,8 +120,8 @@ def test_a_network_on_images_with_normalization_is_that_of_numpy() -> None:
 @pytest.mark.parametrize("make", [two_layers, with_state])
 def test_the_curve_is_that_of_numpy(make: Any) -> None:
     ours, theirs = make(), make()
-    compiled = made(Compiled(ours, batches(), 0.1), [1, 7, 32])
-    interpreted = made(Interpreted(theirs, batches(), 0.1), [40])
+    compiled = made(Compiled(ours, batches(), SGD(0.1)), [1, 7, 32])
+    interpreted = made(Interpreted(theirs, batches(), SGD(0.1)), [40])
     np.testing.assert_allclose(compiled, interpreted, rtol=2e-4)
     for name, array in (theirs.params | theirs.state).items():
         mine = (ours.params | ours.state)[name]
@@ -137,8 +139,8 @@ def test_the_curve_is_that_of_numpy(make: Any) -> None:
 def test_whole_numbers_as_samples_rows_as_labels_and_float64() -> None:
     x, t = np.random.default_rng(1).integers(0, 9, (60, 4), np.uint8), np.eye(3)[DATA[0][1]]
     ours, theirs = with_state("float64"), with_state("float64")
-    compiled = made(Compiled(ours, batches((x, t)), 0.1), [20])
-    interpreted = made(Interpreted(theirs, batches((x, t)), 0.1), [20])
+    compiled = made(Compiled(ours, batches((x, t)), SGD(0.1)), [20])
+    interpreted = made(Interpreted(theirs, batches((x, t)), SGD(0.1)), [20])
     np.testing.assert_allclose(compiled, interpreted, rtol=1e-9)
     assert ours.params["W1"].dtype == np.float64
 
@@ -151,16 +153,16 @@ def test_outputs_that_each_are_0_or_1() -> None:
 
     t = np.random.default_rng(1).integers(0, 2, (60, 2))
     ours, theirs = make(), make()
-    compiled = made(Compiled(ours, batches((DATA[0][0], t)), 0.1), [12])
-    interpreted = made(Interpreted(theirs, batches((DATA[0][0], t)), 0.1), [12])
+    compiled = made(Compiled(ours, batches((DATA[0][0], t)), SGD(0.1)), [12])
+    interpreted = made(Interpreted(theirs, batches((DATA[0][0], t)), SGD(0.1)), [12])
     np.testing.assert_allclose(compiled, interpreted, rtol=1e-4)
 
 
 def test_images() -> None:
     x = np.random.default_rng(1).normal(size=(60, 1, 6, 6)).astype(np.float32)
     ours, theirs = images(), images()
-    compiled = made(Compiled(ours, batches((x, DATA[0][1])), 0.1), [12])
-    interpreted = made(Interpreted(theirs, batches((x, DATA[0][1])), 0.1), [12])
+    compiled = made(Compiled(ours, batches((x, DATA[0][1])), SGD(0.1)), [12])
+    interpreted = made(Interpreted(theirs, batches((x, DATA[0][1])), SGD(0.1)), [12])
     np.testing.assert_allclose(compiled, interpreted, rtol=1e-4)
 
 
@@ -173,7 +175,7 @@ def test_nothing_depends_on_the_calls_or_on_the_threads(make: Any) -> None:
     for threads, counts in ((1, [24]), (1, [1] * 24), (1, [5, 16, 3]), (2, [24]), (2, [7, 17])):
         cp.set_threads(threads)
         net = make()
-        losses = made(Compiled(net, batches(), 0.1), counts)
+        losses = made(Compiled(net, batches(), SGD(0.1)), counts)
         found.append((np.array(losses).tobytes(), left_by(net)))
     assert all(other == found[0] for other in found[1:])
 
@@ -273,10 +275,10 @@ def test_a_loss_that_is_not_finite_ends_the_updates(make: Any, counts: list[int]
     numbers = np.random.default_rng(3).integers(60, size=(30, 10))
     first = int(np.argmax(np.isnan(x[numbers]).any(axis=(1, 2))))
     theirs, drawn = make(), batches((x, t))
-    good = made(Compiled(theirs, batches((x, t)), 0.1), [first])
+    good = made(Compiled(theirs, batches((x, t)), SGD(0.1)), [first])
     ours = make()
     losses: list[float] = []
-    updates = Compiled(ours, drawn, 0.1)
+    updates = Compiled(ours, drawn, SGD(0.1))
     for count in counts:
         updates.most = count
         losses += updates.make(count)
@@ -418,7 +420,7 @@ def test_what_is_given_is_not_written_to() -> None:
     net = two_layers()
     first = dict(net.params)
     copies = {name: array.copy() for name, array in first.items()}
-    updates = Compiled(net, batches(), 0.1)
+    updates = Compiled(net, batches(), SGD(0.1))
     made(updates, [3])
     after = dict(net.params)
     kept = {name: array.copy() for name, array in after.items()}
@@ -455,7 +457,7 @@ def test_predictions_are_those_of_numpy(make: Any, samples: int) -> None:
     predict = CompiledPrediction(net)
     before = predict(x)
     np.testing.assert_allclose(before, net.predict(x), rtol=1e-5, atol=1e-6)
-    made(Compiled(net, batches(), 0.1), [40])
+    made(Compiled(net, batches(), SGD(0.1)), [40])
     after = predict(x)  # with the parameters and running means of now
     assert not np.array_equal(before, after)
     np.testing.assert_allclose(after, net.predict(x), rtol=1e-4, atol=1e-5)

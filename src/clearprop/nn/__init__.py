@@ -13,6 +13,8 @@ from clearprop.nn.affine import Affine as Affine
 from clearprop.nn.affine import Flatten as Flatten
 from clearprop.nn.batch_norm import BatchNorm as BatchNorm
 from clearprop.nn.convolution import Conv2d as Conv2d
+from clearprop.nn.convolutional_nets import DeepConvNet as DeepConvNet
+from clearprop.nn.convolutional_nets import SimpleConvNet as SimpleConvNet
 from clearprop.nn.dropout import Dropout as Dropout
 from clearprop.nn.elementary import Add as Add
 from clearprop.nn.elementary import Exp as Exp
@@ -27,6 +29,7 @@ from clearprop.nn.losses import SoftmaxWithLoss as SoftmaxWithLoss
 from clearprop.nn.pooling import AvgPool2d as AvgPool2d
 from clearprop.nn.pooling import MaxPool2d as MaxPool2d
 from clearprop.nn.sequential import Sequential as Sequential
+from clearprop.nn.spec import layers_of as layers_of
 from clearprop.nn.two_layer_net import TwoLayerNet as TwoLayerNet
 
 #: What layers are called in the documents, the courses and other frameworks.

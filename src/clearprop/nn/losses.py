@@ -24,8 +24,14 @@ class Loss(Layer):
 
     A subclass says what it computes from ``x`` and the prepared labels, how labels are prepared
     (``targets``) and which predictions are right (``hits``).
+
+    Attributes
+    ----------
+    classifies : bool
+        Whether a prediction is right or wrong, so that there is an accuracy.
     """
 
+    classifies = True
     _scores: Any = None  # of the last forward
 
     def compute(self, x: Any, *, t: Any) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from clearprop.nn.parameters import Arrays
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
 from clearprop.transforms import value_and_grad
+
+if TYPE_CHECKING:
+    from clearprop.nn.summary import Summary
 
 Array = npt.NDArray[Any]
 
@@ -265,6 +268,28 @@ class Sequential(Layer):
                 write="at least one sample.",
             )
         return float(np.mean(hits))
+
+    def summary(self, input_shape: Sequence[int]) -> Summary:
+        """Say what each layer gives for a sample, and what it takes: a table.
+
+        Parameters
+        ----------
+        input_shape : sequence of int
+            Of one sample: ``(784,)``, ``(1, 28, 28)``.
+
+        Returns
+        -------
+        Summary
+            Shapes, parameters, operations of a forward pass and bytes, layer by layer.
+
+        Examples
+        --------
+        >>> from clearprop import nn
+        >>> print(nn.TwoLayerNet(784, 50, 10, dtype="float32").summary((784,)))
+        """
+        from clearprop.nn.summary import summary
+
+        return summary(self, input_shape)
 
     def gradient(self, x: Any, t: Any) -> dict[str, Array]:
         """Compute the gradient of the loss with respect to every parameter, in training.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from clearprop.train.diary import Diary as Diary
+from clearprop.train.early import EarlyStopping as EarlyStopping
 from clearprop.train.environment import describe_environment as describe_environment
 from clearprop.train.environment import differences as differences
 from clearprop.train.extra import require_extra as require_extra
-from clearprop.train.loop import Metrics as Metrics
 from clearprop.train.loop import Model as Model
-from clearprop.train.loop import Row as Row
 from clearprop.train.loop import calmer as calmer
 from clearprop.train.loop import fit as fit
+from clearprop.train.metrics import Metrics as Metrics
+from clearprop.train.metrics import Row as Row
 from clearprop.train.models import MODELS as MODELS
 from clearprop.train.models import build_model as build_model
 from clearprop.train.models import layer_sizes as layer_sizes

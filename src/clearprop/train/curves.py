@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.train.loop import Metrics, Row
+from clearprop.train.metrics import Metrics, Row, shown_accuracies
 
 _INK, _GREY = "#1a1a1a", "#6b6b6b"
-_LOSS, _TRAIN, _TEST = "#b3412f", "#1f5fa8", "#d9822b"
+_LOSS = "#b3412f"
+_COLOURS = {"train": "#1f5fa8", "test": "#d9822b", "validation": "#3a8f5c"}
 
 
 def draw_curves(metrics: Metrics, title: str) -> bytes:
@@ -101,14 +102,17 @@ def _draw_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
 
 
 def _draw_accuracies(axes: Any, rows: list[Row]) -> None:
-    # The untrained network's 10 % would press all that follows into one line.
-    first = 1 if len(rows) > 2 and min(min(row[3:]) for row in rows[1:]) > 0.5 else 0
-    for name, color, values in (
-        ("train", _TRAIN, [100 * row.train_accuracy for row in rows]),
-        ("test", _TEST, [100 * row.test_accuracy for row in rows]),
-    ):
-        label = f"{name}, from {values[0]:.1f} % to {values[-1]:.2f} %" if values else name
-        iterations = [row.iteration for row in rows[first:]]
-        axes.plot(iterations, values[first:], color=color, marker="o", markersize=4, label=label)
+    for name, shown in shown_accuracies(rows).items():
+        values = [100 * getattr(row, f"{name}_accuracy") for row in rows]
+        label = f"{name}, from {values[0]:.1f} % to {values[-1]:.2f} %"
+        iterations = [row.iteration for row in shown]
+        axes.plot(
+            iterations,
+            values[len(rows) - len(shown) :],
+            color=_COLOURS[name],
+            marker="o",
+            markersize=4,
+            label=label,
+        )
     axes.set_ylabel("accuracy\n(% of the images)")
     axes.legend(frameon=False, loc="lower right")

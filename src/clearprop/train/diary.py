@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.nn import ReLU, Sequential
-from clearprop.train.loop import Metrics
+from clearprop.train.metrics import Metrics
 from clearprop.train.updates import Prepare, prepared
 
 _MOMENTS = 200  # at which gradients are looked at: as many as a chart can show
@@ -78,6 +79,21 @@ class Diary:
         """Give the first iteration after so many at which the gradients are looked at."""
         every = max(1, self.iterations // _MOMENTS)
         return (done // every + 1) * every if done else 1
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give what a checkpoint keeps: arrays, and facts of what JSON has."""
+        arrays = {"moments": np.array(self.moments, np.int64)}
+        arrays |= {f"norms/{name}": np.array(values) for name, values in self.norms.items()}
+        arrays |= {f"dead/{name}": np.array(values) for name, values in self.dead.items()}
+        return arrays, {}
+
+    def restore(self, arrays: Mapping[str, Any], facts: Any) -> None:
+        """Go on from what a checkpoint kept."""
+        self.moments = arrays["moments"].tolist()
+        for name, values in arrays.items():
+            kind, _, layer = name.partition("/")
+            if layer:
+                getattr(self, kind)[layer] = values.tolist()
 
     def _gradients(self, iteration: int) -> None:
         if self.moments and self.moments[-1] == iteration:

@@ -5,32 +5,32 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from array import array
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.errors import DataError, NonFiniteError
-from clearprop.train.prediction import CompiledPrediction
+from clearprop.errors import NonFiniteError, OptionError
+from clearprop.optim import SGD
+from clearprop.train.checkpoints import Checkpoints
+from clearprop.train.keeping import Keeping
+from clearprop.train.measuring import Measured, Measuring, first_not_finite
+from clearprop.train.metrics import Metrics, Row
 from clearprop.train.settings import check_setting
+from clearprop.train.sources import Source
+from clearprop.train.splits import Split, sources_of
 from clearprop.train.updates import (
-    Batches,
     CannotCompileError,
     Compiled,
     Interpreted,
     Prepare,
+    Rule,
     Updates,
-    prepared,
 )
 
-_PIECE = 10_000  # samples predicted at once: memory does not grow with the data
-
-Split = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-_Accuracy = Callable[[Any, Any], float]
+_LR = 0.1
 
 
 class Model(Protocol):
@@ -50,59 +50,26 @@ class Model(Protocol):
         """Compute the fraction of the samples that are classified as their labels say."""
 
 
-class Row(NamedTuple):
-    """How good the network is at one moment: a line of the table.
-
-    Attributes
-    ----------
-    iteration : int
-        Updates made so far.
-    epoch : float
-        Samples drawn so far, in units of the training set.
-    loss : float
-        Mean of the batches' losses since the row before, in nats per sample; NaN in the first.
-    train_accuracy, test_accuracy : float
-        Fractions of the samples, from 0 to 1.
-    """
-
-    iteration: int
-    epoch: float
-    loss: float
-    train_accuracy: float
-    test_accuracy: float
-
-
-@dataclass
-class Metrics:
-    """The numbers of a run.
-
-    Attributes
-    ----------
-    loss : array of float
-        ``loss[i]`` is the mean loss of the batch for update ``i + 1``, before that update, in nats
-        per sample.
-    rows : list of Row
-        Before training, after each epoch, and at the end.
-    iterations : int
-        Updates made so far. Where the loss was not finite, one less than there are losses.
-    """
-
-    loss: array[float] = field(default_factory=lambda: array("d"))
-    rows: list[Row] = field(default_factory=list)
-    iterations: int = 0
+Watcher = Callable[[Metrics], object]
 
 
 def fit(
     model: Model,
-    data: tuple[Split, Split],
+    data: tuple[Any, Split | None],
     *,
-    lr: float = 0.1,
+    optimizer: Rule | None = None,
+    lr: float | None = None,
     batch: int = 100,
-    iterations: int = 10_000,
+    iterations: int | None = None,
+    epochs: float | None = None,
+    replace: bool = True,
+    validation: float | Split | None = None,
     seed: int | np.random.Generator = 0,
     metrics: Metrics | None = None,
-    watch: Callable[[Metrics], object] | None = None,
+    watch: Watcher | Sequence[Watcher] = (),
     prepare: Callable[[Any], Any] | None = None,
+    checkpoints: Checkpoints | None = None,
+    resume: bool = False,
     interpret: bool = False,
 ) -> Metrics:
     r""":math:`\theta \leftarrow \theta - \eta\,\partial L/\partial \theta`, batch after batch.
@@ -111,27 +78,46 @@ def fit(
     ----------
     model : Model
         The network, such as `nn.TwoLayerNet`; it is trained in place.
-    data : pair of pairs of ndarray
-        ``(x_train, t_train), (x_test, t_test)``, as from `data.mnist`.
+    data : pair
+        What to train with, and what to test with: ``(x_train, t_train), (x_test, t_test)``, as from
+        `data.mnist`; arrays, or memory maps that stay on the disk. The second may be None. In the
+        place of the first may stand batches that are made elsewhere: an iterable of pairs
+        ``(x, t)``, or a function that gives one for each epoch.
+    optimizer : Rule, optional
+        An update rule, such as `optim.Adam`; by default ``optim.SGD(lr)``.
     lr : float, default 0.1
-        The learning rate :math:`\eta`.
+        The learning rate :math:`\eta`, without an `optimizer`.
     batch : int, default 100
-        Samples in a batch, drawn with replacement.
+        Samples in a batch.
     iterations : int, default 10,000
         Updates to make.
+    epochs : float, optional
+        In the place of iterations: how often to go through the samples.
+    replace : bool, default True
+        Whether samples are drawn with replacement, as in the documents. Otherwise an epoch is all
+        of them in a random order.
+    validation : float or pair of ndarray, optional
+        Samples that are measured after each epoch and not trained with: a part of the training
+        samples, chosen at random, or samples and labels of their own.
     seed : int or numpy.random.Generator, default 0
         Of the batches.
     metrics : Metrics, optional
         Where the numbers go; they are there even when an exception ends the run.
-    watch : callable, optional
-        Called before training and after every update with the metrics so far. What it returns,
+    watch : callable, or several
+        Called before training and after every update with the metrics so far. What one returns,
         if true, ends the run. Where it has a method ``next_look``, as a `Diary` has, it is called
         after the update ``watch.next_look(metrics.iterations)``, after each epoch and several
-        times a second, and in between machine code runs without Python.
+        times a second, and in between machine code runs without Python. A method ``finish`` is
+        called at the end.
     prepare : callable, optional
         What is done to samples, batch by batch, before the network gets them, in NumPy: with
         ``lambda x: x / np.float32(255)`` images stay bytes in memory, a quarter of what floats
         take. It is compiled into the step.
+    checkpoints : Checkpoints, optional
+        Where the run is saved, now and then and at its end, however it ends.
+    resume : bool, default False
+        Whether to go on from the newest checkpoint, if there is one: to the bit, the run that was
+        never interrupted.
     interpret : bool, default False
         Compute in NumPy, update by update, and not in machine code. The batches are the same, the
         losses are so to rounding.
@@ -145,14 +131,18 @@ def fit(
     Raises
     ------
     NonFiniteError
-        The loss of a batch, or a parameter at the end of an epoch, is NaN or infinite.
+        The loss of a batch, or a parameter at the end of an epoch, is NaN or infinite; it names the
+        first operation that made it so. The network is as it was before that update.
     OptionError
         A number is out of its limits.
     DataError
-        There are no samples.
+        There are no samples, or not as many labels.
 
     Warns
     -----
+    RuntimeWarning
+        A checkpoint was refused, and an older one is used; or it was written by other versions, or
+        on another processor.
     RuntimeWarning
         The run is interpreted though ``interpret`` is not given: llvmlite is not installed, or the
         model is none that machine code is made of, such as one with a ``loss_and_gradient`` of its
@@ -171,61 +161,129 @@ def fit(
     Examples
     --------
     >>> import numpy as np
-    >>> from clearprop import nn, train
+    >>> from clearprop import nn, optim, train
     >>> x, t = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
     >>> net = nn.TwoLayerNet(2, 16, 2, weight_init_std=1.0)
     >>> metrics = train.fit(net, ((x, t), (x, t)), lr=0.5, batch=4, iterations=500)
     >>> len(metrics.loss), metrics.rows[-1].train_accuracy
     (500, 1.0)
+    >>> metrics = train.fit(net, ((x, t), None), optimizer=optim.Adam(), batch=2, epochs=3)
+    >>> len(metrics.loss)
+    6
     """
-    for name, value in (("lr", lr), ("batch", batch), ("iterations", iterations)):
-        check_setting(name, value)
-    x, t = data[0]
-    if not all(len(samples) for samples, _ in data):
-        raise DataError(
-            "train: there are no samples to train with, or none to test with.",
-            why="a batch is drawn from the first, and the accuracy is a fraction of both.",
-            write="fit(model, ((x_train, t_train), (x_test, t_test)))",
-        )
-    batches = Batches(x, t, int(batch), np.random.default_rng(seed), prepare)
+    rule, length = _rule(optimizer, lr), _length(iterations, epochs)
+    check_setting("batch", batch)
+    source, splits = sources_of(data, int(batch), validation, replace, np.random.default_rng(seed))
+    watchers = tuple(watch) if isinstance(watch, Sequence) else (watch,)
     metrics = Metrics() if metrics is None else metrics
 
-    def evaluate() -> Row:
+    def evaluate() -> None:
         for name, value in model.params.items():
             if not np.isfinite(value).all():
-                raise _not_finite(f"{name} holds NaN or infinity", metrics.iterations, lr)
-        return _row(accuracy, data, metrics, batch)
+                raise _not_finite(f"{name} holds NaN or infinity", metrics.iterations, rule)
+        metrics.rows.append(_row(measure, splits, metrics, source))
+
+    def look() -> bool:
+        return any([bool(watcher(metrics)) for watcher in watchers])
 
     with ExitStack() as stack:
         # what is not finite is an error below, and not a warning
         stack.enter_context(np.errstate(all="ignore"))
-        updates, reason = _updates(model, batches, float(lr), interpret)
-        if isinstance(updates, Compiled):
+        updates, reason = _updates(model, source, rule, prepare, interpret)
+        compiled = isinstance(updates, Compiled)
+        if compiled:
             stack.enter_context(_blas_on_one_thread())
-        accuracy = _accuracy_of(model, prepare, compiled=isinstance(updates, Compiled))
+        measure = Measuring(model, prepare, compiled=compiled)
+        keeping = None
+        if checkpoints is not None:
+            stack.enter_context(checkpoints)
+            keeping = Keeping(checkpoints, model, updates, source, metrics, watchers)
+            if resume:
+                keeping.resume()
+            stack.callback(keeping.save)
         if not metrics.rows:
-            metrics.rows.append(evaluate())
-        stopped = watch is not None and watch(metrics)
-        while metrics.iterations < iterations and not stopped:
-            border = _end_of_epoch(metrics, len(x), batch)
-            until = min(iterations, border, _next_look(watch, metrics.iterations))
+            evaluate()
+        stopped = look()
+        while not (stopped or length.is_reached(metrics.iterations, source)):
+            border = source.border(metrics.iterations)
+            looks = watchers if keeping is None else (*watchers, keeping)
+            until = min(length.most, border, _next_look(looks, metrics.iterations))
+            epoch = math.floor(source.epoch(metrics.iterations))
             losses = updates.make(max(1, min(updates.most, until - metrics.iterations)))
             metrics.loss.extend(losses)
             metrics.iterations += len(losses)
             if not math.isfinite(losses[-1]):
                 metrics.iterations -= 1
-                raise _not_finite(f"the loss is {losses[-1]}", metrics.iterations + 1, lr)
+                made = first_not_finite(model, *updates.last)
+                raise _not_finite(f"the loss is {losses[-1]}", metrics.iterations + 1, rule, made)
             if reason:  # not before: what is wrong with the model or the data is an error by now
                 warnings.warn(reason, RuntimeWarning, stacklevel=2)
                 reason = ""
-            if metrics.iterations >= border:
-                metrics.rows.append(evaluate())
-            stopped = watch is not None and watch(metrics)
+            if math.floor(source.epoch(metrics.iterations)) > epoch:
+                evaluate()
+            stopped = look()
+            if keeping is not None:
+                keeping()
+        if keeping is not None:
+            keeping.save()  # without the row below, which a run that goes on does not have
         if metrics.rows[-1].iteration < metrics.iterations:
-            metrics.rows.append(evaluate())
-            if watch is not None:
-                watch(metrics)
+            evaluate()
+            look()
+    for watcher in watchers:
+        if finish := getattr(watcher, "finish", None):
+            finish(metrics)
     return metrics
+
+
+class _Length(NamedTuple):
+    """How long a run is to be."""
+
+    most: int
+    epochs: float
+
+    def is_reached(self, iterations: int, source: Source) -> bool:
+        return iterations >= self.most or source.epoch(iterations) >= self.epochs
+
+
+def _length(iterations: int | None, epochs: float | None) -> _Length:
+    if epochs is None:
+        iterations = 10_000 if iterations is None else iterations
+        check_setting("iterations", iterations)
+        return _Length(int(iterations), math.inf)
+    if iterations is not None:
+        raise OptionError(
+            f"train: iterations is {iterations!r} and epochs is {epochs!r}.",
+            why="each says how long the run is.",
+            write=f"epochs={epochs!r}",
+        )
+    check_setting("epochs", epochs)
+    return _Length(sys.maxsize, float(epochs))
+
+
+def _rule(optimizer: Rule | None, lr: float | None) -> Rule:
+    if optimizer is None:
+        check_setting("lr", lr := _LR if lr is None else lr)
+        return SGD(float(lr))
+    if lr is not None:
+        raise OptionError(
+            f"train: lr is {lr!r}, beside an optimizer.",
+            why="the optimizer has a learning rate of its own.",
+            write=f"optimizer=optim.{type(optimizer).__name__}(lr={lr!r})",
+        )
+    return optimizer
+
+
+def _updates(
+    model: Model, source: Source, rule: Rule, prepare: Prepare | None, interpret: bool
+) -> tuple[Updates, str]:
+    """Give what makes the updates and, where it is not what was asked for, the reason."""
+    if not interpret:
+        try:
+            return Compiled(model, source, rule, prepare), ""
+        except CannotCompileError as error:
+            reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
+            return Interpreted(model, source, rule, prepare), reason
+    return Interpreted(model, source, rule, prepare), ""
 
 
 def _blas_on_one_thread() -> AbstractContextManager[object]:
@@ -242,65 +300,43 @@ def _blas_on_one_thread() -> AbstractContextManager[object]:
     return limits
 
 
-def _updates(model: Model, batches: Batches, lr: float, interpret: bool) -> tuple[Updates, str]:
-    """Give what makes the updates and, where it is not what was asked for, the reason."""
-    if not interpret:
-        try:
-            return Compiled(model, batches, lr), ""
-        except CannotCompileError as error:
-            reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
-            return Interpreted(model, batches, lr), reason
-    return Interpreted(model, batches, lr), ""
+def _next_look(watchers: Sequence[Any], done: int) -> int:
+    """Give the update after which the first of the watchers has to be called."""
+    looks: list[int] = [
+        getattr(watcher, "next_look", lambda done: done + 1)(done) for watcher in watchers
+    ]
+    return min(looks, default=sys.maxsize)
 
 
-def _end_of_epoch(metrics: Metrics, samples: int, batch: int) -> int:
-    """Give the update with which the epoch of the last row ends."""
-    epochs = metrics.rows[-1].iteration * batch // samples
-    return -(-(epochs + 1) * samples // batch)
-
-
-def _next_look(watch: Callable[[Metrics], object] | None, done: int) -> int:
-    """Give the update after which the watcher has to be called."""
-    if watch is None:
-        return sys.maxsize
-    next_look: Callable[[int], int] | None = getattr(watch, "next_look", None)
-    return done + 1 if next_look is None else next_look(done)
-
-
-def _accuracy_of(model: Model, prepare: Prepare | None, *, compiled: bool) -> _Accuracy:
-    """Give what computes an accuracy: in machine code, where that is what the model would say."""
-    if compiled:
-        with suppress(CannotCompileError):
-            return CompiledPrediction(model, prepare).accuracy
-    return lambda x, t: model.accuracy(prepared(x, prepare), t)
-
-
-def _row(accuracy: _Accuracy, data: tuple[Split, Split], metrics: Metrics, batch: int) -> Row:
-    train, test = data
+def _row(
+    measure: Measuring, splits: Mapping[str, Split], metrics: Metrics, source: Source
+) -> Row:
     since = metrics.rows[-1].iteration if metrics.rows else 0
     losses = metrics.loss[since : metrics.iterations]
+    found = {name: measure(*split, loss=name != "train") for name, split in splits.items()}
+    train, test, validation = (
+        found.get(name, Measured()) for name in ("train", "test", "validation")
+    )
     return Row(
         iteration=metrics.iterations,
-        epoch=metrics.iterations * batch / len(train[0]),
+        epoch=source.epoch(metrics.iterations),
         loss=math.fsum(losses) / len(losses) if losses else math.nan,
-        train_accuracy=_of_all(accuracy, train),
-        test_accuracy=_of_all(accuracy, test),
+        train_accuracy=train.accuracy,
+        test_accuracy=test.accuracy,
+        test_loss=test.loss,
+        validation_accuracy=validation.accuracy,
+        validation_loss=validation.loss,
     )
 
 
-def _of_all(accuracy: _Accuracy, split: Split) -> float:
-    x, t = split
-    pieces = [slice(start, start + _PIECE) for start in range(0, len(x), _PIECE)]
-    right = sum(round(accuracy(x[piece], t[piece]) * len(x[piece])) for piece in pieces)
-    return right / len(x)
-
-
-def _not_finite(what: str, iteration: int, lr: float) -> NonFiniteError:
+def _not_finite(what: str, iteration: int, rule: Any, made: str = "") -> NonFiniteError:
+    lr = getattr(rule, "lr", _LR)
     return NonFiniteError(
         f"train: {what} at iteration {iteration:,}.",
-        why="the updates have grown beyond what a float holds, as they do when the learning rate "
+        why=f"{made} " * bool(made)
+        + "The updates have grown beyond what a float holds, as they do when the learning rate "
         "is too large for the model and the batches.",
-        write=f"lr={calmer(lr):g}",
+        write=f"lr={calmer(lr):g}" if isinstance(lr, float) else "a smaller learning rate",
     )
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from clearprop.train.loop import Metrics, Row
+from clearprop.train.metrics import Metrics, Row
 
-_HEADER = "epoch  iteration    loss  train accuracy  test accuracy"
+_COLUMNS = ("train accuracy", "test accuracy", "validation accuracy", "test loss", "validation loss")
 _REFRESH = 0.2  # seconds: drawing more often would take time from the training
 
 
@@ -21,21 +23,36 @@ def wants_plain() -> bool:
     )
 
 
-def format_row(row: Row) -> str:
+def columns_of(row: Row) -> list[str]:
+    """Name what the table shows: accuracies, where there are any, and otherwise losses."""
+    measured = [name for name in _COLUMNS if not math.isnan(_value(row, name))]
+    return [name for name in measured if name.endswith("accuracy")] or measured
+
+
+def header(columns: Sequence[str]) -> str:
+    """Give the names of the columns."""
+    return "  ".join(["epoch  iteration    loss", *columns])
+
+
+def format_row(row: Row, columns: Sequence[str]) -> str:
     r"""One line of the table.
 
     Examples
     --------
-    >>> print(_HEADER + "\n" + format_row(Row(1200, 2.0, 0.3125, 0.9225, 0.9244)))
+    >>> row = Row(1200, 2.0, 0.3125, 0.9225, 0.9244)
+    >>> print(header(columns_of(row)) + "\n" + format_row(row, columns_of(row)))
     epoch  iteration    loss  train accuracy  test accuracy
         2      1,200  0.3125          0.9225         0.9244
     """
     loss = f"{row.loss:.4f}" if row.loss == row.loss else "-"
     epoch = f"{row.epoch:.1f}".removesuffix(".0")
-    return (
-        f"{epoch:>5}  {row.iteration:>9,}  {loss:>6}"
-        f"  {row.train_accuracy:>14.4f}  {row.test_accuracy:>13.4f}"
-    )
+    measured = [f"{_value(row, name):>{len(name)}.4f}" for name in columns]
+    return "  ".join([f"{epoch:>5}", f"{row.iteration:>9,}", f"{loss:>6}", *measured])
+
+
+def _value(row: Row, column: str) -> float:
+    value: float = getattr(row, column.replace(" ", "_"))
+    return value
 
 
 class PlainProgress:
@@ -47,6 +64,7 @@ class PlainProgress:
 
     def __init__(self) -> None:
         self._shown = 0
+        self._columns: list[str] = []
         self._silent = False
 
     def __enter__(self) -> PlainProgress:
@@ -59,8 +77,9 @@ class PlainProgress:
         """Show the rows that are new."""
         for row in metrics.rows[self._shown :]:
             if self._shown == 0:
-                self.say(_HEADER, "bold")
-            self.say(format_row(row))
+                self._columns = columns_of(row)
+                self.say(header(self._columns), "bold")
+            self.say(format_row(row, self._columns))
             self._shown += 1
 
     def say(self, text: str, style: str = "") -> None:

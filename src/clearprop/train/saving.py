@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 import clearprop
 from clearprop.train.curves import draw_curves
-from clearprop.train.loop import Metrics
+from clearprop.train.metrics import Metrics
 from clearprop.train.models import layer_sizes
 from clearprop.train.settings import Settings
 
@@ -99,9 +99,15 @@ def loss_table(metrics: Metrics) -> bytes:
 
 
 def accuracy_table(metrics: Metrics) -> bytes:
-    """CSV, a line an epoch: the state after so many iterations; accuracies as fractions."""
-    lines = (",".join(map(repr, row)) + "\n" for row in metrics.rows)
-    return ("iteration,epoch,mean_loss,train_accuracy,test_accuracy\n" + "".join(lines)).encode()
+    """CSV, a line an epoch: the state after so many iterations; accuracies as fractions.
+
+    What was not measured has no column.
+    """
+    measured = [
+        name for name in Row._fields if any(getattr(row, name) == getattr(row, name) for row in rows)
+    ]
+    lines = (",".join(repr(getattr(row, name)) for name in measured) + "\n" for row in rows)
+    return (",".join(measured) + "\n" + "".join(lines)).encode()
 
 
 def result_text(outcome: Outcome) -> bytes:

@@ -53,6 +53,12 @@ _LIMITS = {
     "lr": _Limit(_is_rate, "the learning rate is a positive, finite number.", 0.1),
     "batch": _Limit(_whole(1, MOST), f"the number of samples in a batch {_COUNT}", 100),
     "iterations": _Limit(_whole(1, MOST), f"the number of iterations {_COUNT}", 10_000),
+    "epochs": _Limit(_is_rate, "the number of epochs is a positive, finite number.", 10),
+    "validation": _Limit(
+        lambda v: _is_rate(v) and v < 1,
+        "the part of the samples that is set aside is between 0 and 1.",
+        0.1,
+    ),
     "seed": _Limit(_whole(0, math.inf), "a seed is a whole number, at least 0.", 0),
     "threads": _Limit(
         lambda v: v is None or _whole(1, MOST_THREADS)(v),

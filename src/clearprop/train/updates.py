@@ -5,49 +5,33 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from clearprop.errors import ClearpropError, MissingExtraError
 from clearprop.nn.layer import Layer
 from clearprop.nn.sequential import Sequential
-from clearprop.optim import sgd
+from clearprop.train.sources import Source
 from clearprop.transforms import value_and_grad
+from clearprop.trees import tree_leaves, tree_map
 
 _SECONDS = 0.1  # of one call: so often are signals heard, and can progress be shown
 _GROWTH = 8  # from one call to the next, at most, while its speed is not known yet
-_MOST_DRAWN = 1 << 20  # numbers of samples in one call, which take memory
+_MOST_BYTES = 1 << 23  # of batches, or of numbers of samples, in one call
 _PIECE = 10_000  # labels checked at once
 
 Prepare = Callable[[Any], Any]
 
 
-class Batches(NamedTuple):
-    """Samples and labels, and what batches are drawn from them with.
+class Rule(Protocol):
+    """An update rule, such as `optim.SGD`."""
 
-    Attributes
-    ----------
-    x, t : ndarray
-        All of them.
-    size : int
-        Samples in a batch, drawn with replacement.
-    rng : numpy.random.Generator
-        Which; the same numbers whether batches are drawn singly or several at once.
-    prepare : callable, optional
-        What is done to the samples of a batch before the network gets them.
-    """
+    def init(self, params: Any) -> Any:
+        """Give the state before the first update."""
 
-    x: Any
-    t: Any
-    size: int
-    rng: np.random.Generator
-    prepare: Prepare | None = None
-
-    def draw(self, *count: int) -> npt.NDArray[np.int64]:
-        """Draw the numbers of the samples of a batch, or of several."""
-        return self.rng.integers(len(self.x), size=(*count, self.size))
+    def update(self, params: Any, grads: Any, state: Any) -> tuple[Any, Any]:
+        """Give new parameters and the new state."""
 
 
 class Updates(Protocol):
@@ -57,9 +41,17 @@ class Updates(Protocol):
     ----------
     most : int
         How many one call is to make, so that it does not take long.
+    state : nested arrays
+        Of the update rule.
+    last : pair of ndarray
+        Samples and labels of the last batch.
     """
 
     most: int
+    state: Any
+
+    @property
+    def last(self) -> tuple[Any, Any]: ...
 
     def make(self, count: int) -> Sequence[float]:
         """Make updates, and give the loss of each batch before its update.
@@ -75,26 +67,38 @@ class Interpreted:
     ----------
     model : Model
         What is trained, as `fit` asks of it.
-    batches : Batches
-    lr : float
+    source : Source
+    rule : Rule
+    prepare : callable, optional
+        What is done to the samples of a batch before the network gets them.
     """
 
     most = 1
 
-    def __init__(self, model: Any, batches: Batches, lr: float) -> None:
-        self.model, self.batches, self.lr = model, batches, lr
+    def __init__(
+        self, model: Any, source: Source, rule: Rule, prepare: Prepare | None = None
+    ) -> None:
+        self.model, self.source, self.rule, self.prepare = model, source, rule, prepare
+        self.state = rule.init(dict(model.params))
+        self._part: Any = None
+
+    @property
+    def last(self) -> tuple[Any, Any]:
+        """Samples and labels of the last batch."""
+        x, t = self.source.batch(self._part, *self.source.constants)
+        return prepared(x, self.prepare), t
 
     def make(self, count: int) -> Sequence[float]:
         """Make updates; see `Updates`."""
         losses: list[float] = []
         for _ in range(count):
-            drawn = self.batches.draw()
-            x = prepared(self.batches.x[drawn], self.batches.prepare)
-            loss, grads = self.model.loss_and_gradient(x, self.batches.t[drawn])
+            self._part = tree_map(lambda part: part[0], self.source.take(1))
+            loss, grads = self.model.loss_and_gradient(*self.last)
             losses.append(float(loss))
             if not math.isfinite(loss):
                 break
-            self.model.params = sgd(dict(self.model.params), grads, self.lr)
+            params = dict(self.model.params)
+            self.model.params, self.state = self.rule.update(params, grads, self.state)
         return losses
 
 
@@ -102,15 +106,17 @@ class Compiled:
     """Many updates in one call of machine code, which gathers the batches too.
 
     What it carries from one update to the next are the parameters, the buffers (running means,
-    the keys of masks) and the gradients, which nobody reads on the way: after a call the network
-    has the arrays that it would have after as many single updates. Nothing depends on how many
-    a call makes.
+    the keys of masks), the state of the update rule, and the gradients, which nobody reads on the
+    way: after a call the network has the arrays that it would have after as many single updates.
+    Nothing depends on how many a call makes.
 
     Parameters
     ----------
     network : Sequential
-    batches : Batches
-    lr : float
+    source : Source
+    rule : Rule
+    prepare : callable, optional
+        What is done to the samples of a batch before the network gets them.
 
     Raises
     ------
@@ -118,64 +124,95 @@ class Compiled:
         With the reason why updates of this network, or from these data, have to be interpreted.
     """
 
-    def __init__(self, network: Any, batches: Batches, lr: float) -> None:
-        self.network, self.batches = network, batches
+    def __init__(
+        self, network: Any, source: Source, rule: Rule, prepare: Prepare | None = None
+    ) -> None:
+        self.network, self.source, self.prepare = network, source, prepare
         self.most = 1
         check_network(network)
-        x, t = (readable(name, part) for name, part in (("x", batches.x), ("t", batches.t)))
+        names = ("x", "t")
+        self._constants = [readable(*pair) for pair in zip(names, source.constants, strict=False)]
         try:
             from clearprop.compile import compile
             from clearprop.extras import require
 
             require("llvmlite.binding", "train", "writes machine code", "fit")
-            _check_labels(network, prepared(x[:1], batches.prepare), t)
-            self._scan = compile(_step(network, lr, batches.prepare)).scan
-            self._data = x, t
-            self._run(self._carry(), np.empty((0, batches.size), np.int64))  # compiles
+            self.state = rule.init(dict(network.params))
+            self._scan = compile(_step(network, source.batch, rule, prepare)).scan
+            self._part = source.take(1)
+            source.give_back(1)
+            if self._constants:
+                self._check_labels(self._constants[1])
+            self._run(self._carry(), _steps(self._part, 0, 0))  # compiles
         except Exception as error:
             # whatever it is: where the fault is the user's, the first update in NumPy will say so
             raise CannotCompileError(error) from error
 
+    @property
+    def last(self) -> tuple[Any, Any]:
+        """Samples and labels of the last batch."""
+        part = tree_map(lambda part: part[-1], self._part)
+        x, t = self.source.batch(part, *self.source.constants)
+        return prepared(x, self.prepare), t
+
     def make(self, count: int) -> Sequence[float]:
         """Make updates; see `Updates`."""
-        count = max(1, min(count, self.most))
         started = time.perf_counter()
-        generator = self.batches.rng.bit_generator
-        state = generator.state
-        drawn = self.batches.draw(count)
+        self._part = part = self.source.take(max(1, min(count, self.most)))
+        count = len(tree_leaves(part)[0][1])
         before = self._carry()
-        after, found = self._run(before, drawn)
+        try:
+            if not self._constants:
+                self._check_labels(part[1].reshape(-1, *part[1].shape[2:]))
+            after, found = self._run(before, part)
+        except BaseException:  # Ctrl-C too: whoever saves the run finds it before this call
+            self.source.give_back(count)
+            raise
         finite = np.isfinite(found)
         if not finite.all():
             done = int(np.argmin(finite))
-            generator.state = state
-            self.batches.draw(done + 1)
-            before, _ = self._run(before, drawn[:done])
-            (_, *others), _ = self._run(before, drawn[done : done + 1])
-            after, found = (before[0], *others), found[: done + 1]
+            self.source.give_back(count - done - 1)
+            self._part = _steps(part, 0, done + 1)
+            before, _ = self._run(before, _steps(part, 0, done))
+            (_, buffers, gradients, _), _ = self._run(before, _steps(part, done, done + 1))
+            after, found = (before[0], buffers, gradients, before[3]), found[: done + 1]
         self._leave(after)
         self._adapt(count, time.perf_counter() - started)
         losses: list[float] = found.tolist()
         return losses
 
-    def _run(self, carry: Any, drawn: npt.NDArray[np.int64]) -> Any:
-        return self._scan(carry, drawn, *self._data)
+    def _run(self, carry: Any, part: Any) -> Any:
+        return self._scan(carry, part, *self._constants)
 
-    def _carry(self) -> tuple[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+    def _carry(self) -> tuple[Any, ...]:
         parameters = self.network.arrays(self.network.parameters)
         buffers = self.network.arrays(self.network.buffers)
-        return parameters, buffers, parameters  # in the place of gradients: nobody reads them
+        # in the place of gradients the parameters: nobody reads them
+        return parameters, buffers, parameters, self.state
 
     def _leave(self, carry: Any) -> None:
-        parameters, buffers, gradients = carry
+        parameters, buffers, gradients, self.state = carry
         self.network.params = dict(zip(self.network.parameters, parameters, strict=True))
         self.network.replace(buffers)
         self.network.keep(gradients)
 
     def _adapt(self, count: int, seconds: float) -> None:
         by_time = int(count * _SECONDS / max(seconds, 1e-9))
-        by_memory = _MOST_DRAWN // self.batches.size
+        size = sum(np.asarray(part[0]).nbytes for _, part in tree_leaves(self._part))
+        by_memory = _MOST_BYTES // max(size, 1)
         self.most = max(1, min(by_time, by_memory, _GROWTH * count))
+
+    def _check_labels(self, t: Any) -> None:
+        """Check labels, piece by piece: a step checks none, as it looks at no value."""
+        last = self.network.last_layer
+        y = self.network.predict(self.last[0][:1])
+        for start in range(0, len(t), _PIECE):
+            piece = t[start : start + _PIECE]
+            last.targets(piece, np.broadcast_to(y, (len(piece), *y.shape[1:])))
+
+
+def _steps(part: Any, first: int, last: int) -> Any:
+    return tree_map(lambda each: each[first:last], part)
 
 
 class CannotCompileError(Exception):
@@ -196,14 +233,16 @@ class CannotCompileError(Exception):
         return f"{what} Write instead: interpret=True, and nothing is said of it."
 
 
-def _step(network: Sequential, lr: float, prepare: Prepare | None) -> Callable[..., Any]:
+def _step(
+    network: Sequential, batch: Callable[..., Any], rule: Rule, prepare: Prepare | None
+) -> Callable[..., Any]:
     """Make the function of one update: pure, and the same arithmetic as `Interpreted`."""
-    count, last = len(network.parameters), network.last_layer
+    names, last = network.parameters, network.last_layer
     assert last is not None
 
-    def step(carry: Any, drawn: Any, x: Any, t: Any) -> Any:
-        parameters, buffers, _before = carry
-        x, t = x[drawn], t[drawn]
+    def step(carry: Any, part: Any, *constants: Any) -> Any:
+        parameters, buffers, _before, state = carry
+        x, t = batch(part, *constants)
         x = floats(prepared(x, prepare), parameters)
 
         def loss(*arrays: Any) -> Any:
@@ -211,16 +250,13 @@ def _step(network: Sequential, lr: float, prepare: Prepare | None) -> Callable[.
             y, seen = y if buffers else (y, ())
             return last.compute(y, t=last.targets(t, y)), seen
 
-        (value, seen), gradients = value_and_grad(loss, range(count), has_aux=True)(*parameters)
+        derivative = value_and_grad(loss, range(len(names)), has_aux=True)
+        (value, seen), gradients = derivative(*parameters)
+        params, grads = (dict(zip(names, part, strict=True)) for part in (parameters, gradients))
+        params, state = rule.update(params, grads, state)
         after = network.advance(buffers, seen)
-        return (
-            (
-                sgd(parameters, gradients, lr),
-                tuple(_as(new, old.dtype) for new, old in zip(after, buffers, strict=True)),
-                gradients,
-            ),
-            value,
-        )
+        buffers = tuple(_as(new, old.dtype) for new, old in zip(after, buffers, strict=True))
+        return (tuple(params[name] for name in names), buffers, gradients, state), value
 
     return step
 
@@ -284,12 +320,3 @@ def readable(name: str, array: Any) -> Any:
     native: Any = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     return np.asarray(memoryview(native).toreadonly())
 
-
-def _check_labels(network: Sequential, x: Any, t: Any) -> None:
-    """Check all labels: a step checks none, as it looks at no value."""
-    last = network.last_layer
-    assert last is not None
-    y = network.predict(x)
-    for start in range(0, len(t), _PIECE):
-        piece = t[start : start + _PIECE]
-        last.targets(piece, np.broadcast_to(y, (len(piece), *y.shape[1:])))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.look import CURVES
-from clearprop.train.loop import Row
+from clearprop.train.metrics import Row, shown_accuracies
 
 #: Matplotlib wants colours; in the picture they become the page's variables, light and dark.
 _INK, _SOFT, _LINE = "#010101", "#020202", "#030303"
@@ -88,11 +88,11 @@ def loss_chart(loss: Sequence[float]) -> str:
 
 def accuracy_chart(rows: Sequence[Row]) -> str:
     """Draw the accuracies on both sets, in percent, as an SVG element."""
-    first = 1 if len(rows) > 2 and min(min(row[3:]) for row in rows[1:]) > 0.5 else 0
-    at = [row.iteration for row in rows[first:]]
+    shown = shown_accuracies(rows)
+    at = [row.iteration for row in next(iter(shown.values()), [])]
     lines = {
-        "on the training images": [100 * row.train_accuracy for row in rows[first:]],
-        "on the test images": [100 * row.test_accuracy for row in rows[first:]],
+        f"on the {name} images": [100 * getattr(row, f"{name}_accuracy") for row in part]
+        for name, part in shown.items()
     }
 
     def draw(axes: Any) -> None:

@@ -1,0 +1,132 @@
+"""Checkpoints of a run, and how a run goes on from one."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import DataError
+from clearprop.train.checkpoints import Checkpoints
+from clearprop.train.metrics import Metrics, Row
+from clearprop.train.sources import Source
+from clearprop.train.updates import Updates
+from clearprop.trees import tree_leaves, tree_map
+
+
+class Keeping:
+    """Saves a run by steps and by time, and lets a new one go on where a saved one was.
+
+    Everything that decides the numbers to come is saved: parameters and buffers, the state of the
+    update rule, the position in the data with its generator, the numbers so far, and what watchers
+    have noted.
+
+    Parameters
+    ----------
+    checkpoints : Checkpoints
+    model, updates, source, metrics, watchers
+        The parts of the run.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        model: Any,
+        updates: Updates,
+        source: Source,
+        metrics: Metrics,
+        watchers: Sequence[Any],
+    ) -> None:
+        self.checkpoints, self.model, self.updates = checkpoints, model, updates
+        self.source, self.metrics, self.watchers = source, metrics, watchers
+        self._saved = -1
+        self._when = time.monotonic()
+
+    def resume(self) -> None:
+        """Go on from the newest checkpoint that is whole, if there is one; say what differs."""
+        latest = self.checkpoints.latest()
+        for note in latest.notes():
+            warnings.warn(f"train: {note}", RuntimeWarning, stacklevel=4)
+        if latest.checkpoint is None:
+            return
+        arrays, facts = dict(latest.checkpoint.arrays), latest.checkpoint.facts
+        parts = {name: _within(arrays, name) for name in ("params", "state", "rule", "metrics")}
+        _check(parts["params"], dict(self.model.params))
+        self.model.params = parts["params"]
+        if parts["state"]:
+            self.model.state = parts["state"]
+        kept = iter(parts["rule"].values())
+        _check(parts["rule"], dict(tree_leaves(self.updates.state, "rule")))
+        self.updates.state = tree_map(lambda _: next(kept), self.updates.state)
+        self.source.restore(facts["source"])
+        self.metrics.iterations = self._saved = latest.checkpoint.step
+        self.metrics.loss = array("d", parts["metrics"]["loss"].tolist())
+        self.metrics.rows = [
+            Row(int(row[0]), *row[1:]) for row in parts["metrics"]["rows"].tolist()
+        ]
+        for k, watcher in enumerate(self.watchers):
+            if hasattr(watcher, "restore"):
+                watcher.restore(_within(arrays, f"watch{k}"), facts["watchers"][k])
+
+    def next_look(self, done: int) -> int:
+        """Give the next update after which a checkpoint is due by its number."""
+        every = self.checkpoints.every
+        return (done // every + 1) * every
+
+    def __call__(self) -> None:
+        """Save, if it is time."""
+        done = self.metrics.iterations
+        late = time.monotonic() - self._when >= self.checkpoints.seconds
+        if done > self._saved and (late or done % self.checkpoints.every == 0):
+            self.save()
+
+    def save(self) -> None:
+        """Save now, unless this is saved already."""
+        if self.metrics.iterations == self._saved:
+            return
+        arrays: dict[str, Any] = {
+            **_named("params", self.model.params),
+            **_named("state", getattr(self.model, "state", {})),
+            **_named("rule", dict(tree_leaves(self.updates.state, "rule"))),
+            "metrics/loss": np.array(self.metrics.loss[: self.metrics.iterations]),
+            "metrics/rows": np.array(self.metrics.rows, float).reshape(-1, len(Row._fields)),
+        }
+        noted: list[Any] = []
+        for k, watcher in enumerate(self.watchers):
+            parts, facts = watcher.saved() if hasattr(watcher, "saved") else ({}, {})
+            arrays |= _named(f"watch{k}", parts)
+            noted.append(facts)
+        self.checkpoints.write(
+            self.metrics.iterations, arrays, {"source": self.source.facts, "watchers": noted}
+        )
+        self._saved, self._when = self.metrics.iterations, time.monotonic()
+
+
+def _named(part: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{part}/{name}": np.asarray(value) for name, value in arrays.items()}
+
+
+def _within(arrays: Mapping[str, Any], part: str) -> dict[str, Any]:
+    head = f"{part}/"
+    return {name[len(head) :]: value for name, value in arrays.items() if name.startswith(head)}
+
+
+def _check(saved: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """Compare what was saved with what is there, before anything is changed."""
+    forms = [
+        {name: (np.shape(value), np.asarray(value).dtype) for name, value in part.items()}
+        for part in (saved, here)
+    ]
+    if forms[0] == forms[1]:
+        return
+    name = next(n for n in [*forms[0], *forms[1]] if forms[0].get(n) != forms[1].get(n))
+    was, now = ("not there" if n is None else f"{n[1]} {n[0]}" for n in (f.get(name) for f in forms))
+    raise DataError(
+        f"train: the checkpoint is of another run: {name} was {was}, and is {now}.",
+        why="a run goes on with the network and the update rule that it was saved with.",
+        write="checkpoints=Checkpoints(another_folder)",
+    )
