@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from clearprop.train.checkpoint_file import Checkpoint as Checkpoint
+from clearprop.train.checkpoint_file import read_checkpoint as read_checkpoint
+from clearprop.train.checkpoint_search import Latest as Latest
+from clearprop.train.checkpoints import Checkpoints as Checkpoints
 from clearprop.train.diary import Diary as Diary
 from clearprop.train.environment import describe_environment as describe_environment
 from clearprop.train.environment import differences as differences
 from clearprop.train.extra import require_extra as require_extra
+from clearprop.train.generators import generator_facts as generator_facts
+from clearprop.train.generators import restore_generator as restore_generator
 from clearprop.train.loop import Metrics as Metrics
 from clearprop.train.loop import Model as Model
 from clearprop.train.loop import Row as Row

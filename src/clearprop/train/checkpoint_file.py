@@ -165,7 +165,7 @@ def read_whole(path: Path) -> bytes:
             path, f"cannot be read: {error.strerror}", "the disk or the folder refuses it."
         ) from error
     header = _header_length(content)
-    found = _SHA256.search(content, 8, 8 + header)
+    found = _SHA256.search(content, 8, min(8 + header, len(content)))
     if found is not None:
         start, end = found.span(1)
         digest = hashlib.sha256(memoryview(content)[:start])
@@ -190,22 +190,29 @@ def parse(content: bytes, path: Path) -> Checkpoint:
     Raises
     ------
     DataError
-        It is of a newer format.
+        It is of a newer format, or of no form that was ever written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    header = json.loads(content[8 : 8 + _header_length(content)])
-    record = json.loads(header["__metadata__"][_KEY])
-    if record["format"] > FORMAT:
-        raise DataError(
-            f"checkpoint: {path.name} has format {record['format']}.",
-            where=repr(str(path)),
-            why=f"it is of a newer clearprop; this one reads formats up to {FORMAT}.",
-            write="pip install --upgrade clearprop",
-        )
-    arrays = {name: np.array(array) for name, array in load(content).items()}
-    parts = ("step", "facts", "model", "plan", "made_with")
-    return Checkpoint(**{part: record[part] for part in parts}, arrays=arrays, path=path)
+    try:
+        header = json.loads(content[8 : 8 + _header_length(content)])
+        record = json.loads(header["__metadata__"][_KEY])
+        if record["format"] > FORMAT:
+            raise DataError(
+                f"checkpoint: {path.name} has format {record['format']}.",
+                where=repr(str(path)),
+                why=f"it is of a newer clearprop; this one reads formats up to {FORMAT}.",
+                write="pip install --upgrade clearprop",
+            )
+        arrays = {name: np.array(array) for name, array in load(content).items()}
+        parts = ("step", "facts", "model", "plan", "made_with")
+        return Checkpoint(**{part: record[part] for part in parts}, arrays=arrays, path=path)
+    except DataError:
+        raise
+    except (LookupError, TypeError, ValueError, RecursionError, SafetensorError) as error:
+        why = f"its SHA-256 is right, its form is not: {type(error).__name__}: {error}."
+        raise _refused(path, "is no checkpoint", why) from error
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

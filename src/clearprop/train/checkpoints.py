@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -121,6 +122,9 @@ class Checkpoints:
         try:
             _make(self.folder)
             lock = FolderLock(self.folder)
+            if not os.access(self.folder, os.W_OK | os.X_OK):  # the lock's file was there before
+                lock.release()
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except TakenError as error:
             process = f"process {error}" if str(error) else "another process"
             raise RunError(
@@ -295,6 +299,7 @@ class Checkpoints:
 
     def _now(self) -> dict[str, Any]:
         if self._made_with is None:
+            require("threadpoolctl", "train", "tells which BLAS computes", "checkpoint")
             self._made_with = describe_environment(machine_code=True)
         return self._made_with
 
@@ -318,5 +323,3 @@ def _make(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for path in missing:
         sync_folder(path.parent)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(13, "Permission denied")
