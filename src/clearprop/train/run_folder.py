@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from clearprop.errors import RunError
+from clearprop.train.files import sync_folder, write_whole
 
 
 class RunFolder:
@@ -61,19 +62,10 @@ class RunFolder:
         RunError
             It cannot be written; what was there under this name before is there still.
         """
-        passing = self.path / f".{name}.{os.getpid()}"
         try:
-            try:
-                with passing.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                passing.replace(self.path / name)
-            except BaseException:
-                with suppress(OSError):
-                    passing.unlink(missing_ok=True)
-                raise
-            _sync_folder(self.path)
+            write_whole(self.path / name, [content])
+            with suppress(OSError):  # it is there, and the next write will say what is wrong
+                sync_folder(self.path)
         except OSError as error:
             raise RunError(
                 f"train: {name} cannot be written: {error.strerror}.",
@@ -158,13 +150,3 @@ def _cannot_make(path: Path, error: OSError) -> RunError:
         why="weights, numbers and curves of the run are written there.",
         write="--out FOLDER, where you may write",
     )
-
-
-def _sync_folder(path: Path) -> None:
-    """Put the new name on the disk, too; where folders cannot be opened, it is the system's."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
