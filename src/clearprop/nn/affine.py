@@ -9,7 +9,7 @@ import numpy as np
 
 from clearprop.errors import ShapeError
 from clearprop.nn.checks import along_features, check_vector, parameter
-from clearprop.nn.initial import Seed, gaussian, he
+from clearprop.nn.initial import Seed, Weights, drawn
 from clearprop.nn.layer import Layer
 from clearprop.places import current_line
 
@@ -74,6 +74,7 @@ class Affine(Layer):
         *,
         seed: Seed,
         std: float | None = None,
+        weights: Weights = "he",
         dtype: Any = np.float64,
     ) -> Affine:
         """Make a layer with random weights and biases of 0.
@@ -85,14 +86,13 @@ class Affine(Layer):
         seed : int or numpy.random.Generator
             One generator for all layers of a network gives each its own numbers.
         std : float, optional
-            The standard deviation of the weights; by default that of `he`.
+            The standard deviation of the weights; 0.01 in the documents.
+        weights : str or callable, default "he"
+            Where no ``std`` is given: the name of an initialiser in `nn.initial`, such as "xavier"
+            or "orthogonal", or a function ``f(shape, seed=..., dtype=...)``.
         dtype : dtype, default float64
         """
-        shape = (inputs, outputs)
-        if std is None:
-            W = he(shape, seed=seed, dtype=dtype)
-        else:
-            W = gaussian(shape, std=std, seed=seed, dtype=dtype)
+        W = drawn((inputs, outputs), weights, std, seed, dtype)
         return cls(W, np.zeros(outputs, dtype))
 
     def compute(self, x: Any, W: Any, b: Any) -> Any:

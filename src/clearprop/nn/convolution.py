@@ -15,7 +15,7 @@ from clearprop.nn.checks import (
     parameter,
     whole_pair,
 )
-from clearprop.nn.initial import Seed, gaussian, he
+from clearprop.nn.initial import Seed, Weights, drawn
 from clearprop.nn.layer import Layer
 from clearprop.places import current_line
 from clearprop.rules.convolution import conv2d
@@ -110,6 +110,7 @@ class Conv2d(Layer):
         *,
         seed: Seed,
         std: float | None = None,
+        weights: Weights = "he",
         dtype: Any = np.float64,
         **options: Any,
     ) -> Conv2d:
@@ -123,16 +124,16 @@ class Conv2d(Layer):
             Height and width of the kernel.
         seed : int or numpy.random.Generator
         std : float, optional
-            The standard deviation of the weights; by default that of `initial.he`.
+            The standard deviation of the weights; 0.01 in the documents.
+        weights : str or callable, default "he"
+            As in `Affine.initial`.
         dtype : dtype, default float64
         **options
             ``stride``, ``padding``, ``dilation``, ``groups``.
         """
         size = whole_pair(size, "size", 1, "Conv2d")
         shape = (filters, channels // _groups(options.get("groups", 1)), *size)
-        W = he(shape, seed=seed, dtype=dtype)
-        if std is not None:
-            W = gaussian(shape, std=std, seed=seed, dtype=dtype)
+        W = drawn(shape, weights, std, seed, dtype)
         return cls(W, np.zeros(filters, dtype), **options)
 
     def compute(self, x: Any, W: Any, b: Any) -> Any:
