@@ -172,7 +172,7 @@ def _every(layers: Any) -> Iterator[Layer]:
 
 
 def _check_layers(layers: list[Any], kind: str) -> None:
-    every = list(_every(layers))
+    every: list[Any] = list(_every(layers))
     problem = ""
     for layer in every:
         if not isinstance(layer, Layer):
