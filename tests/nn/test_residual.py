@@ -1,4 +1,4 @@
-"""Residual blocks: what they compute, what their arrays are called, and what changes in training."""
+"""Residual blocks: what they compute, what their arrays are called, what changes in training."""
 
 import copy
 import pickle

@@ -163,7 +163,7 @@ def test_a_batch_of_no_sequences_and_a_batch_of_one(layer):
     np.testing.assert_allclose(layer.forward(X[:1]), layer.forward(X)[:1], rtol=1e-12)
 
 
-# ---- convolution, pooling, normalisation ----------------------------------------------------------
+# ---- convolution, pooling, normalisation --------------------------------------------------------
 
 
 def test_convolution_of_a_sequence_is_that_of_an_image_of_one_row():
@@ -301,8 +301,8 @@ def conv(**options):
         (
             lambda: nn.Residual(nn.Embedding(W)),
             OptionError,
-            "Residual: Embedding(6 rows of 3, float64) takes whole numbers, to which nothing can be "
-            "added.",
+            "Residual: Embedding(6 rows of 3, float64) takes whole numbers, to which nothing can "
+            "be added.",
             "nn.Residual(nn.Affine(W1, b1), nn.ReLU(), nn.Affine(W2, b2))",
         ),
         (

@@ -174,7 +174,7 @@ def test_the_diary_has_a_norm_for_each_block(name: str) -> None:
     assert all(norm > 0 for norms in diary.norms.values() for norm in norms)
 
 
-# ---- whole numbers --------------------------------------------------------------------------------
+# ---- whole numbers ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.uint64])
