@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from clearprop.errors import ClearpropError, MissingExtraError
+from clearprop.nn.chain import Chain
 from clearprop.nn.layer import Layer
 from clearprop.nn.sequential import Sequential
 from clearprop.train.sources import Source
@@ -142,7 +143,7 @@ class Compiled:
             self._part = source.take(1)
             source.give_back(1)
             if self._constants:
-                self._check_labels(self._constants[1])
+                self._check(*self._constants)
             self._run(self._carry(), _steps(self._part, 0, 0))  # compiles
         except Exception as error:
             # whatever it is: where the fault is the user's, the first update in NumPy will say so
@@ -163,7 +164,7 @@ class Compiled:
         before = self._carry()
         try:
             if not self._constants:
-                self._check_labels(part[1].reshape(-1, *part[1].shape[2:]))
+                self._check(*(each.reshape(-1, *each.shape[2:]) for each in part))
             after, found = self._run(before, part)
         except BaseException:  # Ctrl-C too: whoever saves the run finds it before this call
             self.source.give_back(count)
@@ -202,13 +203,16 @@ class Compiled:
         by_memory = _MOST_BYTES // max(size, 1)
         self.most = max(1, min(by_time, by_memory, _GROWTH * count))
 
-    def _check_labels(self, t: Any) -> None:
-        """Check labels, piece by piece: a step checks none, as it looks at no value."""
+    def _check(self, x: Any, t: Any) -> None:
+        """Check labels and numbers of rows, piece by piece: a step looks at no value."""
         last = self.network.last_layer
         y = self.network.predict(self.last[0][:1])
         for start in range(0, len(t), _PIECE):
-            piece = t[start : start + _PIECE]
-            last.targets(piece, np.broadcast_to(y, (len(piece), *y.shape[1:])))
+            piece = slice(start, start + _PIECE)
+            last.targets(t[piece], np.broadcast_to(y, (len(t[piece]), *y.shape[1:])))
+            if self.network.whole_inputs:
+                parameters = self.network.arrays(self.network.parameters)
+                self.network.taken((prepared(x[piece], self.prepare),), parameters)
 
 
 def _steps(part: Any, first: int, last: int) -> Any:
@@ -243,7 +247,7 @@ def _step(
     def step(carry: Any, part: Any, *constants: Any) -> Any:
         parameters, buffers, _before, state = carry
         x, t = batch(part, *constants)
-        x = floats(prepared(x, prepare), parameters)
+        x = taken(network, prepared(x, prepare), parameters)
 
         def loss(*arrays: Any) -> Any:
             y = network.compute(x, *arrays, *buffers, train=True)
@@ -266,9 +270,11 @@ def prepared(x: Any, prepare: Prepare | None) -> Any:
     return x if prepare is None else prepare(x)
 
 
-def floats(x: Any, parameters: Iterable[Any]) -> Any:
-    """Give samples that are whole numbers in the dtype of the parameters, as layers do."""
-    return x if x.dtype.kind == "f" else x.astype(np.result_type(*(p.dtype for p in parameters)))
+def taken(network: Sequential, x: Any, parameters: Iterable[Any]) -> Any:
+    """Give samples as the network computes with them: floats, but where it takes whole numbers."""
+    if network.whole_inputs or x.dtype.kind == "f":
+        return x
+    return x.astype(np.result_type(*(p.dtype for p in parameters)))
 
 
 def _as(value: Any, dtype: Any) -> Any:
@@ -276,9 +282,9 @@ def _as(value: Any, dtype: Any) -> Any:
 
 
 # What machine code does in their place; who writes one anew means another computation.
-_OF_ALL = ("compute", "_run", "_steps", "arrays", "params")
+_OF_ALL = ("compute", "_run", "_steps", "arrays", "places", "params")
 _OF_NETWORK = ("loss_and_gradient", "advance", "keep", "remember", "replace")
-_OF_LAYER = ("arrays", "keep", "remember", "replace")
+_OF_LAYER = ("arrays", "keep", "places", "remember", "replace")
 
 
 def check_network(network: Any, names: Iterable[str] = _OF_NETWORK) -> None:
@@ -298,8 +304,9 @@ def check_network(network: Any, names: Iterable[str] = _OF_NETWORK) -> None:
     if not isinstance(network, Sequential):
         raise CannotCompileError(f"{kind} is no nn.Sequential.")
     own = [f"{kind}.{name}" for name in _changed(network, Sequential, (*_OF_ALL, *names))]
-    for layer in network.layers.values():
-        own += [f"{type(layer).__name__}.{name}" for name in _changed(layer, Layer, _OF_LAYER)]
+    for layer in network.every_layer():
+        base = Chain if isinstance(layer, Chain) else Layer
+        own += [f"{type(layer).__name__}.{name}" for name in _changed(layer, base, _OF_LAYER)]
     if own:
         raise CannotCompileError(f"{own[0]} is written anew, and might do something else.")
     if not network.parameters or network.last_layer is None:
