@@ -11,6 +11,10 @@ from clearprop.nn.activations import Softmax as Softmax
 from clearprop.nn.activations import Tanh as Tanh
 from clearprop.nn.affine import Affine as Affine
 from clearprop.nn.affine import Flatten as Flatten
+from clearprop.nn.augmentation import Noise as Noise
+from clearprop.nn.augmentation import RandomCrop as RandomCrop
+from clearprop.nn.augmentation import RandomFlip as RandomFlip
+from clearprop.nn.augmentation import RandomShift as RandomShift
 from clearprop.nn.batch_norm import BatchNorm as BatchNorm
 from clearprop.nn.convolution import Conv2d as Conv2d
 from clearprop.nn.dropout import Dropout as Dropout
@@ -41,6 +45,9 @@ _ELSEWHERE = {
     **dict.fromkeys(("Pooling", "MaxPool", "MaxPooling2D"), "MaxPool2d"),
     **dict.fromkeys(("ActivationLoss", "CrossEntropyLoss"), "SoftmaxWithLoss"),
     "LossCrossEntropy": "CrossEntropy",
+    "GaussianNoise": "Noise",
+    "RandomHorizontalFlip": "RandomFlip",
+    "RandomTranslation": "RandomShift",
     "expLayer": "Exp",
     "oneDivLayer": "Reciprocal",
     "sigmoid": "Sigmoid",
