@@ -1,4 +1,4 @@
-"""Compiled masks are those of NumPy's generator, to the bit, at whatever position they begin."""
+"""What is drawn in machine code is NumPy's generator's, to the bit, at whatever position it begins."""
 
 import ctypes
 
@@ -12,8 +12,8 @@ pytest.importorskip("llvmlite")  # the extra `train` brings it
 from llvmlite import ir
 
 from clearprop.compile.machine.engine import Library, Processor, machine_code, this_processor
-from clearprop.compile.machine.random import limit_of, philox_block, write_keep_mask
-from clearprop.rules.random import keep_mask
+from clearprop.compile.machine.random import limit_of, philox_block, write_draw
+from clearprop.rules.random import keep_mask, uniform
 
 I64, I32, PTR = ir.IntType(64), ir.IntType(32), ir.PointerType()
 WORDS = st.integers(0, 2**64 - 1)
@@ -21,12 +21,17 @@ WORDS = st.integers(0, 2**64 - 1)
 
 def compiled(processor):
     module = ir.Module()
-    inner = write_keep_mask(module)
-    assert write_keep_mask(module) is inner
-    f = ir.Function(module, inner.function_type, "mask")
-    b = ir.IRBuilder(f.append_basic_block())
-    b.call(inner, f.args)
-    b.ret_void()
+    for outer, name, dtype in (
+        ("mask", "keep_mask", bool),
+        ("float32", "uniform", np.float32),
+        ("float64", "uniform", np.float64),
+    ):
+        inner = write_draw(module, name, dtype)
+        assert write_draw(module, name, dtype) is inner
+        f = ir.Function(module, inner.function_type, outer)
+        b = ir.IRBuilder(f.append_basic_block())
+        b.call(inner, f.args)
+        b.ret_void()
     f = ir.Function(module, ir.FunctionType(ir.VoidType(), [PTR, I64, I64, I64]), "block")
     b = ir.IRBuilder(f.append_basic_block())
     b.store(philox_block(b, f.args[1], (f.args[2], f.args[3])), f.args[0], align=4)
@@ -54,16 +59,20 @@ def library(request):
     return compiled(request.param)
 
 
-def mask_of(library, key, first, count, rate):
-    """The mask of some positions; the bytes around it must stay."""
+def drawn(library, name, dtype, key, first, count, rate=0.0):
+    """What is drawn at some positions; the memory around it must stay."""
     call = library.function(
-        "mask", ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_uint64] * 2, ctypes.c_uint32
+        name, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_uint64] * 2, ctypes.c_uint32
     )
-    memory = np.full(count + 32, 9, np.uint8)
-    call(memory.ctypes.data + 16, first, count, *map(int, key), limit_of(rate))
+    memory = np.full(count + 32, 9, dtype)
+    call(memory[16:].ctypes.data, first, count, *map(int, key), limit_of(rate))
     assert (memory[:16] == 9).all()
     assert (memory[16 + count :] == 9).all()
     return memory[16 : 16 + count]
+
+
+def mask_of(library, key, first, count, rate):
+    return drawn(library, "mask", np.uint8, key, first, count, rate)
 
 
 @settings(deadline=None, max_examples=60)
@@ -88,6 +97,18 @@ def test_rows_that_are_drawn_apart_are_the_mask(library):
     whole = keep_mask(key, shape=(100, 37), rate=0.2)
     pieces = [mask_of(library, key, 37 * row, 37 * 10, 0.2) for row in range(0, 100, 10)]
     np.testing.assert_array_equal(np.concatenate(pieces), whole.reshape(-1).view(np.uint8))
+
+
+@settings(deadline=None, max_examples=60)
+@example(key=(7, 1), first=0, count=20)
+@example(key=(7, 1), first=3, count=2)
+@example(key=(0, 0), first=7, count=0)
+@given(key=st.tuples(WORDS, WORDS), first=st.integers(0, 70), count=st.integers(0, 70))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_uniform_numbers_are_the_rules_at_any_position(library, dtype, key, first, count):
+    whole = uniform(np.array(key, np.uint64), shape=(first + count,), dtype=np.dtype(dtype))
+    found = drawn(library, dtype, dtype, key, first, count)
+    np.testing.assert_array_equal(found, whole[first:])
 
 
 @settings(deadline=None, max_examples=40)

@@ -445,7 +445,9 @@ def _pad(elements: Elements, node: Node, y: Array) -> list[Work]:
 
 
 def _random(elements: Elements, node: Node, y: Array) -> list[Work]:
-    return [Draw(y, _whole(elements, node, 0), node.attributes["rate"])]
+    assert node.primitive is not None
+    key, rate = _whole(elements, node, 0), node.attributes.get("rate", 0.0)
+    return [Draw(node.primitive.name, y, key, rate)]
 
 
 def _whole(elements: Elements, node: Node, position: int) -> Array:

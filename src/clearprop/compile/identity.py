@@ -93,7 +93,8 @@ class _Writer:
             self.lines.append(f"windows {work.target} {arrays} {sorted(work.attributes.items())}")
         else:
             assert isinstance(work, Draw)
-            self.lines.append(f"draw {self.array(work.out)} {self.array(work.key)} {work.rate!r}")
+            arrays = [self.array(a) for a in (work.out, work.key)]
+            self.lines.append(f"draw {work.name} {arrays} {work.rate!r}")
 
     def block(self, block: Block) -> str:
         return f"{self.array(block.array)}@{self.place(block.place)}{block.strides}"

@@ -83,11 +83,16 @@ class Lines:
             self._windows(work)
         else:
             assert isinstance(work, Draw)
-            rows = "[start:stop]" if self.group.rows else ""
-            mask = f"{self._called('keep_mask')}({self.names[work.key]}"
-            mask = f"{mask}, shape={work.out.shape}, rate={work.rate!r})"
-            self.line(f"{self.names[work.out]}[{rows[1:-1] or '...'}] = {mask}{rows}")
+            self._draw(work)
         return self.lines
+
+    def _draw(self, work: Draw) -> None:
+        """Write numbers from a key: all of them, and of these the rows."""
+        rows = "[start:stop]" if self.group.rows else ""
+        is_mask = work.name == "keep_mask"
+        how = f"rate={work.rate!r}" if is_mask else f"dtype={literal(work.out.dtype)}"
+        made = f"{self._called(work.name)}({self.names[work.key]}, shape={work.out.shape}, {how})"
+        self.line(f"{self.names[work.out]}[{rows[1:-1] or '...'}] = {made}{rows}")
 
     def _windows(self, work: Windows) -> None:
         """Write a convolution of some samples; what is a sum over samples gets their part."""

@@ -131,11 +131,15 @@ class Windows:
 
 @dataclass
 class Draw:
-    """A mask from a key, `clearprop.rules.random.keep_mask`."""
+    """Numbers from a key: a primitive of `clearprop.rules.random`, by its name.
 
+    ``rate`` is that of ``keep_mask``.
+    """
+
+    name: str
     out: Array
     key: Array
-    rate: float
+    rate: float = 0.0
 
     @property
     def outputs(self) -> list[Array]:

@@ -16,6 +16,10 @@ from clearprop.nn.activations import Tanh as Tanh
 from clearprop.nn.affine import Affine as Affine
 from clearprop.nn.affine import Flatten as Flatten
 from clearprop.nn.attention import MultiHeadAttention as MultiHeadAttention
+from clearprop.nn.augmentation import Noise as Noise
+from clearprop.nn.augmentation import RandomCrop as RandomCrop
+from clearprop.nn.augmentation import RandomFlip as RandomFlip
+from clearprop.nn.augmentation import RandomShift as RandomShift
 from clearprop.nn.batch_norm import BatchNorm as BatchNorm
 from clearprop.nn.convolution import Conv1d as Conv1d
 from clearprop.nn.convolution import Conv2d as Conv2d
@@ -67,6 +71,9 @@ _ELSEWHERE = {
     **dict.fromkeys(("ResidualBlock", "SkipConnection", "Skip"), "Residual"),
     **dict.fromkeys(("ActivationLoss", "CrossEntropyLoss"), "SoftmaxWithLoss"),
     "LossCrossEntropy": "CrossEntropy",
+    "GaussianNoise": "Noise",
+    "RandomHorizontalFlip": "RandomFlip",
+    "RandomTranslation": "RandomShift",
     "expLayer": "Exp",
     "oneDivLayer": "Reciprocal",
     "sigmoid": "Sigmoid",

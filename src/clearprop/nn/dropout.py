@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError, OptionError
 from clearprop.nn.checks import between
-from clearprop.nn.layer import Layer
-from clearprop.places import current_line
+from clearprop.nn.drawing import Drawing
 from clearprop.rules.random import keep_mask
 
-_NEXT_CALL = np.array([0, 1], np.uint64)
-_CALL_BITS = 48  # of the second word of the key; the position in a network is above
 
-
-class Dropout(Layer):
+class Dropout(Drawing):
     r"""``y = x m / (1 - ratio)``, in training only; backward ``dx = dy m / (1 - ratio)``.
 
     The mask ``m`` is 0 with probability ``ratio``, else 1. In inference ``y = x``. With
@@ -72,12 +66,12 @@ class Dropout(Layer):
     [1. 1. 1. 1. 1. 1. 1. 1.]
     """
 
-    buffers = ("key",)
+    _example = "0.5, "
 
     def __init__(self, ratio: float = 0.5, *, seed: int = 0, inverted: bool = True) -> None:
         self.ratio = between(ratio, "ratio", 0.0, 1.0, "Dropout")
         self.inverted = inverted
-        self.key = np.array([_seed(seed), 0], np.uint64)
+        super().__init__(seed)
 
     def compute(self, x: Any, key: Any, *, train: bool) -> Any:
         """``y = x m / (1 - ratio)``."""
@@ -87,39 +81,6 @@ class Dropout(Layer):
         mask = keep_mask(key, shape=x.shape, rate=self.ratio)
         return np.where(mask, x / keep if self.inverted else x, 0.0), ()
 
-    def advance(self, buffers: tuple[Any, ...], seen: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Count the call."""
-        return (buffers[0] + _NEXT_CALL,)
-
-    def place(self, position: int) -> None:
-        """Draw other masks than a layer with the same seed elsewhere in the network."""
-        call = int(self.key[1]) % (1 << _CALL_BITS)
-        self.key = np.array([int(self.key[0]), (position << _CALL_BITS) + call], np.uint64)
-
-    def forward(self, x: Any, train: bool = True) -> Any:
-        """Compute ``y``; in training, with the mask of this call. See `Layer.forward`."""
-        return super().forward(x, train=train)
-
     def _options(self) -> str:
         variant = "" if self.inverted else ", inverted=False"
-        return f"{self.ratio:g}, seed={int(self.key[0])}{variant}"
-
-
-def _seed(seed: Any) -> int:
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        raise DTypeError(
-            f"Dropout: seed is {seed!r}.",
-            where=current_line(1),
-            why="The masks are computed from a whole number.",
-            write="Dropout(0.5, seed=0)",
-        ) from None
-    if not 0 <= number < 1 << 64:
-        raise OptionError(
-            f"Dropout: seed is {seed!r}.",
-            where=current_line(1),
-            why="A seed is a whole number from 0 to 2**64 - 1.",
-            write="Dropout(0.5, seed=0)",
-        )
-    return number
+        return f"{self.ratio:g}, {super()._options()}{variant}"

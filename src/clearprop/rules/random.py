@@ -1,7 +1,7 @@
 """Randomness as a function: of a key, and of the position of the element, and of nothing else.
 
-A mask drawn twice from one key is the same mask, so a dropout mask need not be kept for the
-backward pass, and the pieces of a batch can draw their own parts of it.
+What is drawn twice from one key is the same, so a dropout mask need not be kept for the backward
+pass, and the pieces of a batch can draw their own parts of it.
 """
 
 import numpy as np
@@ -22,3 +22,24 @@ def keep_mask(key, *, shape, rate):
         size *= length
     words = np.random.Philox(key=key).random_raw((size + 1) // 2).view(np.uint32)
     return words[:size].reshape(shape) >= np.uint32(rate * 2**32)
+
+
+# float32 or float64: the numbers of np.random.Generator(np.random.Philox(key=key)).random(shape).
+@primitive(
+    kind=RANDOM,
+    symbol="U",
+    no_derivative="numbers from a key, which is no real number",
+    cases=[
+        Case(np.array([7, 1], dtype=np.uint64), shape=(4, 5), dtype=np.dtype("float64")),
+        Case(np.array([7, 1], dtype=np.uint64), shape=(4, 5), dtype=np.dtype("float32")),
+    ],
+)
+def uniform(key, *, shape, dtype):
+    size = 1
+    for length in shape:
+        size *= length
+    if dtype == np.float32:  # the upper 24 bits of each half of a word, the lower half first
+        words = np.random.Philox(key=key).random_raw((size + 1) // 2).view(np.uint32)
+        return ((words[:size] >> 8).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
+    words = np.random.Philox(key=key).random_raw(size)  # the upper 53 bits of each word
+    return ((words >> 11) * 2.0**-53).reshape(shape)

@@ -28,7 +28,7 @@ from clearprop.compile.machine.matmul import write_matmul, write_packing
 from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, number
 from clearprop.compile.machine.prefetch import fetched_arrays, host_of, write_list, write_prefetch
 from clearprop.compile.machine.products import list_length
-from clearprop.compile.machine.random import limit_of, write_keep_mask
+from clearprop.compile.machine.random import element_of, limit_of, write_draw
 from clearprop.compile.machine.written import keep_as_text
 from clearprop.compile.memory import size_of
 from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows, walked
@@ -262,8 +262,8 @@ class _Writer:
         NestWriter(b, self.processor, {**pointers, sums: at}, known, rows, None).write(nest)
 
     def draw(self, b: Any, work: Draw, pointers: dict[Array, Any], rows: Any) -> None:
-        """Draw a mask, or the rows of it in a block."""
-        kernel = write_keep_mask(self.module)
+        """Draw numbers from a key, or the rows of them in a block."""
+        kernel = write_draw(self.module, work.name, work.out.dtype)
         key = pointers[work.key]
         words = [
             b.load(b.gep(key, [number(k)], source_etype=I64), typ=I64, align=8) for k in (0, 1)
@@ -272,8 +272,8 @@ class _Writer:
         if rows is not None:
             row = number(work.out.row)
             first, count = b.mul(rows[0], row), b.mul(b.sub(rows[1], rows[0]), row)
-        mask = b.gep(pointers[work.out], [first], source_etype=I8)
-        b.call(kernel, [mask, first, count, *words, ir.Constant(I32, limit_of(work.rate))])
+        out = b.gep(pointers[work.out], [first], source_etype=element_of(work.out.dtype))
+        b.call(kernel, [out, first, count, *words, ir.Constant(I32, limit_of(work.rate))])
 
     # ---- all groups --------------------------------------------------------------------------
 
