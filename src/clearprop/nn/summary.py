@@ -103,7 +103,8 @@ class Summary:
 def summary(network: Any, input_shape: Sequence[int]) -> Summary:
     """Summarise a `Sequential`; see `Sequential.summary`."""
     dtypes = [array.dtype for array in network.arrays(network.parameters)]
-    x: Any = np.zeros((1, *input_shape), np.result_type(*dtypes) if dtypes else np.float64)
+    dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+    x: Any = np.zeros((1, *input_shape), np.int64 if network.whole_inputs else dtype)
     layers = []
     for name, layer in network.layers.items():
         graph = trace(_call(layer), x, *layer.arrays((*layer.parameters, *layer.buffers)))

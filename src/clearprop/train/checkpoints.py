@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -38,6 +40,10 @@ class Checkpoints:
         It is made where it is first written to, with those above it.
     keep : int, default 3
         How many are kept. An older one is removed once the newer one is whole on disk.
+    every : int, optional
+        `fit` writes one after so many updates each.
+    seconds : float, optional
+        And after so many seconds each; by default 60, unless `every` is given.
     model : Any, optional
         What tells the model from others, of what JSON has: `latest` takes a checkpoint of no
         other.
@@ -82,6 +88,8 @@ class Checkpoints:
         folder: Path,
         *,
         keep: int = 3,
+        every: int | None = None,
+        seconds: float | None = None,
         model: Any = None,
         plan: Mapping[str, Any] | None = None,
         made_with: Mapping[str, Any] | None = None,
@@ -92,8 +100,17 @@ class Checkpoints:
                 why="it is how many checkpoints are kept, at least 1.",
                 write="keep=3",
             )
+        for name, value in (("every", every), ("seconds", seconds)):
+            if value is not None and not value > 0:
+                raise OptionError(
+                    f"checkpoint: {name} is {value!r}.",
+                    why="it is how often one is written, a positive number.",
+                    write=f"{name}=60",
+                )
         self.folder = Path(folder)
         self.keep = int(keep)
+        self.every = sys.maxsize if every is None else int(every)
+        self.seconds = seconds or (60.0 if every is None else math.inf)
         # as they come back from a file, or an error now: with lists for tuples
         given = json.loads(record_text({"model": model, "plan": plan or {}, "made": made_with}))
         self._model, self._plan = given["model"], given["plan"]
