@@ -51,7 +51,8 @@ def test_a_disk_that_is_truly_full(small_disk: Path) -> None:
             checkpoints.write(4, {"W": np.zeros(50)})
         assert str(caught.value) == (
             "checkpoint: step 3 cannot be written: No space left on device. "
-            f"Where: '{small_disk}'. Why: the disk or the folder refuses it; the checkpoints before are there still. "
+            f"Where: '{small_disk}'. Why: the disk or the folder refuses it; "
+            "the checkpoints before are there still. "
             "Write instead: a folder on a disk with room, where you may write"
         )
         assert names(small_disk) == [1, 2]
