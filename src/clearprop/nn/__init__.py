@@ -26,6 +26,11 @@ from clearprop.nn.losses import SigmoidWithLoss as SigmoidWithLoss
 from clearprop.nn.losses import SoftmaxWithLoss as SoftmaxWithLoss
 from clearprop.nn.pooling import AvgPool2d as AvgPool2d
 from clearprop.nn.pooling import MaxPool2d as MaxPool2d
+from clearprop.nn.probability_losses import KL as KL
+from clearprop.nn.probability_losses import NLL as NLL
+from clearprop.nn.regression_losses import MAE as MAE
+from clearprop.nn.regression_losses import MSE as MSE
+from clearprop.nn.regression_losses import Huber as Huber
 from clearprop.nn.sequential import Sequential as Sequential
 from clearprop.nn.two_layer_net import TwoLayerNet as TwoLayerNet
 
@@ -40,7 +45,14 @@ _ELSEWHERE = {
     **dict.fromkeys(("Convolution", "Conv2D"), "Conv2d"),
     **dict.fromkeys(("Pooling", "MaxPool", "MaxPooling2D"), "MaxPool2d"),
     **dict.fromkeys(("ActivationLoss", "CrossEntropyLoss"), "SoftmaxWithLoss"),
-    "LossCrossEntropy": "CrossEntropy",
+    **dict.fromkeys(("LossCrossEntropy", "CategoricalCrossentropy"), "CrossEntropy"),
+    **dict.fromkeys(("BCELoss", "BinaryCrossentropy"), "BinaryCrossEntropy"),
+    "BCEWithLogitsLoss": "SigmoidWithLoss",
+    **dict.fromkeys(("MSELoss", "MeanSquaredError", "SumSquaredError"), "MSE"),
+    **dict.fromkeys(("L1Loss", "MeanAbsoluteError"), "MAE"),
+    **dict.fromkeys(("HuberLoss", "SmoothL1Loss"), "Huber"),
+    "NLLLoss": "NLL",
+    **dict.fromkeys(("KLDivLoss", "KLDivergence"), "KL"),
     "expLayer": "Exp",
     "oneDivLayer": "Reciprocal",
     "sigmoid": "Sigmoid",
