@@ -131,4 +131,25 @@ def examples(dtype):
             ),
             (np.array([[0, 5, 1], [5, 5, 2]]),),
         ),
+        "SoftmaxWithLoss, smoothed": Example(
+            nn.SoftmaxWithLoss(label_smoothing=0.2), (a(3, 4),), (classes,)
+        ),
+        "SoftmaxWithLoss, weighted": Example(
+            nn.SoftmaxWithLoss(label_smoothing=0.2, class_weights=[1, 2, 0.5, 0]),
+            (a(3, 4),),
+            (classes,),
+        ),
+        "NLL": Example(nn.NLL(), (np.log(p(3, 4)),), (classes,)),
+        "NLL, weighted": Example(
+            nn.NLL(class_weights=[1, 2, 0.5, 0]), (np.log(p(3, 4)),), (classes,)
+        ),
+        "NLL, single": Example(nn.NLL(), (np.log(p(4)),), (3,)),
+        "KL": Example(nn.KL(), (np.log(p(2, 3)),), ([[0.2, 0.3, 0.5], [0, 1, 0]],)),
+        "MSE": Example(nn.MSE(), (a(3, 2),), (pairs,)),
+        "MSE, (N, 1)": Example(nn.MSE(), (a(3, 1),), ([0.5, -1.5, 2.5],)),
+        "MSE, images": Example(nn.MSE(), (a(2, 1, 2, 3),), (np.zeros((2, 1, 2, 3)),)),
+        "MAE": Example(nn.MAE(), (a(3, 2),), (np.full((3, 2), 2.5),)),
+        "Huber": Example(
+            nn.Huber(0.7), (np.array([[0.5], [2.0], [-3.0]], dtype),), ([0.1, 0.1, -0.1],)
+        ),
     }

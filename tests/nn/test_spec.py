@@ -46,9 +46,7 @@ def test_a_line_is_a_network(line: str) -> None:
 
 def test_the_seed_decides_weights_and_masks() -> None:
     line = "affine 5, dropout 0.5, affine 3"
-    ours, same, other = (
-        nn.Sequential(*nn.layers_of(line, (4,), seed=seed)) for seed in (1, 1, 2)
-    )
+    ours, same, other = (nn.Sequential(*nn.layers_of(line, (4,), seed=seed)) for seed in (1, 1, 2))
     for name in {**ours.params, **ours.state}:
         arrays = [{**net.params, **net.state}[name] for net in (ours, same, other)]
         assert np.array_equal(arrays[0], arrays[1])

@@ -80,9 +80,7 @@ def test_a_rule_keeps_its_state_from_call_to_call() -> None:
     one, other = with_state(), with_state()
     rule = optim.Adam(0.01)
     ours = train.fit(one, DATA, optimizer=rule, batch=10, iterations=40)
-    theirs = train.fit(
-        other, DATA, optimizer=rule, batch=10, iterations=40, watch=lambda _: False
-    )
+    theirs = train.fit(other, DATA, optimizer=rule, batch=10, iterations=40, watch=lambda _: False)
     assert ours.loss == theirs.loss
     same(one, other)
 
@@ -239,9 +237,7 @@ def test_a_run_ends_when_it_gets_no_better_and_keeps_the_best_weights() -> None:
     again = nn.TwoLayerNet(4, 60, 3, 0.5, seed=1, dtype="float32")
     iterations = metrics.rows[best].iteration
     if iterations:
-        train.fit(
-            again, (noise(), None), lr=0.5, batch=20, iterations=iterations, validation=0.25
-        )
+        train.fit(again, (noise(), None), lr=0.5, batch=20, iterations=iterations, validation=0.25)
     same(net, again)
 
 

@@ -41,9 +41,7 @@ def test_the_orders_of_epochs_differ() -> None:
     assert first != second
 
 
-@given(
-    st.integers(1, 9), st.integers(1, 7), st.integers(0, 12), st.integers(0, 12), st.booleans()
-)
+@given(st.integers(1, 9), st.integers(1, 7), st.integers(0, 12), st.integers(0, 12), st.booleans())
 def test_a_state_leads_back(
     samples: int, size: int, before: int, after: int, replace: bool
 ) -> None:

@@ -41,7 +41,12 @@ from clearprop.nn.losses import SoftmaxWithLoss as SoftmaxWithLoss
 from clearprop.nn.pooling import AvgPool2d as AvgPool2d
 from clearprop.nn.pooling import GlobalAvgPool as GlobalAvgPool
 from clearprop.nn.pooling import MaxPool2d as MaxPool2d
+from clearprop.nn.probability_losses import KL as KL
+from clearprop.nn.probability_losses import NLL as NLL
 from clearprop.nn.recurrent import LSTM as LSTM
+from clearprop.nn.regression_losses import MAE as MAE
+from clearprop.nn.regression_losses import MSE as MSE
+from clearprop.nn.regression_losses import Huber as Huber
 from clearprop.nn.residual import Residual as Residual
 from clearprop.nn.sequential import Sequential as Sequential
 from clearprop.nn.spec import layers_of as layers_of
@@ -70,10 +75,17 @@ _ELSEWHERE = {
     **dict.fromkeys(("MultiheadAttention", "MHA", "SelfAttention"), "MultiHeadAttention"),
     **dict.fromkeys(("ResidualBlock", "SkipConnection", "Skip"), "Residual"),
     **dict.fromkeys(("ActivationLoss", "CrossEntropyLoss"), "SoftmaxWithLoss"),
-    "LossCrossEntropy": "CrossEntropy",
     "GaussianNoise": "Noise",
     "RandomHorizontalFlip": "RandomFlip",
     "RandomTranslation": "RandomShift",
+    **dict.fromkeys(("LossCrossEntropy", "CategoricalCrossentropy"), "CrossEntropy"),
+    **dict.fromkeys(("BCELoss", "BinaryCrossentropy"), "BinaryCrossEntropy"),
+    "BCEWithLogitsLoss": "SigmoidWithLoss",
+    **dict.fromkeys(("MSELoss", "MeanSquaredError", "SumSquaredError"), "MSE"),
+    **dict.fromkeys(("L1Loss", "MeanAbsoluteError"), "MAE"),
+    **dict.fromkeys(("HuberLoss", "SmoothL1Loss"), "Huber"),
+    "NLLLoss": "NLL",
+    **dict.fromkeys(("KLDivLoss", "KLDivergence"), "KL"),
     "expLayer": "Exp",
     "oneDivLayer": "Reciprocal",
     "sigmoid": "Sigmoid",

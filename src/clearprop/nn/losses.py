@@ -1,4 +1,4 @@
-"""Losses: one number for a batch, the mean over its samples, in nats per sample."""
+"""Losses of classes: one number for a batch, the mean over its samples, in nats per sample."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from clearprop.data.labels import as_class_indices
 from clearprop.nn.checks import between, real_inputs
+from clearprop.nn.class_weights import checked_weights, shown_weights, weights_like
 from clearprop.nn.layer import Layer
 from clearprop.nn.targets import binary_targets, class_targets
 from clearprop.rules.exponential import safe_log, sigmoid
@@ -60,7 +61,7 @@ class Loss(Layer):
         Returns
         -------
         NumPy scalar, in the dtype of x
-            The mean over the samples, in nats per sample.
+            The mean over the samples; see the layer.
         """
         self._pullback = None  # as in Layer.forward, should the labels be refused
         (x,) = real_inputs((x,), (), type(self).__name__)
@@ -133,6 +134,18 @@ class SoftmaxWithLoss(Loss):
     Of scores: softmax and cross-entropy in one, finite and exact for scores of any size. After
     ``forward``, ``y`` holds the probabilities.
 
+    With label smoothing ε and class weights w it is, with ``s = (1 - ε) t + ε / C``,
+    ``L = -Σ_n Σ_j w[j] s[n,j] ln softmax(x[n])[j] / Σ_n Σ_j w[j] t[n,j]``: the sum is divided by
+    the weights of the labels, as PyTorch's ``CrossEntropyLoss`` does for class numbers. (For rows
+    of probabilities that one divides by N; here all forms of the same labels give the same loss.)
+
+    Parameters
+    ----------
+    label_smoothing : float, default 0
+        ``ε``, from 0 to below 1: the part of each label that all classes share.
+    class_weights : array_like, shape (C,), optional
+        ``w``: how much each class counts, from 0 on. A batch in which nothing counts gives NaN.
+
     Forward
     -------
     x : ndarray, shape (N, C) or (C,)
@@ -145,13 +158,16 @@ class SoftmaxWithLoss(Loss):
     LabelError
         A label is fractional, NaN or out of range, or the shape of ``t`` does not fit.
     ShapeError
-        The batch is empty, or ``x`` has another number of axes.
+        The batch is empty, ``x`` has another number of axes, or other classes than the weights.
+    OptionError
+        The smoothing is not between 0 and 1; a weight is negative, NaN or infinite, or all are 0.
     OrderError, DTypeError
         As every layer, see `Layer`.
 
     Source
     ------
-    K. Saitoh, *Deep Learning from Scratch*, 2016, section 5.6.3.
+    K. Saitoh, *Deep Learning from Scratch*, 2016, section 5.6.3. Smoothing: C. Szegedy et al.,
+    "Rethinking the inception architecture for computer vision", 2016, section 7.
 
     Examples
     --------
@@ -164,11 +180,29 @@ class SoftmaxWithLoss(Loss):
     [[0.6652 0.2447 0.09  ]] [[-0.3348  0.2447  0.09  ]]
     >>> print(loss.forward([1e4, -1e4], 1), loss.backward())
     20000.0 [ 1. -1.]
+    >>> loss = nn.SoftmaxWithLoss(label_smoothing=0.1, class_weights=[1, 2, 1])
+    >>> print(round(float(loss.forward([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]], [0, 1])), 6))
+    1.091966
     """
 
+    def __init__(self, *, label_smoothing: float = 0.0, class_weights: Any = None) -> None:
+        name = type(self).__name__
+        self.label_smoothing = between(label_smoothing, "label_smoothing", 0.0, 1.0, name)
+        self.class_weights = checked_weights(class_weights, name)
+
     def compute(self, x: Any, *, t: Any) -> Any:
-        """``L = -1/N Σ t ln softmax(x)``."""
-        return np.mean(softmax_cross_entropy(x, t))
+        """``L = -1/N Σ t ln softmax(x)``, of smoothed and weighted labels where that is asked."""
+        w, smoothed = weights_like(self.class_weights, x, type(self).__name__), t
+        if self.label_smoothing:
+            smoothed = (1 - self.label_smoothing) * t + self.label_smoothing / x.shape[-1]
+        if w is None:
+            return np.mean(softmax_cross_entropy(x, smoothed))
+        return np.sum(softmax_cross_entropy(x, w * smoothed)) / np.sum(w * t)
+
+    def _options(self) -> str:
+        said = [f"label_smoothing={self.label_smoothing:g}"] if self.label_smoothing else []
+        said += [shown_weights(self.class_weights)] if self.class_weights is not None else []
+        return ", ".join(said)
 
     @property
     def y(self) -> Any:

@@ -6,6 +6,7 @@ argument: it is checked by its value, and turned into rows on the record.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,7 @@ def binary_targets(t: Any, y: Any, loss: str) -> Any:
     ShapeError
         If there are no samples.
     """
-    plain = t.value if isinstance(t, Tensor) else t
-    labels = _numbers(plain, loss)
+    labels = _numbers(t, loss, "Labels are the numbers 0 and 1.", "(t == 'yes').astype(float)")
     if len(y.shape) > 2 or 0 in y.shape:
         raise ShapeError(
             f"{loss}: x has shape {y.shape}.",
@@ -63,15 +63,7 @@ def binary_targets(t: Any, y: Any, loss: str) -> Any:
             "there is no mean over none.",
             write="x.reshape(N, J), with N and J at least 1.",
         )
-    if labels.shape not in (y.shape, y.shape[:-1] if y.shape[-1:] == (1,) else y.shape):
-        raise LabelError(
-            f"{loss}: t has shape {labels.shape}, x has shape {y.shape}.",
-            where=current_line(1),
-            why="Each output has one label; broadcasting would pair every output with every label.",
-            write=f"np.reshape(t, {y.shape})"
-            if labels.size == np.prod(y.shape)
-            else "x[i:j] with t[i:j], as many labels as outputs.",
-        )
+    _check_shapes(labels, y, loss, "label")
     wrong = ~((labels >= 0) & (labels <= 1))
     if wrong.any():
         where = tuple(np.argwhere(wrong)[0].tolist())
@@ -81,21 +73,84 @@ def binary_targets(t: Any, y: Any, loss: str) -> Any:
             why="A label is 0 or 1, or the probability of 1, between them.",
             write="t == 1, if the labels are 1 and something else."
             if np.isfinite(labels[where])
-            else "keep = np.isfinite(t); x, t = x[keep], t[keep]",
+            else _WITHOUT,
         )
+    return _in_place(t, labels, y)
+
+
+def number_targets(t: Any, y: Any, loss: str) -> Any:
+    """Give the numbers that are to be predicted, in the shape and dtype of the predictions.
+
+    Raises
+    ------
+    LabelError
+        If a number is NaN or infinite (in that dtype), or the shapes do not fit.
+    ShapeError
+        If there are no samples.
+    """
+    numbers = _numbers(t, loss, "What is to be predicted are real numbers.", "t.astype(float)")
+    if 0 in y.shape:
+        raise ShapeError(
+            f"{loss}: x has shape {y.shape}.",
+            where=current_line(1),
+            why="The loss is the mean over all numbers of x; there is no mean over none.",
+            write="at least one sample.",
+        )
+    _check_shapes(numbers, y, loss, "target")
+    with np.errstate(over="ignore"):
+        wrong = ~np.isfinite(numbers.astype(y.dtype))
+    if wrong.any():
+        where = tuple(np.argwhere(wrong)[0].tolist())
+        found = numbers[where].item()
+        raise LabelError(
+            f"{loss}: t{list(where) if where else ''} is {found!r}.",
+            where=current_line(1),
+            why=f"It is too large for the {y.dtype} of the predictions."
+            if np.isfinite(found)
+            else "What is to be predicted is finite.",
+            write="t / 1e30, and predictions in that unit." if np.isfinite(found) else _WITHOUT,
+        )
+    return _in_place(t, numbers, y)
+
+
+_WITHOUT = "keep = np.isfinite(t); x, t = x[keep], t[keep]"
+
+
+def _check_shapes(labels: Any, y: Any, loss: str, what: str) -> None:
+    if labels.shape in (y.shape, y.shape[:-1] if y.shape[-1:] == (1,) else y.shape):
+        return
+    raise LabelError(
+        f"{loss}: t has shape {labels.shape}, x has shape {y.shape}.",
+        where=current_line(1),
+        why=f"Each output has one {what}; broadcasting would pair every output with every {what}.",
+        write=f"np.reshape(t, {y.shape})"
+        if labels.size == prod(y.shape)
+        else f"x[i:j] with t[i:j], as many {what}s as outputs.",
+    )
+
+
+def _in_place(t: Any, labels: Any, y: Any) -> Any:
+    """Give checked labels in the shape and dtype of what they belong to; a record stays one."""
     if not isinstance(t, Tensor):
         return labels.reshape(y.shape).astype(y.dtype)  # a copy: t may be filled anew
     shaped = t if t.shape == y.shape else np.reshape(t, y.shape)
     return shaped if shaped.dtype == y.dtype else shaped.astype(y.dtype)
 
 
-def _numbers(t: Any, loss: str) -> np.ndarray[Any, Any]:
-    labels = np.asarray(t)
+def _numbers(t: Any, loss: str, why: str, write: str) -> np.ndarray[Any, Any]:
+    if isinstance(t, np.ma.MaskedArray):
+        raise LabelError(
+            f"{loss}: t is a masked array.",
+            where=current_line(1),
+            why="What is masked would count as if it were not.",
+            write="keep = ~t.mask; x, t = x[keep], t.data[keep]",
+        )
+    labels = np.asarray(t.value if isinstance(t, Tensor) else t)
     if labels.dtype.kind not in "fiub":
         raise LabelError(
             f"{loss}: t has shape {labels.shape} and dtype {labels.dtype}.",
             where=current_line(1),
-            why="Labels are the numbers 0 and 1.",
-            write="(t == 'yes').astype(float)",
+            why=why,
+            write=write,
         )
     return labels

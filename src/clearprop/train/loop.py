@@ -308,9 +308,7 @@ def _next_look(watchers: Sequence[Any], done: int) -> int:
     return min(looks, default=sys.maxsize)
 
 
-def _row(
-    measure: Measuring, splits: Mapping[str, Split], metrics: Metrics, source: Source
-) -> Row:
+def _row(measure: Measuring, splits: Mapping[str, Split], metrics: Metrics, source: Source) -> Row:
     since = metrics.rows[-1].iteration if metrics.rows else 0
     losses = metrics.loss[since : metrics.iterations]
     found = {name: measure(*split, loss=name != "train") for name, split in splits.items()}
@@ -333,7 +331,8 @@ def _not_finite(what: str, iteration: int, rule: Any, made: str = "") -> NonFini
     lr = getattr(rule, "lr", _LR)
     return NonFiniteError(
         f"train: {what} at iteration {iteration:,}.",
-        why=f"{made} " * bool(made)
+        why=f"{made} "
+        * bool(made)
         + "The updates have grown beyond what a float holds, as they do when the learning rate "
         "is too large for the model and the batches.",
         write=f"lr={calmer(lr):g}" if isinstance(lr, float) else "a smaller learning rate",

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from clearprop.train.metrics import Metrics, Row
 
-_COLUMNS = ("train accuracy", "test accuracy", "validation accuracy", "test loss", "validation loss")
+_COLUMNS = (
+    "train accuracy",
+    "test accuracy",
+    "validation accuracy",
+    "test loss",
+    "validation loss",
+)
 _REFRESH = 0.2  # seconds: drawing more often would take time from the training
 
 

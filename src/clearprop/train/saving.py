@@ -104,7 +104,9 @@ def accuracy_table(metrics: Metrics) -> bytes:
     What was not measured has no column.
     """
     measured = [
-        name for name in Row._fields if any(getattr(row, name) == getattr(row, name) for row in rows)
+        name
+        for name in Row._fields
+        if any(getattr(row, name) == getattr(row, name) for row in rows)
     ]
     lines = (",".join(repr(getattr(row, name)) for name in measured) + "\n" for row in rows)
     return (",".join(measured) + "\n" + "".join(lines)).encode()

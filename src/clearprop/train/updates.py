@@ -326,4 +326,3 @@ def readable(name: str, array: Any) -> Any:
         raise CannotCompileError(f"{name} is an array of {array.dtype}.")
     native: Any = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     return np.asarray(memoryview(native).toreadonly())
-
