@@ -1,4 +1,4 @@
-"""What is drawn in machine code is NumPy's generator's, to the bit, at whatever position it begins."""
+"""What machine code draws is what NumPy's generator draws, to the bit, wherever it begins."""
 
 import ctypes
 

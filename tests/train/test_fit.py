@@ -254,9 +254,12 @@ def test_running_means_are_those_of_the_best_epoch() -> None:
 )
 def test_early_stopping_of_what_is_not_measured(options: dict[str, Any]) -> None:
     net = network()
+
+    def run() -> None:
+        train.fit(net, DATA, epochs=3, watch=train.EarlyStopping(net, **options))
+
     with pytest.raises(OptionError):
-        early = train.EarlyStopping(net, **options)
-        train.fit(net, DATA, epochs=3, watch=early)
+        run()
 
 
 def test_several_may_watch_and_each_is_called() -> None:

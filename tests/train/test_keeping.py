@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +79,11 @@ def run(
     diary = train.Diary(net, DATA[0][0], 47)
     early = train.EarlyStopping(net, patience=1000, by="test_loss")
     chosen = {"data": DATA, "batch": 8, "seed": 5, **form, **options}
-    try:
+    watch = [diary, early, *more]
+    with suppress(KeyboardInterrupt):
         train.fit(
-            net, chosen.pop("data"), iterations=iterations, metrics=metrics,
-            watch=[diary, early, *more], **chosen,
-        )  # fmt: skip
-    except KeyboardInterrupt:
-        pass
+            net, chosen.pop("data"), iterations=iterations, metrics=metrics, watch=watch, **chosen
+        )
     return net, metrics, diary, early
 
 
@@ -183,6 +182,7 @@ def test_checkpoints_that_cannot_be(tmp_path: Path, options: dict[str, Any]) -> 
 
 SCRIPT = """
 import sys
+from contextlib import suppress
 from pathlib import Path
 import numpy as np
 from clearprop import nn, optim, train
@@ -243,7 +243,7 @@ def test_killed_at_random_moments_the_weights_are_the_same(tmp_path: Path) -> No
 
 
 def test_errors_say_where(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
     with pytest.raises(ClearpropError, match="checkpoint"):
-        file = tmp_path / "file"
-        file.write_text("")
         train.fit(network(), DATA, iterations=3, checkpoints=train.Checkpoints(file))

@@ -185,7 +185,7 @@ def test_nothing_depends_on_the_calls_or_on_the_threads(make: Any) -> None:
 def test_batches_are_the_same_drawn_singly_or_together(generator: str, samples: int) -> None:
     def drawn(counts: list[int]) -> list[int]:
         rng = np.random.Generator(getattr(np.random, generator)(3))
-        ours = Batches(np.empty(samples, np.uint8), None, 3, rng)
+        ours = Drawn(samples, 3, rng)
         return [*np.concatenate([ours.draw(n).ravel() for n in counts]), rng.integers(2**40)]
 
     singly = np.random.Generator(getattr(np.random, generator)(3))

@@ -109,9 +109,9 @@ def proposed_inputs(
     names = list(inspect.signature(function).parameters)
     rng = np.random.default_rng([seed, 271828])
     for shape in _shapes(layer):
-        x = rng.standard_normal(shape)
+        x: Any = rng.standard_normal(shape)
         if layer.whole_inputs:
-            x = rng.integers(_first_weights(layer)[0].shape[0], size=shape)
+            x = rng.integers(len(_first_weights(layer)[0]), size=shape)
         found = {name: given.get(name, x) for name in names}
         try:
             if "t" in names and "t" not in given:

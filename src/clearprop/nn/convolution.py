@@ -250,6 +250,7 @@ class Conv1d(Layer):
         *,
         seed: Seed,
         std: float | None = None,
+        weights: Weights = "he",
         dtype: Any = np.float64,
         **options: Any,
     ) -> Conv1d:
@@ -270,9 +271,7 @@ class Conv1d(Layer):
         """
         size = whole_number(size, "size", 1, "Conv1d", "A kernel has at least one element.")
         shape = (filters, channels // _groups(options.get("groups", 1), "Conv1d"), 1, size)
-        W = he(shape, seed=seed, dtype=dtype)
-        if std is not None:
-            W = gaussian(shape, std=std, seed=seed, dtype=dtype)
+        W = drawn(shape, weights, std, seed, dtype)
         return cls(W[:, :, 0], np.zeros(filters, dtype), **options)
 
     def compute(self, x: Any, W: Any, b: Any) -> Any:

@@ -13,7 +13,6 @@ from clearprop.train.environment import differences as differences
 from clearprop.train.extra import require_extra as require_extra
 from clearprop.train.generators import generator_facts as generator_facts
 from clearprop.train.generators import restore_generator as restore_generator
-from clearprop.train.loop import Metrics as Metrics
 from clearprop.train.loop import Model as Model
 from clearprop.train.loop import calmer as calmer
 from clearprop.train.loop import fit as fit

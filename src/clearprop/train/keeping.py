@@ -124,9 +124,8 @@ def _check(saved: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     if forms[0] == forms[1]:
         return
     name = next(n for n in [*forms[0], *forms[1]] if forms[0].get(n) != forms[1].get(n))
-    was, now = (
-        "not there" if n is None else f"{n[1]} {n[0]}" for n in (f.get(name) for f in forms)
-    )
+    both = [form.get(name) for form in forms]
+    was, now = ("not there" if form is None else f"{form[1]} {form[0]}" for form in both)
     raise DataError(
         f"train: the checkpoint is of another run: {name} was {was}, and is {now}.",
         why="a run goes on with the network and the update rule that it was saved with.",

@@ -184,7 +184,8 @@ def fit(
         metrics.rows.append(_row(measure, splits, metrics, source))
 
     def look() -> bool:
-        return any([bool(watcher(metrics)) for watcher in watchers])
+        answers = [watcher(metrics) for watcher in watchers]  # each is called
+        return any(map(bool, answers))
 
     with ExitStack() as stack:
         # what is not finite is an error below, and not a warning

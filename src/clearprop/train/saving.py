@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 import clearprop
 from clearprop.train.curves import draw_curves
-from clearprop.train.metrics import Metrics
+from clearprop.train.metrics import Metrics, Row
 from clearprop.train.models import layer_sizes
 from clearprop.train.settings import Settings
 
@@ -103,10 +104,9 @@ def accuracy_table(metrics: Metrics) -> bytes:
 
     What was not measured has no column.
     """
+    rows = metrics.rows
     measured = [
-        name
-        for name in Row._fields
-        if any(getattr(row, name) == getattr(row, name) for row in rows)
+        name for name in Row._fields if not all(math.isnan(getattr(row, name)) for row in rows)
     ]
     lines = (",".join(repr(getattr(row, name)) for name in measured) + "\n" for row in rows)
     return (",".join(measured) + "\n" + "".join(lines)).encode()

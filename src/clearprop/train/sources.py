@@ -32,7 +32,8 @@ class Source(Protocol):
     constants: tuple[Any, ...]
 
     @property
-    def facts(self) -> dict[str, Any]: ...
+    def facts(self) -> dict[str, Any]:
+        """Where it is."""
 
     def restore(self, facts: Mapping[str, Any]) -> None:
         """Go to where another one was."""

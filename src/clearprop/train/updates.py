@@ -52,7 +52,8 @@ class Updates(Protocol):
     state: Any
 
     @property
-    def last(self) -> tuple[Any, Any]: ...
+    def last(self) -> tuple[Any, Any]:
+        """The last batch."""
 
     def make(self, count: int) -> Sequence[float]:
         """Make updates, and give the loss of each batch before its update.
