@@ -52,7 +52,7 @@ RULES = {
     "adagrad": optim.AdaGrad(0.05),
     "rmsprop": optim.RMSprop(0.01),
     "adam": optim.Adam(0.01, clip_norm=1.0),
-    "adamw on a schedule": optim.AdamW(optim.Cosine(0.02, steps=40)),
+    "adamw on a schedule": optim.AdamW(optim.Cosine(0.02, 40)),
 }
 
 

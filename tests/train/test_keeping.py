@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -49,7 +48,7 @@ def stream() -> Iterator[Any]:
 FORMS: dict[str, dict[str, Any]] = {
     "as in the documents": {"lr": 0.1},
     "a rule with a state, on a schedule": {
-        "optimizer": optim.Adam(optim.Cosine(0.02, steps=50), clip_norm=1.0)
+        "optimizer": optim.Adam(optim.Cosine(0.02, 50), clip_norm=1.0)
     },
     "in a random order": {"lr": 0.1, "replace": False, "validation": 0.2},
     "a stream": {"lr": 0.1, "data": (stream, DATA[1])},
@@ -206,19 +205,16 @@ np.savez(sys.argv[2], loss=net.params["W1"], **net.params, **net.state)
 
 def killed(folder: Path, script: Path, result: Path, seconds: float) -> bool:
     """Run the script, and kill it so long after it has begun; whether it was killed."""
-    process = subprocess.Popen(
-        [sys.executable, script, folder, result], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begins\n"
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
-    assert process.returncode == 0
-    return False
+    command = [sys.executable, script, folder, result]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begins\n"
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    assert process.returncode in (0, -signal.SIGKILL)
+    return process.returncode != 0
 
 
 def kills(tmp_path: Path, count: int) -> None:

@@ -17,6 +17,8 @@ from clearprop.places import current_line
 class _Regression(Loss):
     """What the losses of numbers share: the mean of one term for each number of ``x``."""
 
+    classifies = False
+
     def targets(self, t: Any, x: Any) -> Any:
         return number_targets(t, x, type(self).__name__)
 

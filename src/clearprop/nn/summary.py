@@ -129,7 +129,8 @@ def operations_of(node: Node) -> int:
     """Count the operations of a node: a multiply-add is two, a function one for each element."""
     if node.primitive is None:
         return 0
-    size, kind = prod(node.shape), node.primitive.kind
+    shape: Any = node.shape[0] if node.primitive.outputs > 1 else node.shape
+    size, kind = prod(shape), node.primitive.kind
     if isinstance(kind, Contract):
         return 2 * size * int(np.shape(node.operands[0])[-1])
     if isinstance(kind, Window):

@@ -90,10 +90,10 @@ class Diary:
     def restore(self, arrays: Mapping[str, Any], facts: Any) -> None:
         """Go on from what a checkpoint kept."""
         self.moments = arrays["moments"].tolist()
-        for name, values in arrays.items():
-            kind, _, layer = name.partition("/")
-            if layer:
-                getattr(self, kind)[layer] = values.tolist()
+        for kind, noted in (("norms", self.norms), ("dead", self.dead)):
+            for layer in self.network.layers:  # in this order they are shown
+                if f"{kind}/{layer}" in arrays:
+                    noted[layer] = arrays[f"{kind}/{layer}"].tolist()
 
     def _gradients(self, iteration: int) -> None:
         if self.moments and self.moments[-1] == iteration:

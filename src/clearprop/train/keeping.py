@@ -56,11 +56,13 @@ class Keeping:
         arrays, facts = dict(latest.checkpoint.arrays), latest.checkpoint.facts
         parts = {name: _within(arrays, name) for name in ("params", "state", "rule", "metrics")}
         _check(parts["params"], dict(self.model.params))
+        _check(parts["state"], dict(getattr(self.model, "state", {})))
+        state = dict(tree_leaves(self.updates.state, "rule"))
+        _check(parts["rule"], state)
         self.model.params = parts["params"]
         if parts["state"]:
             self.model.state = parts["state"]
-        kept = iter(parts["rule"].values())
-        _check(parts["rule"], dict(tree_leaves(self.updates.state, "rule")))
+        kept = iter([parts["rule"][name] for name in state])
         self.updates.state = tree_map(lambda _: next(kept), self.updates.state)
         self.source.restore(facts["source"])
         self.metrics.iterations = self._saved = latest.checkpoint.step
