@@ -11,9 +11,11 @@ import pytest
 import clearprop as cp
 from clearprop import nn
 from clearprop.errors import BoundsError, DTypeError
+from clearprop.optim import SGD
 from clearprop.train import Diary, fit
 from clearprop.train.prediction import CompiledPrediction
-from clearprop.train.updates import Batches, Interpreted
+from clearprop.train.sources import Drawn, FromArrays
+from clearprop.train.updates import Interpreted
 
 pytest.importorskip("llvmlite", reason="the extra `train` brings it")
 
@@ -211,5 +213,5 @@ def test_what_is_written_anew_inside_a_block_is_interpreted() -> None:
     net = nn.Sequential(affine(6, 3, "f8"), nn.Residual(Own(0.5)), loss=nn.SoftmaxWithLoss())
     with pytest.warns(RuntimeWarning, match=r"Own\.remember is written anew"):
         fit(net, ((ROWS, T), (ROWS, T)), batch=12, iterations=2)
-    batches = Batches(ROWS, T, 12, np.random.default_rng(0))
-    assert len(Interpreted(net, batches, 0.1).make(2)) == 2
+    batches = FromArrays(ROWS, T, Drawn(len(ROWS), 12, np.random.default_rng(0)))
+    assert len(Interpreted(net, batches, SGD(0.1)).make(2)) == 2

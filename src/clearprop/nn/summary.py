@@ -130,11 +130,11 @@ def operations_of(node: Node) -> int:
     if node.primitive is None:
         return 0
     shape: Any = node.shape[0] if node.primitive.outputs > 1 else node.shape
-    size, kind = prod(shape), node.primitive.kind
+    size, kind = int(prod(shape)), node.primitive.kind
     if isinstance(kind, Contract):
         return 2 * size * int(np.shape(node.operands[0])[-1])
     if isinstance(kind, Window):
-        return 2 * size * prod(np.shape(node.operands[1])[1:])
+        return 2 * size * int(prod(np.shape(node.operands[1])[1:]))
     if isinstance(kind, Reduce | Scan | Scatter):
         return int(np.size(node.operands[0]))
     if isinstance(kind, Elementwise | Composite | Winner):

@@ -83,7 +83,7 @@ class Drawn:
     ) -> None:
         self.samples, self.size, self.rng, self.replace = samples, size, rng, replace
         self._order: Indices | None = None
-        self._before: dict[str, Any] = {}  # the generator's state before it made the order
+        self._before: Mapping[str, Any] = {}  # the generator's state before it made the order
         self._at = 0
 
     def draw(self, *count: int) -> Indices:
