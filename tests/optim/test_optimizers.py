@@ -109,6 +109,21 @@ def test_ten_compiled_steps_are_ten_interpreted_ones(rule, dtype, within):
 
 
 @EVERY
+def test_the_source_of_two_updates_needs_only_numpy(rule):
+    theta, g = np.array([0.5, -2.0, 1.5]), np.array([1.0, 0.3, -0.2])
+
+    def after(theta, g):
+        state = rule.init(theta)
+        for _ in range(2):
+            theta, state = rule.update(theta, g, state)
+        return theta
+
+    namespace = {}
+    exec(cp.source(after, theta, g), namespace)
+    np.testing.assert_allclose(namespace["forward"](theta, g)[0], after(theta, g), rtol=1e-14)
+
+
+@EVERY
 def test_an_update_has_a_derivative(rule):
     """Through two updates, with respect to where they start; away from the kinks of clipping."""
     rule = replace(rule, clip_value=None)
