@@ -195,6 +195,14 @@ def test_gradients_of_another_precision_take_that_of_the_parameters():
         assert described(state) == described(rule.init(params))
 
 
+@EVERY
+def test_a_state_of_another_precision_takes_that_of_the_parameters(rule):
+    params = nested("float32")
+    new, state = rule.update(params, params, rule.init(nested("float64")))
+    assert described(new) == described(params)
+    assert described(state) == described(rule.init(params))
+
+
 def test_whole_numbers_are_no_parameters():
     with pytest.raises(DTypeError) as caught:
         optim.Adam().init({"W": np.ones(2, int)})
