@@ -142,7 +142,7 @@ def test_weights_of_other_classes_are_refused(make):
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1, np.nan, "much"])
 def test_a_smoothing_without_a_meaning_is_refused(smoothing):
-    with pytest.raises(OptionError, match="SoftmaxWithLoss: label_smoothing is "):
+    with pytest.raises(OptionError, match=r"Loss: label_smoothing is .*: label_smoothing=0\.1$"):
         nn.SoftmaxWithLoss(label_smoothing=smoothing)
 
 

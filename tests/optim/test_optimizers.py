@@ -109,6 +109,21 @@ def test_ten_compiled_steps_are_ten_interpreted_ones(rule, dtype, within):
 
 
 @EVERY
+def test_the_source_of_two_updates_needs_only_numpy(rule):
+    theta, g = np.array([0.5, -2.0, 1.5]), np.array([1.0, 0.3, -0.2])
+
+    def after(theta, g):
+        state = rule.init(theta)
+        for _ in range(2):
+            theta, state = rule.update(theta, g, state)
+        return theta
+
+    namespace = {}
+    exec(cp.source(after, theta, g), namespace)
+    np.testing.assert_allclose(namespace["forward"](theta, g)[0], after(theta, g), rtol=1e-14)
+
+
+@EVERY
 def test_an_update_has_a_derivative(rule):
     """Through two updates, with respect to where they start; away from the kinks of clipping."""
     rule = replace(rule, clip_value=None)
@@ -178,6 +193,14 @@ def test_gradients_of_another_precision_take_that_of_the_parameters():
         new, state = rule.update(params, grads, rule.init(params))
         assert described(new) == described(params)
         assert described(state) == described(rule.init(params))
+
+
+@EVERY
+def test_a_state_of_another_precision_takes_that_of_the_parameters(rule):
+    params = nested("float32")
+    new, state = rule.update(params, params, rule.init(nested("float64")))
+    assert described(new) == described(params)
+    assert described(state) == described(rule.init(params))
 
 
 def test_whole_numbers_are_no_parameters():

@@ -257,8 +257,12 @@ def whole_pair(value: Any, name: str, least: int, layer: str) -> tuple[int, int]
     return numbers[0], numbers[1]
 
 
-def between(value: Any, name: str, low: float, high: float, layer: str) -> float:
+def between(
+    value: Any, name: str, low: float, high: float, layer: str, example: float | None = None
+) -> float:
     """Give an option that lies in ``low <= value < high``, as a Python float.
+
+    The message of an error proposes ``example``, or the middle.
 
     Raises
     ------
@@ -274,7 +278,7 @@ def between(value: Any, name: str, low: float, high: float, layer: str) -> float
             f"{layer}: {name} is {value!r}.",
             where=current_line(1),
             why=f"It is a number from {low:g} up to, but not including, {high:g}.",
-            write=f"{name}={(low + min(high, 1)) / 2:g}",
+            write=f"{name}={(low + min(high, 1)) / 2 if example is None else example:g}",
         )
     return number
 

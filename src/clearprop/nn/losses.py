@@ -187,7 +187,7 @@ class SoftmaxWithLoss(Loss):
 
     def __init__(self, *, label_smoothing: float = 0.0, class_weights: Any = None) -> None:
         name = type(self).__name__
-        self.label_smoothing = between(label_smoothing, "label_smoothing", 0.0, 1.0, name)
+        self.label_smoothing = between(label_smoothing, "label_smoothing", 0.0, 1.0, name, 0.1)
         self.class_weights = checked_weights(class_weights, name)
 
     def compute(self, x: Any, *, t: Any) -> Any:

@@ -44,7 +44,11 @@ def global_norm(grads: Any) -> Any:
     arrays = [g for g in tree_values(grads) if g.size]
     if not arrays:
         return np.float64(0.0)
-    largest = reduce(np.maximum, [in_dtype(np.max(np.abs(g)), np.empty(0)) for g in arrays])
+    largest = reduce(np.maximum, [_wide(np.max(np.abs(g))) for g in arrays])
     unit = np.where(largest > 0, largest, 1.0)
-    squares = [in_dtype(np.sum((g / in_dtype(unit, g)) ** 2), np.empty(0)) for g in arrays]
+    squares = [_wide(np.sum((g / in_dtype(unit, g)) ** 2)) for g in arrays]
     return unit * np.sqrt(sum(squares[1:], start=squares[0]))
+
+
+def _wide(number: Any) -> Any:
+    return number.astype(np.float64)  # the norm of float32 may be more than a float32

@@ -138,17 +138,21 @@ class Optimizer(Numbers):
             If a parameter is no array of floats.
         """
         name = type(self).__name__
-        params, grads = float_arrays(params, name), tree_map(as_array, grads)
+        params = float_arrays(params, name)
         check_gradients(params, grads, name, "rule.update(params, {}, state)")
         check_state(state, self.remembers(), params, name)
-        grads = tree_map(lambda p, g: in_dtype(g, p), params, grads)
+
+        def in_its_dtype(p: Any, part: Any) -> Any:
+            return in_dtype(as_array(part), p)
+
+        grads = tree_map(in_its_dtype, params, grads)
         grads = clipped(grads, self.clip_norm, self.clip_value)
         step = as_array(state["step"])
         rate: Any = self.lr  # type: ignore[attr-defined]  # where it stands is for the subclass to say
         lr = rate(step) if callable(rate) else rate
         if self.weight_decay:
             params, grads = self.decay(params, grads, lr)
-        memory = {key: state[key] for key in self.remembers()}
+        memory = {key: tree_map(in_its_dtype, params, state[key]) for key in self.remembers()}
         params, memory = self.move(params, grads, lr, step, memory)
         state = {"step": step + 1, **memory}
         return tree_map(as_array, params), tree_map(as_array, state)

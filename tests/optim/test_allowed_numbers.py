@@ -36,7 +36,7 @@ def test_numbers_without_a_meaning_are_refused(make, text, write):
     with pytest.raises(OptionError) as caught:
         make()
     assert str(caught.value).startswith(text)
-    assert "Where: test_numbers.py:" in str(caught.value)
+    assert "Where: test_allowed_numbers.py:" in str(caught.value)
     assert str(caught.value).endswith(f"Write instead: {write}")
 
 
