@@ -1,4 +1,4 @@
-"""What is drawn in machine code is NumPy's generator's, to the bit, at whatever position it begins."""
+"""Compiled masks and numbers are those of NumPy's generator, to the bit, wherever they begin."""
 
 import ctypes
 

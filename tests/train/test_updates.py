@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cut_finely import cut_finely
 
 import clearprop as cp
 from clearprop import nn
@@ -66,6 +67,17 @@ def normalized_images() -> nn.Sequential:
         nn.AvgPool2d(2),
         nn.Flatten(),
         affine(36, 3, 1, "float64"),
+        loss=nn.SoftmaxWithLoss(),
+    )
+
+
+def augmented() -> nn.Sequential:
+    return nn.Sequential(
+        nn.RandomShift(2, seed=5),
+        nn.RandomFlip(seed=5),
+        nn.RandomCrop(6, 1, seed=5),
+        nn.Noise(0.1, seed=5),
+        *images().layers.values(),
         loss=nn.SoftmaxWithLoss(),
     )
 
@@ -164,6 +176,38 @@ def test_images() -> None:
     np.testing.assert_allclose(compiled, interpreted, rtol=1e-4)
 
 
+def stored_images() -> tuple[np.ndarray, np.ndarray]:
+    """Images of bytes."""
+    x = np.random.default_rng(1).integers(0, 256, (60, 1, 6, 6)).astype(np.uint8)
+    return x, DATA[0][1]
+
+
+def test_augmented_images_are_those_of_numpy() -> None:
+    ours, theirs, plain = augmented(), augmented(), images()
+    data = batches(stored_images())._replace(prepare=cp.data.scaled)
+    compiled = made(Compiled(ours, data, 0.1), [1, 7, 12])
+    data = batches(stored_images())._replace(prepare=cp.data.scaled)
+    interpreted = made(Interpreted(theirs, data, 0.1), [20])
+    np.testing.assert_allclose(compiled, interpreted, rtol=1e-4)
+    assert {name: key[1] % 2**40 for name, key in ours.state.items()} == {
+        "RandomShift1.key": 20, "RandomFlip1.key": 20, "RandomCrop1.key": 20, "Noise1.key": 20,
+    }  # fmt: skip
+    data = batches(stored_images())._replace(prepare=cp.data.scaled)
+    assert not np.allclose(made(Compiled(plain, data, 0.1), [20]), compiled, rtol=1e-4)
+
+
+def test_a_run_on_augmented_images_is_machine_code() -> None:
+    """A network that is interpreted warns; a loss on the test set is that of images left alone."""
+    net, data = augmented(), (stored_images(), stored_images())
+    metrics = fit(net, data, batch=10, iterations=12, seed=3, prepare=cp.data.scaled)
+    again = augmented()
+    theirs = fit(
+        again, data, batch=10, iterations=12, seed=3, prepare=cp.data.scaled, interpret=True
+    )
+    np.testing.assert_allclose(metrics.loss, theirs.loss, rtol=1e-4)
+    assert metrics.rows[-1].test_accuracy == theirs.rows[-1].test_accuracy
+
+
 # ---- the same however it is cut -----------------------------------------------------------------
 
 
@@ -176,6 +220,18 @@ def test_nothing_depends_on_the_calls_or_on_the_threads(make: Any) -> None:
         losses = made(Compiled(net, batches(), 0.1), counts)
         found.append((np.array(losses).tobytes(), left_by(net)))
     assert all(other == found[0] for other in found[1:])
+
+
+def test_what_is_drawn_for_a_sample_depends_neither_on_the_calls_nor_on_the_threads() -> None:
+    found = []
+    for threads, counts in ((1, [24]), (1, [5, 16, 3]), (3, [7, 17])):
+        cp.set_threads(threads)
+        with cut_finely():
+            net = augmented()
+            data = batches(stored_images())._replace(prepare=cp.data.scaled)
+            losses = made(Compiled(net, data, 0.1), counts)
+        found.append((np.array(losses).tobytes(), left_by(net)))
+    assert found[1:] == found[:1] * 2
 
 
 @pytest.mark.parametrize("generator", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
