@@ -68,8 +68,8 @@ class RandomShift(Drawing):
     >>> layer = nn.RandomShift(1, seed=1)
     >>> print(layer.forward(np.arange(1.0, 10).reshape(1, 1, 3, 3))[0, 0])
     [[0. 0. 0.]
-     [1. 2. 3.]
-     [4. 5. 6.]]
+     [2. 3. 0.]
+     [5. 6. 0.]]
     """
 
     _example = "2, "
@@ -143,8 +143,8 @@ class RandomCrop(Drawing):
     >>> layer = nn.RandomCrop(2)
     >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
     >>> print(layer.forward(x)[0, 0], layer.forward(x, train=False)[0, 0], sep="\n")
-    [[ 0.  1.]
-     [ 4.  5.]]
+    [[0. 1.]
+     [4. 5.]]
     [[ 5.  6.]
      [ 9. 10.]]
     """
@@ -231,6 +231,10 @@ class RandomFlip(Drawing):
     >>> from clearprop import nn
     >>> layer = nn.RandomFlip(seed=0)
     >>> print(layer.forward(np.arange(8.0).reshape(4, 1, 1, 2)).reshape(4, 2))
+    [[1. 0.]
+     [3. 2.]
+     [4. 5.]
+     [7. 6.]]
     """
 
     def __init__(self, *, seed: int = 0) -> None:
