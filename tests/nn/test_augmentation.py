@@ -139,10 +139,11 @@ def test_nothing_is_moved_or_added_by_0():
         np.testing.assert_array_equal(layer.forward(IMAGES), IMAGES)
 
 
-def test_places_do_not_depend_on_the_dtype():
-    for layer in LAYERS[:3]:
-        narrow = fresh(layer).forward(IMAGES.astype(np.float32))
-        np.testing.assert_array_equal(narrow, fresh(layer).forward(IMAGES).astype(np.float32))
+@each
+def test_what_is_drawn_does_not_depend_on_the_dtype(layer):
+    narrow = fresh(layer).forward(IMAGES.astype(np.float32))
+    assert narrow.dtype == np.float32
+    np.testing.assert_allclose(narrow, fresh(layer).forward(IMAGES), rtol=1e-5, atol=1e-5)
 
 
 # ---- when they do it ---------------------------------------------------------------------------
@@ -213,6 +214,13 @@ def test_the_gradient_through_them_is_the_numerical_one():
     params = {name: p + 0.2 for name, p in net.params.items()}
     report = cp.check(lambda p, x: net.loss(x, t, params=p, train=True), params, x)
     assert report.ok, str(report)
+
+
+def test_the_numerical_gradient_of_a_network_in_float32_is_with_the_same_numbers():
+    net, x, t = network("float32"), IMAGES[:4].astype(np.float32), np.array([0, 2, 1, 1])
+    numerical = net.numerical_gradient(x, t)
+    for name, gradient in net.gradient(x, t).items():
+        np.testing.assert_allclose(gradient, numerical[name], rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
