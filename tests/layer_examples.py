@@ -23,6 +23,29 @@ class Inference(nn.BatchNorm):
         return super().forward(x, train=False)
 
 
+class SameNumbers:
+    """A layer that draws the same numbers in every call."""
+
+    def advance(self, buffers, seen):
+        return buffers
+
+
+class Shift(SameNumbers, nn.RandomShift):
+    pass
+
+
+class Crop(SameNumbers, nn.RandomCrop):
+    pass
+
+
+class Flip(SameNumbers, nn.RandomFlip):
+    pass
+
+
+class Noisy(SameNumbers, nn.Noise):
+    pass
+
+
 def examples(dtype):
     """Give a layer with its inputs and labels for each name."""
     rng = np.random.default_rng(7)
@@ -76,6 +99,11 @@ def examples(dtype):
         "SigmoidWithLoss": Example(nn.SigmoidWithLoss(), (a(3, 2),), (pairs,)),
         "SigmoidWithLoss, (N, 1)": Example(nn.SigmoidWithLoss(), (a(3, 1),), ([1, 0, 1],)),
         "Dropout, ratio 0": Example(nn.Dropout(0.0), (a(3, 4),)),
+        "RandomShift": Example(Shift((2, 1), seed=3), (a(3, 2, 4, 5),)),
+        "RandomCrop": Example(Crop((3, 2)), (a(3, 2, 5, 4),)),
+        "RandomCrop, padding": Example(Crop(4, (1, 0), seed=2), (a(3, 2, 4, 5),)),
+        "RandomFlip": Example(Flip(seed=1), (a(3, 2, 2, 3),)),
+        "Noise": Example(Noisy(0.3), (a(3, 4),)),
         "BatchNorm": Example(nn.BatchNorm(a(4), a(4)), (a(5, 4),)),
         "BatchNorm, (1, D)": Example(nn.BatchNorm(a(1, 4), a(1, 4)), (a(5, 4),)),
         "BatchNorm, inference": Example(inference, (a(5, 4),)),

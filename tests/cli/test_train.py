@@ -312,10 +312,10 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_it(digits: Path, here: 
     code, output = run("--data", digits, "--lr", 1e30, "--out", "run")
     assert code == 1
     assert "Ended by an error after 1 of 10,000 iterations, " in output
+    assert "error: train: the loss is nan at iteration 2. Why: In Affine" in output
     assert output.endswith(
-        "error: train: the loss is nan at iteration 2. Why: the updates have grown beyond what a "
-        "float holds, as they do when the learning rate is too large for the model and the "
-        "batches. Write instead: --lr 0.1\n"
+        "The updates have grown beyond what a float holds, as they do when the learning rate is "
+        "too large for the model and the batches. Write instead: --lr 0.1\n"
     )
     assert {path.name for path in (here / "run").iterdir()} == FILES
     assert (here / "run/loss.csv").read_text().endswith("\n2,nan\n")

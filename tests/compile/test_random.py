@@ -1,4 +1,4 @@
-"""What machine code draws is what NumPy's generator draws, to the bit, wherever it begins."""
+"""Compiled masks and numbers are those of NumPy's generator, to the bit, wherever they begin."""
 
 import ctypes
 

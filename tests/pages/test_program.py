@@ -27,7 +27,7 @@ LACKING = {
     "argpartition", "argwhere", "binary_exponent", "cholesky", "cofactors",
     "det", "digitize", "divmod", "eigh", "empty_like", "argmax_so_far", "inv", "isin",
     "keep_mask", "lexsort", "modf", "nanargmax", "nanargmin", "nextafter", "searchsorted",
-    "singular_values", "slogdet", "solve", "svd",
+    "singular_values", "slogdet", "solve", "svd", "uniform",
 }  # fmt: skip
 
 RUN = """([program, leaves]) => {

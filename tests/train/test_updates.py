@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cut_finely import cut_finely
 
 import clearprop as cp
 from clearprop import nn
@@ -68,6 +69,17 @@ def normalized_images() -> nn.Sequential:
         nn.AvgPool2d(2),
         nn.Flatten(),
         affine(36, 3, 1, "float64"),
+        loss=nn.SoftmaxWithLoss(),
+    )
+
+
+def augmented() -> nn.Sequential:
+    return nn.Sequential(
+        nn.RandomShift(2, seed=5),
+        nn.RandomFlip(seed=5),
+        nn.RandomCrop(6, 1, seed=5),
+        nn.Noise(0.1, seed=5),
+        *images().layers.values(),
         loss=nn.SoftmaxWithLoss(),
     )
 
@@ -166,6 +178,40 @@ def test_images() -> None:
     np.testing.assert_allclose(compiled, interpreted, rtol=1e-4)
 
 
+def stored_images() -> tuple[np.ndarray, np.ndarray]:
+    """Images of bytes."""
+    x = np.random.default_rng(1).integers(0, 256, (60, 1, 6, 6)).astype(np.uint8)
+    return x, DATA[0][1]
+
+
+def test_augmented_images_are_those_of_numpy() -> None:
+    ours, theirs, plain = augmented(), augmented(), images()
+    data = batches(stored_images())
+    compiled = made(Compiled(ours, data, SGD(0.1), cp.data.scaled), [1, 7, 12])
+    data = batches(stored_images())
+    interpreted = made(Interpreted(theirs, data, SGD(0.1), cp.data.scaled), [20])
+    np.testing.assert_allclose(compiled, interpreted, rtol=1e-4)
+    assert {name: key[1] % 2**40 for name, key in ours.state.items()} == {
+        "RandomShift1.key": 20, "RandomFlip1.key": 20, "RandomCrop1.key": 20, "Noise1.key": 20,
+    }  # fmt: skip
+    data = batches(stored_images())
+    assert not np.allclose(
+        made(Compiled(plain, data, SGD(0.1), cp.data.scaled), [20]), compiled, rtol=1e-4
+    )
+
+
+def test_a_run_on_augmented_images_is_machine_code() -> None:
+    """A network that is interpreted warns; a loss on the test set is that of images left alone."""
+    net, data = augmented(), (stored_images(), stored_images())
+    metrics = fit(net, data, batch=10, iterations=12, seed=3, prepare=cp.data.scaled)
+    again = augmented()
+    theirs = fit(
+        again, data, batch=10, iterations=12, seed=3, prepare=cp.data.scaled, interpret=True
+    )
+    np.testing.assert_allclose(metrics.loss, theirs.loss, rtol=1e-4)
+    assert metrics.rows[-1].test_accuracy == theirs.rows[-1].test_accuracy
+
+
 # ---- the same however it is cut -----------------------------------------------------------------
 
 
@@ -178,6 +224,18 @@ def test_nothing_depends_on_the_calls_or_on_the_threads(make: Any) -> None:
         losses = made(Compiled(net, batches(), SGD(0.1)), counts)
         found.append((np.array(losses).tobytes(), left_by(net)))
     assert all(other == found[0] for other in found[1:])
+
+
+def test_what_is_drawn_for_a_sample_depends_neither_on_the_calls_nor_on_the_threads() -> None:
+    found = []
+    for threads, counts in ((1, [24]), (1, [5, 16, 3]), (3, [7, 17])):
+        cp.set_threads(threads)
+        with cut_finely():
+            net = augmented()
+            data = batches(stored_images())
+            losses = made(Compiled(net, data, SGD(0.1), cp.data.scaled), counts)
+        found.append((np.array(losses).tobytes(), left_by(net)))
+    assert found[1:] == found[:1] * 2
 
 
 @pytest.mark.parametrize("generator", ["PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"])
@@ -291,7 +349,7 @@ def test_a_loss_that_is_not_finite_ends_the_updates(make: Any, counts: list[int]
     assert all(ours.params[k].tobytes() == theirs.params[k].tobytes() for k in ours.params)
     behind = np.random.default_rng(3)
     behind.integers(60, size=(first + 1, 10))
-    assert drawn.rng.bit_generator.state == behind.bit_generator.state
+    assert drawn.drawn.rng.bit_generator.state == behind.bit_generator.state
     if make is with_state:
         assert ours.state["Dropout1.key"][1] == theirs.state["Dropout1.key"][1] + 1
 
@@ -400,7 +458,7 @@ def test_a_wrong_label_is_the_error_of_numpy() -> None:
     x, t = blobs(600)
     t[77] = 3  # a program looks at no label, and would take it for no class
     with pytest.raises(CannotCompileError) as caught:
-        Compiled(two_layers(), batches((x, t)), 0.1)
+        Compiled(two_layers(), batches((x, t)), SGD(0.1))
     assert isinstance(caught.value.__cause__, LabelError)
     with pytest.raises(LabelError):
         fit(two_layers(), ((x, t), DATA[1]), batch=10)
@@ -409,9 +467,9 @@ def test_a_wrong_label_is_the_error_of_numpy() -> None:
 def test_samples_that_do_not_fit_are_an_error_and_no_warning() -> None:
     narrow = DATA[0][0][:, :3], DATA[0][1]
     with pytest.raises(ShapeError):
-        Interpreted(two_layers(), batches(narrow), 0.1).make(1)
+        Interpreted(two_layers(), batches(narrow), SGD(0.1)).make(1)
     with pytest.raises(CannotCompileError):
-        Compiled(two_layers(), batches(narrow), 0.1)
+        Compiled(two_layers(), batches(narrow), SGD(0.1))
 
 
 def test_what_is_given_is_not_written_to() -> None:

@@ -68,8 +68,8 @@ class RandomShift(Drawing):
     >>> layer = nn.RandomShift(1, seed=1)
     >>> print(layer.forward(np.arange(1.0, 10).reshape(1, 1, 3, 3))[0, 0])
     [[0. 0. 0.]
-     [1. 2. 3.]
-     [4. 5. 6.]]
+     [2. 3. 0.]
+     [5. 6. 0.]]
     """
 
     _example = "2, "
@@ -143,8 +143,8 @@ class RandomCrop(Drawing):
     >>> layer = nn.RandomCrop(2)
     >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
     >>> print(layer.forward(x)[0, 0], layer.forward(x, train=False)[0, 0], sep="\n")
-    [[ 0.  1.]
-     [ 4.  5.]]
+    [[0. 1.]
+     [4. 5.]]
     [[ 5.  6.]
      [ 9. 10.]]
     """
@@ -231,6 +231,10 @@ class RandomFlip(Drawing):
     >>> from clearprop import nn
     >>> layer = nn.RandomFlip(seed=0)
     >>> print(layer.forward(np.arange(8.0).reshape(4, 1, 1, 2)).reshape(4, 2))
+    [[1. 0.]
+     [3. 2.]
+     [4. 5.]
+     [7. 6.]]
     """
 
     def __init__(self, *, seed: int = 0) -> None:
@@ -249,8 +253,8 @@ class Noise(Drawing):
     r"""``y = x + std z`` with ``z`` normally distributed, in training only; backward ``dx = dy``.
 
     Every element gets a ``z`` of its own, from two uniform numbers ``u, v`` by Box and Muller's
-    :math:`z = \sqrt{-2 \ln(1 - u)} \cos 2\pi v`. In prediction ``y = x``. Numbers are drawn
-    in the precision of ``x``; in float32 no ``z`` is beyond ±5.77, in float64 none beyond ±8.58.
+    :math:`z = \sqrt{-2 \ln(1 - u)} \cos 2\pi v`. In prediction ``y = x``. The uniform numbers
+    have 24 bits whatever the dtype of ``x`` is, so no ``z`` is beyond ±5.77.
 
     The numbers are computed from the seed, the layer's position in its network and the number of
     the call in training, and from nothing else; see `Dropout`.
@@ -304,11 +308,12 @@ class Noise(Drawing):
         """``y = x + std sqrt(-2 log(1 - u)) cos(2π v)``."""
         if not train:
             return x, ()
-        dtype = np.dtype(np.float64 if x.dtype.itemsize >= 8 else np.float32)
-        drawn = uniform(key, shape=(*x.shape, 2), dtype=dtype)
+        # In float32 whatever x is, so that its dtype does not change the numbers.
+        drawn = uniform(key, shape=(*x.shape, 2), dtype=np.dtype(np.float32))
+        drawn = drawn.astype(np.result_type(x.dtype, np.float32))  # for halves, 1 - u could be 0
         radius = np.sqrt(-2.0 * np.log(1.0 - drawn[..., 0]))
         z = radius * np.cos(2.0 * math.pi * drawn[..., 1])
-        return x + self.std * (z if dtype == x.dtype else z.astype(x.dtype)), ()
+        return x + self.std * z.astype(x.dtype), ()
 
     def _options(self) -> str:
         return f"{self.std:g}, {super()._options()}"

@@ -39,7 +39,7 @@ def uniform(key, *, shape, dtype):
     for length in shape:
         size *= length
     if dtype == np.float32:  # the upper 24 bits of each half of a word, the lower half first
-        words = np.random.Philox(key=key).random_raw((size + 1) // 2).view(np.uint32)
-        return ((words[:size] >> 8).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
-    wide = np.random.Philox(key=key).random_raw(size)  # the upper 53 bits of each word
-    return ((wide >> 11) * 2.0**-53).reshape(shape)
+        halves = np.random.Philox(key=key).random_raw((size + 1) // 2).view(np.uint32)
+        return ((halves[:size] >> 8).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
+    words = np.random.Philox(key=key).random_raw(size)  # the upper 53 bits of each word
+    return ((words >> 11) * 2.0**-53).reshape(shape)

@@ -115,4 +115,5 @@ def _draw_accuracies(axes: Any, rows: list[Row]) -> None:
             label=label,
         )
     axes.set_ylabel("accuracy\n(% of the images)")
-    axes.legend(frameon=False, loc="lower right")
+    if rows:
+        axes.legend(frameon=False, loc="lower right")

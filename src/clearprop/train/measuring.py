@@ -53,7 +53,7 @@ class Measuring:
     def __call__(self, x: Any, t: Any, *, loss: bool = True) -> Measured:
         """Measure; the loss only where it is asked for."""
         pieces = [slice(start, start + _PIECE) for start in range(0, len(x), _PIECE)]
-        if type(self.model).accuracy is not Sequential.accuracy:
+        if getattr(type(self.model), "accuracy", None) is not Sequential.accuracy:
             right = sum(
                 round(self.model.accuracy(prepared(x[p], self.prepare), t[p]) * len(x[p]))
                 for p in pieces
@@ -78,7 +78,9 @@ def first_not_finite(model: Any, x: Any, t: Any) -> str:
         with debug_nans():
             model.loss_and_gradient(x, t)
     except NonFiniteError as error:
-        return error.what
+        found = model.outputs(x, train=True).items() if isinstance(model, Sequential) else ()
+        layer = next((name for name, y in found if not np.isfinite(y).all()), "")
+        return f"In {layer}, {error.what}" if layer else error.what
     except ClearpropError:
         pass
     return ""

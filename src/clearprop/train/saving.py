@@ -109,7 +109,8 @@ def accuracy_table(metrics: Metrics) -> bytes:
         name for name in Row._fields if not all(math.isnan(getattr(row, name)) for row in rows)
     ]
     lines = (",".join(repr(getattr(row, name)) for name in measured) + "\n" for row in rows)
-    return (",".join(measured) + "\n" + "".join(lines)).encode()
+    names = ["mean_loss" if name == "loss" else name for name in measured]
+    return (",".join(names) + "\n" + "".join(lines)).encode()
 
 
 def result_text(outcome: Outcome) -> bytes:
