@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import operator
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice, pairwise
 from typing import BinaryIO, NamedTuple, TextIO
 
@@ -17,6 +18,7 @@ from clearprop.errors import DataError, OptionError
 
 LONGEST = 1 << 24  # characters of a line: what unfolds into one endless line is no table
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-"))
+_START = 6  # bytes, which tell what a file is
 _SEPARATORS = "\t;,"
 _ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # a byte order mark says so
 
@@ -86,8 +88,12 @@ def open_lines(path: str, caller: str) -> Iterator[Lines]:
             raw = opened.enter_context(open(path, "rb"))
         except OSError as error:
             raise cannot_open(path, error, caller) from error
-        start = raw.read(6)
+        start = raw.read(_START)
         raw.seek(0)
+        file: BinaryIO = raw
+        if start[:2] == GZIP_MAGIC:
+            start = _unpacked_start(raw)
+            file = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
         if hint := likely_format(start) or _likely_format(start):
             raise DataError(
                 f"{caller}: this is not a CSV file: it begins with the bytes {start.hex(' ')}.",
@@ -95,11 +101,18 @@ def open_lines(path: str, caller: str) -> Iterator[Lines]:
                 why=f"a table is text. {hint}",
                 write=f"{caller}(path) with a CSV file, or with a folder of IDX files.",
             )
-        packed = start[:2] == GZIP_MAGIC
-        file: BinaryIO = gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[assignment]
         encoding = _ENCODINGS.get(start[:2], "utf-8-sig")
         with io.TextIOWrapper(file, encoding=encoding) as text:
             yield Lines(text, path, caller)
+
+
+def _unpacked_start(raw: BinaryIO) -> bytes:
+    try:
+        return gzip.GzipFile(fileobj=raw).read(_START)
+    except (EOFError, OSError, zlib.error):  # said when it is read in earnest
+        return b""
+    finally:
+        raw.seek(0)
 
 
 def _likely_format(start: bytes) -> str:
@@ -151,8 +164,16 @@ def look(path: str, target: str | int | None, header: bool | None, caller: str) 
         start = list(islice(lines, 2))
     if not start:
         raise _no_rows(path, caller, "the file is empty")
-    separator = _separator(start)
-    first, *others = (_cells(line, separator) for line in start)
+    try:
+        separator = _separator(start)
+        first, *others = (_cells(line, separator) for line in start)
+    except csv.Error as error:
+        raise DataError(
+            f"{caller}: the first lines cannot be taken apart: {error}.",
+            where=f"{place(path)}, line 1 or 2",
+            why="a table has cells, separated by a comma, a semicolon or a tab.",
+            write=f"{caller}(path) with such a file.",
+        ) from error
     second = others[0] if others else []
     if len(first) < 2:
         raise DataError(
@@ -215,7 +236,7 @@ def _is_header(first: list[str], second: list[str], path: str, caller: str) -> b
     if over_numbers or (len(numbers) > 2 and steps == {1.0}):
         raise DataError(
             f"{caller}: the first line may be a header or a row.",
-            where=f"{place(path)}, line 1: {','.join(first)[:60]}",
+            where=f"{place(path)}, line 1: {', '.join(map(repr, first[:6]))}",
             why="it has a text above numbers, beside numbers."
             if over_numbers
             else "its numbers count up by 1, as names of columns do.",
@@ -227,15 +248,14 @@ def _is_header(first: list[str], second: list[str], path: str, caller: str) -> b
 def _target(target: str | int | None, names: tuple[str, ...], path: str, caller: str) -> int:
     if target is None:
         return len(names) - 1
-    if isinstance(target, str):
-        if names.count(target.strip()) == 1:
-            return names.index(target.strip())
-        try:
-            number = None if target.strip() in names else int(target)
-        except ValueError:
-            number = None
-    else:
-        number = None if isinstance(target, bool) or not isinstance(target, int) else target
+    if isinstance(target, str) and names.count(target.strip()) == 1:
+        return names.index(target.strip())
+    number = None
+    with suppress(TypeError, ValueError):
+        if not isinstance(target, str):
+            number = None if isinstance(target, bool) else operator.index(target)
+        elif target.strip() not in names:
+            number = int(target)  # as a command line gives it
     if number is not None and -len(names) <= number < len(names):
         return number % len(names)
     shown = ", ".join(repr(name) for name in names[:8]) + (", …" if len(names) > 8 else "")
