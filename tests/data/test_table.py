@@ -66,7 +66,7 @@ def refusal(path: Any, error: type[Exception] = DataError, **options: Any) -> st
     numbers=hnp.arrays(
         np.float64,
         st.tuples(st.integers(2, 12), st.integers(2, 5)),
-        elements=st.floats(-1e100, 1e100),
+        elements=st.floats(-1e100, 1e100).filter(lambda v: v == 0 or abs(v) > 1e-100),
     ),
     separator=st.sampled_from(",;\t"),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
@@ -255,7 +255,7 @@ def test_a_table_is_trained_on_in_machine_code_as_in_numpy(write: Write) -> None
         ("a,b,y\n1,2,3\n4,1e999,6\n", "'1e999' is not finite.", 3, 2),
         ("a,b,y\n1,2,3\n4,red,6\n", "'red' is no number.", 3, 2),
         ("a,b,y\n1,2,3\n4,1_0,6\n", "'1_0' is no number.", 3, 2),
-        ("a,b,y\n1,2,3\n4,١,6\n", "'١' is no number.", 3, 2),
+        ("a,b,y\n1,2,3\n4,\u0661,6\n", "'\u0661' is no number.", 3, 2),
         ("a,b,y\n1,2,3\n\n\n4,0x1F,6\n", "'0x1F' is no number.", 5, 2),
         ("a;b;y\n1;2;3\n4;1,5;6\n", "'1,5' is no number. Where", 3, 2),
         ("a,b,y\n1,2,3\n4,5,many\n", "'many' is no number.", 3, 3),
@@ -325,6 +325,7 @@ def test_classes_that_are_infinite(write: Write) -> None:
         (b"a,y\n1,\xe4\n2,x\n", "byte 0xe4"),
         (b"a,y\n1,2\n\x00\x00\x00", "a character of number 0"),
         (b"a,y\n1,1e308\n2,5\n3,-1e308\n", "goes from"),
+        (b"a,y\n1,1e-308\n2,0\n3,2e-308\n", "goes from"),
         (b"PK\x03\x04", "zip archive"),
         (b"PAR1....", "Parquet"),
         (b"\x89PNG\r\n\x1a\n", "data.read_image"),
@@ -336,7 +337,7 @@ def test_classes_that_are_infinite(write: Write) -> None:
     ],
 )
 def test_files_that_are_no_tables(write: Write, content: bytes, what: str) -> None:
-    assert what in refusal(write(content), target=0 if b"1e308" in content else None)
+    assert what in refusal(write(content), target=0 if b"308" in content else None)
 
 
 def test_a_packed_table_that_is_cut_short_or_damaged(write: Write) -> None:

@@ -64,8 +64,8 @@ class Moments:
                 f"{caller}: the column {names[column]!r} goes from {self.low[column]:g} to "
                 f"{self.high[column]:g}.",
                 where=place(path),
-                why="the squares of such numbers are beyond what a float holds, so that there is "
-                "no standard deviation.",
+                why="the squares of such numbers are larger or smaller than what a float holds, so "
+                "that there is no standard deviation.",
                 write="the column in another unit, or its logarithm",
             )
         return Standardized(tuple(mean.tolist()), tuple(std.tolist()), dtype)
