@@ -7,7 +7,7 @@ import os
 from clearprop.data.dataset import DataSet
 from clearprop.data.files import as_path, name_contents, place
 from clearprop.data.images import holds_idx, load_digits, load_idx_folder, load_mnist
-from clearprop.data.preparing import Dtype
+from clearprop.data.preparing import Dtype, check_dtype
 from clearprop.data.splitting import check_seed, check_test
 from clearprop.data.table import Options, Task, load_csv
 from clearprop.data.table_folder import DESCRIPTION, load_table
@@ -40,7 +40,7 @@ def load(
         - a CSV file, plain or compressed with gzip: see the notes;
         - a folder that `csv_to_npy` wrote.
 
-        A folder of the name ``mnist`` is ``./mnist``.
+        A folder of the name ``mnist`` is ``"./mnist"``, or ``Path("mnist")``.
     seed : int, default 0
         Which samples are drawn to test with, where the data do not say themselves.
     target : str or int, optional
@@ -102,7 +102,8 @@ def load(
     """
     check_test(test)
     check_seed(seed)
-    if what is None or what in ("mnist", "digits"):
+    check_dtype(dtype)
+    if what is None or (isinstance(what, str) and what in ("mnist", "digits")):
         _refuse_table_options(what or "mnist", target, task, header)
         return load_digits(seed, dtype, test) if what == "digits" else load_mnist(dtype, test)
     path = as_path(what, "load")

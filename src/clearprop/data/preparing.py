@@ -34,7 +34,7 @@ class Scaled:
     dtype: Dtype = "float32"
 
     def __post_init__(self) -> None:
-        _check_dtype(self.dtype)
+        check_dtype(self.dtype)
 
     def __call__(self, x: Any) -> Any:
         """Divide."""
@@ -77,7 +77,7 @@ class Standardized:
     dtype: Dtype = "float32"
 
     def __post_init__(self) -> None:
-        _check_dtype(self.dtype)
+        check_dtype(self.dtype)
         if len(self.mean) != len(self.std):
             raise ShapeError(
                 f"Standardized: {len(self.mean)} means and {len(self.std)} standard deviations.",
@@ -158,7 +158,8 @@ def _unknown(kept: object) -> DataError:
     )
 
 
-def _check_dtype(dtype: object) -> None:
+def check_dtype(dtype: object) -> None:
+    """Refuse what is no dtype of a network's input."""
     if dtype not in ("float32", "float64"):
         raise DTypeError(
             f"prepare: dtype is {dtype!r}.",

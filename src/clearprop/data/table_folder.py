@@ -198,17 +198,21 @@ def load_table(folder: str, dtype: Dtype, test: float | None) -> DataSet:
         )
     described = _described(folder)
     try:
+        prepare = preparation({**described["prepare"], "dtype": dtype})
         classes = described["classes"]
-        data = DataSet(
-            os.path.basename(os.path.abspath(folder)),
-            Split(_mapped(folder, "x_train"), _mapped(folder, "t_train")),
-            Split(_mapped(folder, "x_test"), _mapped(folder, "t_test")),
-            preparation({**described["prepare"], "dtype": dtype}),
-            None if classes is None else tuple(map(str, classes)),
-            tuple(map(str, described["columns"])),
-        )
-    except (KeyError, TypeError) as error:
-        raise _damaged(folder, DESCRIPTION, f"it lacks {error}") from error
+        classes = None if classes is None else tuple(map(str, classes))
+        columns = tuple(map(str, described["columns"]))
+    except (KeyError, TypeError, ValueError) as error:
+        reason = error.what if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
+        raise _damaged(folder, DESCRIPTION, reason.rstrip(".")) from error
+    data = DataSet(
+        os.path.basename(os.path.abspath(folder)),
+        Split(_mapped(folder, "x_train"), _mapped(folder, "t_train")),
+        Split(_mapped(folder, "x_test"), _mapped(folder, "t_test")),
+        prepare,
+        classes,
+        columns,
+    )
     _check(folder, data)
     return data
 
@@ -227,11 +231,9 @@ def _described(folder: str) -> dict[str, Any]:
 
 def _mapped(folder: str, name: str) -> npt.NDArray[Any]:
     try:
-        array = np.load(os.path.join(folder, f"{name}.npy"), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, OverflowError) as error:
+        array = np.lib.format.open_memmap(os.path.join(folder, f"{name}.npy"), mode="r")
+    except (OSError, ValueError, OverflowError) as error:
         raise _damaged(folder, f"{name}.npy", str(error)) from error
-    if not isinstance(array, np.memmap):
-        raise _damaged(folder, f"{name}.npy", "it is no .npy file")
     return np.asarray(array)
 
 
