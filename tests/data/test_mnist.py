@@ -341,7 +341,8 @@ def test_from_a_zip(tmp_path: Path) -> None:
     package = Path(clearprop.errors.__file__).parent
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
         packed.writestr("clearprop/__init__.py", "")
-        packed.write(package / "errors.py", "clearprop/errors.py")
+        for name in ("errors.py", "extras.py"):
+            packed.write(package / name, f"clearprop/{name}")
         for path in sorted((package / "data").rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 packed.write(path, f"clearprop/{path.relative_to(package).as_posix()}")

@@ -1,12 +1,19 @@
-"""Data sets and their labels: MNIST, the IDX format it is stored in, integer and one-hot labels."""
+"""Data sets, tables and pictures: MNIST, IDX, CSV; integer and one-hot labels."""
 
 from __future__ import annotations
 
+from clearprop.data.dataset import DataSet as DataSet
 from clearprop.data.idx import load_idx as load_idx
 from clearprop.data.labels import as_class_indices as as_class_indices
 from clearprop.data.labels import as_one_hot as as_one_hot
 from clearprop.data.labels import one_hot as one_hot
+from clearprop.data.load import load as load
 from clearprop.data.mnist import MNIST as MNIST
 from clearprop.data.mnist import Split as Split
 from clearprop.data.mnist import mnist as mnist
 from clearprop.data.mnist import scaled as scaled
+from clearprop.data.picture import read_image as read_image
+from clearprop.data.preparing import Scaled as Scaled
+from clearprop.data.preparing import Standardized as Standardized
+from clearprop.data.preparing import preparation as preparation
+from clearprop.data.table_folder import csv_to_npy as csv_to_npy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 import sys
 import zlib
 from math import prod
@@ -12,9 +11,17 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from clearprop.data.files import (
+    as_path,
+    cannot_open,
+    count_bytes,
+    likely_format,
+    place,
+    size_of_file,
+)
 from clearprop.data.gzip_stream import MAGIC as GZIP_MAGIC
 from clearprop.data.gzip_stream import PIECE, GzipStream
-from clearprop.errors import DataError, DTypeError
+from clearprop.errors import DataError
 
 ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
@@ -26,15 +33,6 @@ ELEMENT_TYPES: dict[int, np.dtype[Any]] = {
 }
 
 MAX_DIMENSIONS = 64  # of a NumPy array
-
-# What a failed download or a mix-up of files usually leaves in the place of an IDX file.
-_OTHER_FORMATS = {
-    b"<": "It looks like a web page: the download answered with a page instead of the file.",
-    b"PK": "It looks like a zip archive: unpack it first.",
-    b"\x93NUMPY": "It looks like a NumPy file: np.load reads it.",
-    b"BZh": "It looks like a bzip2 file: unpack it first.",
-    b"\xfd7zXZ": "It looks like an xz file: unpack it first.",
-}
 
 
 class RawIdx(NamedTuple):
@@ -87,35 +85,10 @@ def load_idx(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
     return read_idx(as_path(path, "load_idx")).array
 
 
-def as_path(path: str | os.PathLike[str], caller: str) -> str:
-    """Return `path` as a string; a DTypeError says what else it was."""
-    try:
-        return os.fsdecode(path)
-    except TypeError:
-        raise DTypeError(
-            f"{caller}: the path is of type {type(path).__name__}.",
-            why="a path is a str or a pathlib.Path.",
-            write=f"{caller}('path/to/the/data')",
-        ) from None
-
-
-def place(path: str) -> str:
-    """Return the absolute path, quoted, for the "Where" of a message."""
-    try:
-        return repr(os.path.abspath(path))
-    except OSError:  # the current folder has been deleted
-        return repr(path)
-
-
-def count_bytes(size: int) -> str:
-    """Return "1 byte" or "1,000 bytes"."""
-    return f"{size:,} byte" + "s" * (size != 1)
-
-
 def read_idx(path: str) -> RawIdx:
     """Read header and array; see `load_idx`."""
     try:
-        file_size = _size_of_regular_file(path)
+        file_size = size_of_file(path, "load_idx", "train-images-idx3-ubyte.gz")
         with open(path, "rb") as file:
             compressed = file.read(2) == GZIP_MAGIC
             file.seek(0)
@@ -123,7 +96,7 @@ def read_idx(path: str) -> RawIdx:
                 return _read_gzip(path, file, file_size)
             return _read_content(path, file, file_size)
     except OSError as error:
-        raise _cannot_open(path, error) from error
+        raise cannot_open(path, error, "load_idx") from error
     except MemoryError as error:
         raise DataError(
             "load_idx: the content of the file does not fit in memory.",
@@ -131,29 +104,6 @@ def read_idx(path: str) -> RawIdx:
             why="an IDX file is read whole.",
             write="load_idx(path) where more memory is free, or with a part of the file.",
         ) from error
-
-
-def _size_of_regular_file(path: str) -> int:
-    try:
-        status = os.stat(path)  # before open, which would wait forever on a named pipe
-    except ValueError as error:  # a null character, or one the file system cannot encode
-        raise _cannot_open(path, error) from error
-    if stat.S_ISDIR(status.st_mode):
-        raise DataError(
-            "load_idx: this is a folder, not a file.",
-            where=place(path),
-            why=_folder_holds(path),
-            write=f"load_idx({os.path.join(path, 'train-images-idx3-ubyte.gz')!r}), "
-            "or the file you mean.",
-        )
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError(
-            "load_idx: this is not a regular file but a device, a pipe or a socket.",
-            where=place(path),
-            why="its size cannot be compared with the header before reading.",
-            write="load_idx(path) with a copy of the data in a file.",
-        )
-    return status.st_size
 
 
 def _read_gzip(path: str, file: BinaryIO, file_size: int) -> RawIdx:
@@ -248,11 +198,10 @@ def _check_start(path: str, start: bytes) -> None:
             write="load_idx(path) after fetching the file again.",
         )
     if start[:2] != b"\0\0"[: len(start)]:
-        hints = (hint for sign, hint in _OTHER_FORMATS.items() if start.startswith(sign[:4]))
         raise DataError(
             f"load_idx: this is not an IDX file: it begins with the bytes {start.hex(' ')}.",
             where=place(path),
-            why=f"an IDX file begins with 00 00. {next(hints, '')}".rstrip(),
+            why=f"an IDX file begins with 00 00. {likely_format(start)}".rstrip(),
             write="load_idx(path) with an IDX file, such as train-images-idx3-ubyte.gz of MNIST.",
         )
     if len(start) < 4:
@@ -291,61 +240,3 @@ def _wrong_length(path: str, header: bytes, says: str, promised: int, found: int
         write=f"load_idx(path) after fetching the file again; uncompressed it has "
         f"{count_bytes(len(header) + promised)}.",
     )
-
-
-def _cannot_open(path: str, error: Exception) -> DataError:
-    if isinstance(error, FileNotFoundError):
-        return DataError(
-            "load_idx: there is no such file.",
-            where=place(path),
-            why=_why_missing(path),
-            write="load_idx(path) with the path of a file that is there.",
-        )
-    if isinstance(error, PermissionError):
-        return DataError(
-            "load_idx: this file may not be read: permission denied.",
-            where=place(path),
-            why="the file, or a folder above it, is closed to the user who runs this program.",
-            write=f"load_idx(path) after `chmod u+r {path!r}` in a shell, by the file's owner.",
-        )
-    reason = getattr(error, "strerror", None) or str(error)
-    return DataError(
-        f"load_idx: this file cannot be read: {reason}.",
-        where=place(path),
-        why="the operating system refused it.",
-        write="load_idx(path) with the path of a file that can be opened.",
-    )
-
-
-def _why_missing(path: str) -> str:
-    if os.path.islink(path):
-        return f"it is a link to {os.readlink(path)!r}, where nothing is."
-    folder, name = os.path.split(path)
-    folder = folder or os.curdir
-    if not os.path.isdir(folder):
-        return f"the folder {place(folder)} does not exist."
-    import difflib  # only here: most programs never need it
-
-    try:
-        near = difflib.get_close_matches(name, os.listdir(folder)[:1000], n=1)
-    except OSError:  # a folder that may be entered and not listed
-        near = []
-    if near:
-        return f"its folder holds {near[0]!r}: is that the one?"
-    return _folder_holds(folder)
-
-
-def _folder_holds(folder: str) -> str:
-    return f"the folder holds {name_contents(folder)}."
-
-
-def name_contents(folder: str) -> str:
-    """Return the names in a folder, at most eight, for a message."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError as error:
-        return f"names that may not be listed ({error.strerror})"
-    if not names:
-        return "nothing"
-    more = f" and {len(names) - 8:,} more" if len(names) > 8 else ""
-    return ", ".join(repr(name) for name in names[:8]) + more

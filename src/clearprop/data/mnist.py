@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.data.idx import as_path, name_contents, place, read_idx
+from clearprop.data.files import as_path, name_contents, place
+from clearprop.data.idx import read_idx
 from clearprop.data.labels import one_hot as one_hot_rows
 from clearprop.errors import DataError, DTypeError, ShapeError
 

@@ -1,0 +1,114 @@
+"""Where a table is wrong: its text read again, slowly, cell by cell, to the first cell at fault."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections.abc import Callable
+from itertools import islice
+
+from clearprop.data.files import place
+from clearprop.data.table_text import MISSING, Layout, is_number, open_lines
+from clearprop.errors import DataError
+
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
+
+TargetFault = Callable[[str], tuple[str, str, str] | None]
+
+
+def first_fault(layout: Layout, of_target: TargetFault | None = None) -> DataError | None:
+    """Find the first cell that is wrong.
+
+    Parameters
+    ----------
+    layout : Layout
+    of_target : callable, optional
+        What is wrong with a cell of the target column, in three sentences for "what", "why" and
+        "write", or None; by default it has to be a number.
+
+    Returns
+    -------
+    DataError or None
+        To be raised, with line and column.
+    """
+    with open_lines(layout.path, layout.caller) as lines:
+        reader = csv.reader(lines, delimiter=layout.separator)
+        try:
+            for cells in islice(reader, int(layout.header), None):
+                if error := _fault_of(cells, lines.number, layout, of_target):
+                    return error
+        except csv.Error as error:
+            return DataError(
+                f"{layout.caller}: the line cannot be taken apart: {error}.",
+                where=f"{place(layout.path)}, line {lines.number}",
+                why="a quote may have been opened and not closed.",
+                write='"a ""quoted"" text", with quotes around a cell and doubled inside it',
+            )
+    return None
+
+
+def _fault_of(
+    cells: list[str], line: int, layout: Layout, of_target: TargetFault | None
+) -> DataError | None:
+    where = f"{place(layout.path)}, line {line}"
+    width = len(layout.names)
+    for number, cell in enumerate(cells[:width]):
+        is_target = number == layout.target
+        found = of_target(cell) if is_target and of_target else _number_fault(cell, is_target)
+        if found:
+            what, why, write = found
+            return DataError(
+                f"{layout.caller}: {what}",
+                where=f"{where}, column {number + 1} ({layout.names[number]!r})",
+                why=why,
+                write=write,
+            )
+    if len(cells) != width:
+        return DataError(
+            f"{layout.caller}: the line has {len(cells)} cells, the first line {width}.",
+            where=where,
+            why="each row has a cell for each column; a cell that holds the separator "
+            f"{layout.separator!r} stands in quotes.",
+            write=f"{width} cells in this line",
+        )
+    return None
+
+
+def _number_fault(cell: str, is_target: bool) -> tuple[str, str, str] | None:
+    if is_number(cell):
+        value = float(cell)
+        if math.isfinite(value):
+            return None
+        if not math.isnan(value):
+            return f"{cell!r} is not finite.", "a network computes with it.", "a finite number"
+    if cell.strip().lower() in MISSING:
+        return missing(cell)
+    shown = repr(cell[:40])
+    if _DECIMAL_COMMA.fullmatch(cell.strip()):
+        return (
+            f"{shown} is no number.",
+            "it has a decimal comma.",
+            cell.strip().replace(",", ".") + ", with a point",
+        )
+    if is_target:
+        return (
+            f"{shown} is no number.",
+            "a target is either all numbers or all texts, and a regression has numbers.",
+            "task='classes', if its values are the names of classes",
+        )
+    return (
+        f"{shown} is no number.",
+        "the columns that a network is given are numbers.",
+        "one column of 0 and 1 for each text that occurs, or the file without this column",
+    )
+
+
+def missing(cell: str) -> tuple[str, str, str]:
+    """Give the three sentences about a value that is missing."""
+    what = f"the value is missing: {cell!r}." if cell.strip() else "the value is missing."
+    return (
+        what,
+        "there is nothing to compute with, and no value is invented.",
+        "the file without this row or column, or with a value of your choice, such as the mean",
+    )
