@@ -13,7 +13,7 @@ import pytest
 from checkpoint_folders import made, names, step_of
 
 from clearprop.errors import DataError, DTypeError, MissingExtraError, OptionError, RunError
-from clearprop.train import Checkpoints, describe_environment
+from clearprop.train import Checkpoints, checkpoint_search, describe_environment
 from clearprop.train.checkpoint_search import file_name
 
 # ---- as it should be ----------------------------------------------------------------------------
@@ -284,6 +284,27 @@ def test_damaged_ones_go_with_those_of_their_age(tmp_path: Path) -> None:
         assert names(tmp_path) == [200, 300, 400]
         checkpoints.write(500, {})
     assert names(tmp_path) == [400, 500]
+
+
+def test_one_that_its_writer_removes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no damage: there are newer ones by now."""
+    made(tmp_path, 100)
+    made(tmp_path / "newer", 200)
+    newer = tmp_path / "newer" / file_name(200)
+    read = checkpoint_search.read_whole
+
+    def reading(path: Path) -> bytes:
+        if path.name == file_name(100) and path.exists():
+            newer.rename(tmp_path / newer.name)
+            path.unlink()
+        return read(path)
+
+    monkeypatch.setattr(checkpoint_search, "read_whole", reading)
+    latest = Checkpoints(tmp_path).latest()
+    assert latest.required().step == 200
+    assert latest.refused == ()
 
 
 def test_none_is_whole(tmp_path: Path) -> None:
