@@ -43,6 +43,25 @@ def test_what_is_written_is_what_there_was_at_the_call(tmp_path: Path) -> None:
     assert back.facts == {"list": [1]}
 
 
+def test_arrays_that_come_go_and_change_their_form(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"a": np.zeros(5), "b": np.ones((2, 3), np.int64)},
+        {"a": np.arange(5.0), "b": np.ones((3, 2), np.int64)},
+        {"b": np.arange(6).reshape(2, 3).T},
+        {"b": np.arange(6.0).reshape(3, 2), "a": np.array(2, np.uint8)},
+        {"a": np.array(3, np.uint8), "b": np.full((3, 2), 5, ">f8")},
+    ]
+    with Checkpoints(tmp_path) as checkpoints:
+        for step, arrays in enumerate(rows):
+            checkpoints.write(step, arrays)
+            checkpoints.wait()
+            found = Checkpoints(tmp_path, made_with={}).latest().required().arrays
+            assert set(found) == set(arrays)
+            for name, array in arrays.items():
+                expected = array.astype(array.dtype.newbyteorder("="))
+                np.testing.assert_array_equal(found[name], expected, strict=True)
+
+
 def test_nothing_there_is_no_error_and_no_folder_is(tmp_path: Path) -> None:
     latest = Checkpoints(tmp_path).latest()
     assert latest == (None, (), ())
