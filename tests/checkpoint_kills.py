@@ -137,8 +137,7 @@ def kill_all(way: Callable[[int], None], folder: Path, rounds: int) -> dict[str,
         pid, told = child(folder, way, number)
         steps = b""
         if way is at_any_moment:
-            while not steps:  # it is at work
-                steps = os.read(told, 8)
+            steps = os.read(told, 8)  # it is at work
             time.sleep(rng.uniform(0, 0.03))
             os.kill(pid, signal.SIGKILL)
         with os.fdopen(told, "rb") as rest:

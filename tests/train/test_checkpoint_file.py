@@ -42,7 +42,7 @@ def small(tmp_path: Path) -> Path:
 
 # ---- round trips --------------------------------------------------------------------------------
 
-DTYPES = st.sampled_from(checkpoint_file._DTYPES).map(np.dtype)
+DTYPES = st.sampled_from([*checkpoint_file._CODES]).map(np.dtype)
 ARRAYS = hnp.arrays(
     DTYPES.flatmap(lambda d: st.sampled_from([d, d.newbyteorder("S")])),
     hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
@@ -112,9 +112,16 @@ def test_all_parts_of_the_record(tmp_path: Path) -> None:
 
 def test_others_read_its_arrays(small: Path) -> None:
     from safetensors import safe_open
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load_file, save
 
-    np.testing.assert_array_equal(load_file(small)["W"], np.arange(6.0).reshape(2, 3))
+    W = load_file(small)["W"]
+    np.testing.assert_array_equal(W, np.arange(6.0).reshape(2, 3))
+    whole = small.read_bytes()
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+    arrays = {"W": W, "n": np.array(3, np.uint64)}
+    theirs = save(arrays, metadata=header["__metadata__"])
+    assert len(theirs) == len(whole)
+    assert json.loads(theirs[8 : 8 + int.from_bytes(theirs[:8], "little")]).keys() == header.keys()
     with safe_open(small, framework="numpy") as file:
         assert json.loads(file.metadata()["clearprop.checkpoint"])["step"] == 7
 

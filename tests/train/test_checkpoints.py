@@ -13,7 +13,7 @@ import pytest
 from checkpoint_folders import made, names, step_of
 
 from clearprop.errors import DataError, DTypeError, MissingExtraError, OptionError, RunError
-from clearprop.train import Checkpoints, describe_environment
+from clearprop.train import Checkpoints, checkpoint_search, describe_environment
 from clearprop.train.checkpoint_search import file_name
 
 # ---- as it should be ----------------------------------------------------------------------------
@@ -41,6 +41,25 @@ def test_what_is_written_is_what_there_was_at_the_call(tmp_path: Path) -> None:
     back = Checkpoints(tmp_path).latest().required()
     assert not back.arrays["W"].any()
     assert back.facts == {"list": [1]}
+
+
+def test_arrays_that_come_go_and_change_their_form(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"a": np.zeros(5), "b": np.ones((2, 3), np.int64)},
+        {"a": np.arange(5.0), "b": np.ones((3, 2), np.int64)},
+        {"b": np.arange(6).reshape(2, 3).T},
+        {"b": np.arange(6.0).reshape(3, 2), "a": np.array(2, np.uint8)},
+        {"a": np.array(3, np.uint8), "b": np.full((3, 2), 5, ">f8")},
+    ]
+    with Checkpoints(tmp_path) as checkpoints:
+        for step, arrays in enumerate(rows):
+            checkpoints.write(step, arrays)
+            checkpoints.wait()
+            found = Checkpoints(tmp_path, made_with={}).latest().required().arrays
+            assert set(found) == set(arrays)
+            for name, array in arrays.items():
+                expected = array.astype(array.dtype.newbyteorder("="))
+                np.testing.assert_array_equal(found[name], expected, strict=True)
 
 
 def test_nothing_there_is_no_error_and_no_folder_is(tmp_path: Path) -> None:
@@ -284,6 +303,27 @@ def test_damaged_ones_go_with_those_of_their_age(tmp_path: Path) -> None:
         assert names(tmp_path) == [200, 300, 400]
         checkpoints.write(500, {})
     assert names(tmp_path) == [400, 500]
+
+
+def test_one_that_its_writer_removes_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no damage: there are newer ones by now."""
+    made(tmp_path, 100)
+    made(tmp_path / "newer", 200)
+    newer = tmp_path / "newer" / file_name(200)
+    read = checkpoint_search.read_whole
+
+    def reading(path: Path) -> bytes:
+        if path.name == file_name(100) and path.exists():
+            newer.rename(tmp_path / newer.name)
+            path.unlink()
+        return read(path)
+
+    monkeypatch.setattr(checkpoint_search, "read_whole", reading)
+    latest = Checkpoints(tmp_path).latest()
+    assert latest.required().step == 200
+    assert latest.refused == ()
 
 
 def test_none_is_whole(tmp_path: Path) -> None:

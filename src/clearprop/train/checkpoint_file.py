@@ -28,8 +28,12 @@ _MARK = b'{\\"sha256\\":\\"'  # as it stands in the file: JSON in a string of JS
 _BLANK = b"0" * 64
 _SHA256 = re.compile(re.escape(_MARK) + rb"([0-9a-f]{64})")
 _MOST_HEADER = 100_000_000  # bytes: more safetensors does not read
-_WHOLE = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
-_DTYPES = ("bool", *_WHOLE, "float16", "float32", "float64")
+_CODES = {
+    "bool": "BOOL",
+    **{f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)},
+    **{f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)},
+    **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
+}  # of safetensors
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,17 @@ class Checkpoint:
     path: Path
 
 
-def copied(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+def copied(
+    arrays: Mapping[str, npt.NDArray[Any]], over: Mapping[str, npt.NDArray[Any]] | None = None
+) -> dict[str, npt.NDArray[Any]]:
     """Copy arrays, so that they may be changed while the copies are written.
+
+    Parameters
+    ----------
+    arrays : mapping of ndarray
+    over : mapping of ndarray, optional
+        Copies of an earlier call, which nobody needs any more; those that fit are written over.
+        New memory takes several times as long as the copying.
 
     Raises
     ------
@@ -87,13 +100,18 @@ def copied(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]
                 why="numbers and text of other types are facts.",
                 write=f"facts={{{name!r}: ...}}, or np.array({name})",
             )
-        if array.dtype.name not in _DTYPES:
+        if array.dtype.name not in _CODES:
             raise DTypeError(
                 f"checkpoint: {name} is an array of {array.dtype}.",
-                why=f"arrays are saved of {', '.join(_DTYPES)}.",
+                why=f"arrays are saved of {', '.join(_CODES)}.",
                 write=f"{name}.astype(np.float64), or several arrays that make it up",
             )
-        copies[name] = np.array(array, array.dtype.newbyteorder("="), order="C")
+        dtype, old = array.dtype.newbyteorder("<"), (over or {}).get(name)
+        if old is None or old.shape != array.shape or old.dtype != dtype:
+            copies[name] = np.array(array, dtype, order="C")
+        else:
+            np.copyto(old, array)
+            copies[name] = old
     return copies
 
 
@@ -119,7 +137,9 @@ def record_text(record: Mapping[str, Any]) -> str:
 
 
 def file_content(arrays: Mapping[str, npt.NDArray[Any]], text: str) -> list[bytes | memoryview]:
-    """Give what a file of a checkpoint holds, in parts.
+    """Give what a file of a checkpoint holds, in parts, of which the arrays are not copied.
+
+    ``safetensors.numpy.save`` makes two copies on the way, which takes longer than all the rest.
 
     Parameters
     ----------
@@ -133,19 +153,32 @@ def file_content(arrays: Mapping[str, npt.NDArray[Any]], text: str) -> list[byte
     OptionError
         The text, or the number of arrays, is too large for safetensors.
     """
-    from safetensors.numpy import save
-
-    whole = save(dict(arrays), metadata={_KEY: text})
-    header = _header_length(whole)
-    if header > _MOST_HEADER:
+    entries: dict[str, Any] = {"__metadata__": {_KEY: text}}
+    end = 0
+    # the widest first: then each begins at a multiple of its size
+    for name in sorted(arrays, key=lambda name: (-arrays[name].itemsize, name)):
+        array, start, end = arrays[name], end, end + arrays[name].nbytes
+        code = _CODES[array.dtype.name]
+        entries[name] = {"dtype": code, "shape": array.shape, "data_offsets": [start, end]}
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    if len(header) > _MOST_HEADER:
         raise OptionError(
-            f"checkpoint: the facts take {header:,} bytes.",
+            f"checkpoint: the facts take {len(header):,} bytes.",
             why=f"safetensors reads {_MOST_HEADER:,} at most.",
             write="arrays, for what is large",
         )
-    at = whole.index(_MARK + _BLANK, 8, 8 + header) + len(_MARK)
-    view = memoryview(whole)
-    return [view[:at], hashlib.sha256(whole).hexdigest().encode(), view[at + len(_BLANK) :]]
+    beginning = len(header).to_bytes(8, "little") + header
+    at = beginning.index(_MARK + _BLANK) + len(_MARK)
+    data = [_bytes(arrays[name]) for name in entries if name in arrays]
+    digest = hashlib.sha256(beginning)
+    for part in data:
+        digest.update(part)
+    return [beginning[:at], digest.hexdigest().encode(), beginning[at + len(_BLANK) :], *data]
+
+
+def _bytes(array: npt.NDArray[Any]) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
 def read_whole(path: Path) -> bytes:

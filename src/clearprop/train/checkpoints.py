@@ -61,9 +61,8 @@ class Checkpoints:
 
     Notes
     -----
-    `write` copies the arrays, which takes about 0.05 ms a megabyte, and returns; a thread of its
-    own writes the copies. It hashes, writes and waits for the disk, and does so outside Python's
-    lock; memory for two more copies of the arrays is needed meanwhile.
+    `write` copies the arrays and returns; a thread of its own hashes and writes the copies and
+    waits for the disk, all outside Python's lock. The memory of the copies is kept for the next.
 
     One process, and in it one object, writes into a folder at a time. Any number may read.
 
@@ -118,6 +117,7 @@ class Checkpoints:
         self._lock: FolderLock | None = None
         self._thread: ThreadPoolExecutor | None = None
         self._pending: Future[None] | None = None
+        self._copies: dict[str, npt.NDArray[Any]] = {}
         self._seen: set[int] = set()  # the steps that were there when `latest` looked
         self._broken: set[int] = set()
         self._last = 0
@@ -204,11 +204,12 @@ class Checkpoints:
             "plan": self._plan,
             "made_with": self._now(),
         }
-        text, copies = record_text(record), copied(arrays)
+        text = record_text(record)
+        self._copies = copied(arrays, self._copies)  # those of the one before are written by now
         self._begun, self._last = True, step
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "clearprop-checkpoints")
-        self._pending = self._thread.submit(self._store, step, copies, text)
+        self._pending = self._thread.submit(self._store, step, self._copies, text)
 
     def wait(self) -> None:
         """Wait until the checkpoint that was begun last is whole on disk.
