@@ -136,8 +136,8 @@ def examples(dtype):
         "Residual": Example(
             nn.Residual(
                 nn.Affine(a(4, 5), a(5)),
-                nn.BatchNorm(a(5), a(5)),
                 nn.Tanh(),
+                nn.BatchNorm(a(5), a(5)),
                 nn.Dropout(0.0),
                 nn.Residual(nn.Affine(a(5, 5), a(5)), nn.Tanh()),
                 nn.Affine(a(5, 4), a(4)),

@@ -71,7 +71,9 @@ def test_a_network_of_words_takes_whole_numbers_as_they_are():
 
 def test_a_traced_table_checks_its_rows_too():
     net = words()
-    assert cp.trace(net.predict, np.array([[0, 5]])).output.shape == (1, 3)
+    graph = cp.trace(net.predict, np.array([[0, 5]]))
+    assert graph.output.shape == (1, 3)
+    assert [node.operation for node in graph][:2] == ["argument", "getitem"]
     with pytest.raises(BoundsError):
         cp.trace(net.predict, np.array([[0, -1]]))
 

@@ -11,6 +11,7 @@ from clearprop.nn.checks import check_whole, parameter, row_numbers
 from clearprop.nn.initial import Seed, gaussian
 from clearprop.nn.layer import Layer
 from clearprop.places import current_line
+from clearprop.tensor import Tensor
 
 
 class Embedding(Layer):
@@ -98,6 +99,8 @@ class Embedding(Layer):
         """``y = W[x]``."""
         _check(W)
         check_whole(x, "Embedding")
+        if isinstance(x, Tensor) and not isinstance(W, Tensor):
+            W = Tensor(W)  # NumPy would read the numbers, and they would not be on the record
         return W[x]
 
     def _options(self) -> str:

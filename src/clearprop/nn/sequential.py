@@ -41,9 +41,9 @@ class Sequential(Chain):
         By the names Affine1, ReLU1, Affine2, …
     last_layer : Loss or None
     params : dict of str to ndarray
-        W1, b1, gamma2, …, numbered by the layers that have parameters. The very arrays of the
-        layers: ``net.params["W1"] -= lr * grad["W1"]`` trains the network, and so does
-        ``net.params = new``.
+        W1, b1, gamma2, …, numbered by the layers that have parameters; ``Residual1.W1`` for those
+        in a block. The very arrays of the layers: ``net.params["W1"] -= lr * grad["W1"]`` trains
+        the network, and so does ``net.params = new``.
     state : dict of str to ndarray
         What changes in training without being trained, such as ``BatchNorm1.running_mean`` and
         ``Dropout1.key``. With ``params``, all that a run needs to go on.
@@ -51,8 +51,8 @@ class Sequential(Chain):
     Raises
     ------
     OptionError
-        There is no layer, a loss stands among the layers, a layer takes two inputs, or a layer
-        stands there twice.
+        There is no layer, a loss stands among the layers, a layer takes two inputs, a layer behind
+        the first takes whole numbers, or a layer stands there twice.
     OrderError
         ``loss``, ``gradient`` or ``accuracy`` without a loss layer.
     ShapeError, DTypeError, LabelError
