@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ FILES = {
     "result.json",
     "weights.safetensors",
 }
+FOLDER = FILES | {"checkpoints"}
 COMMAND = [sys.executable, "-m", "clearprop", "train"]
 # a process of its own is to run the same clearprop as this one
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(clearprop.__file__).parents[1])}
@@ -104,7 +106,7 @@ def test_the_folder_of_a_run(finished: tuple[Path, str], digits: Path) -> None:
     from safetensors import safe_open
 
     out, _ = finished
-    assert {path.name for path in out.iterdir()} == FILES  # no passing file is left
+    assert {path.name for path in out.iterdir()} == FOLDER  # no passing file is left
     with safe_open(out / "weights.safetensors", framework="numpy") as weights:
         shapes = {name: weights.get_tensor(name).shape for name in weights.keys()}  # noqa: SIM118
         assert weights.get_tensor("W1").dtype == np.float32
@@ -216,7 +218,7 @@ def test_another_model_dtype_and_the_default_folder(digits: Path, here: Path) ->
 
 def test_the_options_have_the_defaults_of_the_settings() -> None:
     parameters = inspect.signature(train).parameters
-    settings = vars(Settings())
+    settings = {field.name: field.default for field in fields(Settings)}
     assert {name: parameters[name].default for name in settings} == settings
 
 
@@ -229,12 +231,13 @@ def test_help_is_quick_and_every_option_has_some() -> None:
     assert loaded & {"matplotlib", "safetensors", "scipy", "numba"} == set()
     options = inspect.get_annotations(train, eval_str=True)
     del options["ctx"], options["return"]
-    assert options.keys() == {*vars(Settings()), "config", "out", "plain"}
+    others = {"config", "out", "plain", "checkpoint", "resume"}
+    assert options.keys() == {*vars(Settings()), *others}
     for option in options.values():
         assert option.__metadata__[0].help
     code_of_help, text = run("--help")
     assert code_of_help == 0
-    assert "Train a network on MNIST and keep the run." in text
+    assert "Train a network and keep the run." in text
 
 
 def test_version() -> None:
@@ -283,7 +286,7 @@ def test_a_signal_ends_the_run_and_keeps_it(
     )
     assert found is not None
     done = int(found[1].replace(",", ""))
-    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FOLDER
     result = json.loads((tmp_path / "run/result.json").read_text())
     assert (result["ended"], result["iterations"]) == (number.name, done)
     assert len((tmp_path / "run/loss.csv").read_text().splitlines()) == 1 + done
@@ -305,7 +308,7 @@ def test_a_reader_that_goes_away_does_not_end_the_run(digits: Path, tmp_path: Pa
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
-    assert {path.name for path in (tmp_path / "run").iterdir()} == FILES
+    assert {path.name for path in (tmp_path / "run").iterdir()} == FOLDER
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_it(digits: Path, here: Path) -> None:
@@ -317,7 +320,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_it(digits: Path, here: 
         "The updates have grown beyond what a float holds, as they do when the learning rate is "
         "too large for the model and the batches. Write instead: --lr 0.1\n"
     )
-    assert {path.name for path in (here / "run").iterdir()} == FILES
+    assert {path.name for path in (here / "run").iterdir()} == FOLDER
     assert (here / "run/loss.csv").read_text().endswith("\n2,nan\n")
     result = json.loads((here / "run/result.json").read_text())
     assert result["ended"] == "train: the loss is nan at iteration 2."
@@ -404,7 +407,7 @@ def test_where_lines_are_plain(
         (
             ["--model", "resnet"],
             "train: model is 'resnet'. Why: the models are two-layer (a hidden layer with ReLU), "
-            "linear (softmax regression). Write instead: --model two-layer",
+            "linear (softmax regression), simple-conv",
         ),
         (
             ["--model", "linear", "--hidden", "50"],
@@ -419,7 +422,7 @@ def test_a_value_out_of_its_limits(here: Path, words: list[str], text: str) -> N
 
 
 def test_what_is_no_number_or_no_option(here: Path) -> None:
-    for words in (["--lr", "fast"], ["--epochs", "3"]):
+    for words in (["--lr", "fast"], ["--epoch", "3"]):
         code, output = run(*words)
         assert code == 2
         assert "Traceback" not in output
@@ -427,17 +430,17 @@ def test_what_is_no_number_or_no_option(here: Path) -> None:
 
 def test_a_data_folder_that_is_not_there_or_not_whole(digits: Path, here: Path) -> None:
     text = refusal("--data", "nowhere")
-    assert text.startswith("error: mnist: the folder cannot be read: No such file or directory.")
+    assert text.startswith("error: load: there is no such file.")
     assert f"Where: '{here / 'nowhere'}'." in text
-    assert "Write instead: --data with the folder of the four files, or no --data" in text
+    assert "Write instead: --data with a folder of IDX files, a CSV file or digits; or no" in text
     Path("part").mkdir()
     name = "train-images-idx3-ubyte"
     Path("part", name).write_bytes((digits / name).read_bytes()[:1000])
-    assert "mnist: 3 of the 4 files are missing" in refusal("--data", "part")
+    assert "are missing" in refusal("--data", "part")
     for other in digits.iterdir():
         if other.name != name:
             Path("part", other.name).write_bytes(other.read_bytes())
-    assert "Write instead: --data with the folder" in refusal("--data", "part")
+    assert "Write instead: --data with a folder" in refusal("--data", "part")
 
 
 def test_a_run_is_never_overwritten(digits: Path, here: Path) -> None:
@@ -469,7 +472,7 @@ def test_a_disk_that_fills_up_while_saving(
 
     def full_after_two(descriptor: int) -> None:
         written.append(descriptor)
-        if len(written) > 4:  # a file and its folder each
+        if len(written) > 7:  # a file and its folder each; that of the checkpoints before it
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(descriptor)
 
@@ -483,7 +486,8 @@ def test_a_disk_that_fills_up_while_saving(
         "config.json, weights.safetensors. Write instead: clearprop train --config "
         "run/config.json --out FOLDER makes the same files, on a disk with room"
     )
-    assert {path.name for path in Path("run").iterdir()} == {"config.json", "weights.safetensors"}
+    whole = {"config.json", "weights.safetensors", "checkpoints"}
+    assert {path.name for path in Path("run").iterdir()} == whole
 
 
 def _take_away(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -525,7 +529,7 @@ def test_too_little_memory(digits: Path, here: Path) -> None:
         (
             '{"settings": {"learning_rate": 0.1, "lr": 0.1}}',
             "train: the setting 'learning_rate' is unknown. Where: 'config.json'. Why: the "
-            "settings are model, hidden, lr, batch,",
+            "settings are model, hidden, optimizer, lr,",
         ),
         (
             '{"settings": {"lr": "0.1"}}',

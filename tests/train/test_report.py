@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from clearprop import nn, train
-from clearprop.data.mnist import MNIST, Split
+from clearprop.data import DataSet, Split
 from clearprop.errors import NonFiniteError
 from clearprop.train.report import RunReport, report_page
 from clearprop.train.report.mistakes import find_mistakes
@@ -52,31 +52,39 @@ class Page(HTMLParser):
             self.text.append(data)
 
 
+class Stored:
+    """Samples that are floats already."""
+
+    def __call__(self, x: Any) -> Any:
+        return x
+
+
 @pytest.fixture(scope="module")
-def digits() -> MNIST:
+def digits() -> DataSet:
     rng = np.random.default_rng(0)
-    patterns = rng.random((10, 784), dtype=np.float32)
+    patterns = rng.random((10, 1, 28, 28), dtype=np.float32)
 
     def split(count: int) -> Split:
-        t = rng.integers(0, 10, count).astype(np.uint8)
-        noise = rng.random((count, 784), dtype=np.float32)
+        t = rng.integers(0, 10, count)
+        noise = rng.random((count, 1, 28, 28), dtype=np.float32)
         return Split(np.float32(0.35) * patterns[t] + np.float32(0.65) * noise, t)
 
-    return MNIST(split(300), split(120))
+    classes = tuple(map(str, range(10)))
+    return DataSet("digits", split(300), split(120), Stored(), classes)
 
 
 @pytest.fixture(scope="module")
-def make(digits: MNIST) -> Callable[..., RunReport]:
+def make(digits: DataSet) -> Callable[..., RunReport]:
     def run(iterations: int = 40, command: str = "clearprop train", **settings: Any) -> RunReport:
         chosen = train.Settings(iterations=iterations, **settings)
         weights, batches = chosen.streams()
-        network = train.build_model(chosen, weights)
+        network = train.build_for(chosen, digits, weights)
         diary = train.Diary(network, digits.train.x, iterations)
         metrics, failure = train.Metrics(), None
         try:
             train.fit(
                 network,
-                digits,
+                (digits.train, digits.test),
                 lr=chosen.lr,
                 iterations=iterations,
                 seed=batches,
@@ -91,7 +99,6 @@ def make(digits: MNIST) -> Callable[..., RunReport]:
             chosen,
             network,
             digits,
-            np.asarray,
             outcome,
             diary,
             {"numpy": np.__version__},
@@ -120,7 +127,7 @@ def test_the_page_stands_alone(make: Callable[..., RunReport], model: str) -> No
 
 
 def test_what_it_says_is_what_the_network_does(
-    make: Callable[..., RunReport], digits: MNIST
+    make: Callable[..., RunReport], digits: DataSet
 ) -> None:
     run = make(iterations=120)
     said = texts(run)
@@ -133,7 +140,7 @@ def test_what_it_says_is_what_the_network_does(
     assert f"{min(wrong, 48)} of {wrong}: those where" in said
 
 
-def test_mistakes_are_counted_one_by_one(make: Callable[..., RunReport], digits: MNIST) -> None:
+def test_mistakes_are_counted_one_by_one(make: Callable[..., RunReport], digits: DataSet) -> None:
     run = make()
     x, t = digits.test
     found = find_mistakes(run.network.predict, x, t)
@@ -149,7 +156,7 @@ def test_mistakes_are_counted_one_by_one(make: Callable[..., RunReport], digits:
     assert list(found.probability[found.wrong]) == sorted(found.probability[found.wrong])[::-1]
 
 
-def test_no_mistakes(digits: MNIST) -> None:
+def test_no_mistakes(digits: DataSet) -> None:
     network = nn.Sequential(nn.Affine(np.eye(3), np.zeros(3)), loss=nn.SoftmaxWithLoss())
     found = find_mistakes(network.predict, 5 * np.eye(3), np.arange(3))
     assert not found.wrong.size
@@ -168,9 +175,7 @@ def test_a_run_without_an_iteration(make: Callable[..., RunReport]) -> None:
     metrics = train.Metrics(rows=run.outcome.metrics.rows[:1])
     nothing = train.Diary(run.network, run.data.train.x, 40)
     outcome = train.Outcome(metrics, 0.0, "SIGINT")
-    report = RunReport(
-        run.settings, run.network, run.data, np.asarray, outcome, nothing, {}, "c", "a"
-    )
+    report = RunReport(run.settings, run.network, run.data, outcome, nothing, {}, "c", "a")
     said = texts(report)
     assert "No iteration was made" in said
     assert "SIGINT" in said
@@ -185,7 +190,7 @@ def test_the_same_run_gives_the_same_page(make: Callable[..., RunReport]) -> Non
     assert report_page(make(iterations=7)) == report_page(make(iterations=7))
 
 
-def test_the_diary_is_that_of_the_gradients(digits: MNIST) -> None:
+def test_the_diary_is_that_of_the_gradients(digits: DataSet) -> None:
     x, t = digits.train
     network = nn.TwoLayerNet(784, 6, 10, seed=1, dtype="float32")
     diary = train.Diary(network, x, iterations=5)
@@ -200,7 +205,7 @@ def test_the_diary_is_that_of_the_gradients(digits: MNIST) -> None:
     assert diary.moments == [1, 2, 3, 4, 5]
 
 
-def test_dead_units_are_found(digits: MNIST) -> None:
+def test_dead_units_are_found(digits: DataSet) -> None:
     network = nn.TwoLayerNet(784, 8, 10, seed=1, dtype="float32")
     bias = np.full(8, 10, np.float32)
     bias[:3] = -1e3

@@ -8,27 +8,23 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clearprop.cli.explanation import explain
-from clearprop.errors import DataError, NonFiniteError
+from clearprop.cli.train_request import given_settings, joined, load, to_resume
+from clearprop.cli.train_texts import heading, listing, rerun_command, summary
+from clearprop.errors import NonFiniteError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from clearprop.data import MNIST
+    from clearprop.data import DataSet
     from clearprop.nn import Sequential
     from clearprop.train import (
-        Diary,
         Metrics,
         Outcome,
         PlainProgress,
-        RunFolder,
         Settings,
         Stopping,
     )
@@ -41,21 +37,86 @@ def train(
     model: Annotated[
         str,
         typer.Option(
-            help="two-layer (a hidden layer with ReLU) or linear (softmax regression).",
+            metavar="NAME|LAYERS",
+            help="two-layer (a hidden layer with ReLU), linear (softmax regression), simple-conv, "
+            'deep-conv, or the layers: "conv 30 5, relu, pool 2, affine 100, relu, affine 10".',
             rich_help_panel=_RUN,
         ),
     ] = "two-layer",
     hidden: Annotated[
-        int, typer.Option(help="Hidden units of the two-layer model.", rich_help_panel=_RUN)
-    ] = 50,
-    lr: Annotated[float, typer.Option(help="Learning rate.", rich_help_panel=_RUN)] = 0.1,
-    batch: Annotated[
-        int,
-        typer.Option(help="Images in a batch, drawn with replacement.", rich_help_panel=_RUN),
-    ] = 100,
+        int | None,
+        typer.Option(
+            help="Hidden units of a model that is named.",
+            show_default="50; of simple-conv 100",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str,
+        typer.Option(
+            help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw.", rich_help_panel=_RUN
+        ),
+    ] = "sgd",
+    lr: Annotated[
+        float | None,
+        typer.Option(
+            help="Learning rate.",
+            show_default="0.1 for sgd; momentum, nesterov, adagrad 0.01; the others 0.001",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            help="How the learning rate goes on: constant, cosine, step (a tenth after each third) "
+            "or one-cycle.",
+            rich_help_panel=_RUN,
+        ),
+    ] = "constant",
+    weight_decay: Annotated[
+        float | None,
+        typer.Option(help="Weight decay.", show_default="0; for adamw 0.01", rich_help_panel=_RUN),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Samples in a batch.", rich_help_panel=_RUN)] = 100,
     iterations: Annotated[
         int, typer.Option(help="Updates of the weights.", rich_help_panel=_RUN)
     ] = 10_000,
+    epochs: Annotated[
+        float | None,
+        typer.Option(
+            help="Instead of iterations: how often to go through the samples.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    shuffle: Annotated[
+        bool,
+        typer.Option(
+            "--shuffle",
+            help="Go through all samples in a random order, epoch after epoch, instead of drawing "
+            "them with replacement.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
+    validation: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PART",
+            help="Set a part of the samples aside, such as 0.1, and measure them after each epoch.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCHS",
+            help="End when so many epochs were no better on the samples set aside; the weights are "
+            "those of the best one.",
+            show_default=False,
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(help="The same seed gives the same run, bit for bit.", rich_help_panel=_RUN),
@@ -83,9 +144,18 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="FOLDER",
-            help="Four IDX files named as those of MNIST.",
+            metavar="FOLDER|FILE.csv|digits",
+            help="IDX files named as those of MNIST, a table, or the digits of scikit-learn.",
             show_default="the MNIST that comes with clearprop",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="What is predicted, of a table.",
+            show_default="the last column",
             rich_help_panel=_RUN,
         ),
     ] = None,
@@ -107,6 +177,24 @@ def train(
             rich_help_panel=_FILES,
         ),
     ] = None,
+    checkpoint: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Save the run after every N updates, to go on from there.",
+            show_default="once a minute",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run of this folder where it was interrupted, to the bit; with "
+            "more --iterations or --epochs, where it ended.",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     plain: Annotated[
         bool,
         typer.Option(
@@ -116,7 +204,7 @@ def train(
         ),
     ] = False,
 ) -> None:
-    """Train a network on MNIST and keep the run.
+    """Train a network and keep the run.
 
     Without options it is the two-layer network 784-50-10, ReLU and softmax with loss, learning
     rate 0.1, 10,000 iterations of batches of 100. The run folder gets the weights, the numbers,
@@ -125,34 +213,40 @@ def train(
     It runs in machine code, many updates at a time; the first run of a network of this size
     compiles it, later ones find it on disk.
 
-    Ctrl-C ends the training early and keeps what there is; the exit code is then 130. Where the
+    Ctrl-C ends the training early and keeps what there is; the exit code is then 130. A run that
+    was killed goes on with --resume RUN from its last checkpoint. Where the
     loss becomes NaN or infinite the run ends, what there is is kept, and the exit code is 1.
     """
     from clearprop import train as training
 
-    given = _given(ctx)
-    settings = _settings(given, config)
+    given = given_settings(ctx)
+    if resume is not None:
+        config = to_resume(resume, given, config, out)
+    settings = joined(given, config)
     training.require_extra()
     import threadpoolctl  # of the extra
 
-    from clearprop.data import scaled
     from clearprop.train.report import RunReport, report_page
 
-    arrays = _load(settings)
-    prepare = partial(scaled, dtype=settings.dtype)
+    samples = load(settings)
     environment = training.describe_environment(
-        None if settings.data is None else arrays, machine_code=not settings.interpret
+        None if settings.data is None else samples, machine_code=not settings.interpret
     )
     weights, batches = settings.streams()
-    network = training.build_model(settings, weights)
-    folder = training.RunFolder(out)
+    network = training.build_for(settings, samples, weights)
+    folder = training.RunFolder(out) if resume is None else training.RunFolder.again(resume)
     command = shlex.join(["clearprop", *sys.argv[1:]])
-    folder.write("config.json", training.config_text(settings, environment, command))
+    total = settings.total(len(samples.train.x))
+    keeping = training.Checkpoints(
+        folder.path / "checkpoints", every=checkpoint, made_with=environment
+    )
+    keeping.open()  # whoever else writes here is heard of before anything is written
+    folder.write("config.json", training.config_text(settings, environment, command, samples))
 
     is_plain = plain or training.wants_plain()
-    show = training.PlainProgress() if is_plain else training.LiveProgress(settings.iterations)
-    show.say(_heading(settings, network, len(arrays.train.x)))
-    if config is not None and not given:
+    show = training.PlainProgress() if is_plain else training.LiveProgress(total)
+    show.say(heading(settings, network, samples, total))
+    if config is not None and not given and resume is None:
         before = training.read_config(config).get("made_with", environment)
         if changes := training.differences(before, environment):
             show.say(f"Not quite the run of {config}: {'; '.join(changes)}.\n")
@@ -162,20 +256,33 @@ def train(
             _threads(settings.threads),
             threadpoolctl.threadpool_limits(settings.threads or 1, "blas"),
         ):
-            diary = training.Diary(network, arrays.train.x, settings.iterations, prepare)
-            outcome = _fit(network, arrays, prepare, settings, batches, show, stopping, diary)
-        rerun = _rerun(folder)
+            diary = training.Diary(network, samples.train.x, total, samples.prepare)
+            watch = [_Often(show), diary, _Often(lambda _: stopping.received is not None)]
+            if settings.patience is not None:
+                watch.append(training.EarlyStopping(network, settings.patience))
+            outcome = _fit(
+                network,
+                samples,
+                settings,
+                show,
+                stopping,
+                seed=batches,
+                watch=watch,
+                checkpoints=keeping,
+                resume=resume is not None,
+            )
+        rerun = rerun_command(folder)
         report = RunReport(
-            settings, network, arrays, prepare, outcome, diary, environment, command, again=rerun
+            settings, network, samples, outcome, diary, environment, command, again=rerun
         )
-        files = training.run_files(settings, network.params, outcome)
+        files = training.run_files(settings, network, samples.shape, outcome)
         files["report.html"] = lambda: report_page(report)
         again = f"{rerun} --out FOLDER makes the same files, on a disk with room"
         folder.write_all(files, again)
-    show.say(_summary(outcome, settings))
-    show.say(_listing(folder))
+    show.say(summary(outcome, total))
+    show.say(listing(folder))
     if isinstance(outcome.failure, NonFiniteError):
-        write = f"--lr {training.calmer(settings.lr):g}"
+        write = f"--lr {training.calmer(settings.lr or 1.0):g}"
         explain(NonFiniteError(outcome.failure.what, why=outcome.failure.why, write=write))
         raise typer.Exit(1)
     if stopping.received is not None:
@@ -184,73 +291,59 @@ def train(
         raise outcome.failure
 
 
-def _given(ctx: typer.Context) -> dict[str, Any]:
-    """Settings that the user wrote; what is merely a default must not overrule a configuration."""
-    from clearprop.train import Settings
-
-    given = {}
-    for field in fields(Settings):
-        source = ctx.get_parameter_source(field.name)
-        if source is not None and source.name != "DEFAULT":
-            given[field.name] = ctx.params[field.name]
-    return given
-
-
 def _fit(
     network: Sequential,
-    arrays: MNIST,
-    prepare: Callable[[Any], Any],
+    data: DataSet,
     settings: Settings,
-    batches: np.random.Generator,
     show: PlainProgress,
     stopping: Stopping,
-    diary: Diary,
+    **parts: Any,
 ) -> Outcome:
     """Train until all is done, or a signal or an error comes: there is always an outcome."""
     from clearprop.train import Metrics, Outcome, fit
 
-    watch = _Watch(show, diary, stopping)
     metrics = Metrics()
     failure: BaseException | None = None
+    total = settings.total(len(data.train.x))
     started = time.perf_counter()
     try:
         with show, _warnings_said(show):
             fit(
                 network,
-                arrays,
-                lr=settings.lr,
+                data,
+                optimizer=settings.rule(total),
                 batch=settings.batch,
-                iterations=settings.iterations,
-                seed=batches,
+                iterations=total,
+                replace=not settings.shuffle,
+                validation=settings.validation,
                 metrics=metrics,
-                watch=watch,
-                prepare=prepare,
                 interpret=settings.interpret,
+                **parts,
             )
     except (Exception, KeyboardInterrupt) as error:  # first all is saved, then it goes on
         failure = error
     seconds = time.perf_counter() - started
     ended = "as asked"
-    if stopping.received is not None and metrics.iterations < settings.iterations:
+    if stopping.received is not None and metrics.iterations < total:
         ended = stopping.received.name
     elif failure is not None:
         ended = getattr(failure, "what", None) or f"{type(failure).__name__}: {failure}"
+    elif metrics.iterations < total:
+        ended = "no better"
     return Outcome(metrics, seconds, ended, failure)
 
 
-class _Watch:
-    """What looks on: the progress, the diary, and what ends a run."""
+class _Often:
+    """A watcher that is called several times a second, and waits for no update."""
 
-    def __init__(self, show: PlainProgress, diary: Diary, stopping: Stopping) -> None:
-        self.show, self.diary, self.stopping = show, diary, stopping
+    def __init__(self, look: Callable[[Any], Any]) -> None:
+        self.look = look
 
-    def __call__(self, metrics: Metrics) -> bool:
-        self.show(metrics)
-        self.diary(metrics)
-        return self.stopping.received is not None
+    def __call__(self, metrics: Metrics) -> Any:
+        return self.look(metrics)
 
     def next_look(self, done: int) -> int:
-        return self.diary.next_look(done)
+        return sys.maxsize
 
 
 @contextmanager
@@ -279,75 +372,3 @@ def _warnings_said(show: PlainProgress) -> Iterator[None]:
         warnings.simplefilter("always", RuntimeWarning)
         warnings.showwarning = say  # catch_warnings puts the old one back
         yield
-
-
-def _settings(given: dict[str, Any], config: Path | None) -> Settings:
-    """Join the defaults, the configuration and the options, each stronger than the one before."""
-    from clearprop.train import Settings, check_setting, read_settings
-
-    for name, value in given.items():
-        check_setting(name, value, form="--{name} {value}")
-    settings = {} if config is None else read_settings(config)
-    if given.get("model", settings.get("model")) != settings.get("model"):
-        settings.pop("hidden", None)  # it belonged to the other model
-    settings |= given
-    if settings.get("data") is not None:
-        settings["data"] = str(Path(settings["data"]).absolute())  # the same from any folder
-    return Settings(**settings)
-
-
-def _load(settings: Settings) -> MNIST:
-    from clearprop.data import mnist
-
-    try:
-        return mnist(settings.data, shape="flat")
-    except DataError as error:
-        if settings.data is None:
-            raise
-        write = "--data with the folder of the four files, or no --data for MNIST itself"
-        raise DataError(error.what, where=error.where, why=error.why, write=write) from error
-
-
-def _heading(settings: Settings, network: Any, images: int) -> str:
-    from clearprop.train import layer_sizes
-
-    sizes = "-".join(map(str, layer_sizes(settings)))
-    count = sum(array.size for array in network.params.values())
-    return (
-        f"{settings.model} {sizes}, {count:,} parameters, {settings.dtype}, seed {settings.seed}\n"
-        f"{settings.iterations:,} iterations, batches of {settings.batch:,} out of {images:,} "
-        f"images, learning rate {settings.lr:g}\n"
-    )
-
-
-def _summary(outcome: Outcome, settings: Settings) -> str:
-    done, seconds = outcome.metrics.iterations, outcome.seconds
-    time_taken = f"{seconds:,.1f} s" if seconds >= 1 else f"{seconds:.2g} s"
-    if outcome.ended == "as asked":
-        count = "1 iteration" if done == 1 else f"{done:,} iterations"
-        return f"\n{count} in {time_taken}: {done / seconds:,.0f} iterations/s."
-    causes = {"SIGINT": "by Ctrl-C", "SIGTERM": "by SIGTERM", "SIGHUP": "by SIGHUP"}
-    return (
-        f"\nEnded {causes.get(outcome.ended, 'by an error')} after {done:,} of "
-        f"{settings.iterations:,} iterations, {time_taken}; what there is is saved."
-    )
-
-
-_CONTENTS = {
-    "report.html": "all of it to look at: curves, mistakes, weights, gradients, the graph",
-    "weights.safetensors": "the weights at the end",
-    "loss.csv": "the loss of every batch",
-    "accuracy.csv": "the table above",
-    "curves.png": "both as curves",
-    "result.json": "how it ended, and how good it is",
-    "config.json": "what it was made from",
-}
-
-
-def _listing(folder: RunFolder) -> str:
-    lines = [f"  {name:<20} {_CONTENTS[name]}" for name in _CONTENTS if name in folder.files]
-    return "\n".join([f"\n{folder.path}", *lines, "", f"Again: {_rerun(folder)}"])
-
-
-def _rerun(folder: RunFolder) -> str:
-    return shlex.join(["clearprop", "train", "--config", str(folder.path / "config.json")])

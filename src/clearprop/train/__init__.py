@@ -6,6 +6,9 @@ from clearprop.train.checkpoint_file import Checkpoint as Checkpoint
 from clearprop.train.checkpoint_file import read_checkpoint as read_checkpoint
 from clearprop.train.checkpoint_search import Latest as Latest
 from clearprop.train.checkpoints import Checkpoints as Checkpoints
+from clearprop.train.configuration import config_text as config_text
+from clearprop.train.configuration import read_config as read_config
+from clearprop.train.configuration import read_settings as read_settings
 from clearprop.train.diary import Diary as Diary
 from clearprop.train.early import EarlyStopping as EarlyStopping
 from clearprop.train.environment import describe_environment as describe_environment
@@ -19,8 +22,10 @@ from clearprop.train.loop import fit as fit
 from clearprop.train.metrics import Metrics as Metrics
 from clearprop.train.metrics import Row as Row
 from clearprop.train.models import MODELS as MODELS
+from clearprop.train.models import build_for as build_for
 from clearprop.train.models import build_model as build_model
 from clearprop.train.models import layer_sizes as layer_sizes
+from clearprop.train.models import title_of as title_of
 from clearprop.train.progress import LiveProgress as LiveProgress
 from clearprop.train.progress import PlainProgress as PlainProgress
 from clearprop.train.progress import wants_plain as wants_plain
@@ -29,7 +34,4 @@ from clearprop.train.saving import Outcome as Outcome
 from clearprop.train.saving import run_files as run_files
 from clearprop.train.settings import Settings as Settings
 from clearprop.train.settings import check_setting as check_setting
-from clearprop.train.settings import config_text as config_text
-from clearprop.train.settings import read_config as read_config
-from clearprop.train.settings import read_settings as read_settings
 from clearprop.train.stopping import Stopping as Stopping

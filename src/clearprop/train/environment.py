@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.data import MNIST
+from clearprop.data import DataSet
 
 # A rerun with another value of one of these may differ in the last bits; the data, in all.
 DECISIVE = ("clearprop", "numpy", "blas", "machine_code", "data_sha256")
 
 
 def describe_environment(
-    data: MNIST | None = None, *, machine_code: bool = False
+    data: DataSet | None = None, *, machine_code: bool = False
 ) -> dict[str, Any]:
     """Versions, the BLAS that NumPy computes with, and the SHA-256 of the data.
 
     Parameters
     ----------
-    data : MNIST, optional
+    data : DataSet, optional
         Data to be recognised in a rerun; none for those that come with clearprop.
     machine_code : bool, default False
         Whether the run is compiled: then its compiler and its processor count too.
@@ -58,7 +58,7 @@ def describe_environment(
         environment["machine_code"] = _compiler()
     if data is not None:
         digest = hashlib.sha256()
-        for array in (array for split in data for array in split):
+        for array in (*data.train, *data.test):
             digest.update(f"{array.dtype} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         environment["data_sha256"] = digest.hexdigest()

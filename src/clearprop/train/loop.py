@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from clearprop.data.dataset import DataSet
 from clearprop.errors import NonFiniteError, OptionError
 from clearprop.optim import SGD
 from clearprop.train.checkpoints import Checkpoints
@@ -55,7 +56,7 @@ Watcher = Callable[[Metrics], object]
 
 def fit(
     model: Model,
-    data: tuple[Any, Split | None],
+    data: DataSet | tuple[Any, Split | None],
     *,
     optimizer: Rule | None = None,
     lr: float | None = None,
@@ -78,11 +79,12 @@ def fit(
     ----------
     model : Model
         The network, such as `nn.TwoLayerNet`; it is trained in place.
-    data : pair
-        What to train with, and what to test with: ``(x_train, t_train), (x_test, t_test)``, as from
-        `data.mnist`; arrays, or memory maps that stay on the disk. The second may be None. In the
-        place of the first may stand batches that are made elsewhere: an iterable of pairs
-        ``(x, t)``, or a function that gives one for each epoch.
+    data : DataSet or pair
+        What to train with, and what to test with: what `data.load` gives, with its ``prepare``; or
+        ``(x_train, t_train), (x_test, t_test)``, as from `data.mnist`: arrays, or memory maps that
+        stay on the disk. The second may be None. In the place of the first may stand batches that
+        are made elsewhere: an iterable of pairs ``(x, t)``, or a function that gives one for each
+        epoch.
     optimizer : Rule, optional
         An update rule, such as `optim.Adam`; by default ``optim.SGD(lr)``.
     lr : float, default 0.1
@@ -171,6 +173,9 @@ def fit(
     >>> len(metrics.loss)
     6
     """
+    if isinstance(data, DataSet):
+        prepare = data.prepare if prepare is None else prepare
+        data = data.train, data.test if len(data.test.x) else None
     rule, length = _rule(optimizer, lr), _length(iterations, epochs)
     check_setting("batch", batch)
     source, splits = sources_of(data, int(batch), validation, replace, np.random.default_rng(seed))

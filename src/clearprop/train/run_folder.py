@@ -47,6 +47,26 @@ class RunFolder:
         self.path = _make_dated() if out is None else _make(out)
         self.files: list[str] = []
 
+    @classmethod
+    def again(cls, path: Path) -> RunFolder:
+        """Give the folder of a run that goes on: its files are written anew, each in whole.
+
+        Raises
+        ------
+        RunError
+            There is no such run.
+        """
+        if not (path / "config.json").is_file():
+            raise RunError(
+                "train: there is no run to go on with.",
+                where=repr(str(path)),
+                why="a run folder has a config.json.",
+                write="--resume runs/NAME",
+            )
+        folder = cls.__new__(cls)
+        folder.path, folder.files = path, []
+        return folder
+
     def write(self, name: str, content: bytes) -> None:
         """Write one file: first under a passing name, then to the disk, then by its own name.
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 import clearprop
 from clearprop.train.curves import draw_curves
 from clearprop.train.metrics import Metrics, Row
-from clearprop.train.models import layer_sizes
+from clearprop.train.models import layer_sizes, title_of
 from clearprop.train.settings import Settings
 
 
@@ -39,7 +38,7 @@ class Outcome(NamedTuple):
 
 
 def run_files(
-    settings: Settings, params: Mapping[str, npt.NDArray[Any]], outcome: Outcome
+    settings: Settings, network: Any, shape: Sequence[int], outcome: Outcome
 ) -> dict[str, Callable[[], bytes]]:
     """Name the files of a run, dearest first, and what makes the content of each.
 
@@ -47,8 +46,10 @@ def run_files(
     ----------
     settings : Settings
         What the run was made from.
-    params : mapping of ndarray
-        The weights it ended with.
+    network : Sequential
+        With the weights it ended with.
+    shape : sequence of int
+        Of one sample.
     outcome : Outcome
         How it ended.
 
@@ -59,27 +60,32 @@ def run_files(
     """
     metrics = outcome.metrics
     return {
-        "weights.safetensors": lambda: weights(settings, params, metrics.iterations),
+        "weights.safetensors": lambda: weights(settings, network, shape, metrics.iterations),
         "loss.csv": lambda: loss_table(metrics),
         "accuracy.csv": lambda: accuracy_table(metrics),
         "result.json": lambda: result_text(outcome),
-        "curves.png": lambda: draw_curves(metrics, _title(settings, metrics)),
+        "curves.png": lambda: draw_curves(metrics, _title(settings, network, metrics)),
     }
 
 
-def weights(settings: Settings, params: Mapping[str, npt.NDArray[Any]], iterations: int) -> bytes:
-    """Weights as safetensors; the metadata say of which model, as JSON under ``clearprop``."""
+def weights(settings: Settings, network: Any, shape: Sequence[int], iterations: int) -> bytes:
+    """Weights as safetensors; the metadata say of which model, as JSON under ``clearprop``.
+
+    Running means and the like are there too, under ``state.`` and their names.
+    """
     from safetensors.numpy import save
 
     made = {
         "model": settings.model,
-        "sizes": layer_sizes(settings),
+        "sizes": layer_sizes(network),
+        "shape": list(shape),
         "dtype": settings.dtype,
         "seed": settings.seed,
         "iterations": iterations,
         "version": clearprop.__version__,
     }
-    arrays = {name: np.ascontiguousarray(value) for name, value in params.items()}
+    named = {**network.params, **{f"state.{k}": value for k, value in network.state.items()}}
+    arrays = {name: np.ascontiguousarray(value) for name, value in named.items()}
     # One entry, because safetensors writes several in an order that changes from run to run.
     return save(arrays, metadata={"clearprop": json.dumps(made)})
 
@@ -126,9 +132,9 @@ def result_text(outcome: Outcome) -> bytes:
     return (json.dumps(result, indent=2) + "\n").encode()
 
 
-def _title(settings: Settings, metrics: Metrics) -> str:
-    sizes = "-".join(map(str, layer_sizes(settings)))
+def _title(settings: Settings, network: Any, metrics: Metrics) -> str:
+    rule = "" if settings.optimizer == "sgd" else f"{settings.optimizer}, "
     return (
-        f"{settings.model} {sizes}, {settings.dtype}: {metrics.iterations:,} iterations, "
-        f"batches of {settings.batch:,}, learning rate {settings.lr:g}, seed {settings.seed}"
+        f"{title_of(settings, network)}, {settings.dtype}: {metrics.iterations:,} iterations, "
+        f"batches of {settings.batch:,}, {rule}learning rate {settings.lr:g}, seed {settings.seed}"
     )

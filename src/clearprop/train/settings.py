@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from clearprop import optim
 from clearprop.errors import OptionError
 from clearprop.train.models import MODELS
 
 DTYPES = ("float32", "float64")
+MAY_BE_NONE = (*("hidden", "lr", "weight_decay", "epochs", "validation", "patience", "target"),)
+#: Update rules by name: the class in `optim`, and its learning rate by default.
+RULES = {
+    "sgd": ("SGD", 0.1),
+    "momentum": ("Momentum", 0.01),
+    "nesterov": ("Nesterov", 0.01),
+    "adagrad": ("AdaGrad", 0.01),
+    "rmsprop": ("RMSprop", 0.001),
+    "adam": ("Adam", 0.001),
+    "adamw": ("AdamW", 0.001),
+}
+#: The learning rate over a run, from its largest value and the number of updates.
+SCHEDULES: dict[str, Callable[[float, int], Any]] = {
+    "constant": lambda lr, total: lr,
+    "cosine": optim.Cosine,
+    "step": lambda lr, total: optim.StepDecay(lr, every=max(1, -(-total // 3))),
+    "one-cycle": optim.OneCycle,
+}
 
 
 MOST_THREADS = 1024
@@ -48,8 +65,26 @@ class _Limit(NamedTuple):
 _MODEL_NAMES = ", ".join(f"{name} ({model.summary})" for name, model in MODELS.items())
 _COUNT = f"is a whole number from 1 to {MOST:,}."
 _LIMITS = {
-    "model": _Limit(lambda v: v in tuple(MODELS), f"the models are {_MODEL_NAMES}.", "two-layer"),
+    "model": _Limit(
+        lambda v: isinstance(v, str) and (v in MODELS or " " in v.strip() or "," in v),
+        f"the models are {_MODEL_NAMES}; or the layers are named, with commas between them.",
+        "two-layer",
+    ),
     "hidden": _Limit(_whole(1, MOST), f"the number of hidden units {_COUNT}", 50),
+    "optimizer": _Limit(lambda v: v in RULES, f"the update rules are {', '.join(RULES)}.", "adam"),
+    "schedule": _Limit(
+        lambda v: v in SCHEDULES, f"the schedules are {', '.join(SCHEDULES)}.", "cosine"
+    ),
+    "weight_decay": _Limit(
+        lambda v: _is_number(v, Real) and bool(0 <= v <= sys.float_info.max),
+        "the weight decay is a finite number, at least 0.",
+        1e-4,
+    ),
+    "patience": _Limit(_whole(1, MOST), f"the number of epochs to wait {_COUNT}", 5),
+    "shuffle": _Limit(lambda v: isinstance(v, bool), "it is true or false.", True),
+    "target": _Limit(
+        lambda v: isinstance(v, str), "it names the column of a table, or counts it.", "price"
+    ),
     "lr": _Limit(_is_rate, "the learning rate is a positive, finite number.", 0.1),
     "batch": _Limit(_whole(1, MOST), f"the number of samples in a batch {_COUNT}", 100),
     "iterations": _Limit(_whole(1, MOST), f"the number of iterations {_COUNT}", 10_000),
@@ -71,10 +106,15 @@ _LIMITS = {
     "dtype": _Limit(lambda v: v in DTYPES, f"the dtypes are {' and '.join(DTYPES)}.", "float32"),
     "data": _Limit(
         lambda v: v is None or isinstance(v, str),
-        "data is a folder of IDX files, or null for the MNIST that comes with clearprop.",
+        "data is a folder of IDX files, a CSV file, digits, or null for MNIST.",
         None,
     ),
 }
+
+
+def set_aside(samples: int, part: float) -> int:
+    """Give the number of samples that are set aside."""
+    return max(1, round(part * samples))
 
 
 def check_setting(
@@ -84,8 +124,7 @@ def check_setting(
 
     Parameters
     ----------
-    name : {"model", "hidden", "lr", "batch", "iterations", "seed", "threads", "interpret", \
-        "dtype", "data"}
+    name : str
         The setting.
     value : object
         What was given for it.
@@ -127,15 +166,31 @@ class Settings:
     Attributes
     ----------
     model : str
-        A name of `MODELS`.
+        A name of `MODELS`, or a line that names the layers, as `nn.layers_of` takes it.
     hidden : int or None
         Hidden units; by default as the model says, and None where it has no hidden layer.
+    optimizer : str
+        A name of `RULES`.
     lr : float
-        The learning rate, in units of parameter per unit of gradient.
+        The learning rate, in units of parameter per unit of gradient; by default that of the rule.
+    schedule : str
+        How the learning rate goes on from there: a name of `SCHEDULES`.
+    weight_decay : float or None
+        As the rule takes it; by default 0, and 0.01 for adamw.
     batch : int
-        Samples in a batch; they are drawn with replacement, so it may exceed the data.
+        Samples in a batch.
     iterations : int
         Updates of the parameters.
+    epochs : float or None
+        In the place of iterations: how often to go through the samples.
+    shuffle : bool
+        Whether an epoch is all samples in a random order. Otherwise they are drawn with
+        replacement, as in the documents.
+    validation : float or None
+        The part of the samples to train with that is set aside, and measured after each epoch.
+    patience : int or None
+        The run ends after so many epochs without a lower loss of those set aside, and the weights
+        are those of the best epoch.
     threads : int or None
         By default machine code has as many as there are cores, and its numbers do not depend on
         it; NumPy's BLAS has 1: there the last bits of a large product do, and so does a run.
@@ -144,9 +199,12 @@ class Settings:
     seed : int
         Of the two streams of random numbers: initial weights, and batches.
     dtype : {"float32", "float64"}
-        Of images, parameters and gradients.
+        Of samples, parameters and gradients.
     data : str or None
-        A folder of IDX files; by default the MNIST that comes with clearprop.
+        What `data.load` takes: a folder of IDX files, a CSV file, "digits"; by default the MNIST
+        that comes with clearprop.
+    target : str or None
+        Of a table: the column that is predicted, by default the last.
 
     Raises
     ------
@@ -161,155 +219,81 @@ class Settings:
     Examples
     --------
     >>> Settings(lr=0.5)
-    Settings(model='two-layer', hidden=50, lr=0.5, batch=100, iterations=10000, seed=0,
-             threads=None, interpret=False, dtype='float32', data=None)
+    Settings(model='two-layer', hidden=50, optimizer='sgd', lr=0.5, schedule='constant',
+             weight_decay=None, batch=100, iterations=10000, epochs=None, shuffle=False,
+             validation=None, patience=None, seed=0, threads=None, interpret=False,
+             dtype='float32', data=None, target=None)
     """
 
     model: str = "two-layer"
     hidden: int | None = None
-    lr: float = 0.1
+    optimizer: str = "sgd"
+    lr: float | None = None
+    schedule: str = "constant"
+    weight_decay: float | None = None
     batch: int = 100
     iterations: int = 10_000
+    epochs: float | None = None
+    shuffle: bool = False
+    validation: float | None = None
+    patience: int | None = None
     seed: int = 0
     threads: int | None = None
     interpret: bool = False
     dtype: str = "float32"
     data: str | None = None
+    target: str | None = None
 
     def __post_init__(self) -> None:
         check_setting("model", self.model)
-        default = MODELS[self.model].hidden
+        check_setting("optimizer", self.optimizer)
+        if self.lr is None:
+            object.__setattr__(self, "lr", RULES[self.optimizer][1])
+        known = MODELS.get(self.model)
+        default = None if known is None else known.hidden
         if self.hidden is None:
             object.__setattr__(self, "hidden", default)
         elif default is None:
+            summary = "its layers say how large they are" if known is None else known.summary
             raise OptionError(
                 f"train: hidden is {self.hidden!r}, for the model {self.model}.",
-                why=f"{self.model} ({MODELS[self.model].summary}) has no hidden layer.",
+                why=f"{self.model} ({summary}) has no hidden layer."
+                if known is not None
+                else f"{summary}.",
                 write="two-layer as the model, or no hidden",
             )
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name != "hidden" or value is not None:
+            if field.name not in MAY_BE_NONE or value is not None:
                 check_setting(field.name, value)
+        if self.patience is not None and self.validation is None:
+            raise OptionError(
+                f"train: patience is {self.patience!r}, and no samples are set aside.",
+                why="the run ends when the loss of samples that are not trained with stays high.",
+                write="--validation 0.1",
+            )
+
+    def rule(self, total: int) -> Any:
+        """Give the update rule, for a run of so many updates.
+
+        Examples
+        --------
+        >>> Settings(optimizer="adam", schedule="cosine").rule(500)
+        Adam(lr=Cosine(lr=0.001, total=500))
+        """
+        assert self.lr is not None
+        lr = SCHEDULES[self.schedule](self.lr, total)
+        decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
+        return getattr(optim, RULES[self.optimizer][0])(lr=lr, **decay)
+
+    def total(self, samples: int) -> int:
+        """Give the number of updates, with so many samples, of which some may be set aside."""
+        if self.epochs is None:
+            return self.iterations
+        samples -= 0 if self.validation is None else set_aside(samples, self.validation)
+        return max(1, math.ceil(self.epochs * samples / self.batch))
 
     def streams(self) -> tuple[np.random.Generator, np.random.Generator]:
         """Random numbers of the initial weights, and independent ones of the batches."""
         weights, batches = np.random.SeedSequence(self.seed).spawn(2)
         return np.random.default_rng(weights), np.random.default_rng(batches)
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read the settings in a ``config.json``, each within its limits; those left out are default.
-
-    Parameters
-    ----------
-    path : path
-        The ``config.json`` of a run, or a file of one's own: ``{"settings": {"lr": 0.2}}``.
-
-    Returns
-    -------
-    dict
-        The keyword arguments of `Settings`.
-
-    Raises
-    ------
-    OptionError
-        The file cannot be read, is not of this form, or a setting is unknown or out of its limits.
-    """
-    config = read_config(path)
-    settings: dict[str, Any] = config["settings"]
-    names = [field.name for field in fields(Settings)]
-    for name, value in settings.items():
-        if name not in names:
-            raise OptionError(
-                f"train: the setting {name!r} is unknown.",
-                where=repr(str(path)),
-                why=f"the settings are {', '.join(names)}.",
-                write=f'"{_nearest(name, names)}": ...',
-            )
-        if name != "hidden" or value is not None:
-            check_setting(name, value, where=repr(str(path)), form='"{name}": {value}')
-    return settings
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read a ``config.json``: at least ``{"settings": {...}}``.
-
-    Parameters
-    ----------
-    path : path
-        The file.
-
-    Returns
-    -------
-    dict
-        All of it; the settings are not yet checked.
-
-    Raises
-    ------
-    OptionError
-        The file cannot be read, or is not of this form.
-    """
-    write = "--config runs/NAME/config.json"
-    try:
-        config = json.loads(path.read_text("utf-8-sig"))
-    except OSError as error:
-        inside = path / "config.json"
-        raise OptionError(
-            f"train: the configuration cannot be read: {error.strerror}.",
-            where=repr(str(path)),
-            why="--config takes the config.json of a run.",
-            write=f"--config {inside}" if inside.is_file() else write,
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise OptionError(
-            f"train: the configuration is not JSON: {error}.",
-            where=repr(str(path)),
-            why="--config takes the config.json of a run.",
-            write=write,
-        ) from error
-    if not isinstance(config, dict) or not isinstance(config.get("settings"), dict):
-        problem = 'has no "settings"'
-    elif not isinstance(config.get("made_with", {}), dict):
-        problem = 'has a "made_with" that names no versions'
-    else:
-        return config
-    raise OptionError(
-        f"train: the configuration {problem}.",
-        where=repr(str(path)),
-        why='it is of the form {"settings": {"lr": 0.1, ...}, "made_with": {...}}.',
-        write=write,
-    )
-
-
-def config_text(settings: Settings, made_with: Mapping[str, Any], command: str) -> bytes:
-    """Text of ``config.json``: the settings, and what else made the numbers of the run.
-
-    Parameters
-    ----------
-    settings : Settings
-        What the run is made from.
-    made_with : dict
-        Versions, as from `describe_environment`.
-    command : str
-        What the user typed.
-
-    Returns
-    -------
-    bytes
-        JSON, which `read_settings` reads.
-
-    Examples
-    --------
-    >>> text = config_text(Settings(lr=0.2), {"numpy": "2.4.0"}, "clearprop train --lr 0.2")
-    >>> json.loads(text)["settings"]["lr"]
-    0.2
-    """
-    config = {"settings": asdict(settings), "made_with": dict(made_with), "command": command}
-    return (json.dumps(config, indent=2, default=float) + "\n").encode()
-
-
-def _nearest(name: str, names: list[str]) -> str:
-    import difflib
-
-    return next(iter(difflib.get_close_matches(name, names, 1, 0)), names[0])

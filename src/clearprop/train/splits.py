@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import DataError, OptionError
-from clearprop.train.settings import check_setting
+from clearprop.train.settings import check_setting, set_aside
 from clearprop.train.sources import Drawn, FromArrays, FromStream, Source
 
 Split = tuple[npt.NDArray[Any], npt.NDArray[Any]]
@@ -39,7 +39,7 @@ def sources_of(
     if isinstance(validation, float):
         check_setting("validation", validation)
         order = rng.permutation(len(x))
-        apart = max(1, round(validation * len(x)))
+        apart = set_aside(len(x), validation)
         rows, aside = np.sort(order[apart:]), np.sort(order[:apart])
         if not rows.size:
             raise DataError(

@@ -20,6 +20,7 @@ _SERIES = tuple(f"#0401{n:02x}" for n in range(CURVES))
 _VARIABLES |= {colour: f"--curve-{n}" for n, colour in enumerate(_SERIES)}
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
+_LONG = {"train": "training"}
 _POINTS = 600  # of a line: more than the chart has pixels would only weigh
 
 #: Room for numbers of six digits; to have Matplotlib measure it would take as long as to draw.
@@ -86,12 +87,14 @@ def loss_chart(loss: Sequence[float]) -> str:
     return _chart("loss", "The loss of the batches over the iterations", draw)
 
 
-def accuracy_chart(rows: Sequence[Row]) -> str:
+def accuracy_chart(rows: Sequence[Row], things: str = "images") -> str:
     """Draw the accuracies on both sets, in percent, as an SVG element."""
     shown = shown_accuracies(rows)
     at = [row.iteration for row in next(iter(shown.values()), [])]
     lines = {
-        f"on the {name} images": [100 * getattr(row, f"{name}_accuracy") for row in part]
+        f"on the {_LONG.get(name, name)} {things}": [
+            100 * getattr(row, f"{name}_accuracy") for row in part
+        ]
         for name, part in shown.items()
     }
 

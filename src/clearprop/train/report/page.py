@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 import clearprop as cp
-from clearprop.data import MNIST
+from clearprop.data import DataSet
 from clearprop.nn import Sequential
 from clearprop.train.diary import Diary
-from clearprop.train.models import layer_sizes
+from clearprop.train.metrics import Row
+from clearprop.train.models import title_of
+from clearprop.train.progress import columns_of
 from clearprop.train.report import charts, images
 from clearprop.train.report.mistakes import Mistakes, find_mistakes
 from clearprop.train.report.style import STYLE
@@ -22,6 +24,7 @@ from clearprop.train.saving import Outcome
 from clearprop.train.settings import Settings
 
 _MOST_DIGITS, _MOST_UNITS = 48, 100  # shown as images
+_MOST_CLASSES = 40  # of which a table of all pairs can be read
 _DRAWN = 4  # samples in the batch that the picture of the network shows
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -35,10 +38,8 @@ class RunReport:
     settings : Settings
     network : Sequential
         With the weights that the run ended with.
-    data : MNIST
+    data : DataSet
         What it was trained on, and tested on.
-    prepare : callable
-        What is done to samples before the network gets them, into [0, 1] in the end.
     outcome : Outcome
     diary : Diary
     made_with : mapping
@@ -49,8 +50,7 @@ class RunReport:
 
     settings: Settings
     network: Sequential
-    data: MNIST
-    prepare: Callable[[Any], Any]
+    data: DataSet
     outcome: Outcome
     diary: Diary
     made_with: Mapping[str, Any]
@@ -85,8 +85,8 @@ def report_page(run: RunReport) -> bytes:
 
 
 def _title(run: RunReport) -> str:
-    sizes = "-".join(map(str, layer_sizes(run.settings)))
-    return f"{run.settings.model} {sizes}, {_iterations(run.outcome.metrics.iterations)}"
+    model = title_of(run.settings, run.network)
+    return f"{model}, {_iterations(run.outcome.metrics.iterations)}"
 
 
 def _iterations(count: int) -> str:
@@ -96,19 +96,35 @@ def _iterations(count: int) -> str:
 def _sections(run: RunReport) -> Iterator[str]:
     yield _summary(run)
     yield _learning(run)
-    mistakes = find_mistakes(lambda x: run.network.predict(run.prepare(x)), *run.data.test)
-    if np.isfinite(mistakes.probability).all():
-        yield _confusion(mistakes)
-        yield _digits(run, mistakes)
-        yield _weights(run)
-    else:
+    if run.data.classes is not None and len(run.data.test.x):
+        yield from _judged(run, run.data.classes)
+    yield _gradients(run)
+    yield _graph(run)
+    yield _again(run)
+
+
+def _judged(run: RunReport, classes: tuple[str, ...]) -> Iterator[str]:
+    mistakes = find_mistakes(lambda x: run.network.predict(run.data.prepare(x)), *run.data.test)
+    if not np.isfinite(mistakes.probability).all():
         yield _section(
             "What it gets wrong",
             _p("The weights at the end give scores that are no numbers: they predict nothing."),
         )
-    yield _gradients(run)
-    yield _graph(run)
-    yield _again(run)
+        return
+    yield _confusion(mistakes, classes, _things(run))
+    if _are_drawn(run):
+        yield _digits(run, mistakes, classes)
+        yield _weights(run)
+
+
+def _things(run: RunReport) -> str:
+    return "images" if len(run.data.shape) == 3 else "rows"
+
+
+def _are_drawn(run: RunReport) -> bool:
+    """Whether samples can be shown: square images of one channel."""
+    shape = run.data.shape
+    return len(shape) == 3 and shape[0] == 1 and shape[1] == shape[2]
 
 
 def _section(title: str, *parts: str) -> str:
@@ -133,17 +149,23 @@ def _summary(run: RunReport) -> str:
         when = f"after {last.epoch:.1f} epochs, {outcome.seconds:.1f} s"
         if last.iteration < outcome.metrics.iterations:
             when = f"when that was last counted, after {_iterations(last.iteration)}"
-        parts.append(
-            _p(
-                f"<strong>{100 * last.test_accuracy:.2f} %</strong> of the "
-                f"{len(run.data.test.x):,} test images are classified right, and "
-                f"{100 * last.train_accuracy:.2f} % of the {len(run.data.train.x):,} that it was "
-                f"trained on: {when}.",
-                "lead",
+        things = _things(run)
+        if run.data.classes is None:
+            said = (
+                f"The mean loss on the {len(run.data.test.x):,} test {things} is "
+                f"<strong>{last.test_loss:.4g}</strong>: {when}."
             )
-        )
+        else:
+            said = (
+                f"<strong>{100 * last.test_accuracy:.2f} %</strong> of the "
+                f"{len(run.data.test.x):,} test {things} are classified right, and "
+                f"{100 * last.train_accuracy:.2f} % of the {len(run.data.train.x):,} that it was "
+                f"trained on: {when}."
+            )
+        parts.append(_p(said, "lead"))
     if outcome.ended != "as asked":
-        done, asked = outcome.metrics.iterations, run.settings.iterations
+        done = outcome.metrics.iterations
+        asked = run.settings.total(len(run.data.train.x))
         parts.append(
             _p(
                 f"The run ended early, after {done:,} of {_iterations(asked)}: "
@@ -162,19 +184,23 @@ def _learning(run: RunReport) -> str:
     else:
         parts.append(_p("There is no batch with a loss that is a number."))
     if metrics.rows:
-        parts.append(charts.accuracy_chart(metrics.rows))
+        if run.data.classes is not None:
+            parts.append(charts.accuracy_chart(metrics.rows, _things(run)))
         parts.append(_rows(run))
     return _section("How it learned", *parts)
 
 
 def _rows(run: RunReport) -> str:
+    rows = run.outcome.metrics.rows
+    columns = columns_of(rows[-1])
     lines = "".join(
         f"<tr><td>{row.epoch:.1f}</td><td>{row.iteration:,}</td>"
         f"<td>{'–' if math.isnan(row.loss) else f'{row.loss:.4f}'}</td>"
-        f"<td>{100 * row.train_accuracy:.2f} %</td><td>{100 * row.test_accuracy:.2f} %</td></tr>"
-        for row in run.outcome.metrics.rows
+        + "".join(f"<td>{_measured(row, name)}</td>" for name in columns)
+        + "</tr>"
+        for row in rows
     )
-    names = ("epoch", "iteration", "mean loss since", "training images", "test images")
+    names = ("epoch", "iteration", "mean loss since", *columns)
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         "<details><summary>The numbers</summary>"
@@ -182,39 +208,47 @@ def _rows(run: RunReport) -> str:
     )
 
 
+def _measured(row: Row, column: str) -> str:
+    value: float = getattr(row, column.replace(" ", "_"))
+    return f"{100 * value:.2f} %" if column.endswith("accuracy") else f"{value:.4f}"
+
+
 # ---- what it gets wrong --------------------------------------------------------------------------
 
 
-def _confusion(mistakes: Mistakes) -> str:
+def _confusion(mistakes: Mistakes, classes: tuple[str, ...], things: str) -> str:
     counts = mistakes.confusion
-    classes = range(len(counts))
-    head = "".join(f'<th scope="col">{j}</th>' for j in classes)
+    if len(counts) > _MOST_CLASSES:
+        return _section("What it gets wrong", _p(_worst(counts, classes, things)))
+    numbers = range(len(counts))
+    head = "".join(f'<th scope="col">{escape(classes[j])}</th>' for j in numbers)
     body = "".join(
-        f'<tr><th scope="row">{i}</th>'
-        + "".join(_cell(counts, i, j) for j in classes)
+        f'<tr><th scope="row">{escape(classes[i])}</th>'
+        + "".join(_cell(counts, i, j) for j in numbers)
         + f'<td class="share">{_share(counts[i, i], counts[i].sum())}</td></tr>'
-        for i in classes
+        for i in numbers
     )
     foot = "".join(
-        f'<td class="share">{_share(counts[j, j], counts[:, j].sum())}</td>' for j in classes
+        f'<td class="share">{_share(counts[j, j], counts[:, j].sum())}</td>' for j in numbers
     )
     table = (
-        '<div class="scroll"><table class="confusion"><caption>Down: what the image shows. '
+        '<div class="scroll"><table class="confusion"><caption>Down: what it is. '
         "Across: what it was taken for.</caption>"
         f'<tr><td></td>{head}<td class="share">found</td></tr>{body}'
         f'<tr><th scope="row">right when said</th>{foot}<td></td></tr></table></div>'
     )
-    return _section("What it gets wrong", _p(_worst(counts)), table)
+    return _section("What it gets wrong", _p(_worst(counts, classes, things)), table)
 
 
-def _worst(counts: Any) -> str:
+def _worst(counts: Any, classes: tuple[str, ...], things: str) -> str:
     wrong = counts - np.diag(np.diag(counts))
     if not wrong.any():
-        return "No test image is classified wrong."
+        return f"None of the test {things} is classified wrong."
     i, j = np.unravel_index(np.argmax(wrong), wrong.shape)
     return (
-        f"{wrong.sum():,} of {counts.sum():,} test images are classified wrong. "
-        f"The most common mistake: a {i} is taken for a {j}, {_times(int(wrong[i, j]))}."
+        f"{wrong.sum():,} of {counts.sum():,} test {things} are classified wrong. The most common "
+        f"mistake: {escape(classes[i])} is taken for {escape(classes[j])}, "
+        f"{_times(int(wrong[i, j]))}."
     )
 
 
@@ -238,16 +272,17 @@ def _share(part: Any, whole: Any) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
-def _digits(run: RunReport, mistakes: Mistakes) -> str:
+def _digits(run: RunReport, mistakes: Mistakes, classes: tuple[str, ...]) -> str:
     x, t = run.data.test
     shown = mistakes.wrong[:_MOST_DIGITS]
-    if not shown.size or not images.side_of(int(np.prod(x.shape[1:]))):
+    if not shown.size:
         return ""
+    pixels = run.data.prepare(x[shown]).reshape(len(shown), -1)
     items = "".join(
-        f'<li><img alt="a {t[i]}" src="{images.digit(run.prepare(x[i]).ravel())}">'
-        f"{t[i]}, taken for {mistakes.taken_for[i]}<br>"
+        f'<li><img alt="{escape(classes[t[i]])}" src="{images.digit(pixels[k])}">'
+        f"{escape(classes[t[i]])}, taken for {escape(classes[mistakes.taken_for[i]])}<br>"
         f'<span class="soft">{100 * mistakes.probability[i]:.1f} % sure</span></li>'
-        for i in shown
+        for k, i in enumerate(shown)
     )
     return (
         "<h3>The surest mistakes</h3>"
@@ -312,9 +347,9 @@ def _gradients(run: RunReport) -> str:
 
 def _dead(name: str, shares: list[float]) -> str:
     if not shares[-1]:
-        return f"{name}: no unit is dead; each is above 0 for some image, so gradients pass it."
+        return f"{name}: no unit is dead; each is above 0 for some sample, so gradients pass it."
     return (
-        f"{name}: {100 * shares[-1]:.0f} % of the units are dead. They are 0 for every image they "
+        f"{name}: {100 * shares[-1]:.0f} % of the units are dead. They are 0 for every sample they "
         "were tried on, so no gradient passes them, and the weights before them no longer change. "
         "A lower learning rate, or smaller weights at the start, keeps them alive."
     )
@@ -327,13 +362,13 @@ def _graph(run: RunReport) -> str:
         return run.network.loss(x, t, params=params)
 
     with np.errstate(all="ignore"):
-        graph = cp.trace(loss, run.prepare(x), t, dict(run.network.params))
+        graph = cp.trace(loss, run.data.prepare(x), t, dict(run.network.params))
         picture = graph.backward().to_svg()
     return _section(
         "The network as a graph",
         _p(
-            f"The loss of {_DRAWN} training images with the final weights: values above the "
-            "arrows, derivatives below them. It scrolls sideways."
+            f"The loss of {_DRAWN} training {_things(run)} with the final weights: values above "
+            "the arrows, derivatives below them. It scrolls sideways."
         ),
         f'<div class="scroll" tabindex="0" role="group" aria-label="graph">{picture}</div>',
     )
