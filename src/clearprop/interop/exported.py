@@ -113,7 +113,7 @@ def _run(
     network: Sequential, x: Any, arrays: tuple[Any, ...], *, train: bool, called: dict[Node, str]
 ) -> tuple[Any, tuple[Any, ...]]:
     """Compute as the network does, and call each output after its layer."""
-    if _is_changed(network):
+    if is_changed(network):
         y = network.compute(x, *arrays, train=train)
         return y if network.buffers else (y, ())
     y, seen = x, []
@@ -123,7 +123,7 @@ def _run(
     return y, tuple(seen)
 
 
-def _is_changed(network: Sequential) -> bool:
+def is_changed(network: Sequential) -> bool:
     """Whether a subclass computes otherwise than layer by layer."""
     names = ("compute", "_run", "_steps")
     own = vars(network)
