@@ -107,6 +107,20 @@ def conv_net(dtype="float64"):
     )
 
 
+def widest(text):
+    return max(len(line) for line in text.split("\n") if '"""' not in line)
+
+
+def test_lines_are_no_wider_than_others():
+    rng = np.random.default_rng(1)
+    text = interop.to_numpy(conv_net(), rng.normal(size=(3, 2, 6, 6)), t_example=[0, 1, 2])
+    assert widest(text) <= 88
+    layers = [nn.Conv2d.initial(2, 2, 3, padding=1, seed=rng), nn.MaxPool2d(3, 1, 1)]
+    net = nn.Sequential(*layers, nn.Affine.initial(2 * 22 * 222, 3, seed=rng))
+    text = interop.to_numpy(net, rng.normal(size=(1, 2, 22, 222)))
+    assert widest(text) <= 88
+
+
 @pytest.mark.parametrize("count", [1, 2, 7, 40])
 def test_any_number_of_samples_is_taken(count):
     rng = np.random.default_rng(1)

@@ -92,7 +92,7 @@ def to_onnx(
     inputs = [Value(name, np.asarray(x)) for name, x in zip("xyz", given, strict=False)]
     graph.reserve(*(value.name for value in inputs), "predicted")
     y = _converted(graph, network, inputs)
-    model = _model(graph, network, inputs, y)
+    model: ModelProto = _model(graph, network, inputs, y)
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
         write_whole(Path(path), lambda stream: stream.write(model.SerializeToString()))

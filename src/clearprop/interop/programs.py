@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from clearprop.interop.free_batch import SIZES, for_any, uses
 from clearprop.legible import legible_name
 from clearprop.nn.sequential import Sequential
 from clearprop.source.expressions import Helpers
+from clearprop.source.layout import WIDTH, lines_of
 from clearprop.source.module import Line, Writer
 from clearprop.source.program import Program
 
@@ -173,10 +175,11 @@ def _text(job: _Job, program: Program, counts: bool, helpers: Helpers, own: set[
 
 def _functions(job: _Job, text: _Text, parts: list[str], reason: str = "") -> Functions:
     writer = text.writer
+    lines = "\n".join(parts).strip("\n").split("\n")
     read = {source for node in writer.program.forward for source in node.inputs}
     inputs = writer.graph.inputs
     return Functions(
-        "\n".join(parts).strip("\n").split("\n"),
+        [short for line in lines for short in _no_wider(line)],
         tuple(writer.parameters.values()),
         writer.helpers,
         writer.statements.constants.written,
@@ -184,6 +187,20 @@ def _functions(job: _Job, text: _Text, parts: list[str], reason: str = "") -> Fu
         tuple(name for name in job.buffers if inputs.get(f"state[{name!r}]") in read),
         reason,
     )
+
+
+def _no_wider(line: str) -> list[str]:
+    """Break a line that N made too long: its comment goes above it, the rest is laid out anew."""
+    code, _, comment = line.partition("  # ")
+    bare = code.lstrip()
+    if len(line) <= WIDTH or not bare or bare.startswith("#"):
+        return [line]
+    indent = len(code) - len(bare)
+    above = [f"{' ' * indent}# {comment}"] if comment else []
+    try:
+        return above + lines_of(ast.parse(bare).body[0], indent // 4)
+    except SyntaxError:  # a part of a statement that has several lines
+        return [line]
 
 
 def _some(count: int, samples: Any) -> Any:

@@ -15,6 +15,7 @@ from clearprop.source.layout import WIDTH
 from clearprop.source.module import constant_lines
 
 _COMPARED = 10  # numbers by which the file checks itself
+_GAP = "\0"  # a space at which no line is broken
 
 #: What the functions of the file, and its arrays, are called: no variable has such a name.
 OWN = {
@@ -98,7 +99,7 @@ class StandaloneText:
             call, gives = self._call(self.step)
             rows.append((f"step({call}, lr)", f"{gives} after a step of gradient descent"))
         rows += [
-            (name, ", ".join(f"{key} {array.shape}" for key, array in arrays.items()))
+            (name, ", ".join(f"{key}{_GAP}{_unbroken(array)}" for key, array in arrays.items()))
             for name, arrays in self.groups.items()
         ]
         width = max(len(name) for name, _ in rows) + 4
@@ -153,7 +154,7 @@ class StandaloneText:
         state = "state, " if "state" in part.arguments else ""
         return [
             f"def step({call}, lr):",
-            f'    """Go one step of gradient descent, and give {gives}: the loss before it."""',
+            f'    """Go one step down the gradient: {gives}, with the loss before it."""',
             f'    x, t = np.asarray(x, "{self.x.dtype}"), np.asarray(t)',
             *self._checked(part),
             f"    loss, {state}saved = forward({', '.join(part.passed)})",
@@ -208,4 +209,9 @@ class StandaloneText:
 
 
 def _wrapped(text: str, indent: int) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+    wrapped = textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return [line.replace(_GAP, " ") for line in wrapped]
+
+
+def _unbroken(array: Any) -> str:
+    return str(array.shape).replace(" ", _GAP)
