@@ -210,7 +210,21 @@ def test_a_program_for_some_samples_alone_says_so():
 def test_a_single_sample_is_a_program_for_one():
     net = nn.Sequential(nn.Affine(np.ones((3, 2)), np.zeros(2)))
     text = " ".join(interop.to_numpy(net, np.ones(3)).split())
-    assert "x of shape (3,) alone: another number of samples is refused (Affine: x has" in text
+    assert "x of shape (3,) alone: a row of numbers is one sample." in text
+
+
+class Weighed(nn.Layer):
+    """A layer for three samples."""
+
+    def compute(self, x):
+        return x * np.array([[1.0], [2.0], [3.0]])
+
+
+def test_a_network_that_refuses_other_numbers_of_samples_is_a_program_for_its_own():
+    net, x = nn.Sequential(Weighed()), np.ones((3, 2))
+    text = interop.to_numpy(net, x)
+    assert "another number of samples is refused (" in " ".join(text.split())
+    np.testing.assert_array_equal(run(text)["predict"](x), net.predict(x))
 
 
 class Table(nn.Layer):

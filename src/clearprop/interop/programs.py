@@ -134,8 +134,12 @@ class _Text:
 
 
 def _written(job: _Job, helpers: Helpers, own: set[str]) -> Functions:
+    x = job.samples[0]
+    is_batch = x.ndim > 1 or x.dtype.kind != "f"
     reason = "for other numbers of samples it would be another program"
-    for sizes in SIZES:
+    if not is_batch:
+        reason = "a row of numbers is one sample"
+    for sizes in SIZES if is_batch else ():
         try:
             programs = [job.program(*(_some(n, a) for a in job.samples)) for n in sizes]
         except Exception as error:  # whatever it is: the example may not have an axis of samples
