@@ -153,6 +153,7 @@ def _of_layer(layer: Any, train: bool | None) -> Any:
             after = layer.advance(buffers, seen) if train else ()
             return np.sum(weights(np.random.default_rng(1), y) * y), (y, after)
 
-        return cp.value_and_grad(loss, (0, 1), has_aux=True)(inputs, parameters)
+        of = (1,) if layer.whole_inputs else (0, 1)  # whole numbers have no derivative
+        return cp.value_and_grad(loss, of, has_aux=True)(inputs, parameters)
 
     return f

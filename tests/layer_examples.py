@@ -33,6 +33,11 @@ def examples(dtype):
     def p(*shape):
         return rng.uniform(0.1, 0.9, shape).astype(dtype)
 
+    def attention(**options):
+        return nn.MultiHeadAttention(
+            *(a(4, 4) / 4 for _ in range(4)), *(a(4) for _ in range(4)), **options
+        )
+
     classes, pairs = np.array([2, 0, 1]), np.array([[1, 0], [0, 1], [1, 1]])
     inference = Inference(a(4), a(4), running_mean=a(4), running_var=p(4))
     return {
@@ -44,6 +49,11 @@ def examples(dtype):
         "ReLU": Example(nn.ReLU(), (a(3, 4),)),
         "Sigmoid": Example(nn.Sigmoid(), (a(3, 4),)),
         "Tanh": Example(nn.Tanh(), (a(3, 4),)),
+        "GELU": Example(nn.GELU(), (a(3, 4),)),
+        "GELU, tanh": Example(nn.GELU("tanh"), (a(3, 4),)),
+        "SiLU": Example(nn.SiLU(), (a(3, 4),)),
+        "LeakyReLU": Example(nn.LeakyReLU(0.2), (a(3, 4),)),
+        "Softplus": Example(nn.Softplus(), (a(3, 4),)),
         "Softmax": Example(nn.Softmax(), (a(3, 4),)),
         "Softmax, single": Example(nn.Softmax(), (a(4),)),
         "Affine": Example(nn.Affine(a(4, 5), a(5)), (a(3, 4),)),
@@ -51,6 +61,7 @@ def examples(dtype):
         "Affine, single": Example(nn.Affine(a(4, 5), a(5)), (a(4),)),
         "Affine, single, b (1, n)": Example(nn.Affine(a(4, 5), a(1, 5)), (a(4),)),
         "Affine, images": Example(nn.Affine(a(12, 5), a(5)), (a(3, 2, 3, 2),)),
+        "Affine, last axis": Example(nn.Affine(a(4, 5), a(5), last_axis=True), (a(3, 2, 4),)),
         "Flatten": Example(nn.Flatten(), (a(3, 2, 3, 2),)),
         "CrossEntropy": Example(nn.CrossEntropy(), (p(3, 4),), (classes,)),
         "CrossEntropy, one-hot": Example(nn.CrossEntropy(), (p(3, 4),), (np.eye(4)[classes],)),
@@ -78,11 +89,46 @@ def examples(dtype):
             nn.Conv2d(a(4, 1, 2, 3), a(1, 4), stride=(2, 1), padding=(1, 2), dilation=2, groups=2),
             (a(2, 2, 5, 4),),
         ),
+        "LayerNorm": Example(nn.LayerNorm(a(4), a(4)), (a(3, 2, 4),)),
+        "LayerNorm, single": Example(nn.LayerNorm(a(4), a(4)), (a(4),)),
+        "LayerNorm, two axes": Example(nn.LayerNorm(a(3, 2), a(3, 2)), (a(4, 3, 2),)),
+        "Conv1d": Example(nn.Conv1d(a(4, 2, 3), a(4)), (a(3, 2, 7),)),
+        "Conv1d, all options": Example(
+            nn.Conv1d(a(4, 1, 3), a(1, 4), stride=2, padding=1, dilation=2, groups=2),
+            (a(3, 2, 7),),
+        ),
+        "GlobalAvgPool": Example(nn.GlobalAvgPool(), (a(2, 3, 4, 2),)),
+        "GlobalAvgPool, sequences": Example(nn.GlobalAvgPool(), (a(2, 3, 5),)),
+        "Embedding": Example(nn.Embedding(a(5, 3)), (np.array([4, 0, 4]),)),
+        "Embedding, sequences": Example(nn.Embedding(a(5, 3)), (np.array([[4, 0], [4, 4]]),)),
+        "LSTM": Example(nn.LSTM(a(3, 8), a(2, 8), a(8)), (a(3, 4, 3),)),
+        "LSTM, last": Example(nn.LSTM(a(3, 8), a(2, 8), a(8), last=True), (a(3, 4, 3),)),
+        "MultiHeadAttention": Example(attention(heads=2), (a(3, 5, 4),)),
+        "MultiHeadAttention, causal": Example(attention(heads=4, causal=True), (a(3, 5, 4),)),
+        "Residual": Example(
+            nn.Residual(
+                nn.Affine(a(4, 5), a(5)),
+                nn.Tanh(),
+                nn.BatchNorm(a(5), a(5)),
+                nn.Dropout(0.0),
+                nn.Residual(nn.Affine(a(5, 5), a(5)), nn.Tanh()),
+                nn.Affine(a(5, 4), a(4)),
+            ),
+            (a(3, 4),),
+        ),
         "MaxPool2d": Example(nn.MaxPool2d(2), (a(2, 2, 4, 6),)),
         "MaxPool2d, overlapping": Example(nn.MaxPool2d((3, 2), 1, 1), (a(2, 2, 4, 5),)),
         "AvgPool2d": Example(nn.AvgPool2d(2), (a(2, 2, 4, 6),)),
         "AvgPool2d, overlapping": Example(nn.AvgPool2d((3, 2), 1, 1), (a(2, 2, 4, 5),)),
         "Sequential": Example(
             nn.Sequential(nn.Affine(a(4, 5), a(5)), nn.BatchNorm(a(5), a(5)), nn.Tanh()), (a(3, 4),)
+        ),
+        "Sequential, of words": Example(
+            nn.Sequential(
+                nn.Embedding(a(6, 4)),
+                nn.Residual(nn.LayerNorm(a(4), a(4)), attention(heads=2)),
+                nn.LSTM(a(4, 8), a(2, 8), a(8), last=True),
+            ),
+            (np.array([[0, 5, 1], [5, 5, 2]]),),
         ),
     }

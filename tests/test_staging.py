@@ -380,16 +380,48 @@ def test_a_network_with_its_loss(train, labels):
         nn.Conv2d.initial(2, 3, 3, seed=0),
         nn.MaxPool2d(2),
         nn.AvgPool2d(2),
+        nn.GlobalAvgPool(),
+        nn.LayerNorm.initial((6, 6)),
+        nn.Affine.initial(6, 2, seed=0, last_axis=True),
+        nn.Residual(nn.Conv2d.initial(2, 2, 3, seed=0, padding=1), nn.GELU()),
+        nn.GELU(approximate="tanh"),
+        nn.LeakyReLU(),
+        nn.SiLU(),
+        nn.Softplus(),
         nn.Softmax(),
         nn.Sigmoid(),
         nn.Flatten(),
     ],
-    ids=repr,
+    ids=lambda layer: type(layer).__name__,
 )
 def test_layers(layer):
     x = np.random.default_rng(0).normal(size=(2, 2, 6, 6))
     parameters = layer.arrays(layer.parameters)
     staged(lambda x, *p: np.sum(layer.compute(x, *p) ** 2), (x, *parameters), {})
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv1d.initial(5, 2, 3, seed=0),
+        nn.LSTM.initial(4, 3, seed=0),
+        nn.MultiHeadAttention.initial(4, heads=2, seed=0, causal=True),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_of_sequences(layer):
+    x = np.random.default_rng(0).normal(size=(2, 5, 4))
+    parameters = layer.arrays(layer.parameters)
+    staged(lambda x, *p: np.sum(layer.compute(x, *p) ** 2), (x, *parameters), {})
+
+
+def test_whole_numbers_are_data():
+    net = nn.Sequential(nn.Embedding.initial(5, 3, seed=0), nn.LSTM.initial(3, 2, seed=1))
+    f = cp.compile(net.predict)
+    for x in ([[0, 4]], [[3, 3]]):
+        np.testing.assert_allclose(f(np.array(x)), net.predict(x), rtol=1e-12)
+    with pytest.raises(IndexError, match="index 5 is out of bounds for axis 0 with size 5"):
+        f(np.array([[5, 0]]))
 
 
 @STAGES

@@ -65,6 +65,10 @@ class LabelError(ClearpropError, ValueError):
     """Labels that are fractional, out of range, or of a shape that fits no batch."""
 
 
+class BoundsError(ClearpropError, IndexError):
+    """A number of a row that a table does not have."""
+
+
 class LostGradientError(ClearpropError, TypeError):
     """An operation that would cut the record, so that a gradient would be lost silently."""
 

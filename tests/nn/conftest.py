@@ -18,6 +18,12 @@ def example(name):
     return examples(np.float64)[name]
 
 
+@pytest.fixture(params=[name for name in NAMES if not EXAMPLES[name].layer.whole_inputs])
+def of_floats(request):
+    """One example of every layer whose inputs have a derivative."""
+    return examples(np.float64)[request.param]
+
+
 @pytest.fixture
 def single_precision(name):
     return examples(np.float32)[name]

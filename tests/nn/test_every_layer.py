@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import clearprop as cp
-from clearprop import nn
 from clearprop.errors import DTypeError, OrderError, ShapeError
 
 
@@ -17,24 +16,27 @@ def weights(y):
 
 def places(layer):
     """Say where each parameter is: its layer, and its attribute there."""
-    if isinstance(layer, nn.Sequential):
-        return dict(layer._parameters)
-    return {key: (layer, key) for key in layer.parameters}
+    return dict(zip(layer.parameters, layer.places(layer.parameters), strict=True))
 
 
 def gradients(example):
     y = example.forward()
     dxs = example.layer.backward(weights(y))
     found = {key: getattr(at, f"d{name}") for key, (at, name) in places(example.layer).items()}
-    return dxs if isinstance(dxs, tuple) else (dxs,), found
+    return each(dxs), found
 
 
-def test_the_gradient_of_each_input_is_the_numerical_one(example, slope):
-    dxs, _ = gradients(example)
-    for i, (x, dx) in enumerate(zip(example.inputs, dxs, strict=True)):
+def each(dxs):
+    """Give the gradients of the inputs; whole numbers have none."""
+    return dxs if isinstance(dxs, tuple) else () if dxs is None else (dxs,)
+
+
+def test_the_gradient_of_each_input_is_the_numerical_one(of_floats, slope):
+    dxs, _ = gradients(of_floats)
+    for i, (x, dx) in enumerate(zip(of_floats.inputs, dxs, strict=True)):
 
         def loss(value, i=i):
-            y = example.forward(*example.inputs[:i], value, *example.inputs[i + 1 :])
+            y = of_floats.forward(*of_floats.inputs[:i], value, *of_floats.inputs[i + 1 :])
             return np.sum(weights(y) * y)
 
         assert dx.shape == x.shape
@@ -70,7 +72,7 @@ def test_nothing_that_was_given_is_written_into(example):
     y = example.forward()
     dy = weights(y)
     dxs = example.layer.backward(dy)
-    for dx in dxs if isinstance(dxs, tuple) else (dxs,):
+    for dx in each(dxs):
         np.add(dx, 1000.0, out=dx)  # the gradients belong to the caller
     np.testing.assert_equal(given, before)
     np.testing.assert_equal(dy, weights(y))
@@ -90,11 +92,12 @@ def test_single_precision_agrees_with_double(example, single_precision):
         np.testing.assert_allclose(narrow, wide, rtol=2e-4, atol=2e-5)
 
 
-def test_the_layer_inside_cp_grad_gives_the_same_gradients(example):
-    y = example.forward()
-    dxs, _ = gradients(example)
-    count = range(len(example.inputs))
-    inside = cp.grad(lambda *xs: np.sum(weights(y) * example.forward(*xs)), count)(*example.inputs)
+def test_the_layer_inside_cp_grad_gives_the_same_gradients(of_floats):
+    y, given = of_floats.forward(), of_floats.inputs
+    dxs, _ = gradients(of_floats)
+    inside = cp.grad(lambda *xs: np.sum(weights(y) * of_floats.forward(*xs)), range(len(given)))(
+        *given
+    )
     for dx, other in zip(dxs, inside, strict=True):
         np.testing.assert_allclose(other, dx, rtol=1e-12, atol=1e-15)
 
@@ -114,11 +117,19 @@ def test_parameters_may_be_recorded_values(trained):
         np.testing.assert_allclose(inside[key], found[key], rtol=1e-12, atol=1e-15)
 
 
-def test_nan_passes_through(example):
-    x = np.full_like(example.inputs[0], np.nan)
-    y = example.forward(x, *example.inputs[1:])
+def test_nan_passes_through(of_floats):
+    x = np.full_like(of_floats.inputs[0], np.nan)
+    y = of_floats.forward(x, *of_floats.inputs[1:])
     assert np.isnan(y).any()
-    example.layer.backward(weights(y))
+    of_floats.layer.backward(weights(y))
+
+
+def test_nan_in_a_parameter_passes_through(trained):
+    (layer, attribute), *_ = places(trained.layer).values()
+    setattr(layer, attribute, np.full_like(getattr(layer, attribute), np.nan))
+    y = trained.forward()
+    assert np.isnan(y).any()
+    trained.layer.backward(weights(y))
 
 
 def test_backward_before_forward_is_an_error_that_says_so(example):
@@ -147,11 +158,11 @@ def test_after_a_forward_that_fails_backward_does_not_answer_for_the_one_before(
         example.layer.backward(1.0)
 
 
-def test_after_a_forward_inside_cp_grad_the_gradient_is_there_and_not_here(example):
-    example.forward()
-    cp.grad(lambda x: np.sum(example.forward(x, *example.inputs[1:])))(example.inputs[0])
+def test_after_a_forward_inside_cp_grad_the_gradient_is_there_and_not_here(of_floats):
+    of_floats.forward()
+    cp.grad(lambda x: np.sum(of_floats.forward(x, *of_floats.inputs[1:])))(of_floats.inputs[0])
     with pytest.raises(OrderError, match=r"inside cp\.grad or cp\.trace belongs to theirs"):
-        example.layer.backward(1.0)
+        of_floats.layer.backward(1.0)
 
 
 def test_copies_and_pickles_have_the_parameters_and_a_forward_of_their_own(example):

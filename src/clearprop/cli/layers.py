@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.nn.chain import Chain
 from clearprop.nn.layer import Layer
 from clearprop.nn.losses import Loss
 from clearprop.nn.sequential import Sequential
@@ -30,7 +31,8 @@ def as_function(layer: Layer, name: str) -> tuple[Callable[..., Any], dict[str, 
     Returns
     -------
     tuple
-        The function, and its arguments that are known: the parameters and their arrays.
+        The function, and its arguments that are known: the parameters and their arrays. What is
+        ``Residual1.W1`` in a network is called ``Residual1_W1``.
 
     Examples
     --------
@@ -40,22 +42,30 @@ def as_function(layer: Layer, name: str) -> tuple[Callable[..., Any], dict[str, 
     >>> f.__name__, list(inspect.signature(f).parameters), list(known)
     ('net', ['x', 't', 'W1', 'b1', 'W2', 'b2'], ['W1', 'b1', 'W2', 'b2'])
     """
-    known = dict(zip(layer.parameters, layer.arrays(layer.parameters), strict=True))
+    words = _words(layer)
+    known = dict(zip(words.values(), layer.arrays(layer.parameters), strict=True))
     inputs = _inputs(layer)
     own = "network" if isinstance(layer, Sequential) else "layer"
     own += "_" * (own == name)
     if isinstance(layer, Sequential):
         method = "predict" if layer.last_layer is None else "loss"
-        params = ", ".join(f'"{key}": {key}' for key in known)
+        params = ", ".join(f'"{key}": {word}' for key, word in words.items())
         called = f"{method}({', '.join(inputs)}, params={{{params}}})"
     elif isinstance(layer, Loss):
         called = f"forward({', '.join(inputs)})"
     else:
         held = [f"{own}.{key}" for key in layer.buffers]
+        if held and isinstance(layer, Chain):
+            held = [f"*{own}.arrays({own}.buffers)"]
         called = f"compute({', '.join([*inputs, *known, *held, *(['train=False'] * bool(held))])})"
         called += "[0]" * bool(held)
     text = f"def {name}({', '.join([*inputs, *known])}):\n    return {own}.{called}\n"
     return _made(name, text, {own: layer}), known
+
+
+def _words(layer: Layer) -> dict[str, str]:
+    """Give each parameter a name that an argument can have."""
+    return {name: name.replace(".", "_") for name in layer.parameters}
 
 
 def _made(name: str, text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
@@ -99,7 +109,9 @@ def proposed_inputs(
     names = list(inspect.signature(function).parameters)
     rng = np.random.default_rng([seed, 271828])
     for shape in _shapes(layer):
-        x = rng.standard_normal(shape)
+        x: Any = rng.standard_normal(shape)
+        if layer.whole_inputs:
+            x = rng.integers(len(_first_weights(layer)[0]), size=shape)
         found = {name: given.get(name, x) for name in names}
         try:
             if "t" in names and "t" not in given:
@@ -114,22 +126,36 @@ def proposed_inputs(
 def _labels(layer: Layer, found: dict[str, Any], rng: np.random.Generator) -> Any:
     scores = found["x"]
     if isinstance(layer, Sequential):
-        scores = layer.predict(scores, params={name: found[name] for name in layer.parameters})
+        params = {name: found[word] for name, word in _words(layer).items()}
+        scores = layer.predict(scores, params=params)
     if scores.ndim < 2 or scores.shape[-1] == 1:
         return rng.integers(2, size=scores.shape)
     return rng.integers(scores.shape[-1], size=len(scores))
 
 
-def _shapes(layer: Layer) -> Iterator[tuple[int, ...]]:
-    layers = layer.layers.values() if isinstance(layer, Sequential) else [layer]
+def _first_weights(layer: Layer) -> tuple[Any, ...]:
+    """Give the parameters of the first layer that has some."""
+    layers = layer.every_layer() if isinstance(layer, Chain) else iter([layer])
     for each in layers:
-        weights = each.arrays(each.parameters)
-        if not weights:
-            continue
+        if each.parameters and not isinstance(each, Chain):
+            return each.arrays(each.parameters)
+    return ()
+
+
+def _shapes(layer: Layer) -> Iterator[tuple[int, ...]]:
+    weights = _first_weights(layer)
+    if layer.whole_inputs:
+        yield (4, 5)  # sequences of words; where they are to have a certain length, it is found
+        yield from ((4, size) for size in _SIZES)
+        yield (4,)
+        return
+    if weights:
         shape = weights[0].shape
         if len(shape) == 4:
             yield from ((2, shape[1], size, size) for size in _SIZES)
+        if len(shape) == 3:
+            yield from ((2, shape[1], size) for size in _SIZES)
         yield (4, shape[0])
-        break
+        yield (2, 5, shape[0])
     yield (4, 3)
     yield from ((2, 1, size, size) for size in _SIZES)

@@ -23,12 +23,15 @@ class Affine(Layer):
         The weights; kept, not copied.
     b : ndarray of floats, shape (n,) or (1, n)
         The biases; ``db`` has the same shape.
+    last_axis : bool, default False
+        Take each place of ``x`` on its own, as each step of a sequence.
 
     Forward
     -------
     x : ndarray, shape (N, D), or (D,) for a single sample
         Images (N, C, H, W) are read as rows of D = C·H·W features; ``dx`` has the shape of ``x``.
-    y : ndarray, shape (N, n) or (n,)
+        With ``last_axis`` of any shape (…, D).
+    y : ndarray, shape (N, n) or (n,); with ``last_axis`` (…, n)
 
     Raises
     ------
@@ -59,9 +62,10 @@ class Affine(Layer):
 
     parameters = ("W", "b")
 
-    def __init__(self, W: Any, b: Any) -> None:
+    def __init__(self, W: Any, b: Any, *, last_axis: bool = False) -> None:
         self.W = parameter(W, "W", "Affine")
         self.b = parameter(b, "b", "Affine")
+        self.last_axis = last_axis
         self.dW: Any = None
         self.db: Any = None
         _check(self.W, self.b)
@@ -74,6 +78,7 @@ class Affine(Layer):
         *,
         seed: Seed,
         std: float | None = None,
+        last_axis: bool = False,
         dtype: Any = np.float64,
     ) -> Affine:
         """Make a layer with random weights and biases of 0.
@@ -86,6 +91,7 @@ class Affine(Layer):
             One generator for all layers of a network gives each its own numbers.
         std : float, optional
             The standard deviation of the weights; by default that of `he`.
+        last_axis : bool, default False
         dtype : dtype, default float64
         """
         shape = (inputs, outputs)
@@ -93,18 +99,20 @@ class Affine(Layer):
             W = he(shape, seed=seed, dtype=dtype)
         else:
             W = gaussian(shape, std=std, seed=seed, dtype=dtype)
-        return cls(W, np.zeros(outputs, dtype))
+        return cls(W, np.zeros(outputs, dtype), last_axis=last_axis)
 
     def compute(self, x: Any, W: Any, b: Any) -> Any:
         """``y = x W + b``."""
         _check(W, b)
-        rows = _rows(x)
+        rows = _rows_of_places(x) if self.last_axis else _rows(x)
         if not rows.ndim or rows.shape[-1] != W.shape[0]:
-            raise _wrong_features(x, W)
-        return rows @ W + along_features(b, W.shape[1:])
+            raise _wrong_features(x, W, self.last_axis)
+        y = rows @ W + along_features(b, W.shape[1:])
+        return np.reshape(y, (*x.shape[:-1], W.shape[1])) if self.last_axis and x.ndim > 2 else y
 
     def _options(self) -> str:
-        return f"{self.W.shape[0]} → {self.W.shape[1]}, {self.W.dtype}"
+        last = ", last_axis=True" if self.last_axis else ""
+        return f"{self.W.shape[0]} → {self.W.shape[1]}{last}, {self.W.dtype}"
 
 
 class Flatten(Layer):
@@ -154,6 +162,10 @@ def _rows(x: Any) -> Any:
     return np.reshape(x, (x.shape[0], prod(x.shape[1:])))  # -1 would fail for an empty batch
 
 
+def _rows_of_places(x: Any) -> Any:
+    return x if x.ndim <= 2 else np.reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
 def _check(W: Any, b: Any) -> None:
     if W.ndim != 2:
         raise ShapeError(
@@ -166,10 +178,15 @@ def _check(W: Any, b: Any) -> None:
     check_vector(b, "b", W.shape[1], why, "Affine")
 
 
-def _wrong_features(x: Any, W: Any) -> ShapeError:
+def _wrong_features(x: Any, W: Any, last_axis: bool) -> ShapeError:
     D = W.shape[0]
+    forms = f"(…, {D})" if last_axis else f"(N, {D}) or ({D},)"
     if x.size == D:
         write = f"x.reshape({D})"
+    elif last_axis:
+        write = f"W of shape ({x.shape[-1] if x.ndim else 1}, {W.shape[1]})"
+    elif x.ndim > 2 and x.shape[-1] == D:
+        write = "last_axis=True, for each place of x on its own."
     elif x.ndim == 2 and x.shape[0] == D:
         write = "x.T, with one row for each sample."
     else:
@@ -177,6 +194,6 @@ def _wrong_features(x: Any, W: Any) -> ShapeError:
     return ShapeError(
         f"Affine: x has shape {x.shape}, W has shape {W.shape}.",
         where=current_line(1),
-        why=f"W has {D} rows, so a sample has {D} features: x is (N, {D}) or ({D},).",
+        why=f"W has {D} rows, so a sample has {D} features: x is {forms}.",
         write=write,
     )

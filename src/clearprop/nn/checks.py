@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError, OptionError, ShapeError
+from clearprop.errors import BoundsError, DTypeError, OptionError, ShapeError
 from clearprop.places import current_line
+from clearprop.staged.reading import is_staging
 from clearprop.tensor import Tensor
 
 
@@ -41,12 +42,7 @@ def _real(value: Any, dtype: np.dtype[Any], layer: str) -> Any:
     if isinstance(value, Tensor) or _is_float(value):
         return value
     if _masked(value):
-        raise DTypeError(
-            f"{layer}: the input is a masked array.",
-            where=current_line(1),
-            why="What a masked element contributes to a gradient is not defined here.",
-            write="np.where(x.mask, 0.0, x.data)",
-        )
+        raise _no_masked(layer)
     is_number = isinstance(value, bool | int | float)
     array = _as_array(value, layer)
     if array.dtype.kind == "f" and not is_number:
@@ -59,6 +55,69 @@ def _real(value: Any, dtype: np.dtype[Any], layer: str) -> Any:
             write="x.real" if array.dtype.kind == "c" else "np.asarray(x, dtype=float)",
         )
     return array.astype(dtype)[()]
+
+
+def _no_masked(layer: str) -> DTypeError:
+    return DTypeError(
+        f"{layer}: the input is a masked array.",
+        where=current_line(1),
+        why="What a masked element contributes to a gradient is not defined here.",
+        write="np.where(x.mask, 0.0, x.data)",
+    )
+
+
+def row_numbers(value: Any, count: int, layer: str) -> Any:
+    """Give the input as an array of whole numbers that are rows of a table.
+
+    Raises
+    ------
+    DTypeError
+        If it holds no whole numbers.
+    BoundsError
+        If the table has no such row. While a program is made nothing is known of its arguments.
+    """
+    if _masked(value):
+        raise _no_masked(layer)
+    array = value if isinstance(value, Tensor) else _as_array(value, layer)
+    if not hasattr(value, "dtype") and not array.size:
+        array = array.astype(np.intp)  # an empty list holds no floats
+    check_whole(array, layer)
+    if isinstance(value, Tensor) and is_staging.get():
+        return array
+    plain = array.value if isinstance(array, Tensor) else array
+    wrong = (plain < 0) | (plain >= count)
+    if np.any(wrong):
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        number = plain[place].item()
+        raise BoundsError(
+            f"{layer}: x{list(place) if place else ''} is {number}, W has {count} rows.",
+            where=current_line(1),
+            why=f"Its rows are numbered from 0 to {count - 1}."
+            if count
+            else "There is no row to take.",
+            write=f"nn.{layer}.initial({number + 1}, …), a table with a row for each number."
+            if number >= 0
+            else f"x % {count}, if numbers below 0 count from the end.",
+        )
+    return array
+
+
+def check_whole(x: Any, layer: str) -> None:
+    """Check that an input holds whole numbers.
+
+    Raises
+    ------
+    DTypeError
+        If it does not.
+    """
+    if x.dtype.kind in "iu":
+        return
+    raise DTypeError(
+        f"{layer}: the input is an array of {x.dtype}; it takes whole numbers.",
+        where=current_line(1),
+        why="A number says which row of the table is meant; there is no row between two.",
+        write="x.astype(int)" if x.dtype.kind in "fb" else "np.asarray(x, dtype=int)",
+    )
 
 
 def _as_array(value: Any, what: str) -> np.ndarray[Any, Any]:
@@ -97,7 +156,7 @@ def parameter(value: Any, name: str, layer: str) -> Any:
     found = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"{_article(kind)} {kind}"
     if _masked(value):
         found = "a masked array"
-    initial = layer in ("Affine", "Conv2d", "BatchNorm") and not hasattr(value, "dtype")
+    initial = layer in _SIZES and not hasattr(value, "dtype")
     raise DTypeError(
         f"{layer}: {name} is {found}.",
         where=current_line(1),
@@ -108,11 +167,41 @@ def parameter(value: Any, name: str, layer: str) -> Any:
     )
 
 
-_SIZES = {"Affine": "2, 3, seed=0", "Conv2d": "1, 30, 5, seed=0", "BatchNorm": "3"}
+_SIZES = {
+    "Affine": "2, 3, seed=0",
+    "Conv1d": "1, 30, 5, seed=0",
+    "Conv2d": "1, 30, 5, seed=0",
+    "BatchNorm": "3",
+    "LayerNorm": "3",
+    "Embedding": "100, 8, seed=0",
+    "LSTM": "8, 16, seed=0",
+    "MultiHeadAttention": "8, heads=2, seed=0",
+}
 
 
 def _article(noun: str) -> str:
     return "an" if noun[0] in "aeiou" else "a"
+
+
+def whole_number(value: Any, name: str, least: int, layer: str, why: str) -> int:
+    """Give a stride, a padding or a number of groups as a Python int.
+
+    Raises
+    ------
+    DTypeError
+        If it is no whole number.
+    ShapeError
+        If it is too small.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is not None and number >= least:
+        return number
+    raise (DTypeError if number is None else ShapeError)(
+        f"{layer}: {name} is {value!r}.", where=current_line(1), why=why, write=f"{name}={least}"
+    )
 
 
 def check_vector(value: Any, name: str, length: int, why: str, layer: str) -> None:

@@ -36,6 +36,9 @@ class Layer:
         ``running_mean``. They are replaced, never written into.
     called : dict of str to str
         What a network calls them, such as ``W1`` for ``W``; for pictures.
+    whole_inputs : bool
+        Whether the input is whole numbers, as that of `Embedding`. They have no derivative, so
+        ``backward`` returns None.
 
     Raises
     ------
@@ -88,6 +91,8 @@ class Layer:
     parameters: tuple[str, ...] = ()
     buffers: tuple[str, ...] = ()
     called: Mapping[str, str] = MappingProxyType({})
+    whole_inputs: bool = False
+    extent = 1  # positions that it takes in a network
 
     _pullback: Callable[[Any], tuple[Any, ...]] | None = None
     _shape: tuple[int, ...] = ()  # of the last y
@@ -108,6 +113,16 @@ class Layer:
     def place(self, position: int) -> None:
         """Hear one's position in a network. Most layers have no use for it."""
 
+    def taken(self, inputs: Sequence[Any], parameters: Sequence[Any]) -> tuple[Any, ...]:
+        """Give the inputs as arrays that ``compute`` takes: here, of floats.
+
+        Raises
+        ------
+        DTypeError
+            If an input is not what the layer takes.
+        """
+        return real_inputs(inputs, parameters, type(self).__name__)
+
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute ``y``, and keep what ``backward`` needs.
 
@@ -122,7 +137,8 @@ class Layer:
         """
         self._pullback = None  # where this call fails, the one before it must not answer
         parameters, buffers = self.arrays(self.parameters), self.arrays(self.buffers)
-        inputs = real_inputs(inputs, parameters, type(self).__name__)
+        inputs = self.taken(inputs, parameters)
+        fixed = inputs if self.whole_inputs else ()
         seen: tuple[Any, ...] = ()
 
         def f(*arrays: Any) -> Any:
@@ -135,8 +151,9 @@ class Layer:
         if any(isinstance(array, Tensor) for array in (*inputs, *parameters)):
             y = f(*inputs, *parameters)
         else:
-            y, self._pullback = vjp(f, *inputs, *parameters)
-            self._shape, self._count = np.shape(y), len(inputs)
+            moving = (*inputs, *parameters)[len(fixed) :]
+            y, self._pullback = vjp(lambda *arrays: f(*fixed, *arrays), *moving)
+            self._shape, self._count = np.shape(y), len(inputs) - len(fixed)
         if options.get("train"):
             self.remember(seen)
         return y
@@ -152,7 +169,8 @@ class Layer:
         Returns
         -------
         ndarray, shape of x, or a tuple of them
-            In units of loss per unit of ``x``; one for each input.
+            In units of loss per unit of ``x``; one for each input. None where the input is whole
+            numbers.
 
         Raises
         ------
@@ -174,6 +192,8 @@ class Layer:
             )
         gradients = self._pullback(self._checked(dy))
         self.keep(gradients[self._count :])
+        if self.whole_inputs:
+            return None
         return gradients[0] if self._count == 1 else gradients[: self._count]
 
     def _checked(self, dy: Any) -> Any:
@@ -197,16 +217,20 @@ class Layer:
             )
         return dy
 
-    # ---- where the arrays live: Sequential keeps them in its layers ------------------------
+    # ---- where the arrays live: a chain keeps them in its layers ---------------------------
+
+    def places(self, names: Sequence[str]) -> tuple[tuple[Layer, str], ...]:
+        """Say where the arrays of these names live: on which layer, as which attribute."""
+        return tuple((self, name) for name in names)
 
     def arrays(self, names: Sequence[str]) -> tuple[Any, ...]:
         """Give the arrays of these names."""
-        return tuple(getattr(self, name) for name in names)
+        return tuple(getattr(layer, key) for layer, key in self.places(names))
 
     def keep(self, gradients: Sequence[Any]) -> None:
-        """Keep the gradients of the parameters: ``dW`` for ``W``."""
-        for name, gradient in zip(self.parameters, gradients, strict=True):
-            setattr(self, f"d{name}", gradient)
+        """Keep the gradients where the textbook does: ``dW`` on the layer of ``W``."""
+        for (layer, key), gradient in zip(self.places(self.parameters), gradients, strict=True):
+            setattr(layer, f"d{key}", gradient)
 
     def remember(self, seen: tuple[Any, ...]) -> None:
         """Replace the buffers by those after a call in training; recorded values become plain."""
@@ -217,8 +241,8 @@ class Layer:
 
     def replace(self, buffers: tuple[Any, ...]) -> None:
         """Put other arrays in the place of the buffers."""
-        for name, old, new in zip(self.buffers, self.arrays(self.buffers), buffers, strict=True):
-            setattr(self, name, np.asarray(new, dtype=old.dtype))
+        for (layer, key), new in zip(self.places(self.buffers), buffers, strict=True):
+            setattr(layer, key, np.asarray(new, dtype=getattr(layer, key).dtype))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the record behind: a copy has parameters, and needs a forward of its own."""

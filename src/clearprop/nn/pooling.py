@@ -150,3 +150,44 @@ class AvgPool2d(_Pool2d):
             groups=1,
         )
         return np.reshape(y, (N, C, *y.shape[2:]))
+
+
+class GlobalAvgPool(Layer):
+    r"""``y[n,c] = mean x[n,c]`` over all that is behind; backward, each element gets its share.
+
+    Forward
+    -------
+    x : ndarray, shape (N, C, L), (N, C, H, W) or with more axes
+    y : ndarray, shape (N, C)
+
+    Raises
+    ------
+    ShapeError
+        ``x`` has no axis behind the channels, or one of length 0.
+    OrderError, DTypeError
+        As every layer, see `Layer`.
+
+    Source
+    ------
+    M. Lin, Q. Chen and S. Yan, "Network in network", 2013, arXiv:1312.4400, section 3.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> layer = nn.GlobalAvgPool()
+    >>> print(layer.forward(np.arange(4.0).reshape(1, 1, 2, 2)), layer.backward([[1.0]]).tolist())
+    [[1.5]] [[[[0.25, 0.25], [0.25, 0.25]]]]
+    """
+
+    def compute(self, x: Any) -> Any:
+        """``y[n,c] = mean x[n,c]``."""
+        if x.ndim < 3 or 0 in x.shape[2:]:
+            raise ShapeError(
+                f"GlobalAvgPool: x has shape {x.shape}.",
+                where=current_line(1),
+                why="The mean is that of the axes behind the channels, (N, C, …), and there is none"
+                " of nothing.",
+                write="at least one step or pixel." if x.ndim > 2 else "x.reshape(N, C, H, W)",
+            )
+        return np.mean(x, axis=tuple(range(2, x.ndim)))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.errors import OptionError, OrderError, ShapeError, UnknownNameError
-from clearprop.nn.checks import real_inputs
-from clearprop.nn.elementary import Add, Mul
+from clearprop.errors import OrderError, ShapeError, UnknownNameError
+from clearprop.nn.chain import Chain, no_chain
 from clearprop.nn.layer import Layer
 from clearprop.nn.losses import Loss
 from clearprop.nn.parameters import Arrays
@@ -21,7 +20,7 @@ from clearprop.transforms import value_and_grad
 Array = npt.NDArray[Any]
 
 
-class Sequential(Layer):
+class Sequential(Chain):
     r"""``y = f_n(… f_2(f_1(x)))``, and with a loss layer ``L = loss(y, t)`` and its gradient.
 
     A network is itself a layer, with ``forward`` and ``backward``, and may stand in another one.
@@ -39,9 +38,9 @@ class Sequential(Layer):
         By the names Affine1, ReLU1, Affine2, …
     last_layer : Loss or None
     params : dict of str to ndarray
-        W1, b1, gamma2, …, numbered by the layers that have parameters. The very arrays of the
-        layers: ``net.params["W1"] -= lr * grad["W1"]`` trains the network, and so does
-        ``net.params = new``.
+        W1, b1, gamma2, …, numbered by the layers that have parameters; ``Residual1.W1`` for those
+        in a block. The very arrays of the layers: ``net.params["W1"] -= lr * grad["W1"]`` trains
+        the network, and so does ``net.params = new``.
     state : dict of str to ndarray
         What changes in training without being trained, such as ``BatchNorm1.running_mean`` and
         ``Dropout1.key``. With ``params``, all that a run needs to go on.
@@ -49,8 +48,8 @@ class Sequential(Layer):
     Raises
     ------
     OptionError
-        There is no layer, a loss stands among the layers, a layer takes two inputs, or a layer
-        stands there twice.
+        There is no layer, a loss stands among the layers, a layer takes two inputs, a layer behind
+        the first takes whole numbers, or a layer stands there twice.
     OrderError
         ``loss``, ``gradient`` or ``accuracy`` without a loss layer.
     ShapeError, DTypeError, LabelError
@@ -86,28 +85,10 @@ class Sequential(Layer):
     """
 
     def __init__(self, *layers: Layer, loss: Loss | None = None) -> None:
-        flat = _taken_apart(layers)
-        _check_layers(flat, loss)
-        self.layers: dict[str, Layer] = {}
+        if loss is not None and not isinstance(loss, Loss):
+            raise no_chain("Sequential", f"loss is {loss!r}, which is no loss layer")
+        super().__init__(*layers)
         self.last_layer = loss
-        self._parameters: dict[str, tuple[Layer, str]] = {}
-        self._buffers: dict[str, tuple[Layer, str]] = {}
-        number = 0
-        for position, layer in enumerate(flat):
-            kind = type(layer).__name__
-            name = f"{kind}{1 + sum(type(other) is type(layer) for other in flat[:position])}"
-            self.layers[name] = layer
-            layer.place(position)
-            number += bool(layer.parameters)
-            layer.called = {key: f"{key}{number}" for key in layer.parameters}
-            layer.called |= {key: f"{name}.{key}" for key in layer.buffers}
-            for key in layer.parameters:
-                self._parameters[layer.called[key]] = layer, key
-            for key in layer.buffers:
-                self._buffers[layer.called[key]] = layer, key
-        self._places = self._parameters | self._buffers
-        self.parameters = tuple(self._parameters)
-        self.buffers = tuple(self._buffers)
 
     # ---- the arrays ------------------------------------------------------------------------
 
@@ -133,15 +114,6 @@ class Sequential(Layer):
         """Take new parameters, all or some; where one of them does not fit, none is taken."""
         self.params.update(params)
 
-    def arrays(self, names: Any) -> tuple[Any, ...]:
-        """Give the parameters or buffers of these names."""
-        return tuple(getattr(*self._places[name]) for name in names)
-
-    def keep(self, gradients: Any) -> None:
-        """Keep the gradients where the textbook does: ``dW`` on the layer of ``W``."""
-        for (layer, key), gradient in zip(self._parameters.values(), gradients, strict=True):
-            setattr(layer, f"d{key}", gradient)
-
     # ---- the layer ----------------------------------------------------------------------------
 
     def compute(self, x: Any, *arrays: Any, train: bool = False) -> Any:
@@ -152,56 +124,6 @@ class Sequential(Layer):
         """
         y, seen = self._run(x, arrays, train)
         return (y, seen) if self.buffers else y
-
-    def _run(self, x: Any, arrays: tuple[Any, ...], train: bool) -> tuple[Any, tuple[Any, ...]]:
-        seen: list[tuple[Any, ...]] = []
-        y = x
-        for _, y, found in self._steps(x, arrays, train):  # noqa: B007 - the last one stays
-            seen += found
-        return y, tuple(seen)
-
-    def _steps(
-        self, x: Any, arrays: tuple[Any, ...], train: bool
-    ) -> Iterator[tuple[str, Any, list[tuple[Any, ...]]]]:
-        """Give each layer's name, its output, and what it has seen, if it has buffers."""
-        p, b = 0, len(self.parameters)
-        for name, layer in self.layers.items():
-            mine = arrays[p : p + len(layer.parameters)]
-            p += len(mine)
-            if layer.buffers:
-                buffers = arrays[b : b + len(layer.buffers)]
-                b += len(buffers)
-                x, found = layer.compute(x, *mine, *buffers, train=train)
-                yield name, x, [found]
-            else:
-                x = layer.compute(x, *mine)
-                yield name, x, []
-
-    def forward(self, x: Any, train: bool = True) -> Any:
-        """Compute ``y`` through all layers on one record; see `Layer.forward`."""
-        return super().forward(x, train=train)
-
-    def remember(self, seen: tuple[Any, ...]) -> None:
-        """Let each layer with buffers know what it has seen in training."""
-        stateful = [layer for layer in self.layers.values() if layer.buffers]
-        for layer, found in zip(stateful, seen, strict=True):
-            layer.remember(found)
-
-    def replace(self, buffers: tuple[Any, ...]) -> None:
-        """Put other arrays in the place of the buffers."""
-        for (layer, key), old, new in zip(
-            self._buffers.values(), self.arrays(self.buffers), buffers, strict=True
-        ):
-            setattr(layer, key, np.asarray(new, dtype=old.dtype))
-
-    def advance(self, buffers: tuple[Any, ...], seen: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Give the buffers after a call in training. Pure."""
-        after: tuple[Any, ...] = ()
-        stateful = [layer for layer in self.layers.values() if layer.buffers]
-        for layer, found in zip(stateful, seen, strict=True):
-            mine = buffers[len(after) : len(after) + len(layer.buffers)]
-            after += layer.advance(mine, found)
-        return after
 
     # ---- the textbook's network ------------------------------------------------------------------
 
@@ -226,7 +148,7 @@ class Sequential(Layer):
         ndarray
         """
         arrays = self._chosen(params)
-        (x,) = real_inputs((x,), arrays, type(self).__name__)
+        (x,) = self.taken((x,), arrays)
         return self._run(x, arrays + self.arrays(self.buffers), train)[0]
 
     def outputs(self, x: Any, *, train: bool = False) -> dict[str, Array]:
@@ -241,7 +163,7 @@ class Sequential(Layer):
         {'Affine1': (2, 5), 'ReLU1': (2, 5), 'Affine2': (2, 3)}
         """
         arrays = self._chosen(None)
-        (x,) = real_inputs((x,), arrays, type(self).__name__)
+        (x,) = self.taken((x,), arrays)
         steps = self._steps(x, arrays + self.arrays(self.buffers), train)
         return {name: y for name, y, _ in steps}
 
@@ -291,7 +213,7 @@ class Sequential(Layer):
         """Compute the loss and, from the same pass, what `gradient` computes."""
         last = self._last_layer("gradient")
         parameters, buffers = self.arrays(self.parameters), self.arrays(self.buffers)
-        (x,) = real_inputs((x,), parameters, type(self).__name__)
+        (x,) = self.taken((x,), parameters)
         x = _constant(x)
         seen: tuple[Any, ...] = ()
 
@@ -316,8 +238,9 @@ class Sequential(Layer):
         from clearprop.check import numerical_gradient
 
         params = {name: value.astype(np.float64) for name, value in self.params.items()}
-        (x,) = real_inputs((x,), (), type(self).__name__)
-        wide = x if isinstance(x, Tensor) else x.astype(np.float64)
+        (x,) = self.taken((x,), tuple(params.values()))
+        narrow = not isinstance(x, Tensor) and x.dtype.kind == "f"
+        wide = x.astype(np.float64) if narrow else x
 
         def gradient_of(name: str) -> Any:
             def loss(value: Any) -> Any:
@@ -350,7 +273,7 @@ class Sequential(Layer):
         return self.last_layer
 
     def __repr__(self) -> str:
-        lines = [f"  {name}: {layer!r}" for name, layer in self.layers.items()]
+        lines = self._lines()
         if self.last_layer is not None:
             lines.append(f"  loss: {self.last_layer!r}")
         count = sum(array.size for array in self.arrays(self.parameters))
@@ -360,37 +283,3 @@ class Sequential(Layer):
 def _constant(x: Any) -> Any:
     """Give an array as a constant of the record, which keeps it without a copy."""
     return Tensor(x) if isinstance(x, np.ndarray) else x
-
-
-def _taken_apart(layers: tuple[Layer, ...]) -> list[Layer]:
-    flat: list[Layer] = []
-    for layer in layers:
-        inner = isinstance(layer, Sequential) and layer.last_layer is None
-        flat += list(layer.layers.values()) if inner else [layer]  # type: ignore[attr-defined]
-    return flat
-
-
-def _check_layers(layers: list[Any], loss: Any) -> None:
-    problem = ""
-    for layer in layers:
-        if not isinstance(layer, Layer):
-            problem = f"{layer!r} is no layer"
-        elif isinstance(layer, Loss):
-            problem = f"{layer!r} stands among the layers"
-        elif isinstance(layer, Sequential):
-            problem = "a network with a loss of its own stands among the layers"
-        elif isinstance(layer, Mul | Add):
-            problem = f"{layer!r} takes two inputs, and the layer before it has one output"
-        elif sum(other is layer for other in layers) > 1:
-            problem = f"{layer!r} stands there twice; it can remember one forward pass"
-    if loss is not None and not isinstance(loss, Loss):
-        problem = f"loss is {loss!r}, which is no loss layer"
-    if not layers:
-        problem = "there is no layer"
-    if problem:
-        raise OptionError(
-            f"Sequential: {problem}.",
-            where=current_line(1),
-            why="A network is layers with one input each, one after the other, and then a loss.",
-            write="nn.Sequential(nn.Affine(W1, b1), nn.ReLU(), …, loss=nn.SoftmaxWithLoss())",
-        )

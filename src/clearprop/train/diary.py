@@ -85,7 +85,8 @@ class Diary:
         self.moments.append(iteration)
         for name, layer in self.network.layers.items():
             if layer.parameters:
-                parts = [np.linalg.norm(getattr(layer, f"d{key}")) for key in layer.parameters]
+                places = layer.places(layer.parameters)
+                parts = [np.linalg.norm(getattr(owner, f"d{key}")) for owner, key in places]
                 self.norms.setdefault(name, []).append(math.hypot(*map(float, parts)))
 
     def _units(self) -> None:

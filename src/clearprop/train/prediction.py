@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.train.updates import Prepare, check_network, floats, prepared, readable
+from clearprop.train.updates import Prepare, check_network, prepared, readable, taken
 
 _ROWS = 500  # samples of one step, which fit into a cache
 
@@ -57,7 +57,7 @@ def _step(network: Any, prepare: Prepare | None) -> Callable[..., Any]:
     count = len(network.parameters)
 
     def step(carry: Any, x: Any, *arrays: Any) -> Any:
-        x = floats(prepared(x, prepare), arrays[:count])
+        x = taken(network, prepared(x, prepare), arrays[:count])
         y = network.compute(x, *arrays, train=False)
         return carry, y[0] if network.buffers else y
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import ClearpropError, MissingExtraError
+from clearprop.nn.chain import Chain
 from clearprop.nn.layer import Layer
 from clearprop.nn.sequential import Sequential
 from clearprop.optim import sgd
@@ -128,6 +129,7 @@ class Compiled:
             from clearprop.extras import require
 
             require("llvmlite.binding", "train", "writes machine code", "fit")
+            _check_inputs(network, x, batches.prepare)
             _check_labels(network, prepared(x[:1], batches.prepare), t)
             self._scan = compile(_step(network, lr, batches.prepare)).scan
             self._data = x, t
@@ -204,7 +206,7 @@ def _step(network: Sequential, lr: float, prepare: Prepare | None) -> Callable[.
     def step(carry: Any, drawn: Any, x: Any, t: Any) -> Any:
         parameters, buffers, _before = carry
         x, t = x[drawn], t[drawn]
-        x = floats(prepared(x, prepare), parameters)
+        x = taken(network, prepared(x, prepare), parameters)
 
         def loss(*arrays: Any) -> Any:
             y = network.compute(x, *arrays, *buffers, train=True)
@@ -230,9 +232,11 @@ def prepared(x: Any, prepare: Prepare | None) -> Any:
     return x if prepare is None else prepare(x)
 
 
-def floats(x: Any, parameters: Iterable[Any]) -> Any:
-    """Give samples that are whole numbers in the dtype of the parameters, as layers do."""
-    return x if x.dtype.kind == "f" else x.astype(np.result_type(*(p.dtype for p in parameters)))
+def taken(network: Sequential, x: Any, parameters: Iterable[Any]) -> Any:
+    """Give samples as the network computes with them: floats, but where it takes whole numbers."""
+    if network.whole_inputs or x.dtype.kind == "f":
+        return x
+    return x.astype(np.result_type(*(p.dtype for p in parameters)))
 
 
 def _as(value: Any, dtype: Any) -> Any:
@@ -240,9 +244,9 @@ def _as(value: Any, dtype: Any) -> Any:
 
 
 # What machine code does in their place; who writes one anew means another computation.
-_OF_ALL = ("compute", "_run", "_steps", "arrays", "params")
+_OF_ALL = ("compute", "_run", "_steps", "arrays", "places", "params")
 _OF_NETWORK = ("loss_and_gradient", "advance", "keep", "remember", "replace")
-_OF_LAYER = ("arrays", "keep", "remember", "replace")
+_OF_LAYER = ("arrays", "keep", "places", "remember", "replace")
 
 
 def check_network(network: Any, names: Iterable[str] = _OF_NETWORK) -> None:
@@ -262,8 +266,9 @@ def check_network(network: Any, names: Iterable[str] = _OF_NETWORK) -> None:
     if not isinstance(network, Sequential):
         raise CannotCompileError(f"{kind} is no nn.Sequential.")
     own = [f"{kind}.{name}" for name in _changed(network, Sequential, (*_OF_ALL, *names))]
-    for layer in network.layers.values():
-        own += [f"{type(layer).__name__}.{name}" for name in _changed(layer, Layer, _OF_LAYER)]
+    for layer in network.every_layer():
+        base = Chain if isinstance(layer, Chain) else Layer
+        own += [f"{type(layer).__name__}.{name}" for name in _changed(layer, base, _OF_LAYER)]
     if own:
         raise CannotCompileError(f"{own[0]} is written anew, and might do something else.")
     if not network.parameters or network.last_layer is None:
@@ -283,6 +288,14 @@ def readable(name: str, array: Any) -> Any:
         raise CannotCompileError(f"{name} is an array of {array.dtype}.")
     native: Any = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
     return np.asarray(memoryview(native).toreadonly())
+
+
+def _check_inputs(network: Sequential, x: Any, prepare: Prepare | None) -> None:
+    """Check all whole numbers that a table is read by, as a step checks none."""
+    if network.whole_inputs:
+        parameters = network.arrays(network.parameters)
+        for start in range(0, len(x), _PIECE):
+            network.taken((prepared(x[start : start + _PIECE], prepare),), parameters)
 
 
 def _check_labels(network: Sequential, x: Any, t: Any) -> None:
