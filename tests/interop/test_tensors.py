@@ -224,7 +224,7 @@ def test_a_file_of_other_modules_comes_with_a_proposal(tmp_path):
 def test_other_shapes_are_refused(tmp_path):
     path = tmp_path / "net"
     save_file(arrays(W1=np.ones((4, 6))), path)
-    refused(path, ShapeError, r"W1 has shape \(4, 6\), and W1 of the network \(4, 5\)")
+    refused(path, ShapeError, r"W1 has shape \(4, 6\), and for the network it has \(4, 5\)")
     save_file(arrays(W1=np.ones((5, 4))), path)
     assert "one has the transpose" in refused(path, ShapeError, r"W1 has shape \(5, 4\)")
 
@@ -240,7 +240,7 @@ def test_numbers_are_never_rounded(dtype, tmp_path):
     path = tmp_path / "net"
     net = nn.TwoLayerNet(4, 5, 3, dtype="float32")
     save_file({**net.params, "b1": np.zeros(5, dtype)}, path)
-    refused(path, DTypeError, "b1 is .*, and b1 of the network float32", net=net)
+    refused(path, DTypeError, "b1 is .*, and for the network it is float32", net=net)
 
 
 def write_file(path, header, body=b""):
@@ -341,7 +341,7 @@ def test_requests_that_make_no_sense_are_refused(tmp_path):
     options = {"layout": "torch", "names": {"Affine3": "fc1"}}
     refused(tmp_path / "net", UnknownNameError, "'Affine3', which is no layer", **options)
     options = {"layout": "torch", "names": {"Affine1": "2"}}
-    refused(tmp_path / "net", OptionError, "two arrays would be called '2.weight'", **options)
+    refused(tmp_path / "net", OptionError, "two layers would be called '2'", **options)
 
     class Scale(nn.Layer):
         parameters = ("k",)

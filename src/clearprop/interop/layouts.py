@@ -15,63 +15,108 @@ from clearprop.nn.layer import Layer
 from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 
-#: From the array of a layer to that of the file, or back, given the shape it has to have there.
-Change = Callable[[Any], Any]
+Arrays = Mapping[str, Any]
 
 
-class Stored(NamedTuple):
-    """An array of a file.
+class Form(NamedTuple):
+    """How the arrays of a layer are in a file.
+
+    Attributes
+    ----------
+    there : callable
+        From the arrays of the layer, by their names on it, to those of the file.
+    here : callable
+        Back; axes of length 1 are repaired by the caller.
+    spare : tuple of str
+        What is written, and not asked for.
+    """
+
+    there: Callable[[Arrays], dict[str, Any]]
+    here: Callable[[Arrays], dict[str, Any]]
+    spare: tuple[str, ...] = ()
+
+
+class Part(NamedTuple):
+    """A layer, or the whole network, in a file.
 
     Attributes
     ----------
     name : str
-        In the file; of an entry of the table, behind the name of its module.
-    array : str
-        The parameter or buffer of the layer; "" where the layer has none.
-    form : callable
-        Gives the array as it is in the file.
-    back : callable
-        Gives the array of the file as the layer has it, but for axes of length 1.
+        ``Affine1``.
+    prefix : str
+        What stands before the names of its arrays in the file.
+    own : dict of str to str
+        The names of its arrays on the layer, and in the network.
+    form : Form
     """
 
     name: str
-    array: str
-    form: Change = np.asarray
-    back: Change = np.asarray
+    prefix: str
+    own: dict[str, str]
+    form: Form
+
+    def there(self, arrays: Arrays) -> dict[str, Any]:
+        """Give the arrays of the file, from those of the network."""
+        mine = {name: arrays[outside] for name, outside in self.own.items()}
+        return {self.prefix + name: np.asarray(a) for name, a in self.form.there(mine).items()}
+
+    def here(self, arrays: Arrays) -> dict[str, Any]:
+        """Give the arrays of the network, from those of the file."""
+        start = len(self.prefix)
+        mine = {name[start:]: a for name, a in arrays.items() if name.startswith(self.prefix)}
+        return {self.own[name]: array for name, array in self.form.here(mine).items()}
+
+    def spare(self) -> set[str]:
+        """Name what the file may lack."""
+        return {self.prefix + name for name in self.form.spare}
 
 
-def _vector(array: Any) -> Any:
-    return np.reshape(array, array.size)
+def _called(**arrays: str) -> Form:
+    """Let arrays have other names, and matrices called ``….T`` be transposed."""
+
+    def there(mine: Arrays) -> dict[str, Any]:
+        return {name: _form(mine[own.removesuffix(".T")], own) for name, own in arrays.items()}
+
+    def here(theirs: Arrays) -> dict[str, Any]:
+        return {own.removesuffix(".T"): _form(theirs[n], own) for n, own in arrays.items()}
+
+    return Form(there, here)
 
 
-def _count(_: Any) -> Any:
-    return np.array(0, np.int64)
+def _form(array: Any, own: str) -> Any:
+    if own.endswith(".T"):
+        return array.T
+    return array.reshape(-1) if array.ndim == 2 and array.shape[0] == 1 else array
+
+
+def _with_count(form: Form) -> Form:
+    """Add the number of batches seen, which nobody counts here."""
+    name = "num_batches_tracked"
+
+    def there(mine: Arrays) -> dict[str, Any]:
+        return {**form.there(mine), name: np.array(0, np.int64)}
+
+    return Form(there, form.here, (name,))
 
 
 #: What PyTorch's module that computes the same has: one row a layer.
-TORCH: dict[type[Layer], tuple[Stored, ...]] = {
-    Affine: (  # torch.nn.Linear has one row for each output
-        Stored("weight", "W", np.transpose, np.transpose),
-        Stored("bias", "b", _vector),
-    ),
-    Conv2d: (Stored("weight", "W"), Stored("bias", "b", _vector)),
-    BatchNorm: (
-        Stored("weight", "gamma", _vector),
-        Stored("bias", "beta", _vector),
-        Stored("running_mean", "running_mean"),
-        Stored("running_var", "running_var"),
-        Stored("num_batches_tracked", "", _count),
+TORCH: dict[type[Layer], Form] = {
+    Affine: _called(weight="W.T", bias="b"),  # torch.nn.Linear has a row for each output
+    Conv2d: _called(weight="W", bias="b"),
+    BatchNorm: _with_count(
+        _called(weight="gamma", bias="beta", running_mean="running_mean", running_var="running_var")
     ),
 }
 
 
-def clearprop_layout(network: Sequential) -> dict[str, Stored]:
+def clearprop_layout(network: Sequential) -> list[Part]:
     """Give the arrays of a file under their names in the network, which they have there, too."""
-    return {name: Stored(name, name) for name in (*network.parameters, *network.buffers)}
+    own = {name: name for name in (*network.parameters, *network.buffers)}
+    return [Part("the network", "", own, Form(dict, dict))]
 
 
-def torch_layout(network: Sequential, names: Mapping[str, str]) -> dict[str, Stored]:
-    """Give the arrays of a file of PyTorch: by their names in the network, or there.
+def torch_layout(network: Sequential, names: Mapping[str, str]) -> list[Part]:
+    """Give the layers whose arrays are in a file of PyTorch.
 
     Parameters
     ----------
@@ -94,32 +139,32 @@ def torch_layout(network: Sequential, names: Mapping[str, str]) -> dict[str, Sto
             why=f"Its layers are {', '.join(network.layers)}.",
             write="names={'Affine1': 'fc1'}, the layer here and the module there.",
         )
-    found: dict[str, Stored] = {}
+    parts: list[Part] = []
     for position, (name, layer) in enumerate(network.layers.items()):
         module = names.get(name, str(position))
-        for entry in _entries(name, layer):
-            stored = f"{module}.{entry.name}" if module else entry.name
-            own = layer.called[entry.array] if entry.array else f"{name}.{entry.name}"
-            if any(other.name == stored for other in found.values()):
-                raise OptionError(
-                    f"names: two arrays would be called {stored!r} in the file.",
-                    where=current_line(3),
-                    why="A layer without a name of its own has that of its position.",
-                    write="names={…} with another name for one of the layers.",
-                )
-            found[own] = entry._replace(name=stored, array=own if entry.array else "")
-    return found
+        if layer.parameters:
+            prefix = f"{module}." if module else ""
+            own = {key: layer.called[key] for key in (*layer.parameters, *layer.buffers)}
+            parts.append(Part(name, prefix, own, _form_of(name, layer)))
+    prefixes = [part.prefix for part in parts]
+    twice = [prefix for prefix in prefixes if prefixes.count(prefix) > 1]
+    if twice:
+        raise OptionError(
+            f"names: two layers would be called {twice[0].rstrip('.')!r} in the file.",
+            where=current_line(3),
+            why="A layer without a name of its own has that of its position.",
+            write="names={…} with another name for one of the layers.",
+        )
+    return parts
 
 
-def _entries(name: str, layer: Layer) -> tuple[Stored, ...]:
+def _form_of(name: str, layer: Layer) -> Form:
     for kind in type(layer).__mro__:
         if kind in TORCH:
             return TORCH[kind]
-    if layer.parameters:
-        raise OptionError(
-            f"layout='torch': {name} is a layer of the class {type(layer).__name__}.",
-            where=current_line(4),
-            why="There is no module of PyTorch known whose arrays it has.",
-            write="layout='clearprop'",
-        )
-    return ()
+    raise OptionError(
+        f"layout='torch': {name} is a layer of the class {type(layer).__name__}.",
+        where=current_line(4),
+        why="There is no module of PyTorch known whose arrays it has.",
+        write="layout='clearprop'",
+    )

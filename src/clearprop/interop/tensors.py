@@ -14,14 +14,14 @@ import clearprop
 from clearprop.errors import DataError, DTypeError, OptionError, ShapeError, UnknownNameError
 from clearprop.extras import require
 from clearprop.interop.exported import checked
-from clearprop.interop.layouts import Stored, clearprop_layout, torch_layout
+from clearprop.interop.layouts import Part, clearprop_layout, torch_layout
 from clearprop.interop.writing import write_whole
 from clearprop.legible import legible_name
 from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 
 #: What a file calls the dtypes that an array here may have.
-_DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "U64": "uint64"}
+_DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "U64": "uint64", "I64": "int64"}
 _TOLD = 6  # names in an error
 
 
@@ -98,17 +98,18 @@ def save_safetensors(
 
     network = checked(network, "save_safetensors")
     arrays = {**network.params, **network.state}
-    made = {}
-    for stored in _layout(network, layout, names).values():
-        array = np.asarray(stored.form(arrays.get(stored.array)))
-        if stored.array and array.dtype.name not in _DTYPES.values():
+    made: dict[str, Any] = {}
+    for part in _layout(network, layout, names):
+        made |= part.there(arrays)
+    for name, array in made.items():
+        if array.dtype.name not in _DTYPES.values():
             raise DTypeError(
-                f"save_safetensors: {stored.array} is an array of {array.dtype}.",
+                f"save_safetensors: {name} is an array of {array.dtype}.",
                 where=current_line(1),
                 why=f"Such a file has {', '.join(_DTYPES.values())}.",
-                write=f"net.params[{stored.array!r}] = net.params[{stored.array!r}].astype(float)",
+                write="net.params = {name: a.astype(float) for name, a in net.params.items()}",
             )
-        made[stored.name] = np.array(array, array.dtype.newbyteorder("="), order="C")
+        made[name] = np.array(array, array.dtype.newbyteorder("="), order="C")
     about = {"layers": [repr(layer) for layer in network.layers.values()]}
     text = json.dumps({"version": clearprop.__version__, "layout": layout, **about})
     data = save(made, metadata={"clearprop": text})
@@ -161,10 +162,12 @@ def load_safetensors(
     from safetensors import SafetensorError, safe_open
 
     network = checked(network, "load_safetensors")
-    wanted = _layout(network, layout, names)
+    parts = _layout(network, layout, names)
     path = Path(path)
     if not path.is_file():
         raise _unreadable(path, "it is no file", "interop.load_safetensors(net, 'net.safetensors')")
+    arrays = {**network.params, **network.state}
+    found: dict[str, Any] = {}
     try:
         with safe_open(path, framework="np") as file:
             kinds = {
@@ -172,16 +175,14 @@ def load_safetensors(
                 for name in file.keys()  # noqa: SIM118 (it is no dict)
                 for part in [file.get_slice(name)]
             }
-            _check_names(path, network, wanted, set(kinds), layout)
-            arrays = {**network.params, **network.state}
-            for own, stored in wanted.items():
-                if stored.array:
-                    _check_kind(path, own, stored, arrays[own], kinds[stored.name])
-            found = {
-                own: stored.back(file.get_tensor(stored.name))
-                for own, stored in wanted.items()
-                if stored.array
-            }
+            wanted = [(part, part.there(arrays)) for part in parts]
+            needed = {n: n not in p.spare() for p, expected in wanted for n in expected}
+            _check_names(path, network, needed, set(kinds), layout)
+            for part, expected in wanted:
+                asked = [name for name in expected if needed[name]]
+                for name in asked:
+                    _check_kind(path, part, name, expected[name], kinds[name])
+                found |= part.here({name: file.get_tensor(name) for name in asked})
     except (SafetensorError, OSError) as error:
         reason = legible_name(str(error)).removeprefix("Error while deserializing header: ")
         raise _unreadable(path, reason, "load_safetensors after fetching the file again") from error
@@ -193,7 +194,7 @@ def load_safetensors(
     network.state = {name: new[name] for name in network.buffers if name in new}
 
 
-def _layout(network: Sequential, layout: str, names: Mapping[str, str] | None) -> dict[str, Stored]:
+def _layout(network: Sequential, layout: str, names: Mapping[str, str] | None) -> list[Part]:
     if layout == "torch":
         return torch_layout(network, names or {})
     if layout != "clearprop" or names:
@@ -207,11 +208,10 @@ def _layout(network: Sequential, layout: str, names: Mapping[str, str] | None) -
 
 
 def _check_names(
-    path: Path, network: Sequential, wanted: Mapping[str, Stored], given: set[str], layout: str
+    path: Path, network: Sequential, needed: Mapping[str, bool], given: set[str], layout: str
 ) -> None:
-    expected = {stored.name: bool(stored.array) for stored in wanted.values()}
-    missing = [name for name, is_needed in expected.items() if is_needed and name not in given]
-    extra = sorted(given - expected.keys())
+    missing = [name for name, is_needed in needed.items() if is_needed and name not in given]
+    extra = sorted(given - needed.keys())
     if not missing and not extra:
         return
     parts = [
@@ -221,8 +221,8 @@ def _check_names(
     raise UnknownNameError(
         f"{legible_name(str(path))} {both}.",
         where=current_line(2),
-        why=f"In the layout {layout!r} the network has {_listed(list(expected))}.",
-        write=_names_of(network, given, expected)
+        why=f"In the layout {layout!r} the network has {_listed(list(needed))}.",
+        write=_names_of(network, given)
         if layout == "torch"
         else "layout='torch', if the file is of a PyTorch model."
         if any("." in name and name.rpartition(".")[2] in ("weight", "bias") for name in extra)
@@ -230,7 +230,7 @@ def _check_names(
     )
 
 
-def _names_of(network: Sequential, given: set[str], expected: Mapping[str, bool]) -> str:
+def _names_of(network: Sequential, given: set[str]) -> str:
     """Propose ``names``, where the modules of the file are as many as the layers with arrays."""
     modules = {name.rpartition(".")[0]: None for name in sorted(given, key=_natural)}
     layers = [name for name, layer in network.layers.items() if layer.parameters]
@@ -247,32 +247,31 @@ def _natural(name: str) -> list[Any]:
 
 
 def _check_kind(
-    path: Path, own: str, stored: Stored, array: Any, kind: tuple[tuple[int, ...], str]
+    path: Path, part: Part, name: str, expected: Any, kind: tuple[tuple[int, ...], str]
 ) -> None:
     shape, dtype = kind
-    expected = np.shape(stored.form(array))
-    name = f"{legible_name(str(path))}: {stored.name}"
-    if shape != expected:
+    what = f"{legible_name(str(path))}: {name}"
+    if shape != expected.shape:
         raise ShapeError(
-            f"{name} has shape {shape}, and {own} of the network {np.shape(array)}.",
+            f"{what} has shape {shape}, and for {part.name} it has {expected.shape}.",
             where=current_line(2),
-            why=f"In this layout it is {expected} in the file.",
+            why="The layers have the sizes that they were made with.",
             write="a network of the sizes of the file."
-            if shape != expected[::-1]
+            if shape != expected.shape[::-1]
             else "layout='torch', or layout='clearprop'; one has the transpose of the other.",
         )
-    here = array.dtype
+    here = expected.dtype
     there = np.dtype(_DTYPES[dtype]) if dtype in _DTYPES else None
     if there is None or there.kind != here.kind or not np.can_cast(there, here, "safe"):
-        what = there.name if there is not None else legible_name(dtype)
+        is_rounded = there is not None and there.kind == here.kind
         raise DTypeError(
-            f"{name} is {what}, and {own} of the network {here}.",
+            f"{what} is {there or legible_name(dtype)}, and for {part.name} it is {here}.",
             where=current_line(2),
             why="Numbers would be rounded."
-            if there is not None and there.kind == "f"
+            if is_rounded
             else "It is another kind of number, or one that NumPy has not.",
-            write=f"a network of {there.name}, such as nn.Affine.initial(…, dtype=np.{there.name})"
-            if there is not None and there.kind == "f"
+            write=f"a network of {there}, such as nn.Affine.initial(…, dtype=np.{there})"
+            if is_rounded
             else "a file whose arrays are float32: tensor.float() in PyTorch.",
         )
 
