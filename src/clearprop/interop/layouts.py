@@ -72,13 +72,13 @@ class Part(NamedTuple):
 
 
 def _called(**arrays: str) -> Form:
-    """Let arrays have other names, and matrices called ``….T`` be transposed."""
+    """Let arrays have other names, ``W.T`` be transposed, and ``b.ravel`` be one row of numbers."""
 
     def there(mine: Arrays) -> dict[str, Any]:
-        return {name: _form(mine[own.removesuffix(".T")], own) for name, own in arrays.items()}
+        return {name: _form(mine[own.partition(".")[0]], own) for name, own in arrays.items()}
 
     def here(theirs: Arrays) -> dict[str, Any]:
-        return {own.removesuffix(".T"): _form(theirs[n], own) for n, own in arrays.items()}
+        return {own.partition(".")[0]: _form(theirs[name], own) for name, own in arrays.items()}
 
     return Form(there, here)
 
@@ -86,7 +86,7 @@ def _called(**arrays: str) -> Form:
 def _form(array: Any, own: str) -> Any:
     if own.endswith(".T"):
         return array.T
-    return array.reshape(-1) if array.ndim == 2 and array.shape[0] == 1 else array
+    return array.reshape(-1) if own.endswith(".ravel") else array
 
 
 def _with_count(form: Form) -> Form:
@@ -101,10 +101,15 @@ def _with_count(form: Form) -> Form:
 
 #: What PyTorch's module that computes the same has: one row a layer.
 TORCH: dict[type[Layer], Form] = {
-    Affine: _called(weight="W.T", bias="b"),  # torch.nn.Linear has a row for each output
-    Conv2d: _called(weight="W", bias="b"),
+    Affine: _called(weight="W.T", bias="b.ravel"),  # torch.nn.Linear has a row for each output
+    Conv2d: _called(weight="W", bias="b.ravel"),
     BatchNorm: _with_count(
-        _called(weight="gamma", bias="beta", running_mean="running_mean", running_var="running_var")
+        _called(
+            weight="gamma.ravel",
+            bias="beta.ravel",
+            running_mean="running_mean",
+            running_var="running_var",
+        )
     ),
 }
 
