@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layer_examples import examples
 from safetensors.numpy import load_file, save_file
 
 from clearprop import interop, nn
@@ -45,6 +46,20 @@ def same(a, b, without=()):
             if name not in without:
                 np.testing.assert_array_equal(one[name], other[name])
                 assert one[name].dtype == other[name].dtype
+
+
+@pytest.mark.parametrize("layout", ["clearprop", "torch"])
+@pytest.mark.parametrize(
+    "name",
+    [name for name, (layer, *_) in examples("float64").items() if layer.parameters],
+)
+def test_the_arrays_of_every_layer_come_back(name, layout, tmp_path):
+    layers = [examples("float64")[name].layer for _ in "ab"]
+    a, b = (x if isinstance(x, nn.Sequential) else nn.Sequential(x) for x in layers)
+    b.params = {key: np.zeros_like(array) for key, array in b.params.items()}
+    interop.save_safetensors(a, tmp_path / "net", layout=layout)
+    interop.load_safetensors(b, tmp_path / "net", layout=layout)
+    same(a, b)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
@@ -180,6 +195,93 @@ def test_a_convolutional_net_of_pytorch_predicts_the_same_here(tmp_path):
     with torch.no_grad():
         y = model.eval()(x).numpy()
     np.testing.assert_allclose(net.predict(x.numpy()), y, rtol=1e-4, atol=1e-5)
+
+
+def modules(torch):
+    """Give for each layer of sequences and features PyTorch's module, ours, and an input."""
+    rng = np.random.default_rng(4)
+
+    class Attention(torch.nn.MultiheadAttention):
+        def forward(self, x):
+            return super().forward(x, x, x, need_weights=False)[0]
+
+    class LSTM(torch.nn.LSTM):
+        def forward(self, x):
+            return super().forward(x)[0]
+
+    class Residual(torch.nn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+    x = rng.normal(size=(3, 5, 4)).astype("f4")
+    block = nn.Residual(
+        nn.Affine.initial(4, 6, seed=rng, dtype="f4", last_axis=True),
+        nn.GELU(),
+        nn.Affine.initial(6, 4, seed=rng, dtype="f4", last_axis=True),
+    )
+    there = Residual(torch.nn.Linear(4, 6), torch.nn.GELU(), torch.nn.Linear(6, 4))
+    return {
+        "Affine, last axis": (
+            torch.nn.Linear(4, 2),
+            nn.Affine.initial(4, 2, seed=rng, dtype="f4", last_axis=True),
+            x,
+        ),
+        "LayerNorm": (torch.nn.LayerNorm(4), nn.LayerNorm.initial(4, dtype="f4"), x),
+        "LayerNorm, two axes": (
+            torch.nn.LayerNorm((1, 4)),
+            nn.LayerNorm.initial((1, 4), dtype="f4"),
+            x[:, :1],
+        ),
+        "Conv1d": (
+            torch.nn.Conv1d(5, 6, 2, padding=1),
+            nn.Conv1d.initial(5, 6, 2, padding=1, seed=rng, dtype="f4"),
+            x,
+        ),
+        "Embedding": (
+            torch.nn.Embedding(1, 4),
+            nn.Embedding.initial(1, 4, seed=rng, dtype="f4"),
+            np.zeros((2, 3), int),
+        ),
+        "LSTM": (LSTM(4, 3, batch_first=True), nn.LSTM.initial(4, 3, seed=rng, dtype="f4"), x),
+        "MultiHeadAttention": (
+            Attention(4, 2, batch_first=True),
+            nn.MultiHeadAttention.initial(4, heads=2, seed=rng, dtype="f4"),
+            x,
+        ),
+        "Residual": (there, block, x),
+    }
+
+
+@pytest.mark.parametrize("to_torch", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Affine, last axis", "LayerNorm", "LayerNorm, two axes", "Conv1d", "Embedding", "LSTM"),
+        *("MultiHeadAttention", "Residual"),
+    ],
+)
+def test_a_layer_of_sequences_goes_to_pytorch_and_comes_from_there(name, to_torch, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from safetensors.torch import load_file as load_torch
+    from safetensors.torch import save_file as save_torch
+
+    torch.manual_seed(2)
+    module, layer, x = modules(torch)[name]
+    model, net = torch.nn.Sequential(module), nn.Sequential(layer)
+    rng = np.random.default_rng(6)
+    if to_torch:
+        net.params = {n: a + rng.normal(size=a.shape).astype("f4") for n, a in net.params.items()}
+        interop.save_safetensors(net, tmp_path / "net", layout="torch")
+        model.load_state_dict(load_torch(tmp_path / "net"), strict=True)
+    else:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        save_torch(model.state_dict(), tmp_path / "net")
+        interop.load_safetensors(net, tmp_path / "net", layout="torch")
+    with torch.no_grad():
+        y = model.eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(net.predict(x), y, rtol=1e-4, atol=1e-5)
 
 
 # ---- what does not fit -----------------------------------------------------------------------

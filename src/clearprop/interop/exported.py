@@ -9,7 +9,6 @@ import numpy as np
 
 from clearprop.errors import OptionError, ShapeError
 from clearprop.graph import Node
-from clearprop.nn.checks import real_inputs
 from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 from clearprop.source.program import Program, program_of
@@ -38,8 +37,8 @@ def checked(network: Any, caller: str) -> Sequential:
 
 
 def example_of(network: Sequential, x: Any) -> Any:
-    """Give an example as the network takes it: whole numbers in the dtype of the parameters."""
-    (x,) = real_inputs((x,), network.arrays(network.parameters), type(network).__name__)
+    """Give an example as the network takes it: of floats, or of whole numbers for a table."""
+    (x,) = network.taken((x,), network.arrays(network.parameters))
     if not np.size(x):
         raise ShapeError(
             f"{type(network).__name__}: x_example has shape {np.shape(x)}.",

@@ -9,9 +9,14 @@ import numpy as np
 
 from clearprop.errors import OptionError, UnknownNameError
 from clearprop.nn.affine import Affine
+from clearprop.nn.attention import MultiHeadAttention
 from clearprop.nn.batch_norm import BatchNorm
-from clearprop.nn.convolution import Conv2d
+from clearprop.nn.chain import Chain
+from clearprop.nn.convolution import Conv1d, Conv2d
+from clearprop.nn.embedding import Embedding
 from clearprop.nn.layer import Layer
+from clearprop.nn.layer_norm import LayerNorm
+from clearprop.nn.recurrent import LSTM
 from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 
@@ -99,10 +104,49 @@ def _with_count(form: Form) -> Form:
     return Form(there, form.here, (name,))
 
 
+def _lstm() -> Form:
+    """There are two biases, which are added."""
+    weights = _called(weight_ih_l0="Wx.T", weight_hh_l0="Wh.T")
+
+    def there(mine: Arrays) -> dict[str, Any]:
+        b = mine["b"]
+        return {**weights.there(mine), "bias_ih_l0": b, "bias_hh_l0": np.zeros_like(b)}
+
+    def here(theirs: Arrays) -> dict[str, Any]:
+        return {**weights.here(theirs), "b": theirs["bias_ih_l0"] + theirs["bias_hh_l0"]}
+
+    return Form(there, here)
+
+
+def _attention() -> Form:
+    """Queries, keys and values come from one matrix."""
+    out = _called(**{"out_proj.weight": "Wo.T", "out_proj.bias": "bo.ravel"})
+
+    def there(mine: Arrays) -> dict[str, Any]:
+        W = np.concatenate([mine[f"W{letter}"] for letter in "qkv"], axis=1).T
+        b = np.concatenate([mine[f"b{letter}"].reshape(-1) for letter in "qkv"])
+        return {"in_proj_weight": W, "in_proj_bias": b, **out.there(mine)}
+
+    def here(theirs: Arrays) -> dict[str, Any]:
+        W = np.split(theirs["in_proj_weight"].T, 3, axis=1)
+        b = np.split(theirs["in_proj_bias"], 3)
+        found = out.here(theirs)
+        for letter, Wi, bi in zip("qkv", W, b, strict=True):
+            found |= {f"W{letter}": Wi, f"b{letter}": bi}
+        return found
+
+    return Form(there, here)
+
+
 #: What PyTorch's module that computes the same has: one row a layer.
 TORCH: dict[type[Layer], Form] = {
     Affine: _called(weight="W.T", bias="b.ravel"),  # torch.nn.Linear has a row for each output
+    Conv1d: _called(weight="W", bias="b.ravel"),
     Conv2d: _called(weight="W", bias="b.ravel"),
+    Embedding: _called(weight="W"),
+    LayerNorm: _called(weight="gamma", bias="beta"),
+    LSTM: _lstm(),
+    MultiHeadAttention: _attention(),
     BatchNorm: _with_count(
         _called(
             weight="gamma.ravel",
@@ -144,13 +188,7 @@ def torch_layout(network: Sequential, names: Mapping[str, str]) -> list[Part]:
             why=f"Its layers are {', '.join(network.layers)}.",
             write="names={'Affine1': 'fc1'}, the layer here and the module there.",
         )
-    parts: list[Part] = []
-    for position, (name, layer) in enumerate(network.layers.items()):
-        module = names.get(name, str(position))
-        if layer.parameters:
-            prefix = f"{module}." if module else ""
-            own = {key: layer.called[key] for key in (*layer.parameters, *layer.buffers)}
-            parts.append(Part(name, prefix, own, _form_of(name, layer)))
+    parts = _parts(network, "", names)
     prefixes = [part.prefix for part in parts]
     twice = [prefix for prefix in prefixes if prefixes.count(prefix) > 1]
     if twice:
@@ -160,6 +198,20 @@ def torch_layout(network: Sequential, names: Mapping[str, str]) -> list[Part]:
             why="A layer without a name of its own has that of its position.",
             write="names={…} with another name for one of the layers.",
         )
+    return parts
+
+
+def _parts(chain: Chain, prefix: str, names: Mapping[str, str]) -> list[Part]:
+    """Give the layers of a chain; those of a block inside it stand under the block's name."""
+    parts: list[Part] = []
+    for position, (name, layer) in enumerate(chain.layers.items()):
+        module = prefix + names.get(name, str(position))
+        inside = f"{module}." if module else ""
+        if isinstance(layer, Chain):
+            parts += _parts(layer, inside, {})
+        elif layer.parameters:
+            own = {key: layer.called[key] for key in (*layer.parameters, *layer.buffers)}
+            parts.append(Part(name, inside, own, _form_of(name, layer)))
     return parts
 
 

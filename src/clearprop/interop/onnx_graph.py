@@ -90,13 +90,15 @@ class OnnxGraph:
     ----------
     nodes, arrays : list
         As ONNX has them.
+    layer : str
+        The name of the layer that is being written.
     """
 
     def __init__(self, onnx: Any, dtype: Any) -> None:
         self.onnx, self.dtype = onnx, np.dtype(dtype)
         self.nodes: list[Any] = []
         self.arrays: list[Any] = []
-        self._layer = "layer"
+        self.layer = "layer"
         self._operations: set[str] = set()
         self._values: set[str] = set()
 
@@ -116,7 +118,7 @@ class OnnxGraph:
         **attributes
             As ONNX names them.
         """
-        name = _unique(self._layer, self._operations)
+        name = _unique(self.layer, self._operations)
         output = _unique(name.lower(), self._values)
         self.nodes.append(
             self.onnx.helper.make_node(operation, list(inputs), [output], name=name, **attributes)
@@ -160,15 +162,15 @@ class OnnxGraph:
         OptionError
             No converter is known for the class of the layer.
         """
-        outer, self._layer = self._layer, name
+        outer, self.layer = self.layer, name
         made = converter_of(layer, name)(self, layer, *inputs)
-        self._layer = outer
+        self.layer = outer
         return Value(made, inferred(layer, *(value.example for value in inputs)))
 
     def finished(self, value: Value, name: str) -> Value:
         """Give a value another name, which the graph has reserved."""
         if not any(value.name in node.output for node in self.nodes):  # it is an input
-            self._layer = "Identity"
+            self.layer = "Identity"
             value = Value(self.node("Identity", value.name), value.example)
         for node in self.nodes:
             for names in (node.input, node.output):

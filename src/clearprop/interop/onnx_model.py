@@ -15,7 +15,6 @@ from clearprop.interop import onnx_layers  # noqa: F401 (the converters)
 from clearprop.interop.exported import is_changed
 from clearprop.interop.onnx_graph import OnnxGraph, Value
 from clearprop.interop.writing import write_whole
-from clearprop.nn.checks import real_inputs
 from clearprop.nn.layer import Layer
 from clearprop.nn.losses import Loss
 from clearprop.nn.sequential import Sequential
@@ -83,13 +82,13 @@ def to_onnx(
     require("onnx.checker", "onnx", "checks the model", "to_onnx")
     _check(network, dtype)
     several = isinstance(x_example, tuple) and all(isinstance(x, np.ndarray) for x in x_example)
-    given = real_inputs(
-        x_example if several else (x_example,),
-        network.arrays(network.parameters),
-        type(network).__name__,
-    )
+    examples = x_example if several else (x_example,)
+    given = [
+        x if x.dtype.kind == "f" else x.astype(np.int64)  # the whole numbers of ONNX
+        for x in map(np.asarray, network.taken(examples, network.arrays(network.parameters)))
+    ]
     graph = OnnxGraph(onnx, dtype)
-    inputs = [Value(name, np.asarray(x)) for name, x in zip("xyz", given, strict=False)]
+    inputs = [Value(name, x) for name, x in zip("xyz", given, strict=False)]
     graph.reserve(*(value.name for value in inputs), "predicted")
     y = _converted(graph, network, inputs)
     model: ModelProto = _model(graph, network, inputs, y)

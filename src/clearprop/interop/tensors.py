@@ -17,6 +17,7 @@ from clearprop.interop.exported import checked
 from clearprop.interop.layouts import Part, clearprop_layout, torch_layout
 from clearprop.interop.writing import write_whole
 from clearprop.legible import legible_name
+from clearprop.nn.chain import Chain
 from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 
@@ -76,6 +77,9 @@ def save_safetensors(
     \               ``running_mean``, ``running_var``        (D,)
     \               ``num_batches_tracked``, written as 0    (), int64
     ==============  =======================================  ========================
+
+    `LayerNorm`, `Conv1d`, `Embedding`, `LSTM`, `MultiHeadAttention` and `Residual` stand in the table
+    of the page on export.
 
     What is no array is not in such a file: stride and padding, ``ratio``, and the ``eps`` of
     BatchNorm, which is 1e-5 there and 10e-7 here by default. ``momentum`` there is 1 minus the one
@@ -234,6 +238,8 @@ def _names_of(network: Sequential, given: set[str]) -> str:
     """Propose ``names``, where the modules of the file are as many as the layers with arrays."""
     modules = {name.rpartition(".")[0]: None for name in sorted(given, key=_natural)}
     layers = [name for name, layer in network.layers.items() if layer.parameters]
+    if any(isinstance(network.layers[name], Chain) for name in layers):
+        layers = []
     if len(modules) != len(layers):
         return "a network with the layers of the file, or names={'Affine1': 'fc1'}"
     pairs = (f"{a!r}: {legible_name(b)!r}" for a, b in zip(layers, modules, strict=True))
