@@ -186,6 +186,59 @@ def run_with(net, params, x):
     return net.predict(x, params=params)
 
 
+def sequence_nets(rng):
+    """Give networks of the other layers, each with what draws its samples."""
+
+    def block(*layers):
+        return nn.Residual(*layers, nn.Affine.initial(4, 4, seed=rng, last_axis=True))
+
+    attention = nn.MultiHeadAttention.initial(4, heads=2, seed=rng, causal=True)
+    words = [
+        nn.Embedding.initial(9, 4, seed=rng),
+        block(nn.LayerNorm.initial(4), attention, nn.Dropout(0.2)),
+        nn.LSTM.initial(4, 5, seed=rng, last=True),
+        nn.SiLU(),
+        nn.Affine.initial(5, 3, seed=rng),
+    ]
+    signals = [
+        nn.Conv1d.initial(2, 4, 3, padding=1, seed=rng),
+        nn.LeakyReLU(0.1),
+        nn.GlobalAvgPool(),
+        nn.Residual(nn.BatchNorm.initial(4), nn.GELU()),
+        nn.Affine.initial(4, 3, seed=rng),
+        nn.Softplus(),
+    ]
+    return {
+        "words": (words, lambda n: rng.integers(0, 9, (n, 6))),
+        "signals": (signals, lambda n: rng.normal(size=(n, 2, 7))),
+    }
+
+
+@pytest.mark.parametrize("name", ["words", "signals"])
+def test_steps_of_sequences_are_those_of_the_network(name):
+    rng = np.random.default_rng(3)
+    layers, samples = sequence_nets(rng)[name]
+    net = nn.Sequential(*layers, loss=nn.SoftmaxWithLoss())
+    text = interop.to_numpy(net, samples(2), t_example=rng.integers(0, 3, 2))
+    module = run(text)
+    params, state = module["PARAMS"], module["STATE"]
+    for count in (4, 9, 2, 5):
+        x, t = samples(count), rng.integers(0, 3, count)
+        params, state, value = module["step"](params, state, x, t, 0.1)
+        expected, gradients = net.loss_and_gradient(x, t)
+        net.params = cp.optim.sgd(dict(net.params), gradients, 0.1)
+        assert value == pytest.approx(expected, rel=1e-10)
+    for found, arrays in ((params, net.params), (state, net.state)):
+        for key, array in arrays.items():
+            np.testing.assert_allclose(found[key], array, rtol=1e-9, atol=1e-12)
+    x = samples(20)
+    found = module["predict"](x, params, *([state] if "state" in PREDICT[name] else []))
+    np.testing.assert_allclose(found, net.predict(x), rtol=1e-10)
+
+
+PREDICT = {"words": ("params",), "signals": ("params", "state")}
+
+
 class Running(nn.Layer):
     """A layer whose program is as long as the batch."""
 

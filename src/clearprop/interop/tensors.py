@@ -78,8 +78,8 @@ def save_safetensors(
     \               ``num_batches_tracked``, written as 0    (), int64
     ==============  =======================================  ========================
 
-    `LayerNorm`, `Conv1d`, `Embedding`, `LSTM`, `MultiHeadAttention` and `Residual` stand in the table
-    of the page on export.
+    `LayerNorm`, `Conv1d`, `Embedding`, `LSTM`, `MultiHeadAttention` and `Residual` stand in the
+    table of the page on export.
 
     What is no array is not in such a file: stride and padding, ``ratio``, and the ``eps`` of
     BatchNorm, which is 1e-5 there and 10e-7 here by default. ``momentum`` there is 1 minus the one
