@@ -295,11 +295,64 @@ def test_large_constants_are_arrays_of_the_file(tmp_path):
     net = nn.Sequential(nn.Affine.initial(3, 40, seed=0), Table(), loss=nn.SoftmaxWithLoss())
     x, t = np.random.default_rng(1).normal(size=(5, 3)), np.arange(5)
     module = run(interop.to_numpy(net, x, t_example=t))
-    assert "CONSTANTS" in module
+    assert {*module["CONSTANTS"]} == {"data"}  # once, though both functions read it
     np.testing.assert_allclose(module["predict"](x), net.predict(x), rtol=1e-12)
     assert module["step"](module["PARAMS"], x, t, 0.0)[1] == pytest.approx(net.loss(x, t))
     interop.to_numpy(net, x, tmp_path / "model.py", weights="beside")
     assert {"W1", "b1"} < set(np.load(tmp_path / "model.npz"))
+
+
+class Scales(nn.Layer):
+    """A layer whose constants in training are others than in inference."""
+
+    buffers = ("count",)
+
+    def __init__(self, scales):
+        self.scales, self.count = scales, np.zeros(1)
+
+    def compute(self, x, count, *, train):
+        return x * self.scales[train], ()
+
+
+def test_constants_of_one_name_that_differ_are_both_there():
+    scales = [np.arange(12.0) % 5, np.arange(12.0) % 7]
+    net = nn.Sequential(nn.Affine.initial(3, 12, seed=0), Scales(scales), loss=nn.SoftmaxWithLoss())
+    x, t = np.random.default_rng(1).normal(size=(5, 3)), np.arange(5)
+    text = interop.to_numpy(net, x, t_example=t)
+    assert "constant_2" in text
+    module = run(text)
+    np.testing.assert_allclose(module["predict"](x), net.predict(x), rtol=1e-12)
+    *_, loss = module["step"](module["PARAMS"], module["STATE"], x, t, 0.0)
+    assert loss == pytest.approx(net.loss(x, t, train=True), rel=1e-12)
+
+
+class Marked(nn.Layer):
+    """A layer that sets its state, whatever it was."""
+
+    buffers = ("before", "mark")
+
+    def __init__(self):
+        self.before, self.mark = np.zeros(2), np.zeros(2)
+
+    def compute(self, x, before, mark, *, train):
+        return x + before[0], ()
+
+    def advance(self, buffers, seen):
+        return buffers[1], np.array([5.0, 6.0])
+
+
+def test_a_state_that_is_set_is_set_in_the_file_too():
+    net = nn.Sequential(nn.Affine.initial(3, 4, seed=0), Marked(), loss=nn.SoftmaxWithLoss())
+    x, t = np.random.default_rng(1).normal(size=(5, 3)), np.array([0, 1, 2, 3, 0])
+    module = run(interop.to_numpy(net, x, t_example=t))
+    params, state = module["PARAMS"], module["STATE"]
+    for _ in range(3):
+        params, state, loss = module["step"](params, state, x, t, 0.1)
+        expected, gradients = net.loss_and_gradient(x, t)
+        net.params = cp.optim.sgd(dict(net.params), gradients, 0.1)
+        assert loss == pytest.approx(expected, rel=1e-12)
+        for name, array in net.state.items():
+            np.testing.assert_array_equal(state[name], array)
 
 
 def test_large_weights_stand_beside_and_the_file_runs(tmp_path):

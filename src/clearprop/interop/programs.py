@@ -39,7 +39,7 @@ class Functions:
     constants : dict of str to ndarray
         Large ones, to be passed by name.
     state : tuple of str
-        The buffers that they read.
+        The buffers that they read; where they give the state after a step, all.
     reason : str
         Why they are for the number of samples of the example alone; "" where for any.
     """
@@ -58,9 +58,9 @@ class Functions:
         return not self.reason
 
     @property
-    def arrays(self) -> set[str]:
-        """The names of the arrays beside them."""
-        return {*self.written, *self.constants}
+    def arrays(self) -> dict[str, Any]:
+        """The arrays beside them, by name."""
+        return {**self.written, **self.constants}
 
     @property
     def passed(self) -> list[str]:
@@ -181,14 +181,14 @@ def _functions(job: _Job, text: _Text, parts: list[str], reason: str = "") -> Fu
     writer = text.writer
     lines = "\n".join(parts).strip("\n").split("\n")
     read = {source for node in writer.program.forward for source in node.inputs}
-    inputs = writer.graph.inputs
+    inputs, after = writer.graph.inputs, writer.program.others  # all of the state, if any
     return Functions(
         [short for line in lines for short in _no_wider(line)],
         tuple(writer.parameters.values()),
         writer.helpers,
         writer.statements.constants.written,
         writer.statements.constants.parameters,
-        tuple(name for name in job.buffers if inputs.get(f"state[{name!r}]") in read),
+        tuple(name for name in job.buffers if after or inputs.get(f"state[{name!r}]") in read),
         reason,
     )
 

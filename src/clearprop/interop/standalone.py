@@ -118,7 +118,9 @@ def to_numpy(
     predict = predict_functions(network, x, Helpers(OWN), OWN)
     step = None
     if t is not None:
-        step = step_functions(network, x, t, predict.helpers, OWN | {*predict.arrays})
+        step = step_functions(network, x, t, predict.helpers, OWN)
+        if any(_differ(array, step.arrays.get(name)) for name, array in predict.arrays.items()):
+            step = step_functions(network, x, t, predict.helpers, OWN | {*predict.arrays})
     file = StandaloneText(network, x, predict, step)
     _check(file, network, x, t)
     text = file.whole(None if beside is None else beside.name)
@@ -127,6 +129,11 @@ def to_numpy(
             write_whole(beside, lambda stream: np.savez(stream, **file.arrays))
         write_whole(Path(path), lambda stream: stream.write(text.encode()))
     return text
+
+
+def _differ(a: Any, b: Any) -> bool:
+    """Whether two arrays of one name cannot be one."""
+    return b is not None and (a.dtype != b.dtype or not np.array_equal(a, b))
 
 
 def _beside(network: Sequential, path: str | os.PathLike[str] | None, weights: str) -> Path | None:

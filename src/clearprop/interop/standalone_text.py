@@ -12,6 +12,7 @@ from clearprop.interop.programs import Functions
 from clearprop.interop.weights import arrays_beside, arrays_inside
 from clearprop.nn.sequential import Sequential
 from clearprop.source.layout import WIDTH
+from clearprop.source.literals import literal
 from clearprop.source.module import constant_lines
 
 _COMPARED = 10  # numbers by which the file checks itself
@@ -184,7 +185,7 @@ class StandaloneText:
             y = self.network.predict(x.astype(self.x.dtype)).reshape(-1)[:_COMPARED]
         rounding = 1e-9 if y.dtype == np.float64 else 1e-5
         most = float(np.max(np.abs(y), where=np.isfinite(y), initial=0.0))
-        numbers = constant_lines({"expected": y.astype(float)})[1:-1]
+        numbers = _wrapped(f"expected = {literal(y.astype(float))}", 4, WIDTH - 4)
         least = f"{rounding * most:.0e}"
         close = f"np.testing.assert_allclose(found, expected, rtol={rounding}, atol={least})"
         return [
@@ -208,8 +209,8 @@ class StandaloneText:
         ]
 
 
-def _wrapped(text: str, indent: int) -> list[str]:
-    wrapped = textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+def _wrapped(text: str, indent: int, width: int = WIDTH) -> list[str]:
+    wrapped = textwrap.wrap(text, width, subsequent_indent=" " * indent, break_on_hyphens=False)
     return [line.replace(_GAP, " ") for line in wrapped]
 
 

@@ -225,6 +225,7 @@ class Writer:
     def _unpack_arguments(self, counts: str | None) -> list[str]:
         lines = [f"N = len({self.parameters[counts]})"] if counts else []
         names, uses = self.names, self.statements.uses
+        results = [self.program.output, *self.program.others.values()]
         for argument, tree in self.graph.arguments.items():
             for label, _ in tree_leaves(tree, argument):
                 node = self.graph.inputs.get(label)
@@ -234,7 +235,7 @@ class Writer:
                     names.of[node] = self.parameters[argument]
                     continue
                 name = names.of[node] = names.unique(_last_key(label))
-                if uses.get(node) or node is self.program.output:
+                if uses.get(node) or any(node is each for each in results):
                     lines.append(f"{name} = {self.parameters[argument]}{label[len(argument) :]}")
         return lines
 
