@@ -119,18 +119,20 @@ class LSTM(Layer):
         """Read the sequences, step by step."""
         _check(Wx, Wh, b)
         _check_sequences(x, Wx)
-        (N, T, D), H = x.shape, Wh.shape[0]
-        given = np.reshape(np.reshape(x, (N * T, D)) @ Wx + b, (N, T, 4 * H))
+        H = Wh.shape[0]
         states: list[Any] = []
         c: Any = None
-        for t in range(T):
-            # the first step adds nothing of a state that is 0: no product, no array of zeros
-            z = given[:, t] + states[-1] @ Wh if states else given[:, t]
+        for t in range(x.shape[1]):
+            # Not one product for all steps: the gradient of its pieces would be put together from
+            # arrays of all steps. And the first step adds nothing of a state that is 0.
+            z = x[:, t] @ Wx + b
+            z = z + states[-1] @ Wh if states else z
             added = sigmoid(z[:, :H]) * np.tanh(z[:, 2 * H : 3 * H])
             c = sigmoid(z[:, H : 2 * H]) * c + added if states else added
             states.append(sigmoid(z[:, 3 * H :]) * np.tanh(c))
         if not states:
-            return np.zeros((N, H) if self.last else (N, 0, H), given.dtype)
+            kind = np.result_type(x.dtype, Wx.dtype)
+            return np.zeros((len(x), H) if self.last else (len(x), 0, H), kind)
         return states[-1] if self.last else np.stack(states, axis=1)
 
     def _options(self) -> str:

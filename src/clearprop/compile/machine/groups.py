@@ -160,11 +160,12 @@ class _Writer:
         pointers = dict(zip(used, arrays, strict=True))
         known = {group.shard: shard}
         rows = (start, stop)
+        host = host_of(group)
         for work in stage.works:
             if isinstance(work, Nest):
                 writer = NestWriter(b, self.processor, pointers, known, rows, trouble, self.apart)
                 writer.write(work)
-                if host_of(group) is None:
+                if host is None:
                     write_prefetch(writer, work, group.rows)
             elif isinstance(work, Product):
                 self.product(b, work, (group, stage), pointers, (rows, spare))

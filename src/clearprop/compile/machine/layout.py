@@ -12,7 +12,7 @@ from clearprop.compile.machine.convolution import Convolution, convolution_scrat
 from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.matmul import Product as Spec
 from clearprop.compile.machine.matmul import packed_bytes, packed_parts, scratch_bytes
-from clearprop.compile.machine.prefetch import host_of, lines_of_row
+from clearprop.compile.machine.prefetch import largest_product, lines_of_row
 from clearprop.compile.machine.products import list_length
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.needs import is_transformed
@@ -116,7 +116,7 @@ def product_spec(work: Product, rows: int, listed: int = 0) -> Spec:
 
 def hosted_lines(work: Product, group: Group, stage: Stage) -> int:
     """Give the lines that a product fetches for the next shard, if it is the one that does so."""
-    return stage.block_rows * lines_of_row(group.works) if work is host_of(group) else 0
+    return stage.block_rows * lines_of_row(group.works) if work is largest_product(group) else 0
 
 
 def packed_form(work: Product, shards: int) -> tuple[int, int]:

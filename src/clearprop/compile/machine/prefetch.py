@@ -38,9 +38,18 @@ def chosen_rows(nest: Nest) -> list[tuple[Load, Chosen]]:
 
 def host_of(group: Group) -> Product | None:
     """Give the product that fetches the rows of the next shard while it multiplies."""
+    host = largest_product(group)
+    return host if host is not None and lines_of_row(group.works) else None
+
+
+def largest_product(group: Group) -> Product | None:
+    """Give the product that can fetch most, if one can; what there is to fetch is another matter.
+
+    That is a walk through all that a group computes: for each of many products it is asked last.
+    """
     products = [work for work in group.works if isinstance(work, Product)]
     fit = [work for work in products if work.by_rows and work.packed is None]
-    return max(fit, key=cost) if fit and lines_of_row(group.works) else None
+    return max(fit, key=cost, default=None)
 
 
 def fetched_arrays(group: Group) -> list[Array]:
