@@ -34,13 +34,14 @@ from clearprop.transforms import vjp as vjp
 
 if TYPE_CHECKING:
     from clearprop import data as data
+    from clearprop import interop as interop
     from clearprop import nn as nn
     from clearprop import optim as optim
     from clearprop import train as train
 
 __version__ = "0.1.0"
 
-_LAZY = ("data", "nn", "optim", "train")  # imported when they are first used
+_LAZY = ("data", "interop", "nn", "optim", "train")  # imported when they are first used
 
 
 def __getattr__(name: str) -> Any:

@@ -46,18 +46,20 @@ def is_uniform(value: Any) -> bool:
 
 
 def progression(value: Any) -> tuple[int, int, int] | None:
-    """Give the ``range`` that an array of integers is; None if it is none.
+    """Give the ``range`` that an array of integers is, along one axis; None if it is none.
 
     Examples
     --------
-    >>> progression(np.array([2, 4, 6])), progression(np.array([0, 1, 1]))
+    >>> progression(np.array([[2], [4], [6]])), progression(np.array([0, 1, 1]))
     ((2, 8, 2), None)
     """
-    if value.ndim != 1 or value.size < 3 or value.dtype.kind not in "iu":
+    is_line = value.size == max(value.shape, default=0)
+    if not is_line or value.size < 3 or value.dtype.kind not in "iu":
         return None
-    first, second = int(value[0]), int(value[1])
+    row = value.reshape(-1)
+    first, second = int(row[0]), int(row[1])
     step = second - first
-    if not step or not np.array_equal(value, first + step * np.arange(value.size)):
+    if not step or not np.array_equal(row, first + step * np.arange(row.size)):
         return None
     return first, first + step * value.size, step
 
@@ -68,7 +70,8 @@ def _array(value: Any) -> str:
         start, stop, step = found
         bounds = [start, stop, step] if step != 1 else [start, stop] if start else [stop]
         kind = "" if value.dtype == np.int64 else f", dtype={str(value.dtype)!r}"
-        return f"np.arange({', '.join(map(str, bounds))}{kind})"
+        text = f"np.arange({', '.join(map(str, bounds))}{kind})"
+        return text if value.ndim == 1 else f"{text}.reshape{value.shape}"
     if not value.size or (value.size > 3 and is_uniform(value)):
         if not value.any() and not np.signbit(value).any():
             return zeros(value.shape, value.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,53 +48,108 @@ def write_module(program: Program) -> str:
 
 def write_lines(program: Program) -> list[Line]:
     """Write a program line by line, each with the node that it computes."""
-    return _Writer(program).module()
+    return Writer(program, Helpers(_OWN), _OWN).module()
 
 
-class _Writer:
-    def __init__(self, program: Program) -> None:
+class Writer:
+    """Writes the functions of a program.
+
+    Parameters
+    ----------
+    program : Program
+    helpers : Helpers
+        The functions that these functions call; programs of one module share them.
+    own : set of str
+        What no variable may be called.
+    """
+
+    def __init__(self, program: Program, helpers: Helpers, own: set[str]) -> None:
         self.program = program
         self.graph = program.graph
-        self.helpers = Helpers(_OWN)
-        self.statements = Statements(program, self.helpers, _OWN)
+        self.helpers = helpers
+        self.statements = Statements(program, self.helpers, own)
         self.names = self.statements.names
         self.parameters = {name: self.names.unique(name) for name in self.graph.arguments}
 
     def module(self) -> list[Line]:
+        """Write a whole module, with ``gradients``."""
+        forward, backward = self.forward_and_backward()
+        gradients = self._function(
+            "gradients",
+            self._signature(),
+            "Compute the result and the gradient of each argument.",
+            _plain(self._gradients_body(list(self.statements.constants.parameters))),
+        )
+        lines = [*forward, *backward, *gradients]
+        return [*self._head(lines), *lines]
+
+    def forward_only(self, name: str, doc: str, counts: str | None = None) -> list[Line]:
+        """Write a function of this name that computes the result.
+
+        Parameters
+        ----------
+        name, doc : str
+            Of the function.
+        counts : str, optional
+            The argument whose length is called N there.
+        """
+        unpack = self._unpack_arguments(counts)
+        results = {self.program.output}
+        body = self.statements.of_pass(self.program.forward, False, results)
+        returned = ast.Name(self.names.of[self.program.output], ast.Load())
+        lines = [*_plain(unpack), *self._shaped(body, name), *_returned(returned)]
+        return self._function(name, self._signature(), doc, lines)
+
+    def forward_and_backward(self, counts: str | None = None) -> tuple[list[Line], list[Line]]:
+        """Write ``forward``, which gives what ``backward`` takes; N as in `forward_only`."""
         program, names = self.program, self.names
         dy = names.of[program.dy] = names.unique("dy")
-        unpack = self._unpack_arguments()
-        forward = self.statements.of_pass(program.forward, False, {program.output})
+        unpack = self._unpack_arguments(counts)
+        others = {n for n in program.others.values() if isinstance(n, Node)}
+        forward = self.statements.of_pass(program.forward, False, {program.output, *others})
         gradients = self.statements.gradients
         backward = self.statements.of_pass(program.backward, True, gradients)
-        saved = self._saved(backward)
+        saved = self._saved(backward) + (["N"] if counts else [])
         pack = ast.Tuple([ast.Name(name, ast.Load()) for name in saved], ast.Load())
         result, body = self._result(backward)
-        data = list(self.statements.constants.parameters)
-        parameters = [*self.parameters.values(), *(["*", *data] if data else [])]
         default = f"={one_line(self._one())}" if not program.output.shape else ""
-        returned = ast.Tuple([ast.Name(names.of[program.output], ast.Load()), pack], ast.Load())
-        lines = [
-            *self._function(
+        given = [ast.Name(names.of[program.output], ast.Load()), *self._others(), pack]
+        return (
+            self._function(
                 "forward",
-                parameters,
-                "Compute the result, and what the backward pass needs.",
-                [*_plain(unpack), *self._shaped(forward, "forward"), *_returned(returned)],
+                self._signature(),
+                "Compute the result, the state after it, and what the backward pass needs."
+                if program.others
+                else "Compute the result, and what the backward pass needs.",
+                [
+                    *_plain(unpack),
+                    *self._shaped(forward, "forward"),
+                    *_returned(ast.Tuple(given, ast.Load())),
+                ],
             ),
-            *self._function(
+            self._function(
                 "backward",
                 ["saved", f"{dy}{default}"],
                 "Compute the gradient of each argument from that of the result.",
                 [*_unpacked(saved), *body, *result],
             ),
-            *self._function(
-                "gradients",
-                parameters,
-                "Compute the result and the gradient of each argument.",
-                _plain(self._gradients_body(data)),
-            ),
+        )
+
+    def _signature(self) -> list[str]:
+        data = list(self.statements.constants.parameters)
+        return [*self.parameters.values(), *(["*", *data] if data else [])]
+
+    def _others(self) -> list[ast.expr]:
+        """Write the dict of what is given besides the result, where there is any."""
+        constants = self.statements.constants
+        values = [
+            self.statements.text_of(value)
+            if isinstance(value, Node)
+            else constants.expression(value)
+            for value in self.program.others.values()
         ]
-        return [*self._head(lines), *lines]
+        keys: list[ast.expr | None] = [ast.Constant(name) for name in self.program.others]
+        return [ast.Dict(keys, values)] if values else []
 
     def _head(self, functions: list[Line]) -> list[Line]:
         name = self.graph.name.replace("\\", r"\\").replace('"', r"\"")
@@ -110,11 +165,7 @@ class _Writer:
         if arrays or any("np." in text for text in [*helpers, *(line.text for line in functions)]):
             texts += ["", "import numpy as np"]
         if arrays:
-            texts += ["", "# fmt: off"]
-            for name, array in arrays.items():
-                text = f"{name} = {one_line(written(array))}"
-                texts += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
-            texts += ["# fmt: on"]
+            texts += ["", *constant_lines(arrays)]
         for text in helpers:
             texts += ["", "", *text.split("\n")]
         return [Line(text) for text in texts]
@@ -171,9 +222,10 @@ class _Writer:
     def _one(self) -> ast.expr:
         return self.statements.constants.expression(self.program.output.dtype.type(1))
 
-    def _unpack_arguments(self) -> list[str]:
-        lines = []
+    def _unpack_arguments(self, counts: str | None) -> list[str]:
+        lines = [f"N = len({self.parameters[counts]})"] if counts else []
         names, uses = self.names, self.statements.uses
+        results = [self.program.output, *self.program.others.values()]
         for argument, tree in self.graph.arguments.items():
             for label, _ in tree_leaves(tree, argument):
                 node = self.graph.inputs.get(label)
@@ -183,7 +235,7 @@ class _Writer:
                     names.of[node] = self.parameters[argument]
                     continue
                 name = names.of[node] = names.unique(_last_key(label))
-                if uses.get(node) or node is self.program.output:
+                if uses.get(node) or any(node is each for each in results):
                     lines.append(f"{name} = {self.parameters[argument]}{label[len(argument) :]}")
         return lines
 
@@ -219,17 +271,15 @@ class _Writer:
         texts = []
         for name, argument in self.graph.arguments.items():
             labels = [label for label, _ in tree_leaves(argument, name)]
-            active = [
-                label in self.graph.inputs and self.graph.inputs[label].active for label in labels
-            ]
-            if not any(active):
+            wanted = [self.graph.inputs.get(label) in self.program.gradients for label in labels]
+            if not any(wanted):
                 continue
             texts.append(_tree_text(argument, iter([self._gradient(label) for label in labels])))
         return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
     def _gradient(self, label: str) -> str:
         node = self.graph.inputs.get(label)
-        if node is None or not node.active:
+        if node is None or node not in self.program.gradients:
             return "None"
         g = self.program.gradients[node]
         if isinstance(g, Node):
@@ -237,6 +287,15 @@ class _Writer:
         if node.shape:
             return zeros(node.shape, node.dtype)
         return ast.unparse(self.statements.constants.expression(node.dtype.type(0)))
+
+
+def constant_lines(arrays: Mapping[str, Any]) -> list[str]:
+    """Write arrays that stand above the functions."""
+    lines = ["# fmt: off"]
+    for name, array in arrays.items():
+        text = f"{name} = {one_line(written(array))}"
+        lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
+    return [*lines, "# fmt: on"]
 
 
 def _laid_out(statement: Statement, comment: str, part: str) -> list[Line]:

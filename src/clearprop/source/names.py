@@ -52,7 +52,6 @@ class Names:
         self, program: Program, taken: Iterable[str], same: Callable[[Node], Node]
     ) -> None:
         self.program = program
-        self.graph = program.graph
         self.taken = set(taken)
         self.same = same
         self.of: dict[Node, str] = {}
@@ -81,16 +80,16 @@ class Names:
         """Say how a node is named: as by the user, ``d`` and that, or after its operation."""
         of = self.program.cotangents.get(node) if backward else None
         if of is not None:
-            name = self.of.get(of) or self.graph.name_of(of) or self._noun(of)
+            name = self.of.get(of) or self.program.name_of(of) or self._noun(of)
             return f"d{name.rstrip('_')}"  # dsum of sum_
         if node is self.program.output and not backward:
-            return self.graph.name_of(node) or ("out" if "y" in self.taken else "y")
-        return (None if backward else self.graph.name_of(node)) or self._noun(node)
+            return self.program.name_of(node) or ("out" if "y" in self.taken else "y")
+        return (None if backward else self.program.name_of(node)) or self._noun(node)
 
     def is_named(self, node: Node, backward: bool) -> bool:
         """Whether a node has a name that the user gave, or that comes from such a name."""
         of = self.program.cotangents.get(node) if backward else node
-        return of is not None and (of in self.of or self.graph.name_of(of) is not None)
+        return of is not None and (of in self.of or self.program.name_of(of) is not None)
 
     def _noun(self, node: Node) -> str:
         """Call a value after its operation, and after its operand where it is but one."""

@@ -1,0 +1,170 @@
+"""A network as one readable Python file that needs only NumPy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clearprop.errors import OptionError, StagingError
+from clearprop.interop.exported import checked, example_of
+from clearprop.interop.programs import predict_functions, step_functions
+from clearprop.interop.standalone_text import OWN, StandaloneText
+from clearprop.interop.writing import write_whole
+from clearprop.nn.sequential import Sequential
+from clearprop.places import current_line
+from clearprop.source.expressions import Helpers
+
+_MOST_INSIDE = 1 << 20  # bytes of weights in the text, unless asked for
+
+
+def to_numpy(
+    network: Sequential,
+    x_example: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    t_example: Any = None,
+    weights: str = "auto",
+) -> str:
+    """Write a network, as it is now, as a Python file that needs only NumPy.
+
+    The file has ``predict(x)``, the arrays ``PARAMS`` (and ``STATE``: running means and their
+    like), and runs by itself: ``python model.py x.npy y.npy`` predicts the samples of a file,
+    ``python model.py`` checks that the results are those it had when it was written. The
+    computation is what `source` writes, with the names of layers.
+
+    Parameters
+    ----------
+    network : Sequential
+    x_example : array_like, shape (N, …)
+        Some samples: the program is for samples of this shape and dtype. For how many samples, see
+        Notes.
+    path : str or path, optional
+        Where to write it.
+    t_example : array_like, optional
+        Labels of these samples. The file then has the training step too: ``step(params, x, t, lr)``
+        gives ``(params, loss)`` after one step of gradient descent; with Dropout or BatchNorm
+        ``step(params, state, x, t, lr)`` gives ``(params, state, loss)``.
+    weights : {"auto", "inside", "beside"}
+        Where the weights are: in the text, small ones as numbers and others as base64; or beside
+        it, ``model.npz`` of ``model.py``. By default beside where they have more than 1 MiB and a
+        path is given.
+
+    Returns
+    -------
+    str
+        The text of the file.
+
+    Raises
+    ------
+    OptionError
+        ``network`` is no `Sequential`; ``weights`` is something else, or beside without a path;
+        a file cannot be written.
+    ShapeError, DTypeError, LabelError
+        From the layer that the examples do not fit.
+    StagingError
+        A layer branches on values or keeps numbers to itself: there is no such program, see
+        `source`.
+    OrderError
+        ``t_example`` is given and the network has no loss.
+
+    Notes
+    -----
+    The program is recorded for three numbers of samples. Where these differ only in multiples of
+    the number of samples and their reciprocals, the file takes any number of them. Otherwise it
+    takes as many as ``x_example`` has, and its first lines say so and why. The text is run once
+    before it is given, and must give what the network gives.
+
+    Labels are not checked by ``step``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import interop, nn
+    >>> net = nn.TwoLayerNet(4, 5, 3)
+    >>> text = interop.to_numpy(net, np.ones((2, 4)))
+    >>> print(text[: text.index("def predict")])
+    \"\"\"Needs only NumPy: a TwoLayerNet, written by clearprop ...
+    <BLANKLINE>
+    predict(x)    y (N, 3) of x (N, 4), float64, for N samples
+    PARAMS        W1 (4, 5), b1 (5,), W2 (5, 3), b2 (3,)
+    <BLANKLINE>
+    python FILE x.npy y.npy    predicts the samples of x.npy
+    python FILE                checks that results are those it had when it was written
+    \"\"\"
+    <BLANKLINE>
+    import numpy as np
+    <BLANKLINE>
+    <BLANKLINE>
+    def network(x, params):
+        \"\"\"Compute y from x.\"\"\"
+        W1 = params["W1"]
+        b1 = params["b1"]
+        W2 = params["W2"]
+        b2 = params["b2"]
+        affine1 = x @ W1 + b1  # (N, 5)
+        relu1 = np.maximum(affine1, 0)  # (N, 5)
+        affine2 = relu1 @ W2 + b2  # (N, 3)
+        return affine2
+    <BLANKLINE>
+    <BLANKLINE>
+    """
+    network = checked(network, "to_numpy")
+    beside = _beside(network, path, weights)
+    x = example_of(network, x_example)
+    t = None if t_example is None else np.array(t_example)
+    predict = predict_functions(network, x, Helpers(OWN), OWN)
+    step = None
+    if t is not None:
+        step = step_functions(network, x, t, predict.helpers, OWN)
+        if any(_differ(array, step.arrays.get(name)) for name, array in predict.arrays.items()):
+            step = step_functions(network, x, t, predict.helpers, OWN | {*predict.arrays})
+    file = StandaloneText(network, x, predict, step)
+    _check(file, network, x, t)
+    text = file.whole(None if beside is None else beside.name)
+    if path is not None:
+        if beside is not None:
+            write_whole(beside, lambda stream: np.savez(stream, **file.arrays))
+        write_whole(Path(path), lambda stream: stream.write(text.encode()))
+    return text
+
+
+def _differ(a: Any, b: Any) -> bool:
+    """Whether two arrays of one name cannot be one."""
+    return b is not None and (a.dtype != b.dtype or not np.array_equal(a, b))
+
+
+def _beside(network: Sequential, path: str | os.PathLike[str] | None, weights: str) -> Path | None:
+    """Give the file that the weights are written to, if they are not in the text."""
+    if weights not in ("auto", "inside", "beside") or (weights == "beside" and path is None):
+        raise OptionError(
+            f"to_numpy: weights is {weights!r}, path is {path!r}.",
+            where=current_line(2),
+            why="The weights are inside the text, or beside it in a file that is named after it.",
+            write="weights='inside', or weights='beside' and path='model.py'",
+        )
+    size = sum(array.nbytes for array in network.params.values())
+    is_beside = weights == "beside" or (weights == "auto" and size > _MOST_INSIDE)
+    return Path(path).with_suffix(".npz") if is_beside and path is not None else None
+
+
+def _check(file: StandaloneText, network: Sequential, x: Any, t: Any) -> None:
+    """Run the functions once: they must give what the network gives."""
+    module = file.run()
+    pairs = [(module["predict"](x), network.predict(x))]
+    if t is not None:
+        state = [module["STATE"]] if "STATE" in module else []
+        *_, loss = module["step"](module["PARAMS"], *state, x, t, 0.0)
+        pairs.append((loss, network.loss(x, t, train=True)))
+    for found, expected in pairs:
+        rounding = 1e3 * np.finfo(expected.dtype).eps
+        if not np.allclose(found, expected, rounding, rounding, equal_nan=True):
+            raise StagingError(
+                "to_numpy: the text that was written does not compute what the network does.",
+                where=current_line(2),
+                why="A layer computes with something that is neither a parameter nor a buffer, "
+                "and that changed in between.",
+                write="parameters = (…) or buffers = (…) in the class of that layer",
+            )

@@ -1,0 +1,218 @@
+"""The text of a standalone file, put together from generated functions."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import numpy as np
+
+import clearprop
+from clearprop.interop.programs import Functions
+from clearprop.interop.weights import arrays_beside, arrays_inside
+from clearprop.nn.sequential import Sequential
+from clearprop.source.layout import WIDTH
+from clearprop.source.literals import literal
+from clearprop.source.module import constant_lines
+
+_COMPARED = 10  # numbers by which the file checks itself
+_GAP = "\0"  # a space at which no line is broken
+
+#: What the functions of the file, and its arrays, are called: no variable has such a name.
+OWN = {
+    *("np", "N", "PARAMS", "STATE", "CONSTANTS", "ARRAYS", "Path", "base64", "sys"),
+    *("main", "network", "predict", "forward", "backward", "step"),
+}
+
+
+class StandaloneText:
+    """A file with ``predict``, with or without ``step``.
+
+    Parameters
+    ----------
+    network : Sequential
+    x : ndarray
+        Some samples.
+    predict : Functions
+    step : Functions or None
+
+    Attributes
+    ----------
+    arrays : dict of str to ndarray
+        All that belong to it, by their own names.
+    """
+
+    def __init__(
+        self, network: Sequential, x: Any, predict: Functions, step: Functions | None
+    ) -> None:
+        self.network, self.x = network, x
+        self.predict, self.step = predict, step
+        self.parts = [predict, *([] if step is None else [step])]
+        self.y = network.predict(x)
+        state = network.state
+        names = [n for n in network.buffers if any(n in part.state for part in self.parts)]
+        self.groups: dict[str, dict[str, Any]] = {
+            "PARAMS": dict(network.params),
+            "STATE": {name: state[name] for name in names},
+            "CONSTANTS": {n: a for part in self.parts for n, a in part.constants.items()},
+        }
+        self.groups = {name: arrays for name, arrays in self.groups.items() if arrays}
+        self.arrays = {n: a for arrays in self.groups.values() for n, a in arrays.items()}
+
+    def run(self) -> dict[str, Any]:
+        """Execute it, but for its arrays, which are there."""
+        module: dict[str, Any] = {"__name__": "standalone", **self.groups}
+        exec(compile(self._functions(["import numpy as np"]), "<standalone>", "exec"), module)
+        return module
+
+    def whole(self, beside: str | None) -> str:
+        """Give the text, with its arrays or with the name of the file beside it that has them.
+
+        The weights stand last, so that one reads the computation first.
+        """
+        if beside is None:
+            weights = arrays_inside(self.groups)
+            own = ["import base64", ""] if "base64" in weights else []
+        else:
+            weights, own = arrays_beside(self.groups, beside), ["from pathlib import Path", ""]
+        functions = self._functions([*own, "import numpy as np"])
+        return "\n\n\n".join([functions, weights, "\n".join(self._main())]) + "\n"
+
+    def _functions(self, imports: list[str]) -> str:
+        written = {name: a for part in self.parts for name, a in part.written.items()}
+        helpers = self.parts[-1].helpers.texts
+        head = [*self._head(), "", *imports]
+        if written:
+            head += ["", *constant_lines(written)]
+        blocks = [head, *([text] for text in helpers.values()), self.predict.lines]
+        blocks.append(self._predict())
+        if self.step is not None:
+            blocks += [self.step.lines, self._step(self.step)]
+        return "\n\n\n".join("\n".join(block) for block in blocks)
+
+    # ---- above the functions -------------------------------------------------------------------
+
+    def _head(self) -> list[str]:
+        x, y = (self._form(array, self.predict) for array in (self.x, self.y))
+        N = ", for N samples" if self.predict.is_free else ""
+        rows = [("predict(x)", f"y {y} of x {x}, {self.x.dtype}{N}")]
+        if self.step is not None:
+            call, gives = self._call(self.step)
+            rows.append((f"step({call}, lr)", f"{gives} after a step of gradient descent"))
+        rows += [
+            (name, ", ".join(f"{key}{_GAP}{_unbroken(array)}" for key, array in arrays.items()))
+            for name, arrays in self.groups.items()
+        ]
+        width = max(len(name) for name, _ in rows) + 4
+        fixed = [
+            f"{name} takes x of shape {self.x.shape} alone: {part.reason}."
+            for name, part in zip(("predict", "step"), self.parts, strict=False)
+            if part.reason
+        ]
+        return [
+            f'"""Needs only NumPy: a {type(self.network).__name__}, written by clearprop '
+            f"{clearprop.__version__}.",
+            "",
+            *(line for name, text in rows for line in _wrapped(f"{name:{width}}{text}", width)),
+            *([""] if fixed else []),
+            *(line for text in fixed for line in _wrapped(text, 0)),
+            "",
+            "python FILE x.npy y.npy    predicts the samples of x.npy",
+            "python FILE                checks that results are those it had when it was written",
+            '"""',
+        ]
+
+    def _form(self, array: Any, part: Functions) -> str:
+        """Write a shape, with N for the number of samples."""
+        if not part.is_free or array.shape[:1] != self.x.shape[:1]:
+            return str(array.shape)
+        return (
+            "(" + ", ".join(["N", *map(str, array.shape[1:])]) + (")" if array.ndim > 1 else ",)")
+        )
+
+    def _call(self, step: Functions) -> tuple[str, str]:
+        state = ", state" if "state" in step.arguments else ""
+        return f"params{state}, x, t", f"(params{state}, loss)"
+
+    # ---- functions -----------------------------------------------------------------------------
+
+    def _predict(self) -> list[str]:
+        part = self.predict
+        others = [name for name in part.arguments if name != "x"]
+        given = "".join(f", {name}=None" for name in others)
+        x, y = (self._form(array, part) for array in (self.x, self.y))
+        return [
+            f"def predict(x{given}):",
+            f'    """Compute y, shape {y}, of samples x, shape {x}."""',
+            *(f"    {n} = {n.upper()} if {n} is None else {n}" for n in others),
+            f'    x = np.asarray(x, "{self.x.dtype}")',
+            *self._checked(part),
+            f"    return network({', '.join(part.passed)})",
+        ]
+
+    def _step(self, part: Functions) -> list[str]:
+        call, gives = self._call(part)
+        state = "state, " if "state" in part.arguments else ""
+        return [
+            f"def step({call}, lr):",
+            f'    """Go one step down the gradient: {gives}, with the loss before it."""',
+            f'    x, t = np.asarray(x, "{self.x.dtype}"), np.asarray(t)',
+            *self._checked(part),
+            f"    loss, {state}saved = forward({', '.join(part.passed)})",
+            "    gradients = backward(saved)",
+            "    lr = float(lr)  # a NumPy float64 would make float64 of float32",
+            "    params = {name: p - lr * gradients[name] for name, p in params.items()}",
+            f"    return params, {state}loss",
+        ]
+
+    def _checked(self, part: Functions) -> list[str]:
+        found, shape = (
+            ("x.shape[1:]", self.x.shape[1:]) if part.is_free else ("x.shape", self.x.shape)
+        )
+        message = f"x has shape {{x.shape}}, and not {self._form(self.x, part)}"
+        return [f"    if {found} != {shape}:", f'        raise ValueError(f"{message}")']
+
+    # ---- below the functions -------------------------------------------------------------------
+
+    def _main(self) -> list[str]:
+        shape = (2, *self.x.shape[1:]) if self.predict.is_free else self.x.shape
+        size = int(np.prod(shape))
+        if self.x.dtype.kind == "f":
+            x, text = np.linspace(0.1, 1, size).reshape(shape), f"np.linspace(0.1, 1, {size})"
+        else:
+            x, text = np.zeros(shape), f"np.zeros({size})"
+        with np.errstate(all="ignore"):
+            y = self.network.predict(x.astype(self.x.dtype)).reshape(-1)[:_COMPARED]
+        rounding = 1e-9 if y.dtype == np.float64 else 1e-5
+        most = float(np.max(np.abs(y), where=np.isfinite(y), initial=0.0))
+        numbers = _wrapped(f"expected = {literal(y.astype(float))}", 4, WIDTH - 4)
+        least = f"{rounding * most:.0e}"
+        close = f"np.testing.assert_allclose(found, expected, rtol={rounding}, atol={least})"
+        return [
+            "def main(arguments):",
+            '    """Predict the samples of a .npy file; without one, check this file."""',
+            "    if arguments:",
+            "        y = predict(np.load(arguments[0]))",
+            "        return print(y) if len(arguments) == 1 else np.save(arguments[1], y)",
+            f"    found = predict({text}.reshape{shape}).reshape(-1)[:{_COMPARED}]",
+            "    # fmt: off",
+            *(f"    {line}" for line in numbers),
+            "    # fmt: on",
+            f"    {close}",
+            '    return print("The results are those it had when it was written.")',
+            "",
+            "",
+            'if __name__ == "__main__":',
+            "    import sys",
+            "",
+            "    main(sys.argv[1:])",
+        ]
+
+
+def _wrapped(text: str, indent: int, width: int = WIDTH) -> list[str]:
+    wrapped = textwrap.wrap(text, width, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return [line.replace(_GAP, " ") for line in wrapped]
+
+
+def _unbroken(array: Any) -> str:
+    return str(array.shape).replace(" ", _GAP)
