@@ -131,7 +131,8 @@ def _refuse_table_options(what: str, *options: object) -> None:
     for name, value in zip(("target", "task", "header"), options, strict=True):
         if value is not None:
             raise OptionError(
-                f"load: {name} is {value!r}, and {what!r} is no CSV file.",
-                why=f"{name} says something about the columns of a table.",
+                f"load: {name} is {value!r}, and this is no CSV file.",
+                where=repr(what),
+                why=f"{name} says something about a table that is read now.",
                 write=f"data.load({what!r}), or data.load('table.csv', {name}={value!r})",
             )
