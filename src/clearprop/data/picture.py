@@ -18,6 +18,7 @@ from clearprop.extras import require
 
 # Those that Pillow decodes itself: for EPS it would start another program.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+_LARGEST = 4096  # pixels of the longer side that are worth being looked at
 _INK = 20 / 28  # of the field: the part that MNIST's digits fit into
 _FULL = 0.7  # of the pixels of a stroke are paler than what becomes 255; chosen by trying
 
@@ -129,7 +130,8 @@ def _open(path: str) -> Any:
             warnings.simplefilter("ignore")  # of its decoders, about what they pass over
             warnings.simplefilter("error", image.DecompressionBombWarning)
             with image.open(path, formats=formats) as opened:
-                return _in_rgb(turned(opened), image)
+                turned(opened, in_place=True)
+                return _in_rgb(_smaller(opened), image)
     except (image.DecompressionBombWarning, image.DecompressionBombError) as error:
         raise DataError(
             "read_image: the picture has too many pixels.",
@@ -154,6 +156,13 @@ def _open(path: str) -> Any:
             why="the file is truncated or damaged.",
             write="read_image(path, shape) after fetching the file again.",
         ) from error
+
+
+def _smaller(picture: Any) -> Any:
+    """Give a very large picture in fewer pixels, before it is converted, which takes copies."""
+    factor = -(-max(picture.size) // _LARGEST)
+    direct = picture.mode in ("L", "LA", "RGB", "RGBA")  # numbers in a palette have no mean
+    return picture.reduce(factor) if direct and factor > 1 else picture
 
 
 def _in_rgb(picture: Any, image: Any) -> Any:
