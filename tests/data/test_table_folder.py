@@ -105,6 +105,14 @@ def test_an_empty_folder_is_taken_and_a_full_one_is_not(table: Path) -> None:
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_a_link_to_an_empty_folder(table: Path) -> None:
+    (table.parent / "real").mkdir()
+    (table.parent / "link").symlink_to("real", target_is_directory=True)
+    csv_to_npy(table, table.parent / "link")
+    assert (table.parent / "link").is_symlink()
+    assert load(table.parent / "real").classes == ("down", "up")
+
+
 def test_folders_above_are_made(table: Path) -> None:
     assert csv_to_npy(table, table.with_name("a") / "b" / "c").name == "c"
 

@@ -83,7 +83,7 @@ def load(
     Blank lines are passed over. Names of classes are sorted, numbers by value.
 
     The first line is a header, if no cell of it is a number. If it has texts above numbers and
-    numbers too, or numbers that count up by 1, it may be either, and ``header`` is asked for.
+    numbers too, or the numbers 0, 1, 2, …, it may be either, and ``header`` is asked for.
 
     Examples
     --------
