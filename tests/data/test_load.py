@@ -258,7 +258,7 @@ def test_a_folder_of_something_else(tmp_path: Path) -> None:
 def test_what_is_said_about_columns_of_images(tmp_path: Path, options: dict[str, Any]) -> None:
     write(tmp_path, images(2, 2))
     for what in (None, "digits", tmp_path):
-        assert "is no CSV file" in refusal(what, OptionError, **options)
+        assert "this is no CSV file" in refusal(what, OptionError, **options)
 
 
 def test_data_that_are_divided_already(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 from clearprop import nn, train
 from clearprop.data import DataSet, load
-from clearprop.data.splitting import test_rows as rows_to_test
+from clearprop.data.splitting import draw_rows
 from clearprop.errors import DataError, DTypeError, OptionError
 
 Write = Callable[[str | bytes], Path]
@@ -36,7 +36,7 @@ def write(tmp_path: Path) -> Write:
 
 def together(data: DataSet, seed: int = 0, test: float | None = None) -> tuple[Any, Any]:
     """All rows in the order of the file."""
-    drawn = rows_to_test(len(data.train.x) + len(data.test.x), test, seed)
+    drawn = draw_rows(len(data.train.x) + len(data.test.x), test, seed)
     x = np.empty((len(drawn), *data.shape))
     t = np.empty((len(drawn), *data.train.t.shape[1:]), data.train.t.dtype)
     x[drawn], x[~drawn] = data.test.x, data.train.x
@@ -293,6 +293,13 @@ def test_rows_of_another_length(
     said = refusal(write(f"a,b,y\n1,2,3\n{text}7,8,9\n"))
     assert f"the line has {cells} cells, the first line 3" in said
     assert "line 3." in said
+
+
+@pytest.mark.parametrize("text", ["a,b,y\n1,2\n7,8,9\n", "1,2,3\n1,2\n7,8,9\n", "1,2\n1,2,3\n"])
+def test_the_second_line_is_of_another_length(write: Write, text: str) -> None:
+    said = refusal(write(text))
+    assert f"cells, the first line {len(text.partition(chr(10))[0].split(','))}." in said
+    assert "line 2." in said
 
 
 def test_a_quote_that_is_never_closed(write: Write) -> None:

@@ -13,7 +13,7 @@ from clearprop.data.files import name_contents, place
 from clearprop.data.idx import read_idx
 from clearprop.data.mnist import Split, mnist
 from clearprop.data.preparing import Dtype, Scaled
-from clearprop.data.splitting import check_several, number_names, test_rows
+from clearprop.data.splitting import check_several, draw_rows, number_names
 from clearprop.errors import DataError, OptionError
 from clearprop.extras import require
 
@@ -43,7 +43,7 @@ def load_digits(seed: int, dtype: Dtype, test: float | None) -> DataSet:
     datasets = require("sklearn.datasets", "sklearn", "holds the digits", "data.load('digits')")
     digits = datasets.load_digits()
     x = np.rint(digits.images * (255 / _DIGITS_MOST)).astype(np.uint8)[:, None]
-    drawn = test_rows(len(x), test, seed)
+    drawn = draw_rows(len(x), test, seed)
     t = digits.target.astype(np.int64)
     train, held_back = Split(x[~drawn], t[~drawn]), Split(x[drawn], t[drawn])
     return DataSet("digits", train, held_back, Scaled(dtype), tuple("0123456789"))
@@ -66,7 +66,7 @@ def load_idx_folder(folder: str, seed: int, dtype: Dtype, test: float | None) ->
     files = {part: _File(path, read_idx(path).array) for part, path in found.items() if path}
     x, t = _checked(files["training images"], files["training labels"])
     if drawn_here:
-        rows = test_rows(len(x), test, seed) if len(x) > 1 else None
+        rows = draw_rows(len(x), test, seed) if len(x) > 1 else None
         if rows is None:
             raise _too_few(files["training images"])
         train, held_back = Split(x[~rows], t[~rows]), Split(x[rows], t[rows])

@@ -83,7 +83,7 @@ def load(
     Blank lines are passed over. Names of classes are sorted, numbers by value.
 
     The first line is a header, if no cell of it is a number. If it has texts above numbers and
-    numbers too, or numbers that count up by 1, it may be either, and ``header`` is asked for.
+    numbers too, or the numbers 0, 1, 2, …, it may be either, and ``header`` is asked for.
 
     Examples
     --------
@@ -131,7 +131,8 @@ def _refuse_table_options(what: str, *options: object) -> None:
     for name, value in zip(("target", "task", "header"), options, strict=True):
         if value is not None:
             raise OptionError(
-                f"load: {name} is {value!r}, and {what!r} is no CSV file.",
-                why=f"{name} says something about the columns of a table.",
+                f"load: {name} is {value!r}, and this is no CSV file.",
+                where=repr(what),
+                why=f"{name} says something about a table that is read now.",
                 write=f"data.load({what!r}), or data.load('table.csv', {name}={value!r})",
             )

@@ -17,7 +17,8 @@ from clearprop.errors import DataError, ShapeError
 from clearprop.extras import require
 
 # Those that Pillow decodes itself: for EPS it would start another program.
-_FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
+_LARGEST = 4096  # pixels of the longer side that are worth being looked at
 _INK = 20 / 28  # of the field: the part that MNIST's digits fit into
 _FULL = 0.7  # of the pixels of a stroke are paler than what becomes 255; chosen by trying
 
@@ -122,12 +123,15 @@ def _open(path: str) -> Any:
             start = file.read(8)
     except OSError as error:
         raise cannot_open(path, error, "read_image") from error
+    image.init()
+    formats = [name for name in _FORMATS if name in image.OPEN]  # Pillow is built without some
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its decoders, about what they pass over
             warnings.simplefilter("error", image.DecompressionBombWarning)
-            with image.open(path, formats=_FORMATS) as opened:
-                return _in_rgb(turned(opened), image)
+            with image.open(path, formats=formats) as opened:
+                turned(opened, in_place=True)
+                return _in_rgb(_smaller(opened), image)
     except (image.DecompressionBombWarning, image.DecompressionBombError) as error:
         raise DataError(
             "read_image: the picture has too many pixels.",
@@ -142,7 +146,7 @@ def _open(path: str) -> Any:
             if start
             else "read_image: the file is empty: 0 bytes.",
             where=place(path),
-            why=f"pictures are {', '.join(_FORMATS)}, whatever the name of the file says.",
+            why=f"pictures are {', '.join(formats)}, whatever the name of the file says.",
             write="read_image(path, shape) with the picture saved as PNG.",
         ) from error
     except Exception as error:  # decoders of damaged files raise whatever they stumble over
@@ -152,6 +156,13 @@ def _open(path: str) -> Any:
             why="the file is truncated or damaged.",
             write="read_image(path, shape) after fetching the file again.",
         ) from error
+
+
+def _smaller(picture: Any) -> Any:
+    """Give a very large picture in fewer pixels, before it is converted, which takes copies."""
+    factor = -(-max(picture.size) // _LARGEST)
+    direct = picture.mode in ("L", "LA", "RGB", "RGBA")  # numbers in a palette have no mean
+    return picture.reduce(factor) if direct and factor > 1 else picture
 
 
 def _in_rgb(picture: Any, image: Any) -> Any:

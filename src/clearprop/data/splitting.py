@@ -15,7 +15,7 @@ TEST = 0.2  # of the samples, where the data do not say which are to test with
 MOST_CLASSES = 20  # different numbers that are taken for classes without being asked to
 
 
-def test_rows(count: int, test: float | None, seed: int) -> npt.NDArray[np.bool_]:
+def draw_rows(count: int, test: float | None, seed: int) -> npt.NDArray[np.bool_]:
     """Draw the rows to test with: ``round(test * count)``, at least 1 and at most all but one.
 
     Parameters
@@ -38,7 +38,7 @@ def test_rows(count: int, test: float | None, seed: int) -> npt.NDArray[np.bool_
 
     Examples
     --------
-    >>> test_rows(10, 0.3, seed=0).sum()
+    >>> draw_rows(10, 0.3, seed=0).sum()
     np.int64(3)
     """
     fraction = check_test(test)

@@ -15,7 +15,7 @@ from clearprop.data.files import place
 from clearprop.data.mnist import Split
 from clearprop.data.moments import Moments
 from clearprop.data.preparing import Dtype
-from clearprop.data.splitting import are_classes, check_several, number_names, test_rows
+from clearprop.data.splitting import are_classes, check_several, draw_rows, number_names
 from clearprop.data.table_faults import TargetFault, first_fault, missing
 from clearprop.data.table_text import Layout, is_number, look, open_lines
 from clearprop.errors import DataError, OptionError
@@ -44,7 +44,7 @@ def load_csv(path: str, seed: int, dtype: Dtype, test: float | None, options: Op
     """Read a table into memory; see `load`."""
     pieces: list[Floats] = []
     layout, target = read(path, options, "load", pieces.append)
-    drawn = test_rows(len(target.t), test, seed)
+    drawn = draw_rows(len(target.t), test, seed)
     width = len(layout.columns)
     x_test = np.empty((int(drawn.sum()), width))
     x_train = np.empty((len(drawn) - len(x_test), width))
@@ -100,7 +100,7 @@ def read(
             write=f"{caller}(path, task='regression')",
         )
     layout = look(path, options.target, options.header, caller)
-    first = layout.first[layout.target]
+    first = layout.first[layout.target] if layout.target < len(layout.first) else ""
     as_text = options.task == "classes" or not (options.task or is_number(first))
     codes: dict[str, int] = {}
 

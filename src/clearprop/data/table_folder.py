@@ -17,7 +17,7 @@ from clearprop.data.files import as_path, place
 from clearprop.data.mnist import Split
 from clearprop.data.moments import Moments
 from clearprop.data.preparing import Dtype, preparation
-from clearprop.data.splitting import check_seed, check_test, test_rows
+from clearprop.data.splitting import check_seed, check_test, draw_rows
 from clearprop.data.table import Floats, Options, Task, parted, read
 from clearprop.errors import ClearpropError, DataError, OptionError
 
@@ -84,14 +84,16 @@ def csv_to_npy(
             write="csv_to_npy(path, folder, dtype='float32')",
         )
     fraction, number = check_test(test), check_seed(seed)
-    passing = f"{os.path.abspath(out)}.{os.getpid()}.part"
+    passing = f"{os.path.realpath(out)}.{os.getpid()}.part"
     try:
         _refuse_occupied(out)
         os.makedirs(os.path.dirname(passing), exist_ok=True)
         os.mkdir(passing)
         try:
             _write(source, passing, Options(target, task, header), number, fraction, dtype)
-            os.replace(passing, out)
+            with suppress(FileNotFoundError):
+                os.rmdir(os.path.realpath(out))  # empty; a system may not replace it
+            os.replace(passing, os.path.realpath(out))
         except BaseException:
             shutil.rmtree(passing, ignore_errors=True)
             raise
@@ -131,7 +133,7 @@ def _write(
 
         layout, target = read(source, options, "csv_to_npy", keep)
     width = len(layout.columns)
-    drawn = test_rows(len(target.t), test, seed)
+    drawn = draw_rows(len(target.t), test, seed)
     moments = Moments(width)
     tested = int(drawn.sum())
     with (

@@ -9,7 +9,7 @@ import operator
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import islice, pairwise
+from itertools import islice
 from typing import BinaryIO, NamedTuple, TextIO
 
 from clearprop.data.files import cannot_open, likely_format, place, size_of_file
@@ -232,14 +232,14 @@ def _is_header(first: list[str], second: list[str], path: str, caller: str) -> b
         is_number(below) and not is_number(cell) and cell.strip().lower() not in MISSING
         for cell, below in zip(first, second, strict=False)
     )
-    steps = {float(b) - float(a) for a, b in pairwise(numbers)}
-    if over_numbers or (len(numbers) > 2 and steps == {1.0}):
+    counted = len(numbers) > 2 and [float(n) for n in numbers] == list(range(len(numbers)))
+    if over_numbers or counted:
         raise DataError(
             f"{caller}: the first line may be a header or a row.",
             where=f"{place(path)}, line 1: {', '.join(map(repr, first[:6]))}",
             why="it has a text above numbers, beside numbers."
             if over_numbers
-            else "its numbers count up by 1, as names of columns do.",
+            else "its numbers are 0, 1, 2, …, as names of columns often are.",
             write=f"{caller}(path, header=True), or header=False",
         )
     return False
