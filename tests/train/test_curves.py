@@ -41,8 +41,8 @@ def test_axes_say_what_and_in_which_unit(figures: list[Figure]) -> None:
     (figure,) = figures
     above, below = figure.axes
     assert figure.get_suptitle() == "a title"
-    assert above.get_ylabel() == "cross-entropy\n(nats per sample)"
-    assert below.get_ylabel() == "accuracy\n(% of the images)"
+    assert above.get_ylabel() == "loss\n(mean of a batch)"
+    assert below.get_ylabel() == "accuracy\n(% of the samples)"
     assert below.get_xlabel() == "iterations"
     assert [text.get_text() for text in above.get_legend().get_texts()] == [
         "each batch",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -48,9 +49,10 @@ def draw_curves(metrics: Metrics, title: str) -> bytes:
         figure = Figure(figsize=(8, 7), dpi=200)
         FigureCanvasAgg(figure)
         above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=_MARGINS)
-        figure.suptitle(title, fontsize=11, color=_INK)
+        size = min(11.0, 11 * 92 / max(1, len(title)))  # so many fill the width
+        figure.suptitle(title, fontsize=size, color=_INK)
         _draw_loss(above, np.asarray(metrics.loss))
-        _draw_accuracies(below, metrics.rows)
+        _draw_measured(below, metrics.rows)
         below.set_xlabel("iterations")
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
         below.xaxis.set_major_formatter("{x:,.0f}")
@@ -60,7 +62,7 @@ def draw_curves(metrics: Metrics, title: str) -> bytes:
 
 
 #: Room for numbers of six digits; to have Matplotlib measure it would take as long as to draw.
-_MARGINS = {"left": 0.125, "right": 0.955, "top": 0.95, "bottom": 0.07, "hspace": 0.05}
+_MARGINS = {"left": 0.14, "right": 0.955, "top": 0.95, "bottom": 0.07, "hspace": 0.05}
 
 _STYLE: Any = {
     "font.size": 10,
@@ -77,8 +79,6 @@ _STYLE: Any = {
 
 
 def _draw_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
-    from matplotlib.ticker import LogLocator
-
     iterations = np.arange(1, loss.size + 1)
     window = loss.size // 50
     few = loss.size < 50
@@ -89,31 +89,42 @@ def _draw_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
         label = f"mean of {window:,} batches"
         mean = np.convolve(loss, np.full(window, 1 / window), mode="valid")
         axes.plot(middles, mean, color=_LOSS, linewidth=1.8, label=label)
-    axes.set_ylabel("cross-entropy\n(nats per sample)")
-    finite = loss[np.isfinite(loss)]
+    axes.set_ylabel("loss\n(mean of a batch)")
+    _logarithmic(axes, loss)
+    for line in axes.legend(frameon=False, loc="best" if few else "upper right").get_lines():
+        line.set(alpha=max(0.5, line.get_alpha() or 1), linewidth=1.8)
+
+
+def _logarithmic(axes: Any, values: npt.NDArray[np.float64]) -> None:
+    from matplotlib.ticker import LogLocator
+
+    finite = values[np.isfinite(values)]
     if finite.size and finite.min() > 0:
         axes.set_yscale("log")
         close = finite.max() < 1e3 * finite.min()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if close else (1,)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-    for line in axes.legend(frameon=False, loc="best" if few else "upper right").get_lines():
-        line.set(alpha=max(0.5, line.get_alpha() or 1), linewidth=1.8)
 
 
-def _draw_accuracies(axes: Any, rows: list[Row]) -> None:
-    for name, shown in shown_accuracies(rows).items():
+def _draw_measured(axes: Any, rows: list[Row]) -> None:
+    """Draw the accuracies or, where there is none, the losses of what is not trained with."""
+    accuracies = shown_accuracies(rows)
+    for name, shown in accuracies.items():
         values = [100 * getattr(row, f"{name}_accuracy") for row in rows]
         label = f"{name}, from {values[0]:.1f} % to {values[-1]:.2f} %"
-        iterations = [row.iteration for row in shown]
-        axes.plot(
-            iterations,
-            values[len(rows) - len(shown) :],
-            color=_COLOURS[name],
-            marker="o",
-            markersize=4,
-            label=label,
-        )
-    axes.set_ylabel("accuracy\n(% of the images)")
-    if rows:
-        axes.legend(frameon=False, loc="lower right")
+        _draw_line(axes, shown, values[len(rows) - len(shown) :], name, label)
+    axes.set_ylabel("accuracy\n(% of the samples)" if accuracies else "loss\n(mean over samples)")
+    for name in () if accuracies else ("test", "validation"):
+        values = [getattr(row, f"{name}_loss") for row in rows]
+        if any(map(math.isfinite, values)):
+            label = f"{name}, from {values[0]:.3g} to {values[-1]:.3g}"
+            _draw_line(axes, rows, values, name, label)
+            _logarithmic(axes, np.array(values))
+    if axes.get_lines():
+        axes.legend(frameon=False, loc="lower right" if accuracies else "upper right")
+
+
+def _draw_line(axes: Any, rows: list[Row], values: list[float], name: str, label: str) -> None:
+    iterations = [row.iteration for row in rows]
+    axes.plot(iterations, values, color=_COLOURS[name], marker="o", markersize=4, label=label)

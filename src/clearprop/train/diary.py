@@ -96,6 +96,9 @@ class Diary:
                     noted[layer] = arrays[f"{kind}/{layer}"].tolist()
 
     def _gradients(self, iteration: int) -> None:
+        places = self.network.places(self.network.parameters)
+        if any(getattr(owner, f"d{key}", None) is None for owner, key in places):
+            return  # a run that goes on, and has not made an update yet
         if self.moments and self.moments[-1] == iteration:
             return
         self.moments.append(iteration)

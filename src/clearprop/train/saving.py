@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -134,7 +135,8 @@ def result_text(outcome: Outcome) -> bytes:
 
 def _title(settings: Settings, network: Any, metrics: Metrics) -> str:
     rule = "" if settings.optimizer == "sgd" else f"{settings.optimizer}, "
+    model = shorten(title_of(settings, network), 40, placeholder=" …")
     return (
-        f"{title_of(settings, network)}, {settings.dtype}: {metrics.iterations:,} iterations, "
+        f"{model}, {settings.dtype}: {metrics.iterations:,} iterations, "
         f"batches of {settings.batch:,}, {rule}learning rate {settings.lr:g}, seed {settings.seed}"
     )

@@ -81,7 +81,7 @@ def loss_chart(loss: Sequence[float]) -> str:
                 label="mean",
             )
             axes.legend(frameon=False)
-        axes.set_ylabel("loss of a batch (nats per sample)")
+        axes.set_ylabel("loss of a batch")
         _logarithmic(axes, values)
 
     return _chart("loss", "The loss of the batches over the iterations", draw)
