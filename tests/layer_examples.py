@@ -53,6 +53,10 @@ def examples(dtype):
     def a(*shape):  # away from 0, where ReLU has its kink
         return (rng.uniform(0.2, 2, shape) * rng.choice([-1, 1], shape)).astype(dtype)
 
+    def apart(*shape):  # no two so close that a difference quotient exchanges them
+        size = int(np.prod(shape))
+        return (rng.permutation(size).reshape(shape) * 4 / size - 2).astype(dtype)
+
     def p(*shape):
         return rng.uniform(0.1, 0.9, shape).astype(dtype)
 
@@ -144,8 +148,8 @@ def examples(dtype):
             ),
             (a(3, 4),),
         ),
-        "MaxPool2d": Example(nn.MaxPool2d(2), (a(2, 2, 4, 6),)),
-        "MaxPool2d, overlapping": Example(nn.MaxPool2d((3, 2), 1, 1), (a(2, 2, 4, 5),)),
+        "MaxPool2d": Example(nn.MaxPool2d(2), (apart(2, 2, 4, 6),)),
+        "MaxPool2d, overlapping": Example(nn.MaxPool2d((3, 2), 1, 1), (apart(2, 2, 4, 5),)),
         "AvgPool2d": Example(nn.AvgPool2d(2), (a(2, 2, 4, 6),)),
         "AvgPool2d, overlapping": Example(nn.AvgPool2d((3, 2), 1, 1), (a(2, 2, 4, 5),)),
         "Sequential": Example(

@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop import nn
 from clearprop.interop.onnx_graph import OnnxGraph, Value, converter
+from clearprop.nn import Layer
 
 # ---- elementwise -----------------------------------------------------------------------------
 
@@ -93,6 +94,26 @@ def _dropout(graph: OnnxGraph, layer: nn.Dropout, x: Value) -> str:
     if layer.inverted:
         return x.name
     return graph.node("Mul", x.name, graph.array("keep", np.float64(1 - layer.ratio)))
+
+
+@converter(nn.RandomShift)
+@converter(nn.RandomFlip)
+@converter(nn.Noise)
+def _in_training(graph: OnnxGraph, layer: Layer, x: Value) -> str:
+    return x.name
+
+
+@converter(nn.RandomCrop)
+def _crop(graph: OnnxGraph, layer: nn.RandomCrop, x: Value) -> str:
+    """Cut the middle out, between the rows and columns of zeros."""
+    (p, q), (h, w) = layer.padding, layer.size
+    rows, columns = x.example.shape[2] + 2 * p, x.example.shape[3] + 2 * q
+    pads = graph.array("pads", np.array([0, 0, p, q, 0, 0, p, q]))
+    padded = graph.node("Pad", x.name, pads)
+    a, b = (rows - h) // 2, (columns - w) // 2
+    parts = {"starts": [a, b], "ends": [a + h, b + w], "axes": [2, 3]}
+    limits = [graph.array(name, np.array(value)) for name, value in parts.items()]
+    return graph.node("Slice", padded, *limits)
 
 
 # ---- features --------------------------------------------------------------------------------

@@ -208,6 +208,15 @@ class Sequential(Chain):
         --------
         >>> from clearprop import nn
         >>> print(nn.TwoLayerNet(784, 50, 10, dtype="float32").summary((784,)))
+                        shape  parameters  operations  memory
+        -----------------------------------------------------
+        TwoLayerNet of    784
+        Affine1            50      39,250      78.5 k   200 B
+        ReLU1              50                      50   200 B
+        Affine2            10         510      1.01 k    40 B
+        -----------------------------------------------------
+                                   39,760      79.5 k   440 B
+        Operations and memory of one sample, forward; ...
         """
         from clearprop.nn.summary import summary
 
