@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -37,26 +39,48 @@ def draw_curves(metrics: Metrics, title: str) -> bytes:
     >>> draw_curves(Metrics(array("d", [2.3, 1.9]), rows), "two iterations")[1:4]
     b'PNG'
     """
+    with curve_style():
+        figure, above, below = curve_axes(title)
+        _draw_loss(above, np.asarray(metrics.loss))
+        _draw_accuracies(below, metrics.rows)
+        return saved(figure, title, "png")
+
+
+@contextmanager
+def curve_style() -> Iterator[None]:
+    """Draw in the style of all curves; the reader's own matplotlibrc could hide a label."""
     import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def curve_axes(title: str) -> tuple[Any, Any, Any]:
+    """Make a figure, and its axes for the loss and for the accuracies."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the reader's own matplotlibrc could hide a label
-        mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(8, 7), dpi=200)
-        FigureCanvasAgg(figure)
-        above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=_MARGINS)
-        figure.suptitle(title, fontsize=11, color=_INK)
-        _draw_loss(above, np.asarray(metrics.loss))
-        _draw_accuracies(below, metrics.rows)
-        below.set_xlabel("iterations")
-        below.xaxis.set_major_locator(MaxNLocator(integer=True))
-        below.xaxis.set_major_formatter("{x:,.0f}")
-        png = io.BytesIO()
-        figure.savefig(png, format="png", metadata={"Title": title})
-    return png.getvalue()
+    figure = Figure(figsize=(8, 7), dpi=200)
+    FigureCanvasAgg(figure)
+    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=_MARGINS)
+    figure.suptitle(title, fontsize=11, color=_INK)
+    above.set_ylabel("cross-entropy\n(nats per sample)")
+    below.set_ylabel("accuracy\n(% of the images)")
+    below.set_xlabel("iterations")
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    below.xaxis.set_major_formatter("{x:,.0f}")
+    return figure, above, below
+
+
+def saved(figure: Any, title: str, form: str) -> bytes:
+    """Give a figure as a file: the same bytes for the same figure."""
+    content = io.BytesIO()
+    about = {"Title": title, "Date": None} if form == "svg" else {"Title": title}
+    figure.savefig(content, format=form, metadata=about)
+    return content.getvalue()
 
 
 #: Room for numbers of six digits; to have Matplotlib measure it would take as long as to draw.
@@ -73,23 +97,43 @@ _STYLE: Any = {
     "axes.grid": True,
     "grid.color": "#e6e6e6",
     "axes.axisbelow": True,
+    "svg.hashsalt": "clearprop",
 }
 
 
 def _draw_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
-    from matplotlib.ticker import LogLocator
-
     iterations = np.arange(1, loss.size + 1)
-    window = loss.size // 50
+    window = window_of(loss)
     few = loss.size < 50
     style = {"marker": "o", "markersize": 4} if few else {"alpha": 0.3, "linewidth": 0.6}
     axes.plot(iterations, loss, color=_LOSS, label="each batch", **style)
     if window > 1:
-        middles = iterations[window // 2 :][: loss.size - window + 1]
         label = f"mean of {window:,} batches"
-        mean = np.convolve(loss, np.full(window, 1 / window), mode="valid")
-        axes.plot(middles, mean, color=_LOSS, linewidth=1.8, label=label)
-    axes.set_ylabel("cross-entropy\n(nats per sample)")
+        axes.plot(*running_mean(loss), color=_LOSS, linewidth=1.8, label=label)
+    scale_loss(axes, loss)
+    for line in axes.legend(frameon=False, loc="best" if few else "upper right").get_lines():
+        line.set(alpha=max(0.5, line.get_alpha() or 1), linewidth=1.8)
+
+
+def window_of(loss: npt.NDArray[np.float64]) -> int:
+    """Give the number of batches of which a running mean is drawn."""
+    return loss.size // 50
+
+
+def running_mean(
+    loss: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Give the iterations in the middle of each window, and the mean loss in it."""
+    window = max(1, window_of(loss))
+    iterations = np.arange(1, loss.size + 1)
+    middles = iterations[window // 2 :][: max(0, loss.size - window + 1)]
+    return middles, np.convolve(loss, np.full(window, 1 / window), mode="valid")
+
+
+def scale_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
+    """Make the axis of the loss logarithmic, if all of it can stand there."""
+    from matplotlib.ticker import LogLocator
+
     finite = loss[np.isfinite(loss)]
     if finite.size and finite.min() > 0:
         axes.set_yscale("log")
@@ -97,8 +141,6 @@ def _draw_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if close else (1,)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
-    for line in axes.legend(frameon=False, loc="best" if few else "upper right").get_lines():
-        line.set(alpha=max(0.5, line.get_alpha() or 1), linewidth=1.8)
 
 
 def _draw_accuracies(axes: Any, rows: list[Row]) -> None:
@@ -114,6 +156,5 @@ def _draw_accuracies(axes: Any, rows: list[Row]) -> None:
             markersize=4,
             label=label,
         )
-    axes.set_ylabel("accuracy\n(% of the images)")
     if rows:
         axes.legend(frameon=False, loc="lower right")
