@@ -1,0 +1,92 @@
+"""What ``clearprop show`` says of a folder of runs: one line a run, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clearprop.errors import RunError
+
+_COLUMNS = ("run", "begun", "model", "iterations", "test accuracy", "ended")
+_NUMBERS = ("iterations", "test accuracy")
+
+
+def show_list(folder: Path, json: str | None) -> None:
+    """Print the runs in a folder, or write them as JSON.
+
+    Parameters
+    ----------
+    folder : path
+        It is there.
+    json : str or None
+        ``-`` for the screen, or the path of a file.
+    """
+    from clearprop.cli.screen import Screen, command, write_json
+    from clearprop.train import runs_in
+
+    runs = runs_in(folder)
+    facts = [_facts(run) for run in runs]
+    if json is not None:
+        write_json(facts, json)
+        return
+    screen = Screen()
+    if not runs:
+        screen.line(f"There is no run in {folder}; clearprop train makes one.")
+        return
+    others = sum(1 for place in folder.iterdir() if place.is_dir()) - len(runs)
+    _print_table(facts, screen)
+    screen.line()
+    if others:
+        screen.line(f"No runs: {others} other {'folder' if others == 1 else 'folders'}.")
+    steps = [("all about a run", command("show", runs[0]))]
+    ended = [run["path"] for run in facts if run["ended"] is not None]
+    if len(ended) > 1:
+        steps.append(("side by side", command("compare", *ended[1::-1])))
+    screen.pairs(steps)
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Give the line of a run; one that cannot be read is no reason to hide the others."""
+    from clearprop.train import read_run
+
+    try:
+        run = read_run(path)
+        result = run.result or {}
+        return {
+            "path": str(path),
+            "run": run.name,
+            "begun": run.begun.isoformat(timespec="seconds"),
+            "model": run.settings.get("model"),
+            "iterations": result.get("iterations"),
+            "test accuracy": result.get("test_accuracy"),
+            "ended": run.ended,
+            "problem": None,
+        }
+    except RunError as error:
+        nothing = dict.fromkeys(_COLUMNS)
+        return {**nothing, "path": str(path), "run": path.name, "problem": str(error)}
+
+
+def _print_table(facts: Sequence[dict[str, Any]], screen: Any) -> None:
+    from rich.cells import cell_len
+
+    from clearprop.cli.screen import padded
+
+    lines = [list(_COLUMNS), *(_cells(run) for run in facts)]
+    widths = [max(cell_len(line[k]) for line in lines) for k in range(len(_COLUMNS))]
+    for number, line in enumerate(lines):
+        cells = [
+            padded(cell, width, right=name in _NUMBERS)
+            for name, cell, width in zip(_COLUMNS, line, widths, strict=True)
+        ]
+        screen.line("  ".join(cells).rstrip(), "" if number else "bold")
+
+
+def _cells(run: dict[str, Any]) -> list[str]:
+    from clearprop.cli.screen import how_it_ended, written
+
+    ended = "cannot be read" if run["problem"] else how_it_ended(run["ended"])
+    begun = (run["begun"] or "-")[:16].replace("T", " ")
+    shown = [written(name, run[name]) for name in _COLUMNS[2:-1]]
+    return [written("run", run["run"]), begun, *shown, ended]
