@@ -126,6 +126,10 @@ def test_other_data_is_said_and_nothing_of_it_marked(simple: Path) -> None:
     _, output, _ = run("compare", "first", "second")
     assert "different data" not in output
     assert "  data\n    first   /" in output
+    shutil.copytree("runs/first", "runs/third")
+    shutil.copytree("runs/first", "runs/fourth")
+    _, output, _ = run("compare", "first", "second", "third", "fourth")
+    assert "  data\n    second      /elsewhere\n    the others  /" in output
 
 
 def test_another_machine_is_said(simple: Path) -> None:
@@ -206,23 +210,27 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     return saved
 
 
+def words(legend: Any) -> list[str]:
+    return [text.get_text() for text in legend.get_texts()]
+
+
 def test_the_curves(simple: Path, figures: list[Figure]) -> None:
     code, output, _ = run("compare", "first", "second", "--curves", "both.png")
     assert code == 0
     assert output.endswith("\n  their curves  both.png\n")
-    assert imread("both.png").shape == (1400, 1600, 4)
+    assert imread("both.png").shape[1:] == (1600, 4)
     (figure,) = figures
     above, below = figure.axes
-    assert [line.get_label() for line in above.get_lines()] == ["first", "second"]
     assert [len(line.get_xdata()) for line in above.get_lines()] == [45, 30]
-    colours = [line.get_color() for line in below.get_lines()]
-    assert len(set(colours)) == 2
-    assert [line.get_label() for line in below.get_lines()] == [
-        "first, train: 90.00 %",
-        "first, test: 80.00 %",
-        "second, train: 80.00 %",
-        "second, test: 80.00 %",
+    assert [list(line.get_ydata()) for line in below.get_lines()] == [
+        pytest.approx(of) for of in ([10, 60, 90], [10, 50, 80], [10, 70, 80], [10, 40, 80])
     ]
+    (legend,) = figure.legends
+    assert words(legend) == ["first: test 80.00 %", "second: test 80.00 %"]
+    colours = [line.get_color() for line in legend.get_lines()]
+    assert [line.get_color() for line in above.get_lines()] == colours
+    assert [line.get_color() for line in below.get_lines()] == [c for c in colours for _ in "ab"]
+    assert words(below.get_legend()) == ["train", "test"]
 
 
 def test_the_curves_as_svg_are_the_same_each_time(simple: Path) -> None:
@@ -244,9 +252,24 @@ def test_curves_of_runs_without_numbers_and_with_strange_names(
     code, _, _ = run("compare", "going", name, "--curves", "c.png")
     assert code == 0
     (figure,) = figures
-    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert texts[0] == "going (no losses yet)"
-    assert len(texts) == 2  # a name that begins with _ is not left out
+    assert words(figure.legends[0]) == [
+        "going: no numbers yet",
+        r"\$\frac{\$: test 80.00 %",  # no formula; one that begins with _ would be left out
+    ]
+
+
+def test_a_legend_of_many_runs_hides_no_curve(simple: Path, figures: list[Figure]) -> None:
+    names = [f"{'long' * 30}_{number}" for number in range(9)]
+    for name in names:
+        shutil.copytree("runs/first", Path("runs", name))
+    assert run("compare", *names, "--curves", "c.png")[0] == 0
+    (figure,) = figures
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert box.y0 >= 0
+    assert box.y1 < figure.axes[1].xaxis.get_tightbbox().y0  # below the numbers of the axis
+    assert len(words(figure.legends[0])) == 9
 
 
 # ---- wrong requests ----------------------------------------------------------------------------

@@ -212,9 +212,17 @@ class _Tables:
         for name, row in rows.items():
             if not _fits(row):
                 self._screen.line(f"  {name}")
-                self._screen.pairs(
-                    (f"  {head}", text) for head, text in zip(self._heads, row, strict=True)
-                )
+                self._screen.pairs((f"  {heads}", text) for heads, text in self._grouped(row))
+
+    def _grouped(self, row: Sequence[str]) -> list[tuple[str, str]]:
+        """Give each text once, with the runs that have it."""
+        groups: dict[str, list[str]] = {}
+        for head, text in zip(self._heads, row, strict=True):
+            groups.setdefault(text, []).append(head)
+        most = max(groups, key=lambda text: len(groups[text]))
+        rest = groups.pop(most) if len(groups[most]) > 2 else []
+        grouped = [(", ".join(heads), text) for text, heads in groups.items()]
+        return [*grouped, ("the others", most)] if rest else grouped
 
     def _line(self, name: str, cells: Sequence[str]) -> str:
         from clearprop.cli.screen import padded

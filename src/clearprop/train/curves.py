@@ -57,16 +57,19 @@ def curve_style() -> Iterator[None]:
         yield
 
 
-def curve_axes(title: str) -> tuple[Any, Any, Any]:
-    """Make a figure, and its axes for the loss and for the accuracies."""
+def curve_axes(title: str, room: float = 0) -> tuple[Any, Any, Any]:
+    """Make a figure, and its axes for the loss and for the accuracies, with room below them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(8, 7), dpi=200)
+    height = 7 + room  # inches, as the room
+    bottom, top = (room + _BOTTOM) / height, (room + _TOP) / height
+    figure = Figure(figsize=(8, height), dpi=200)
     FigureCanvasAgg(figure)
-    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=_MARGINS)
-    figure.suptitle(title, fontsize=11, color=_INK)
+    margins = {**_MARGINS, "bottom": bottom, "top": top}
+    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=margins)
+    figure.suptitle(title, fontsize=11, color=_INK, y=1 - _TITLE / height)
     above.set_ylabel("cross-entropy\n(nats per sample)")
     below.set_ylabel("accuracy\n(% of the images)")
     below.set_xlabel("iterations")
@@ -84,7 +87,8 @@ def saved(figure: Any, title: str, form: str) -> bytes:
 
 
 #: Room for numbers of six digits; to have Matplotlib measure it would take as long as to draw.
-_MARGINS = {"left": 0.125, "right": 0.955, "top": 0.95, "bottom": 0.07, "hspace": 0.05}
+_MARGINS = {"left": 0.125, "right": 0.955, "hspace": 0.05}
+_BOTTOM, _TOP, _TITLE = 0.49, 6.65, 0.14  # inches from the bottom, and for the title from the top
 
 _STYLE: Any = {
     "font.size": 10,
