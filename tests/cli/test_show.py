@@ -8,10 +8,14 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from commands import change, refusal, run
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
 import clearprop
@@ -342,6 +346,61 @@ def test_a_json_file_that_cannot_be_written(first: Path) -> None:
     assert "nowhere/facts.json: it cannot be written" in refusal(
         "show", "first", "--json", "nowhere/facts.json"
     )
+
+
+@pytest.mark.parametrize("name", ["config.json", "result.json"])
+def test_a_file_of_a_run_is_not_written_over(first: Path, name: str) -> None:
+    before = (first / name).read_bytes()
+    for words in (["show", "--json", first / name], ["show", "first", "--json", first / name]):
+        assert f"runs/first/{name}: this is a file of a run. Why: a run is never" in refusal(*words)
+    assert (first / name).read_bytes() == before
+
+
+def _json_values() -> st.SearchStrategy[Any]:
+    leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+    names = st.sampled_from(("ended", "iterations", "seconds", "model", "lr", "x")) | st.text()
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+        max_leaves=6,
+    )
+
+
+_SETTINGS = ("model", "hidden", "lr", "batch", "iterations", "threads", "dtype", "data", "new")
+
+
+@limits(max_examples=60, deadline=None)
+@given(
+    settings=st.dictionaries(st.sampled_from(_SETTINGS), _json_values(), max_size=4),
+    made_with=st.dictionaries(st.sampled_from(("clearprop", "numpy")), _json_values()),
+    result=st.dictionaries(
+        st.sampled_from(("ended", "iterations", "seconds", "test_accuracy", "new")), _json_values()
+    ),
+    table=st.text(alphabet='iteration,poch\n 0123456789.-"\x00e', max_size=60),
+)
+def test_whatever_stands_in_the_files_there_is_no_traceback(
+    finished: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    settings: dict[str, Any],
+    made_with: dict[str, Any],
+    result: dict[str, Any],
+    table: str,
+) -> None:
+    settings.pop("hidden", None)  # a number may be large, and so the network
+    folder = tmp_path_factory.mktemp("any")
+    for name in ("config.json", "loss.csv", "weights.safetensors"):
+        shutil.copy(finished / name, folder / name)
+    change(folder / "config.json", "settings", **settings)
+    change(folder / "config.json", "made_with", **made_with)
+    (folder / "result.json").write_text(json.dumps({"ended": "as asked", **result}))
+    (folder / "accuracy.csv").write_text(f"iteration,epoch\n{table}\n")
+    for words in (["show", folder], ["show", folder.parent], ["compare", folder, finished]):
+        code, output, errors = run(*words)  # it would raise what is no refusal
+        assert code in (0, 1, 2)
+        assert bool(errors) == bool(code)
+        code, output, _ = run(*words, "--json")
+        if code != 2:
+            json.loads(output)
 
 
 # ---- the list --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.cells import cell_len
 
-from clearprop.cli.files import must_be_writable
+from clearprop.cli.files import must_be_no_file_of_a_run, must_be_writable
 from clearprop.errors import OptionError
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def compare(
     target = None if json in (None, "-") else Path(str(json))
     form = None if curves is None else _form(curves)
     for path in filter(None, (target, curves)):
+        must_be_no_file_of_a_run(path)
         must_be_writable(path)
     read = [read_run(name) for name in runs]
     comparison = compare_runs(read)

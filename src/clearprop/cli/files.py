@@ -92,6 +92,18 @@ def must_be_writable(path: Path) -> None:
         raise unwritable(path, reason)
 
 
+def must_be_no_file_of_a_run(path: Path) -> None:
+    """Refuse to write over what a run left: ``--json runs/first/config.json`` was meant as RUN."""
+    from clearprop.train.finding_runs import is_run
+
+    if is_run(path.parent) and path.exists():
+        raise OptionError(
+            f"{path}: this is a file of a run.",
+            why="a run is never overwritten.",
+            write="another path, or RUN before the options",
+        )
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file in whole or not at all."""
     passing = path.with_name(f".{path.name}.{os.getpid()}")

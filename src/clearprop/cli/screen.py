@@ -136,7 +136,7 @@ def command(*words: str | Path) -> str:
 
 def write_json(value: Any, target: str) -> None:
     """Write JSON to the screen (``-``) or into a file; what is not finite is null."""
-    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    text = json.dumps(_finite(value), indent=2, allow_nan=False, default=str)
     if target == "-":
         typer.echo(text)
     else:

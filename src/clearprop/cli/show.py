@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from clearprop.cli.explanation import explain
-from clearprop.cli.files import must_be_writable
+from clearprop.cli.files import must_be_no_file_of_a_run, must_be_writable
 from clearprop.errors import ClearpropError, RunError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def show(
 
     target = None if json in (None, "-") else Path(str(json))
     if target is not None:
+        must_be_no_file_of_a_run(target)
         must_be_writable(target)
     folder = Path(run)
     if holds_runs(folder) or (folder == RUNS and folder.is_dir()):

@@ -80,7 +80,8 @@ class Run:
             raise damaged(self.path / "result.json", 'it has no text "ended"')
         for name in ("iterations", "seconds"):
             value = result.get(name, 0)
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value < math.inf:
                 raise damaged(self.path / "result.json", f"its {name} are {value!r}")
         return result
 
@@ -290,11 +291,8 @@ def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sizes(folder: Path) -> dict[str, int | None]:
     try:
-        return {
-            place.name: None if place.is_dir() else place.stat().st_size
-            for place in sorted(folder.iterdir())
-            if not place.name.startswith(".")
-        }
+        places = [place for place in sorted(folder.iterdir()) if not place.name.startswith(".")]
+        return {place.name: None if place.is_dir() else place.lstat().st_size for place in places}
     except OSError as error:
         raise RunError(
             f"the folder of the run cannot be read: {error.strerror}.",

@@ -78,6 +78,8 @@ def read_losses(path: Path) -> npt.NDArray[np.float64]:
         raise damaged(path, f"its first line is {lines[0][:40]!r}, and not 'iteration,loss'")
     if len(lines) == 1:
         return np.empty(0)
+    if not all(map(str.strip, lines)):
+        raise damaged(path, "it has an empty line")
     try:
         numbers = np.loadtxt(lines[1:], delimiter=",", ndmin=2, comments=None)
     except ValueError as error:
@@ -102,7 +104,11 @@ def read_table(path: Path, numbers: Collection[str]) -> dict[str, list[Any]]:
     RunError
         It cannot be read, or is not of this form.
     """
-    names, *rows = csv.reader(_lines(path))
+    lines = _lines(path)
+    try:
+        names, *rows = csv.reader(lines, strict=True)
+    except csv.Error as error:
+        raise damaged(path, f"{error}") from error
     if "iteration" not in names or len(set(names)) < len(names):
         raise damaged(path, f"its columns are {', '.join(names)}"[:120])
     for line, row in enumerate(rows, start=2):
@@ -136,6 +142,8 @@ def read_arrays(path: Path, content: bytes) -> dict[str, npt.NDArray[Any]]:
     load = require("safetensors.numpy", "train", "reads the weights").load
     try:
         arrays: dict[str, npt.NDArray[Any]] = load(content)
+    except MemoryError:
+        raise
     except Exception as error:  # its own class, and KeyError for a dtype that NumPy has not
         raise damaged(path, f"it is no safetensors file for NumPy: {error}".rstrip(".")) from error
     return arrays
