@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ def show_list(folder: Path, json: str | None) -> None:
 def _facts(path: Path) -> dict[str, Any]:
     """Give the line of a run; one that cannot be read is no reason to hide the others."""
     from clearprop.train import read_run
+    from clearprop.train.finding_runs import begun
 
     try:
         run = read_run(path)
@@ -64,8 +66,9 @@ def _facts(path: Path) -> dict[str, Any]:
             "problem": None,
         }
     except RunError as error:
-        nothing = dict.fromkeys(_COLUMNS)
-        return {**nothing, "path": str(path), "run": path.name, "problem": str(error)}
+        facts = {**dict.fromkeys(_COLUMNS), "path": str(path), "run": path.name}
+        began = datetime.fromtimestamp(begun(path)).isoformat(timespec="seconds")
+        return {**facts, "begun": began, "problem": str(error)}
 
 
 def _print_table(facts: Sequence[dict[str, Any]], screen: Any) -> None:
