@@ -274,6 +274,11 @@ def _other_weights(folder: Path) -> None:
         (_cut("result.json", 20), "result.json is damaged: it is not JSON: "),
         (_write("result.json", b"{}"), 'result.json is damaged: it has no text "ended".'),
         (_write("result.json", b'{"ended": "", "seconds": "x"}'), "its seconds are 'x'."),
+        (_write("result.json", b'{"ended": "", "iterations": NaN}'), "its iterations are nan."),
+        (_write("result.json", b'{"ended": "", "iterations": 1e999}'), "its iterations are inf."),
+        (_write("result.json", b'{"ended": "", "iterations": true}'), "its iterations are True."),
+        (_write("loss.csv", b"iteration,loss\n\n"), "loss.csv is damaged: it has an empty line."),
+        (_write("accuracy.csv", b'iteration\n"1\n'), "accuracy.csv is damaged: unexpected end of"),
         (_cut("weights.safetensors", 1000), "weights.safetensors is damaged: it is no safetensors"),
         (_write("weights.safetensors", b""), "weights.safetensors is damaged: it is no safetensor"),
         (_other_weights, "the weights are not those of the model two-layer: b1 is (51,), and"),
@@ -374,7 +379,7 @@ def _dicts(*names: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(st.sampled_from(names), _VALUES, max_size=2)
 
 
-@limits(max_examples=50, deadline=None)
+@limits(max_examples=15, deadline=None)
 @given(
     settings=_dicts(*_SETTINGS),
     made_with=_dicts("clearprop", "numpy", "new"),
@@ -401,6 +406,7 @@ def test_whatever_stands_in_the_files_there_is_no_traceback(
         code, output, errors = run(*words)  # it would raise what is no refusal
         assert code in (0, 1, 2)
         assert bool(errors) == bool(code)
+    for words in (["show", folder], ["compare", folder, finished]):
         code, output, _ = run(*words, "--json")
         if code != 2:
             json.loads(output)
@@ -421,12 +427,12 @@ def test_the_list_is_newest_first(first: Path) -> None:
     code, output, errors = run("show")
     assert (code, errors) == (0, "")
     lines = output.splitlines()
-    assert lines[0].split() == ["run", "begun", "model", "iterations", "test", "accuracy", "ended"]
+    assert lines[0].split() == ["run", "begun", "model", "iterations", "accuracy", "ended"]
     names = [line.split()[0] for line in lines[1:6]]
     assert names == ["first", "going", "broken", "third", "second"]
     assert lines[1].endswith("as asked")
     assert lines[2].endswith("not yet")
-    assert lines[3].endswith("cannot be read")
+    assert lines[3].endswith("unreadable")
     assert "No runs: 1 other folder." in lines
     assert "clearprop compare runs/third runs/first" in output
     assert run("show", "runs")[1] == output
@@ -434,6 +440,21 @@ def test_the_list_is_newest_first(first: Path) -> None:
     listed = json.loads(run("show", "runs", "--json")[1])
     assert [one["run"] for one in listed] == names
     assert listed[2]["problem"].startswith("config.json is damaged")
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "begun"),
+    [("2026-05-04_10-20-30", "two-layer", True), ("a" * 38, "conv 30 5x5, relu, pool 2", False)],
+)
+def test_the_list_has_80_columns(first: Path, name: str, model: str, begun: bool) -> None:
+    first.rename(Path("runs", name))
+    change(Path("runs", name, "config.json"), "settings", model=model)
+    change(Path("runs", name, "result.json"), "", ended="SIGTERM", iterations=10**6)
+    lines = run("show")[1].splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].startswith(f"{name}  ")
+    assert ("begun" in lines[0]) == begun
+    assert lines[1].endswith("SIGTERM")
 
 
 def test_no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

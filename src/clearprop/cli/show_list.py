@@ -7,9 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
+
 from clearprop.errors import RunError
 
 _COLUMNS = ("run", "begun", "model", "iterations", "test accuracy", "ended")
+_HEADS = ("run", "begun", "model", "iterations", "accuracy", "ended")
+_LEAST = 9  # columns of a model that is shortened
 _NUMBERS = ("iterations", "test accuracy")
 
 
@@ -72,24 +76,42 @@ def _facts(path: Path) -> dict[str, Any]:
 
 
 def _print_table(facts: Sequence[dict[str, Any]], screen: Any) -> None:
-    from rich.cells import cell_len
+    """Print a line a run; where it is too long, without the time, and with less of the model."""
+    from clearprop.cli.screen import WIDTH, padded
 
-    from clearprop.cli.screen import padded
-
-    lines = [list(_COLUMNS), *(_cells(run) for run in facts)]
-    widths = [max(cell_len(line[k]) for line in lines) for k in range(len(_COLUMNS))]
+    lines = [dict(zip(_COLUMNS, _HEADS, strict=True)), *map(_cells, facts)]
+    columns = list(_COLUMNS)
+    if _width(lines, columns) > WIDTH:
+        columns.remove("begun")
+    if (excess := _width(lines, columns) - WIDTH) > 0:
+        room = max(_LEAST, _widest(lines, "model") - excess)
+        for line in lines:
+            line["model"] = _shortened(line["model"], room)
     for number, line in enumerate(lines):
         cells = [
-            padded(cell, width, right=name in _NUMBERS)
-            for name, cell, width in zip(_COLUMNS, line, widths, strict=True)
+            padded(line[name], _widest(lines, name), right=name in _NUMBERS) for name in columns
         ]
         screen.line("  ".join(cells).rstrip(), "" if number else "bold")
 
 
-def _cells(run: dict[str, Any]) -> list[str]:
+def _width(lines: Sequence[dict[str, str]], columns: Sequence[str]) -> int:
+    return sum(_widest(lines, name) + 2 for name in columns) - 2
+
+
+def _widest(lines: Sequence[dict[str, str]], name: str) -> int:
+    return max(cell_len(line[name]) for line in lines)
+
+
+def _shortened(text: str, room: int) -> str:
+    return text if cell_len(text) <= room else f"{text[: room - 1]}…"
+
+
+def _cells(run: dict[str, Any]) -> dict[str, str]:
     from clearprop.cli.screen import how_it_ended, written
 
-    ended = "cannot be read" if run["problem"] else how_it_ended(run["ended"])
-    begun = (run["begun"] or "-")[:16].replace("T", " ")
-    shown = [written(name, run[name]) for name in _COLUMNS[2:-1]]
-    return [written("run", run["run"]), begun, *shown, ended]
+    ended = how_it_ended(run["ended"]).removeprefix("by ").removeprefix("an ")
+    return {
+        **{name: written(name, run[name]) for name in _COLUMNS},
+        "begun": run["begun"][:16].replace("T", " "),
+        "ended": "unreadable" if run["problem"] else ended,
+    }
