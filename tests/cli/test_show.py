@@ -7,6 +7,7 @@ import json
 import math
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -346,6 +347,17 @@ def test_a_file_that_may_not_be_read(first: Path, monkeypatch: pytest.MonkeyPatc
     code, _, errors = run("show", "first")
     assert code == 1
     assert "loss.csv cannot be read: Permission denied." in errors
+
+
+def test_without_safetensors_all_but_the_weights_is_shown(
+    first: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)  # as if it were not installed
+    code, output, errors = run("show", "first")
+    assert code == 1
+    assert "  Affine1            50      39,250 " in output
+    assert errors.startswith("error: train: safetensors ")
+    assert errors.endswith("Write instead: pip install 'clearprop[train]'\n")
 
 
 def test_a_json_file_that_cannot_be_written(first: Path) -> None:

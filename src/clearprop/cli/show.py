@@ -11,7 +11,7 @@ import typer
 
 from clearprop.cli.explanation import explain
 from clearprop.cli.files import must_be_no_file_of_a_run, must_be_writable
-from clearprop.errors import ClearpropError, RunError
+from clearprop.errors import ClearpropError, MissingExtraError, RunError
 
 if TYPE_CHECKING:
     from clearprop.cli.screen import Screen
@@ -95,7 +95,7 @@ class _Shown:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.problems: list[RunError] = []
+        self.problems: list[ClearpropError] = []
         self.result = self._read(lambda: run.result, None)
         self.rows: list[Row] = self._read(lambda: run.rows, [])
         self.table: dict[str, list[Any]] = self._read(lambda: run.table, {})
@@ -106,7 +106,7 @@ class _Shown:
     def _read(self, what: Callable[[], _T], instead: _T) -> _T:
         try:
             return what()
-        except RunError as error:
+        except (RunError, MissingExtraError) as error:
             if str(error) not in map(str, self.problems):  # several things stand in one file
                 self.problems.append(error)
             return instead
