@@ -80,6 +80,8 @@ def show(
     shown = _Shown(read_run(run))
     if json is None:
         _print(shown, whole)
+        if shown.problems:
+            typer.echo()  # they stand apart
     else:
         from clearprop.cli.screen import write_json
 
