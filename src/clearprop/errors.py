@@ -104,7 +104,7 @@ class DataError(ClearpropError, ValueError):
 
 
 class RunError(ClearpropError, OSError):
-    """A run folder that exists already or cannot be written."""
+    """A run folder that exists already, or that cannot be written or read."""
 
     __str__ = Exception.__str__  # OSError would look for an errno
 

@@ -146,6 +146,17 @@ def sheet(light: Mapping[str, str] | None = None, dark: Mapping[str, str] | None
     )
 
 
+def curve_colour(number: int) -> str:
+    """Give the colour of a curve on paper; after `CURVES` they begin again.
+
+    Examples
+    --------
+    >>> curve_colour(0), curve_colour(CURVES) == curve_colour(0)
+    ('#0b57b7', True)
+    """
+    return _CURVES["light"][number % CURVES]
+
+
 def _curves(kind: str) -> dict[str, str]:
     return {f"curve-{number}": colour for number, colour in enumerate(_CURVES[kind])}
 

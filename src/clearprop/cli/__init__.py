@@ -14,10 +14,12 @@ from typer.core import TyperGroup
 
 import clearprop
 from clearprop.cli.check import CheckCommand, check
+from clearprop.cli.compare import compare
 from clearprop.cli.explain import ExplainCommand
 from clearprop.cli.explain import explain as explain_formula
 from clearprop.cli.explanation import explain
 from clearprop.cli.serve import serve
+from clearprop.cli.show import show
 from clearprop.cli.source import source
 from clearprop.cli.train import train
 from clearprop.errors import ClearpropError
@@ -52,6 +54,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(train)
+app.command(cls=CheckCommand)(show)
+app.command(cls=CheckCommand)(compare)
 app.command(cls=CheckCommand)(check)
 app.command("explain", cls=ExplainCommand)(explain_formula)
 app.command()(serve)

@@ -89,7 +89,19 @@ def must_be_writable(path: Path) -> None:
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         reason = "it is a folder" if path.is_dir() else f"{folder} is no folder to write to"
-        raise _unwritable(path, reason)
+        raise unwritable(path, reason)
+
+
+def must_be_no_file_of_a_run(path: Path) -> None:
+    """Refuse to write over what a run left: ``--json runs/first/config.json`` was meant as RUN."""
+    from clearprop.train.finding_runs import is_run
+
+    if is_run(path.parent) and path.exists():
+        raise OptionError(
+            f"{path}: this is a file of a run.",
+            why="a run is never overwritten.",
+            write="another path, or RUN before the options",
+        )
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -102,10 +114,11 @@ def write_whole(path: Path, text: str) -> None:
         finally:
             passing.unlink(missing_ok=True)
     except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+        raise unwritable(path, error.strerror or str(error)) from error
 
 
-def _unwritable(path: Path, reason: str) -> OptionError:
+def unwritable(path: Path, reason: str) -> OptionError:
+    """Make the error for a file that cannot be written."""
     return OptionError(
         f"{path}: it cannot be written: {reason}.",
         why="what comes out is written there.",

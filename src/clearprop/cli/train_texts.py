@@ -45,7 +45,7 @@ def summary(outcome: Outcome, total: int) -> str:
     )
 
 
-_CONTENTS = {
+CONTENTS = {
     "report.html": "all of it to look at: curves, mistakes, weights, gradients, the graph",
     "weights.safetensors": "the weights at the end",
     "loss.csv": "the loss of every batch",
@@ -58,7 +58,7 @@ _CONTENTS = {
 
 def listing(folder: RunFolder) -> str:
     """Name the files, and what makes them again."""
-    lines = [f"  {name:<20} {_CONTENTS[name]}" for name in _CONTENTS if name in folder.files]
+    lines = [f"  {name:<20} {CONTENTS[name]}" for name in CONTENTS if name in folder.files]
     further = [
         f"Again: {rerun_command(folder)}",
         f"Longer: {shlex.join(['clearprop', 'train', '--resume', str(folder.path)])} "

@@ -77,13 +77,13 @@ class Summary:
                 _shape(layer.shape),
                 f"{layer.parameters:,}" if layer.parameters else "",
                 _short(layer.operations),
-                _bytes(layer.memory),
+                bytes_in_words(layer.memory),
             )
             for layer in self.layers
         ]
         given = (f"{self.name} of", _shape(self.shape), "", "", "")
         kept = sum(layer.memory for layer in self.layers)
-        total = ("", "", f"{self.parameters:,}", _short(self.operations), _bytes(kept))
+        total = ("", "", f"{self.parameters:,}", _short(self.operations), bytes_in_words(kept))
         table = [head, given, *lines, total]
         widths = [max(len(line[k]) for line in table) for k in range(len(head))]
         text = [
@@ -96,7 +96,7 @@ class Summary:
     def _notes(self) -> str:
         return (
             f"Operations and memory of one sample, forward; backward takes about twice as many. "
-            f"Parameters take {_bytes(self.memory)}."
+            f"Parameters take {bytes_in_words(self.memory)}."
         )
 
 
@@ -160,5 +160,12 @@ def _short(count: int) -> str:
     return str(count)
 
 
-def _bytes(count: int) -> str:
+def bytes_in_words(count: int) -> str:
+    """Write a number of bytes with three digits.
+
+    Examples
+    --------
+    >>> bytes_in_words(440), bytes_in_words(159_040)
+    ('440 B', '159 kB')
+    """
     return f"{_short(count)}B" if count >= 1000 else f"{count} B"

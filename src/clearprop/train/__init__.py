@@ -6,6 +6,8 @@ from clearprop.train.checkpoint_file import Checkpoint as Checkpoint
 from clearprop.train.checkpoint_file import read_checkpoint as read_checkpoint
 from clearprop.train.checkpoint_search import Latest as Latest
 from clearprop.train.checkpoints import Checkpoints as Checkpoints
+from clearprop.train.comparing_runs import Comparison as Comparison
+from clearprop.train.comparing_runs import compare_runs as compare_runs
 from clearprop.train.configuration import config_text as config_text
 from clearprop.train.configuration import read_config as read_config
 from clearprop.train.configuration import read_settings as read_settings
@@ -14,6 +16,8 @@ from clearprop.train.early import EarlyStopping as EarlyStopping
 from clearprop.train.environment import describe_environment as describe_environment
 from clearprop.train.environment import differences as differences
 from clearprop.train.extra import require_extra as require_extra
+from clearprop.train.finding_runs import find_run as find_run
+from clearprop.train.finding_runs import runs_in as runs_in
 from clearprop.train.generators import generator_facts as generator_facts
 from clearprop.train.generators import restore_generator as restore_generator
 from clearprop.train.loop import Model as Model
@@ -29,6 +33,8 @@ from clearprop.train.models import title_of as title_of
 from clearprop.train.progress import LiveProgress as LiveProgress
 from clearprop.train.progress import PlainProgress as PlainProgress
 from clearprop.train.progress import wants_plain as wants_plain
+from clearprop.train.reading_runs import Run as Run
+from clearprop.train.reading_runs import read_run as read_run
 from clearprop.train.run_folder import RunFolder as RunFolder
 from clearprop.train.saving import Outcome as Outcome
 from clearprop.train.saving import run_files as run_files

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,31 +40,57 @@ def draw_curves(metrics: Metrics, title: str) -> bytes:
     >>> draw_curves(Metrics(array("d", [2.3, 1.9]), rows), "two iterations")[1:4]
     b'PNG'
     """
+    with curve_style():
+        figure, above, below = curve_axes(title)
+        _draw_loss(above, np.asarray(metrics.loss))
+        _draw_measured(below, metrics.rows)
+        return saved(figure, title, "png")
+
+
+@contextmanager
+def curve_style() -> Iterator[None]:
+    """Draw in the style of all curves; the reader's own matplotlibrc could hide a label."""
     import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def curve_axes(title: str, room: float = 0) -> tuple[Any, Any, Any]:
+    """Make a figure, and its axes for the loss and for the accuracies, with room below them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    with mpl.rc_context():
-        mpl.rcdefaults()  # the reader's own matplotlibrc could hide a label
-        mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(8, 7), dpi=200)
-        FigureCanvasAgg(figure)
-        above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=_MARGINS)
-        size = min(11.0, 11 * 92 / max(1, len(title)))  # so many fill the width
-        figure.suptitle(title, fontsize=size, color=_INK)
-        _draw_loss(above, np.asarray(metrics.loss))
-        _draw_measured(below, metrics.rows)
-        below.set_xlabel("iterations")
-        below.xaxis.set_major_locator(MaxNLocator(integer=True))
-        below.xaxis.set_major_formatter("{x:,.0f}")
-        png = io.BytesIO()
-        figure.savefig(png, format="png", metadata={"Title": title})
-    return png.getvalue()
+    height = 7 + room  # inches, as the room
+    bottom, top = (room + _BOTTOM) / height, (room + _TOP) / height
+    figure = Figure(figsize=(8, height), dpi=200)
+    FigureCanvasAgg(figure)
+    margins = {**_MARGINS, "bottom": bottom, "top": top}
+    above, below = figure.subplots(2, 1, sharex=True, gridspec_kw=margins)
+    size = min(11.0, 11 * 92 / max(1, len(title)))  # so many fill the width
+    figure.suptitle(title, fontsize=size, color=_INK, y=1 - _TITLE / height)
+    above.set_ylabel("loss\n(mean of a batch)")
+    below.set_ylabel("accuracy\n(% of the samples)")
+    below.set_xlabel("iterations")
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
+    below.xaxis.set_major_formatter("{x:,.0f}")
+    return figure, above, below
+
+
+def saved(figure: Any, title: str, form: str) -> bytes:
+    """Give a figure as a file: the same bytes for the same figure."""
+    content = io.BytesIO()
+    about = {"Title": title, "Date": None} if form == "svg" else {"Title": title}
+    figure.savefig(content, format=form, metadata=about)
+    return content.getvalue()
 
 
 #: Room for numbers of six digits; to have Matplotlib measure it would take as long as to draw.
-_MARGINS = {"left": 0.14, "right": 0.955, "top": 0.95, "bottom": 0.07, "hspace": 0.05}
+_MARGINS = {"left": 0.14, "right": 0.955, "hspace": 0.05}
+_BOTTOM, _TOP, _TITLE = 0.49, 6.65, 0.14  # inches from the bottom, and for the title from the top
 
 _STYLE: Any = {
     "font.size": 10,
@@ -75,30 +103,44 @@ _STYLE: Any = {
     "axes.grid": True,
     "grid.color": "#e6e6e6",
     "axes.axisbelow": True,
+    "svg.hashsalt": "clearprop",
 }
 
 
 def _draw_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
     iterations = np.arange(1, loss.size + 1)
-    window = loss.size // 50
+    window = window_of(loss)
     few = loss.size < 50
     style = {"marker": "o", "markersize": 4} if few else {"alpha": 0.3, "linewidth": 0.6}
     axes.plot(iterations, loss, color=_LOSS, label="each batch", **style)
     if window > 1:
-        middles = iterations[window // 2 :][: loss.size - window + 1]
         label = f"mean of {window:,} batches"
-        mean = np.convolve(loss, np.full(window, 1 / window), mode="valid")
-        axes.plot(middles, mean, color=_LOSS, linewidth=1.8, label=label)
-    axes.set_ylabel("loss\n(mean of a batch)")
-    _logarithmic(axes, loss)
+        axes.plot(*running_mean(loss), color=_LOSS, linewidth=1.8, label=label)
+    scale_loss(axes, loss)
     for line in axes.legend(frameon=False, loc="best" if few else "upper right").get_lines():
         line.set(alpha=max(0.5, line.get_alpha() or 1), linewidth=1.8)
 
 
-def _logarithmic(axes: Any, values: npt.NDArray[np.float64]) -> None:
+def window_of(loss: npt.NDArray[np.float64]) -> int:
+    """Give the number of batches of which a running mean is drawn."""
+    return loss.size // 50
+
+
+def running_mean(
+    loss: npt.NDArray[np.float64],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Give the iterations in the middle of each window, and the mean loss in it."""
+    window = max(1, window_of(loss))
+    iterations = np.arange(1, loss.size + 1)
+    middles = iterations[window // 2 :][: max(0, loss.size - window + 1)]
+    return middles, np.convolve(loss, np.full(window, 1 / window), mode="valid")
+
+
+def scale_loss(axes: Any, loss: npt.NDArray[np.float64]) -> None:
+    """Make the axis of the loss logarithmic, if all of it can stand there."""
     from matplotlib.ticker import LogLocator
 
-    finite = values[np.isfinite(values)]
+    finite = loss[np.isfinite(loss)]
     if finite.size and finite.min() > 0:
         axes.set_yscale("log")
         close = finite.max() < 1e3 * finite.min()
@@ -120,7 +162,7 @@ def _draw_measured(axes: Any, rows: list[Row]) -> None:
         if any(map(math.isfinite, values)):
             label = f"{name}, from {values[0]:.3g} to {values[-1]:.3g}"
             _draw_line(axes, rows, values, name, label)
-            _logarithmic(axes, np.array(values))
+            scale_loss(axes, np.array(values))
     if axes.get_lines():
         axes.legend(frameon=False, loc="lower right" if accuracies else "upper right")
 

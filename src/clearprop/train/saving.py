@@ -72,7 +72,7 @@ def run_files(
 def weights(settings: Settings, network: Any, shape: Sequence[int], iterations: int) -> bytes:
     """Weights as safetensors; the metadata say of which model, as JSON under ``clearprop``.
 
-    Running means and the like are there too, under ``state.`` and their names.
+    Running means and the like are there too.
     """
     from safetensors.numpy import save
 
@@ -85,7 +85,7 @@ def weights(settings: Settings, network: Any, shape: Sequence[int], iterations: 
         "iterations": iterations,
         "version": clearprop.__version__,
     }
-    named = {**network.params, **{f"state.{k}": value for k, value in network.state.items()}}
+    named = {**network.params, **network.state}
     arrays = {name: np.ascontiguousarray(value) for name, value in named.items()}
     # One entry, because safetensors writes several in an order that changes from run to run.
     return save(arrays, metadata={"clearprop": json.dumps(made)})
