@@ -1,0 +1,1 @@
+"""What networks share with other libraries; each module here needs the library that it names."""
