@@ -2,8 +2,8 @@
 
 python benchmarks/estimators.py [rounds]
 
-Both get the same float32 images, batches of 200 and the default learning rate, and what they end
-early with is off. They take turns; the first round of clearprop includes the making of machine code.
+Both get the same images, batches of 200 and the default learning rate, and neither ends early. They
+take turns; the first round of clearprop includes the making of machine code.
 """
 
 import os

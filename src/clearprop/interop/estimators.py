@@ -120,7 +120,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 interpret=self._is_short(len(X), once),
             )
         finally:
-            self._state = metrics.optimizer_state
+            if metrics.optimizer_state is not None:  # None if the run did not begin
+                self._state = metrics.optimizer_state
             rows = metrics.rows[1:]  # the first is before training
             self.loss_curve_ += [row.loss for row in rows]
             if validation is not None:
@@ -130,9 +131,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     def _scores(self, X: Any) -> Any:
         """Compute what the network says of samples, (N, outputs)."""
         check_is_fitted(self, "network_")
-        X = self._inputs(
-            validate_data(self, X, reset=False, dtype=self._dtype(anew=False))
-        )
+        X = self._inputs(validate_data(self, X, reset=False, dtype=self._dtype(anew=False)))
         pieces = [X[start : start + _ROWS] for start in range(0, len(X), _ROWS)]
         found = [self.network_.predict(piece) for piece in pieces]
         return found[0] if len(found) == 1 else np.concatenate(found)
@@ -282,12 +281,16 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         )
 
 
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
 def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_) and value >= 1
+    return _is_number(value, Integral) and bool(value >= 1)
 
 
 def _is_real(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    return _is_number(value, Real)
 
 
 _LIMITS: dict[str, tuple[Any, str, str]] = {

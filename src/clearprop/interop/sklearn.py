@@ -114,6 +114,8 @@ class ClearpropClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
     True
     """
 
+    classes_: Any
+
     def __init__(
         self,
         layers: str = "affine 100, relu",
