@@ -41,7 +41,7 @@ def test_scikit_learns_checks(estimator, check):
 @checks_of(
     ClearpropClassifier(),
     ClearpropRegressor(),
-    ClearpropClassifier("batchnorm, affine 30, tanh", optimizer="adamw", class_weight="balanced"),
+    ClearpropClassifier("batchnorm, affine 30, tanh", optimizer="adamw"),
     ClearpropRegressor(optimizer=optim.Nesterov(0.01), loss="huber", weight_decay=None),
 )
 def test_scikit_learns_checks_with_the_defaults_and_others(estimator, check):
