@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import prod
 from numbers import Integral, Real
 from typing import Any
@@ -64,7 +65,7 @@ class Settled:
 
     def next_look(self, done: int) -> int:
         """No update but the last of an epoch matters."""
-        return 2**62
+        return sys.maxsize
 
 
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
