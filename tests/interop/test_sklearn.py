@@ -385,5 +385,5 @@ def test_an_unknown_loss_is_refused():
 
 def test_a_run_that_explodes_says_so():
     X, y = problem(ClearpropRegressor)
-    with pytest.raises(cp.errors.NonFiniteError, match="the learning rate"):
+    with pytest.raises(cp.errors.NonFiniteError, match=r"Write instead: learning_rate_init=0\.1"):
         ClearpropRegressor(optimizer="sgd", learning_rate_init=1e30).fit(X, y)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clearprop import optim, train
-from clearprop.errors import OptionError
+from clearprop.errors import NonFiniteError, OptionError
 from clearprop.extras import require
 from clearprop.nn.losses import Loss
 from clearprop.nn.sequential import Sequential
@@ -120,6 +120,11 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 train_accuracy=False,
                 interpret=self._is_short(len(X), once),
             )
+        except NonFiniteError as error:
+            if error.write is None or not isinstance(params["optimizer"], str):
+                raise
+            write = error.write.replace("lr=", "learning_rate_init=")  # what it is called here
+            raise NonFiniteError(error.what, why=error.why, write=write) from error
         finally:
             if metrics.optimizer_state is not None:  # None if the run did not begin
                 self._state = metrics.optimizer_state
