@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Row(NamedTuple):
@@ -52,11 +52,14 @@ class Metrics:
         Before training, after each epoch, and at the end.
     iterations : int
         Updates made so far. Where the loss was not finite, one less than there are losses.
+    optimizer_state : nested arrays
+        What the optimizer remembers when the run has ended, however it did.
     """
 
     loss: array[float] = field(default_factory=lambda: array("d"))
     rows: list[Row] = field(default_factory=list)
     iterations: int = 0
+    optimizer_state: Any = field(default=None, repr=False, compare=False)
 
 
 def shown_accuracies(rows: Sequence[Row]) -> dict[str, list[Row]]:
