@@ -99,8 +99,16 @@ def left_by(found: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("how", ["ended", "interrupted"])
-@pytest.mark.parametrize("at", [0, 1, 17, 30, 46])
+@pytest.mark.parametrize(
+    ("at", "how"),
+    [
+        (0, "ended"),
+        (17, "interrupted"),
+        (46, "ended"),
+        *(pytest.param(at, "interrupted", marks=pytest.mark.slow) for at in (0, 1, 46)),
+        *(pytest.param(at, "ended", marks=pytest.mark.slow) for at in (1, 17, 30)),
+    ],
+)
 @pytest.mark.parametrize("name", FORMS)
 def test_it_goes_on_to_the_bit(tmp_path: Path, name: str, at: int, how: str) -> None:
     form = FORMS[name]
@@ -234,8 +242,10 @@ def kills(tmp_path: Path, count: int) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
-def test_killed_at_random_moments_the_weights_are_the_same(tmp_path: Path) -> None:
-    kills(tmp_path, 6)
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("count", [3, pytest.param(500, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_the_weights_are_the_same(tmp_path: Path, count: int) -> None:
+    kills(tmp_path, count)
 
 
 def test_errors_say_where(tmp_path: Path) -> None:
