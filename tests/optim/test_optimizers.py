@@ -31,7 +31,7 @@ RULES = [
     optim.Adam(optim.Exponential(0.1, 0.9)),
     optim.SGD(lambda step: 0.1 / (1 + step)),
 ]
-EVERY = pytest.mark.parametrize("rule", RULES, ids=repr)
+EVERY = pytest.mark.parametrize("rule", RULES, ids=lambda rule: repr(rule).partition(" at 0x")[0])
 
 
 def nested(dtype="float64"):
