@@ -114,6 +114,6 @@ def test_readme_has_the_two_commands_once():
     commands = [line.partition("#")[0].rstrip() for line in lines if line.startswith("pip install")]
     assert commands == [
         "pip install '.[train]' && clearprop train",
-        "pip install '.[test]' && pytest",
+        "pip install '.[test]' && pytest -n 2 --dist loadfile",
     ]
     assert sum("pytest" in line for line in lines) == 1  # .ci/run looks for it
