@@ -13,6 +13,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_design",  # tabs
 ]
 source_suffix = {".md": "myst-nb"}
 exclude_patterns = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from cut_finely import on_all_threads
 
 # A shell that starts us in the background may have Ctrl-C ignored, and children inherit that:
 # the tests of Ctrl-C need it to arrive.
@@ -23,6 +24,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("code") / "cache"
         patch.setenv("CLEARPROP_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture
+def all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile for as many threads as are asked for, however small a program is."""
+    on_all_threads(monkeypatch)
 
 
 @pytest.fixture(scope="module")

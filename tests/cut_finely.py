@@ -4,7 +4,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from clearprop.compile import cutting, planning
+from clearprop.compile import cutting, planning, program
+
+
+def on_all_threads(patch):
+    """Let small programs run on several threads too, where they only wait for each other."""
+    patch.setattr(program, "_WORTH_MEETING", 0)
 
 
 @contextmanager
@@ -15,4 +20,5 @@ def cut_finely():
         patch.setattr(cutting, "_BLOCK_BYTES", 1)
         patch.setattr(planning, "_LITTLE", 0)
         patch.setattr(planning, "_SPLIT", 1)
+        on_all_threads(patch)
         yield

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cut_finely import on_all_threads
 
 import clearprop as cp
 from clearprop.trees import tree_leaves, tree_map
@@ -88,6 +89,7 @@ def run(name: str, dtype: str, how: str, threads: int = 1) -> list[Any]:
         side = importlib.import_module("benchmarks.suite.side")
         ours = importlib.import_module(f"benchmarks.compiled.{name}")
         patch.setattr(cp, "compile", compiled)
+        on_all_threads(patch)
         if how == "source":
             patch.setattr(cp, "value_and_grad", partial(written, {}))
         long = np.random.default_rng(0).uniform(-2, 2, LONG).astype(dtype)

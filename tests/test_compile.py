@@ -373,7 +373,7 @@ def test_the_programs_called_last_are_kept(monkeypatch):
     f = cp.compile(lambda x: x + 1)
     for n in (1, 2, 1, 3):
         np.testing.assert_array_equal(f(np.ones(n)), np.full(n, 2))
-    kept = [key[1][0][0] for key in f._programs]
+    kept = [key[2][0][0] for key in f._programs]
     assert kept == [(1,), (3,)]
     code = weakref.ref(f._last.code)
     del f
@@ -781,3 +781,89 @@ def test_what_is_added_after_a_product_comes_after_what_it_is_added_to():
     for k in range(2):
         gradient = cp.grad(lambda v, k=k: f(v)[k])
         np.testing.assert_allclose(cp.compile(gradient)(v), gradient(v), rtol=1e-12)
+
+
+# ---- many numbers, few threads ---------------------------------------------------------------
+
+
+def test_steps_go_through_whatever_has_a_leading_axis():
+    h = cp.compile(lambda c, x: (c + x, c))
+    carry, ys = h.scan(0, range(4))
+    assert (carry, ys.tolist()) == (6, [0, 0, 1, 3])
+    carry, ys = h.scan(0, range(0))
+    assert (carry, ys.shape) == (0, (0,))
+    named = cp.compile(lambda c, x, k: (c + x * (2 if k == "twice" else 1), c))
+    assert named.scan(1.0, np.ones(3), "twice")[0] == 7
+    assert named.scan(1.0, np.ones(3), "once")[0] == 4
+
+
+def test_numbers_that_are_joined_come_out_as_they_went_in():
+    h = cp.compile(lambda c, x: ([v * x for v in c], [v + x for v in c]))
+    start = [np.float32(k) for k in range(12)]
+    carry, ys = h.scan(start, np.float32([1, 2]))
+    assert all(type(v) is np.float32 for v in carry)
+    np.testing.assert_array_equal(carry, [2 * k for k in range(12)])
+    np.testing.assert_array_equal(ys, [[k + 1, k + 2] for k in range(12)])
+    ys[0][:] = 99  # the caller's own
+    assert (ys[1][0], start[0]) == (2, 0)
+
+
+def test_steps_are_differentiated_one_by_one():
+    def loss(start, xs, k):
+        def step(c, x, k):
+            return {"c": c["c"] * k + x, "n": None}, c["c"] * 2.0
+
+        carry, ys = run(step)({"c": start, "n": None}, xs, k)
+        return np.sum(carry["c"] ** 2) + np.sum(ys * ys)
+
+    def plainly(step):
+        def scan(c, xs, k):
+            ys = []
+            for i in range(len(xs)):
+                c, y = step(c, xs[i], k)
+                ys.append(y)
+            return c, np.stack(ys)
+
+        return scan
+
+    args = np.array([1.0, 2.0]), np.arange(3.0), np.array(0.5)
+    run = plainly
+    expected = cp.grad(loss, argnums=(0, 1, 2))(*args)
+    run = lambda step: cp.compile(step).scan  # noqa: E731
+    found = cp.grad(loss, argnums=(0, 1, 2))(*args)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert np.any(theirs != 0)
+        np.testing.assert_allclose(mine, theirs)
+    of_one = cp.grad(lambda k: loss(args[0], range(3), k))(0.5)  # a number, and no array
+    np.testing.assert_allclose(of_one, expected[2])
+
+
+def test_steps_through_an_array_that_became_recorded():
+    h = cp.compile(lambda c, x: (c + x, c * 2.0))
+
+    def f(w):
+        B = np.zeros(3)
+        B[0] = w
+        carry, ys = h.scan(B, np.arange(3.0))
+        return np.sum(carry) + np.sum(ys)
+
+    assert cp.grad(f)(1.0) == 7.0
+
+
+@pytest.mark.parametrize("one", [np.square, lambda x: np.linalg.inv(np.eye(2) + x)])
+@pytest.mark.parametrize("count", [0, 3])
+def test_none_holds_no_numbers_in_a_loop(one, count):
+    xs = np.ones((count, 2, 2))
+    carry, ys = cp.compile(lambda c, x: (c, one(x))).scan(None, xs)
+    assert carry is None
+    np.testing.assert_allclose(ys, [one(x) for x in xs] if count else xs)
+    carry, ys = cp.compile(lambda c, x: (one(c), None)).scan(np.zeros((2, 2)), xs)
+    assert ys is None
+    assert carry.shape == (2, 2)
+
+
+@pytest.mark.parametrize(("rows", "threads"), [(4, 1), (4000, None)])
+def test_a_small_program_stays_on_the_callers_thread(rows, threads):
+    f = cp.compile(lambda x, W: np.sum(np.tanh(x @ W)))
+    f(np.ones((rows, 50)), np.ones((50, 60)))
+    assert f._last.threads == threads

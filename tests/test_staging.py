@@ -389,6 +389,8 @@ def test_a_network_with_its_loss(train, labels):
         nn.SiLU(),
         nn.Softplus(),
         nn.Softmax(),
+        nn.LogSoftmax(),
+        nn.Rescaling(2.0, np.arange(6.0)),
         nn.Sigmoid(),
         nn.Flatten(),
     ],

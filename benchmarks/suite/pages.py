@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.interpreted import shown
+from benchmarks.suite.tables import times
 
 Result = dict[str, Any]
 
@@ -36,7 +37,7 @@ def _rows(found: Result) -> list[str]:
             shown(ours["step"]["median"], "s"),
             goal["best form"],
             shown(of[goal["best form"]]["step"]["median"], "s"),
-            f"**{ratio['median']:.2f}**, {ratio['p10']:.2f} to {ratio['p90']:.2f}",
+            f"**{times(ratio['median'])}**, {times(ratio['p10'])} to {times(ratio['p90'])}",
             "" if floor is None else f"{floor:g}" + ("" if goal["met"] else ": not met"),
         )
         lines.append("| " + " | ".join(map(str, cells)).replace(". ", " ") + " |\n")

@@ -45,9 +45,11 @@ def plot(results: list[dict[str, Any]], file: Path) -> None:
                 color=colour,
             )
         ax.set_yticks(range(len(timed)), names, fontsize=8)
-        ax.set_ylim(len(timed) - 0.4, -0.7)
+        ax.set_ylim(len(timed) - 0.4, -0.9)
         ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        times = [row["step"]["median"] for row in timed]
+        is_wide = max(times) > 1000 * min(times)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1,) if is_wide else (1, 2, 5)))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda ms, _: _number(ms)))
         ax.xaxis.set_minor_locator(NullLocator())
         ax.tick_params(axis="x", labelsize=8)

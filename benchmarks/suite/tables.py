@@ -93,12 +93,18 @@ def _goal(goal: Result) -> str:
     if "ratio" not in goal:
         return f"{text}; not measured"
     r = goal["ratio"]
-    text += f"; measured {r['median']:.2f} × [{r['p10']:.2f}, {r['p90']:.2f}]"
+    text += f"; measured {times(r['median'])} × [{times(r['p10'])}, {times(r['p90'])}]"
     return text + ({True: ", met", False: ", not met"}.get(goal.get("met"), ""))
 
 
+def times(ratio: float) -> str:
+    """Write a ratio: two decimals, or three digits where it is large."""
+    digits = max(0, len(f"{ratio:.0f}") - 3)
+    return f"{ratio:.2f}" if ratio < 100 else f"{round(ratio, -digits):,.0f}"
+
+
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else times(value)
 
 
 def _bytes(value: float | None) -> str:

@@ -14,6 +14,8 @@ from clearprop.compile.thread_count import get_threads as get_threads
 from clearprop.compile.thread_count import set_threads as set_threads
 from clearprop.explain.watching import debug_nans as debug_nans
 from clearprop.guarding import guard as guard
+from clearprop.idioms import unknown
+from clearprop.idioms_of_training import missing
 from clearprop.jacobians import hessian as hessian
 from clearprop.jacobians import hvp as hvp
 from clearprop.jacobians import jacobian as jacobian
@@ -47,7 +49,7 @@ _LAZY = ("data", "interop", "nn", "optim", "train")  # imported when they are fi
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return importlib.import_module(f"clearprop.{name}")
-    raise AttributeError(f"module 'clearprop' has no attribute {name!r}")
+    raise unknown("clearprop", name) or missing("clearprop", name)
 
 
 def __dir__() -> list[str]:

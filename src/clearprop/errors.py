@@ -82,7 +82,15 @@ class StagingError(ClearpropError, TypeError):
 
 
 class MissingMethodError(ClearpropError, AttributeError):
-    """A method or attribute of arrays that a recorded value does not have."""
+    """A name that arrays or other libraries have and that is not here; it says what is."""
+
+
+class UnknownKeywordError(ClearpropError, TypeError):
+    """A keyword that a function does not have, though that of another library has."""
+
+
+class ArgumentsError(ClearpropError, TypeError):
+    """Arguments that a function cannot be called with: one is missing, or there are too many."""
 
 
 class NonFiniteError(ClearpropError, ArithmeticError):

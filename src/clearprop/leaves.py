@@ -10,6 +10,7 @@ import numpy as np
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.explain.watching import WatchedLeaf, new_tape
 from clearprop.graph import Leaf, Tape, TracedNode
+from clearprop.idioms import refuse_keywords
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.tensor import Tensor
@@ -18,7 +19,7 @@ from clearprop.trees import tree_values
 _FLOAT64 = np.dtype(np.float64)
 
 
-def tensor(data: Any, dtype: Any = None) -> Tensor:
+def tensor(data: Any, dtype: Any = None, **elsewhere: Any) -> Tensor:
     """Make a leaf: an array from which everything computed is recorded.
 
     Parameters
@@ -27,6 +28,8 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
         Copied. Python numbers and lists become float64.
     dtype : dtype, optional
         ``float32`` stays ``float32`` throughout.
+    **elsewhere
+        Refused: ``requires_grad=True`` and its like are not needed here.
 
     Returns
     -------
@@ -37,6 +40,8 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     DTypeError
         If the data are not real numbers; an *array* of integers is refused, since its
         elements cannot move by a small amount.
+    UnknownKeywordError
+        If there is another keyword.
 
     Examples
     --------
@@ -47,6 +52,8 @@ def tensor(data: Any, dtype: Any = None) -> Tensor:
     >>> print(x.grad)
     6.0
     """
+    if elsewhere:
+        refuse_keywords("cp.tensor", elsewhere)
     if type(data) is float and dtype is None:
         return leaf(np.float64(data), new_tape(keep=False))
     if isinstance(data, Tensor):

@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.errors import LostGradientError, MissingMethodError
 from clearprop.graph import TracedLeaf
+from clearprop.idioms import unknown
 from clearprop.operands import converts, instead_of_plain, writes_by_index
 from clearprop.places import current_line, current_package
 from clearprop.plumbing import is_asked_for
@@ -86,7 +87,7 @@ class Leaving:
 
 
 class Missing:
-    """An attribute that arrays have and recorded values do not: it says what to write instead.
+    """An attribute that arrays have, here or elsewhere, and recorded values do not: it says why.
 
     One for each name, because a ``__getattr__`` would make every other attribute slow.
     """
@@ -97,12 +98,15 @@ class Missing:
         self.name = name
 
     def __get__(self, instance: Any, owner: Any) -> Any:
-        raise MissingMethodError(
+        raise unknown("A recorded value", self.name) or MissingMethodError(
             f"A recorded value has no .{self.name}.",
             where=current_line(2),
             why="It would give the memory or the plain numbers, which remember nothing.",
             write=f"x.value.{self.name}, where the plain numbers are really wanted.",
         )
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        self.__get__(instance, type(instance))
 
 
 #: What may be set on an array and not on a recorded value, and what to write instead.

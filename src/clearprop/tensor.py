@@ -16,6 +16,7 @@ from clearprop.array_face import ArrayFace
 from clearprop.elements import Elements
 from clearprop.errors import OrderError
 from clearprop.graph import ABSENT, NO_ATTRIBUTES, Node, ShortNode, Tape, TracedNode, next_index
+from clearprop.idioms import IDIOMS
 from clearprop.leaving import Leaving, Missing, refuse_setting
 from clearprop.operands import (
     PLAIN,
@@ -327,6 +328,10 @@ class Tensor(Elements, ArrayFace, Leaving):
     def __format__(self, specification: str) -> str:
         return format(self.value, specification)
 
+    def __dir__(self) -> list[str]:
+        there = object.__dir__(self)  # what is there only to be refused is not to be proposed
+        return [name for name in there if not isinstance(vars(Tensor).get(name), Missing)]
+
     def __copy__(self) -> Any:
         return np.copy(self)  # recorded, as any other step
 
@@ -389,7 +394,7 @@ class Tensor(Elements, ArrayFace, Leaving):
 
 
 refuse_setting(Tensor)
-for _name in dir(np.ndarray):
+for _name in (*dir(np.ndarray), *IDIOMS["A recorded value"]):
     if not _name.startswith("__") and not hasattr(Tensor, _name):
         setattr(Tensor, _name, Missing(_name))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -45,9 +45,15 @@ def tree_values(tree: Any) -> Iterator[Any]:
     return iter(found)
 
 
+def flattened(tree: Any) -> tuple[list[Any], Any]:
+    """Give the leaves in order, and the `structure` that they were in."""
+    leaves: list[Any] = []
+    return leaves, _flatten(tree, leaves, ())
+
+
 def structure(tree: Any) -> Any:
     """Give the nesting of a tree with what is static in it, to be compared and looked up."""
-    return _structure(tree, ())
+    return flattened(tree)[1]
 
 
 class _Opened:
@@ -133,9 +139,15 @@ def _map(f: Callable[..., Any], tree: Any, others: tuple[Any, ...], above: tuple
         ]
         return _rebuilt(tree, opened, values)
     above = _deeper(tree, above)
+    is_leaf = _IS_LEAF
     if kind is dict:
         return {key: _map(f, value, (), above) for key, value in tree.items()}
-    return kind([_map(f, value, (), above) for value in tree])
+    return kind(
+        [
+            f(value) if is_leaf[type(value)] and value is not None else _map(f, value, (), above)
+            for value in tree
+        ]
+    )
 
 
 _PLAIN = (dict, list, tuple)
@@ -164,14 +176,32 @@ def _walk(tree: Any, name: str, above: tuple[Any, ...]) -> Iterator[tuple[str, A
         yield from _walk(value, name + opened.name(key), above)
 
 
-def _structure(tree: Any, above: tuple[Any, ...]) -> Any:
+def _flatten(tree: Any, leaves: list[Any], above: tuple[Any, ...]) -> Any:
     if _IS_LEAF[type(tree)]:
-        return None if tree is None and above else "leaf"
-    opened = _opened(tree)
+        if tree is None and above:
+            return None
+        leaves.append(tree)
+        return "leaf"
     above = _deeper(tree, above)
-    parts = tuple(_structure(value, above) for value in opened.values)
-    static = tuple((name, type(v), v) for name, v in static_fields(tree).items())
-    return (type(tree), tuple(opened.keys), parts, static)
+    kind = type(tree)
+    if kind not in _PLAIN:
+        opened = _opened(tree)
+        static = tuple((name, type(v), v) for name, v in static_fields(tree).items())
+        return kind, tuple(opened.keys), static, *_flatten_all(opened.values, leaves, above)
+    if kind is dict:
+        return kind, tuple(tree), *_flatten_all(tree.values(), leaves, above)
+    return kind, *_flatten_all(tree, leaves, above)
+
+
+def _flatten_all(values: Iterable[Any], leaves: list[Any], above: tuple[Any, ...]) -> list[Any]:
+    found = []
+    for value in values:
+        if _IS_LEAF[type(value)] and value is not None:  # as `_flatten` says, but here at once
+            leaves.append(value)
+            found.append("leaf")
+        else:
+            found.append(_flatten(value, leaves, above))
+    return found
 
 
 def _deeper(tree: Any, above: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -434,12 +435,13 @@ def test_whatever_stands_in_the_files_there_is_no_traceback(
 
 
 def test_the_list_is_newest_first(first: Path) -> None:
+    begun = read_run("first").begun
     for name, age in (("second", 100), ("third", 50), ("broken", 20), ("going", 10)):
         shutil.copytree(first, Path("runs", name))
         config = Path("runs", name, "config.json")
-        os.utime(config, (config.stat().st_mtime - age,) * 2)
-    Path("runs/broken/config.json").write_text("{")
-    os.utime("runs/broken/config.json", (first.stat().st_mtime - 20,) * 2)
+        change(config, "", begun=(begun - timedelta(seconds=age)).isoformat())
+    Path("runs/broken/config.json").write_text("{")  # then it is when that was written
+    os.utime("runs/broken/config.json", (begun.timestamp() - 20,) * 2)
     Path("runs/going/result.json").unlink()
     Path("runs/notes").mkdir()
     code, output, errors = run("show")

@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -272,10 +273,12 @@ def started(*words: Any) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_signal_ends_the_run_and_keeps_it(
     digits: Path, tmp_path: Path, number: signal.Signals, code: int, text: str
 ) -> None:
-    with started("--data", digits, "--iterations", 10**9, "--out", tmp_path / "run") as process:
-        assert process.stdout is not None
-        for _ in range(8):  # the table has begun
-            process.stdout.readline()
+    words = ("--data", digits, "--iterations", 10**9, "--checkpoint", 50)
+    with started(*words, "--out", tmp_path / "run") as process:
+        for _ in range(1200):
+            if [*tmp_path.glob("run/checkpoints/step-*")]:
+                break
+            time.sleep(0.05)
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == code

@@ -14,6 +14,7 @@ import pytest
 from cli.test_train import COMMAND, ENVIRONMENT, posix_only, refusal, run
 
 from clearprop.cli.train import train as _train  # noqa: F401 - loaded before the folder changes
+from clearprop.train import read_run
 
 
 @pytest.fixture
@@ -56,12 +57,12 @@ def test_a_regression_of_a_table(houses: Path, here: Path) -> None:
     model = ("--model", "affine 16, relu, affine 1", "--optimizer", "adam", "--lr", 0.01)
     code, output = run("--data", houses, *model, "--epochs", 4, "--batch", 16, "--out", "run")
     assert code == 0
-    assert "epoch  iteration    loss  test loss" in output
+    assert "epoch  iteration  squared error  test squared error" in output
     found = table(here / "run")
     assert set(found.dtype.names or ()) == {"iteration", "epoch", "mean_loss", "test_loss"}
     assert found["test_loss"][-1] < found["test_loss"][0]
     page = (here / "run/report.html").read_text()
-    assert "The mean loss on the 24 test rows is" in page
+    assert "On the 24 test rows the predicted &#x27;price&#x27; is off by" in page
     assert "nats" not in page
 
 
@@ -124,7 +125,7 @@ def test_a_run_that_was_killed_goes_on(rings: Path, here: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--resume", "nowhere"), "the configuration cannot be read"),
+        (("--resume", "nowhere"), "there is no run 'nowhere'"),
         (("--resume", "run", "--lr", 0.2), "--lr stands beside --resume"),
         (("--resume", "run", "--out", "other"), "--out stands beside --resume"),
         (("--model", "affine 5"), "the layers end with outputs of shape (5,)"),
@@ -134,6 +135,7 @@ def test_a_run_that_was_killed_goes_on(rings: Path, here: Path) -> None:
         (("--schedule", "fast"), "the schedules are constant, cosine"),
         (("--patience", 3), "no samples are set aside"),
         (("--validation", 1), "between 0 and 1"),
+        (("--epochs", 1, "--iterations", 5), "--iterations is 5 and --epochs is 1. Why: each"),
         (("--target", "height"), "height"),
         (("--checkpoint", 0), "every is 0"),
     ],
@@ -143,3 +145,33 @@ def test_what_cannot_be(rings: Path, here: Path, words: tuple[object, ...], says
     if "run" in words:
         run("--data", rings, *RINGS, "--iterations", 3, "--out", "run")
     assert says in refusal(*data, *words)
+
+
+# ---- what is told of a run ------------------------------------------------------------------
+
+
+def test_every_command_of_a_run_is_kept(rings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ["--data", str(rings), "--plain", "--out", "runs/r", "--iterations", "20"]
+    further = [["--resume", "r", "--iterations", end] for end in ("30", "40")]  # a name in runs
+    for words in (first, *further):
+        monkeypatch.setattr("sys.argv", ["clearprop", "train", *words])
+        code, output = run(*words)
+        assert code == 0
+        assert "\n  checkpoints/         where --resume goes on\n" in output
+    of = read_run("r")
+    assert of.command == f"clearprop train {' '.join(first)}"
+    assert of.resumed == tuple(f"clearprop train {' '.join(words)}" for words in further)
+    report = Path("runs/r/report.html").read_text()
+    for each in (of.command, *of.resumed):
+        assert each in report
+
+
+def test_the_digits_of_scikit_learn_by_their_name(here: Path) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    code, output = run("--data", "digits", "--iterations", 10, "--out", "run")
+    assert code == 0
+    assert "images" in output
+    kept = json.loads(Path("run/config.json").read_text())
+    assert kept["settings"]["data"] == "digits"
+    assert kept["data"]["shape"] == [1, 8, 8]
+    assert kept["data"]["ink"] == 1.0

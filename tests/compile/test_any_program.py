@@ -172,6 +172,7 @@ def test_values_are_numpys(seed):
     agree(f, arguments, text)
 
 
+@pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("seed", range(100, 108))
 def test_gradients_are_the_interpreted_ones(seed):
     _, loss, arguments, text = functions(seed, whole=False)
@@ -263,24 +264,24 @@ def _ends_where_memory_ends(compiled, x, y):
     compiled(x)
     (program,) = [p for p in [compiled._last] if p is not None]
     (array,) = program.fresh.values()
-    memory = program._taken()
-    size = -(-y.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
-    space = mmap.mmap(-1, size + mmap.PAGESIZE)
-    at = ctypes.addressof(ctypes.c_char.from_buffer(space))
-    libc = ctypes.CDLL(None, use_errno=True)
-    protect = libc.mprotect
-    protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    assert protect(at + size, mmap.PAGESIZE, 0) == 0
-    (leaf,) = program.leaves
-    memory.put(program.plan.arrays[leaf], x)
-    memory.table[program.words[array]] = at + size - y.nbytes
-    pid = os.fork()
-    if not pid:
-        call(program.address, memory.table.ctypes.data, 1)
-        os._exit(0)
-    _, status = os.waitpid(pid, 0)
-    protect(at + size, mmap.PAGESIZE, 3)
-    assert status == 0, f"{x.dtype} to {y.dtype}, {x.shape}"
+    with program.memory() as memory:
+        size = -(-y.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+        space = mmap.mmap(-1, size + mmap.PAGESIZE)
+        at = ctypes.addressof(ctypes.c_char.from_buffer(space))
+        libc = ctypes.CDLL(None, use_errno=True)
+        protect = libc.mprotect
+        protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        assert protect(at + size, mmap.PAGESIZE, 0) == 0
+        (leaf,) = program.leaves
+        memory.put(program.plan.arrays[leaf], x)
+        memory.table[program.words[array]] = at + size - y.nbytes
+        pid = os.fork()
+        if not pid:
+            call(program.address, memory.table.ctypes.data, 1)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        protect(at + size, mmap.PAGESIZE, 3)
+        assert status == 0, f"{x.dtype} to {y.dtype}, {x.shape}"
 
 
 # ---- many steps ------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def compiled(spec, processor=None):
     module = ir.Module()
     write_matmul(module, "product", spec, processor)
     code = machine_code(str(module), processor)
-    more = [ctypes.c_void_p] if spec.listed else []
+    more = [ctypes.c_void_p] if list_length(spec, processor) else []
     arguments = [*[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_int64, *more]
     return Library(code).function("product", *arguments)
 
@@ -61,7 +61,8 @@ def product(A, B, spec, C, bias, splits, processor=None):
     guard = scratch[-64:].copy()
     for start, stop in zip([0, *splits], [*splits, spec.M], strict=True):
         addresses = [array.ctypes.data for array in (C, A, B, bias, scratch)]
-        more = [before_a_wall()[1] - 8 * list_length(spec, processor)] if spec.listed else []
+        length = list_length(spec, processor)
+        more = [before_a_wall()[1] - 8 * length] if length else []
         call(*addresses, start, stop, *more)
     np.testing.assert_array_equal(scratch[-64:], guard)
 

@@ -8,6 +8,8 @@ import pytest
 import clearprop as cp
 from clearprop import nn
 
+pytestmark = pytest.mark.usefixtures("all_threads")
+
 Tree = Any
 
 

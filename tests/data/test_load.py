@@ -279,3 +279,11 @@ def test_fashion_mnist_as_debian_packs_it() -> None:
         "DataSet 'fashion-mnist': 60,000 + 10,000 samples of shape (1, 28, 28), 10 classes"
     )
     assert np.bincount(data.test.t).tolist() == [1000] * 10
+
+
+def test_a_data_frame_needs_no_loading() -> None:
+    class DataFrame:
+        def to_numpy(self) -> None: ...
+
+    with pytest.raises(DataError, match=r"is a DataFrame.*\.to_numpy\(\).*train\.fit\(net"):
+        load(DataFrame())  # type: ignore[arg-type]

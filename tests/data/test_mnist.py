@@ -340,10 +340,7 @@ def test_a_users_folder_is_not_compared_with_the_published_one(
 def test_from_a_zip(tmp_path: Path) -> None:
     package = Path(clearprop.errors.__file__).parent
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
-        packed.writestr("clearprop/__init__.py", "")
-        for name in ("errors.py", "extras.py"):
-            packed.write(package / name, f"clearprop/{name}")
-        for path in sorted((package / "data").rglob("*")):
+        for path in sorted(package.rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 packed.write(path, f"clearprop/{path.relative_to(package).as_posix()}")
     program = (

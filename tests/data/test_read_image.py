@@ -18,7 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clearprop.data import mnist, read_image
-from clearprop.errors import ClearpropError, DataError, MissingExtraError, ShapeError
+from clearprop.data.ink_part import border_of, ink_part
+from clearprop.data.picture import as_seen, is_inverted
+from clearprop.errors import (
+    ClearpropError,
+    DataError,
+    MissingExtraError,
+    OptionError,
+    ShapeError,
+)
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 ImageDraw = pytest.importorskip("PIL.ImageDraw", reason="Pillow is not installed")
@@ -79,6 +87,42 @@ def unevenly_lit(digit: int) -> Any:
     return Image.fromarray((levels * light[..., None] + noise).clip(0, 255).astype(np.uint8))
 
 
+def ruled(digit: int) -> Any:
+    """On the lines of a copybook, which are half as dark as the ink."""
+    sheet = drawn(digit, sheet=(300, 300), box=(70, 60, 190, 240), pen=12)
+    levels = np.array(sheet)
+    for y in range(10, 300, 29):
+        levels[y : y + 2] = np.minimum(levels[y : y + 2], (130, 150, 200))
+    levels[:, 30:32] = np.minimum(levels[:, 30:32], (230, 120, 120))
+    return Image.fromarray(levels)
+
+
+def lit_in_the_middle(digit: int) -> Any:
+    levels = np.asarray(drawn(digit, paper=(235, 230, 220), ink=(60, 60, 80)), float)
+    y, x = np.mgrid[-1:1:200j, -1:1:200j]
+    return Image.fromarray((levels * (1 - 0.22 * (x**2 + y**2))[..., None]).astype(np.uint8))
+
+
+def on_a_table(digit: int) -> Any:
+    """A sheet that lies askew on dark wood."""
+    wood = (70, 50, 40)
+    sheet = drawn(digit, sheet=(280, 280), box=(80, 60, 200, 220), pen=14).convert("RGB")
+    table = Image.new("RGB", (400, 400), wood)
+    table.paste(sheet.rotate(5, Image.Resampling.BICUBIC, expand=True, fillcolor=wood), (45, 45))
+    return table
+
+
+def at_dusk(digit: int) -> Any:
+    """Dark, darker to one side, with a grain that is half as strong as the ink."""
+    drawing = drawn(digit, sheet=(360, 480), box=(198, 228, 318, 396), pen=11, ink=(60, 40, 40))
+    levels = np.asarray(drawing.convert("RGB"), float) * np.array([0.7, 0.66, 0.58])
+    y, x = np.mgrid[0:1:480j, 0:1:360j]
+    noise = np.random.default_rng(digit).normal(0, 14, levels.shape)
+    return Image.fromarray(
+        (levels * (1 - 0.5 * x - 0.2 * y)[..., None] + noise).clip(0, 255).astype(np.uint8)
+    )
+
+
 def small(digit: int) -> Any:
     sheet = Image.new("RGB", (2500, 1800), "white")
     sheet.paste(drawn(digit, sheet=(60, 60), box=(15, 10, 45, 50), pen=5), (1900, 300))
@@ -96,7 +140,12 @@ WAYS: dict[str, Callable[[int], Any]] = {
     "large": lambda d: drawn(d, box=(8, 8, 192, 192), pen=16),
     "small": small,
     "tiny": lambda d: drawn(d, sheet=(14, 14), box=(3, 2, 11, 12), pen=1.5),
+    "tiny and thick": lambda d: drawn(d, sheet=(24, 30), box=(8, 6, 18, 24), pen=3.5),
     "uneven light": unevenly_lit,
+    "dusk": at_dusk,
+    "light in the middle": lit_in_the_middle,
+    "lines of a copybook": ruled,
+    "a sheet on a table": on_a_table,
     "transparent, dark": lambda d: drawn(d, paper=(0, 0, 0, 0), ink=(0, 0, 0, 255), mode="RGBA"),
     "transparent, light": lambda d: drawn(
         d, paper=(255, 255, 255, 0), ink=(255, 255, 255, 255), mode="RGBA"
@@ -268,6 +317,64 @@ def test_a_single_dot(save: Save) -> None:
     levels[2, 6] = 0
     x = read_image(save(Image.fromarray(levels)), SHAPE)
     assert (x > 0).sum() == 400
+
+
+def test_ink_of_another_size(save: Save) -> None:
+    path = save(drawn(3))
+    for part in (0.5, 1.0):
+        rows = np.flatnonzero(read_image(path, SHAPE, part=part)[0].max(axis=1) > 30)
+        assert rows[-1] - rows[0] + 1 in (round(28 * part) - 1, round(28 * part))
+    for part in (0, 1.1, float("nan")):
+        assert f"part is {part}" in refusal(path, error=OptionError, part=part)
+
+
+def test_a_fat_stroke_is_no_sheet(save: Save) -> None:
+    fat = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(fat).line([(100, 20), (110, 180)], 0, 70)
+    x = read_image(save(fat), SHAPE)
+    assert (x[0, 7:21] > 200).sum(axis=1).min() >= 7  # one stroke from top to bottom
+
+
+def test_how_large_the_ink_of_images_is() -> None:
+    x = mnist(shape="channels").train.x[:100]
+    assert ink_part(x) == 20 / 28
+    wide = np.pad(x, ((0, 0), (0, 0), (4, 4), (4, 4)))
+    assert ink_part(wide) == pytest.approx(20 / 36, abs=0.01)
+    assert ink_part(255 - x) is None
+    assert ink_part(np.zeros((3, 1, 8, 8), np.uint8)) is None
+
+
+def clothes(count: int = 50) -> np.ndarray:
+    """Images like those of clothes: what fills its box, in many sizes, on black."""
+    x = np.zeros((count, 1, 28, 28), np.uint8)
+    for number, (height, width) in enumerate(np.random.default_rng(0).integers(14, 26, (count, 2))):
+        top, left = (28 - height) // 2, (28 - width) // 2
+        x[number, 0, top : top + height, left : left + width] = 180
+    return x
+
+
+def test_what_is_no_digit_is_not_cut_out() -> None:
+    assert ink_part(clothes()) is None
+    full = np.zeros((20, 1, 28, 28), np.uint8)
+    full[:, :, 4:24, 4:24] = 200  # of the size of digits, but not of strokes
+    assert ink_part(full) is None
+    assert (border_of(clothes()), border_of(255 - clothes())) == ("dark", "light")
+    assert border_of(np.concatenate([clothes(), 255 - clothes()])) is None
+    assert border_of(np.zeros((3, 1, 8, 8), np.uint8)) is None
+
+
+@pytest.mark.parametrize(("ground", "thing"), [(255, 40), (0, 215)])
+def test_a_picture_gets_the_ground_of_the_images(ground: int, thing: int) -> None:
+    tall = Image.new("RGB", (100, 200), (ground,) * 3)
+    tall.paste((thing,) * 3, (20, 20, 80, 200))
+    assert is_inverted(tall, "dark") == (ground == 255)
+    assert is_inverted(tall, "light") == (ground == 0)
+    assert not is_inverted(tall, None)
+    for border, empty, full in (("dark", 0, 215), ("light", 255, 40)):
+        x = as_seen(tall, (1, 20, 20), as_is=True, border=border)
+        assert x[0, 10, 10] == full
+        assert (x[0, :, :5] == empty).all()
+        assert (x[0, :, 15:] == empty).all()  # the aspect is kept: half of the field is beside it
 
 
 # As it is ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from clearprop import nn, train
-from clearprop.data import DataSet, load
+from clearprop.data import DataSet, csv_to_npy, load
 from clearprop.data.splitting import draw_rows
 from clearprop.errors import DataError, DTypeError, OptionError
 
@@ -400,3 +400,28 @@ def test_a_name_that_two_columns_have(write: Write) -> None:
     assert "it is the name of one column" in refusal(
         write("a,a,b\n1,2,3\n3,4,4\n"), OptionError, target="a"
     )
+
+
+def test_columns_that_are_left_out(write: Write, tmp_path: Path) -> None:
+    path = write("id,name,a,kind\n7,one,1,x\n8,,2,y\n9,three,3,x\n")
+    found = load(path, without=("name", 0))
+    assert (found.columns, found.target, found.without) == (("a",), "kind", ("id", "name"))
+    assert sorted([*found.train.x[:, 0], *found.test.x[:, 0]]) == [1, 2, 3]
+    kept = csv_to_npy(path, tmp_path / "kept", without=("name", 0))
+    assert (kept.columns, kept.without) == (found.columns, found.without)
+    np.testing.assert_array_equal(kept.train.x, found.train.x)
+    assert load(path, without=("name", "kind")).target == "a"
+
+
+def test_wrong_cells_are_counted_and_their_columns_named(write: Write) -> None:
+    path = write("a,b,c,t\n1,2,3,0.5\n1,NA,3,0.5\n1,,,0.5\nx,2,,0.5\n")
+    with pytest.raises(DataError) as raised:
+        load(path)
+    assert "line 3, column 2 ('b'), the first of 4 such cells of 2 columns" in str(raised.value)
+    assert "load(path, without=('b', 'c')) leaves" in str(raised.value)
+
+
+@pytest.mark.parametrize("without", ["id", 3, [None], [True]])
+def test_without_is_a_sequence_of_columns(write: Write, without: Any) -> None:
+    with pytest.raises(OptionError, match="the names of columns, or their numbers"):
+        load(write("id,a,t\n1,2,3\n2,3,4\n"), without=without)

@@ -97,6 +97,8 @@ def conv_net(dtype):
         nn.Tanh(),
         nn.Affine.initial(30, 10, seed=rng, dtype=dtype),
         nn.Softmax(),
+        nn.LogSoftmax(),
+        nn.Rescaling(1e5, 1e6),
         loss=nn.CrossEntropy(),
     )
     x = rng.normal(size=(8, 1, 14, 14)).astype(dtype)

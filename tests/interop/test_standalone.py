@@ -207,6 +207,8 @@ def sequence_nets(rng):
         nn.Residual(nn.BatchNorm.initial(4), nn.GELU()),
         nn.Affine.initial(4, 3, seed=rng),
         nn.Softplus(),
+        nn.LogSoftmax(),
+        nn.Rescaling(2.0, [1.0, 0.5, 0.0]),
     ]
     return {
         "words": (words, lambda n: rng.integers(0, 9, (n, 6))),

@@ -53,7 +53,9 @@ def test_the_gradients_of_two_inputs_are_two_arrays():
     np.testing.assert_array_equal(dy, 1)
 
 
-@pytest.mark.parametrize("layer", [nn.ReLU(), nn.Sigmoid(), nn.Tanh(), nn.Softmax()])
+@pytest.mark.parametrize(
+    "layer", [nn.ReLU(), nn.Sigmoid(), nn.Tanh(), nn.Softmax(), nn.LogSoftmax()]
+)
 def test_activations_are_finite_at_ten_thousand(layer):
     y = layer.forward(np.array([1e4, -1e4, 0.0]))
     assert np.isfinite(y).all()
@@ -223,3 +225,9 @@ def test_names_from_elsewhere():
         nn.Dense  # noqa: B018
     with pytest.raises(AttributeError, match=r"no attribute 'Nothing'\.$"):
         nn.Nothing  # noqa: B018
+
+
+def test_rescaling_makes_no_outputs_of_its_own():
+    for layer in (nn.Rescaling([1.0, 2.0]), nn.Rescaling(1.0, [0.0, 1.0])):
+        with pytest.raises(ShapeError, match=r"Rescaling: x has shape \(3, 1\), .* shape \(2,\)"):
+            layer.forward(np.ones((3, 1)))

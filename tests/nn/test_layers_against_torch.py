@@ -49,6 +49,7 @@ def compare(layer, x, f):
         (nn.LeakyReLU(0.3), lambda x: torch.nn.functional.leaky_relu(x, 0.3)),
         # the threshold at which PyTorch's becomes a line
         (nn.Softplus(), lambda x: torch.nn.functional.softplus(x, threshold=1000)),
+        (nn.LogSoftmax(), lambda x: torch.nn.functional.log_softmax(x, dim=-1)),
     ],
     ids=repr,
 )

@@ -5,7 +5,7 @@ import pytest
 
 import clearprop as cp
 from clearprop import errors, nn
-from clearprop.errors import LabelError, ShapeError
+from clearprop.errors import LabelError, OptionError, ShapeError
 
 X = np.array([[2.0, 1.0, 0.5], [0.1, 0.2, 3.0]])
 BIG = np.array([[1e4, -1e4, 0.0], [-1e4, -1e4, 1e4]])
@@ -167,3 +167,22 @@ def test_an_empty_binary_batch_has_no_mean(binary):
 def test_eps_out_of_range_is_named():
     with pytest.raises(errors.OptionError, match=r"CrossEntropy: eps is 0\. Where: "):
         nn.CrossEntropy(eps=0)
+
+
+@pytest.mark.parametrize("loss", [nn.SoftmaxWithLoss(), nn.NLL(), nn.KL(), nn.CrossEntropy()])
+def test_the_probabilities_of_classes_are_those_of_the_loss(loss):
+    p = np.array([[0.2, 0.7, 0.1], [0.5, 0.25, 0.25]])
+    predicted = p if isinstance(loss, nn.CrossEntropy) else np.log(p)
+    np.testing.assert_allclose(loss.probabilities(predicted), p, rtol=1e-14)
+
+
+def test_the_probabilities_of_outputs_of_0_and_1():
+    p = np.array([[0.2, 0.7]])
+    np.testing.assert_array_equal(nn.BinaryCrossEntropy().probabilities(p), p)
+    found = nn.SigmoidWithLoss().probabilities(np.log(p / (1 - p)))
+    np.testing.assert_allclose(found, p, rtol=1e-14)
+
+
+def test_numbers_have_no_probabilities():
+    with pytest.raises(OptionError, match=r"probabilities: the loss is MSE, which is of numbers"):
+        nn.MSE().probabilities(np.ones((2, 1)))

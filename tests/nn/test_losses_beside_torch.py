@@ -15,13 +15,23 @@ ROWS = RNG.dirichlet(np.ones(4), 6)
 W = np.array([0.5, 2.0, 1.0, 0.1])
 
 
+STEPS = RNG.normal(size=(3, 5, 4)) * 2
+LEFT_OUT = np.where(RNG.random((3, 5)) < 0.4, -1, RNG.integers(0, 4, (3, 5)))
+
+
 def logs(x):
-    return x - np.log(np.exp(x).sum(axis=1, keepdims=True))
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
 
 
 def _cross_entropy(**options):
     options = {k: torch.tensor(v) if k == "weight" else v for k, v in options.items()}
     return lambda x, t: F.cross_entropy(x, t, **options)
+
+
+def _of_steps(loss, **options):
+    """PyTorch has the classes on the second axis."""
+    options = {k: torch.tensor(v) if k == "weight" else v for k, v in options.items()}
+    return lambda x, t: loss(x.transpose(1, 2), t, ignore_index=-1, **options)
 
 
 CASES = {
@@ -64,6 +74,34 @@ CASES = {
         T,
         _cross_entropy(weight=W, label_smoothing=0.2),
     ),
+    "scores, steps": (nn.SoftmaxWithLoss(ignore=-1), STEPS, LEFT_OUT, _of_steps(F.cross_entropy)),
+    "scores, steps, weighted": (
+        nn.SoftmaxWithLoss(ignore=-1, class_weights=W),
+        STEPS,
+        LEFT_OUT,
+        _of_steps(F.cross_entropy, weight=W),
+    ),
+    "scores, steps, smoothed": (
+        nn.SoftmaxWithLoss(ignore=-1, label_smoothing=0.2),
+        STEPS,
+        LEFT_OUT,
+        _of_steps(F.cross_entropy, label_smoothing=0.2),
+    ),
+    "scores, steps, weighted, smoothed": (
+        nn.SoftmaxWithLoss(ignore=-1, class_weights=W, label_smoothing=0.2),
+        STEPS,
+        LEFT_OUT,
+        _of_steps(F.cross_entropy, weight=W, label_smoothing=0.2),
+    ),
+    "scores, all steps": (nn.SoftmaxWithLoss(), STEPS, LEFT_OUT % 4, _of_steps(F.cross_entropy)),
+    "NLL, steps": (nn.NLL(ignore=-1), logs(STEPS), LEFT_OUT, _of_steps(F.nll_loss)),
+    "NLL, steps, weighted": (
+        nn.NLL(ignore=-1, class_weights=W),
+        logs(STEPS),
+        LEFT_OUT,
+        _of_steps(F.nll_loss, weight=W),
+    ),
+    "MSE, steps": (nn.MSE(), STEPS[..., :1], STEPS[..., 1], lambda x, t: F.mse_loss(x[..., 0], t)),
     # of rows PyTorch divides by N, we by the weights of the labels, as it does of class numbers
     "scores, rows, weighted": (
         nn.SoftmaxWithLoss(class_weights=W),

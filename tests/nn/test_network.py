@@ -289,7 +289,7 @@ def test_accuracy_of_nothing_is_refused(net):
         ([], {}, "there is no layer."),
         ([nn.ReLU(), nn.SoftmaxWithLoss()], {}, "SoftmaxWithLoss() stands among the layers."),
         ([nn.Mul()], {}, "Mul() takes two inputs, and the layer before it has one output."),
-        ([nn.ReLU], {}, "<class 'clearprop.nn.activations.ReLU'> is no layer."),
+        ([nn.ReLU], {}, "nn.ReLU is a class, and nn.ReLU(…) a layer."),
         ([nn.ReLU()] * 2, {}, "ReLU() stands there twice; it can remember one forward pass."),
         ([nn.ReLU()], {"loss": nn.ReLU()}, "loss is ReLU(), which is no loss layer."),
         (

@@ -214,6 +214,23 @@ def test_softplus_is_exact_for_large_numbers_and_smooth_at_0():
     np.testing.assert_allclose(layer.backward(np.ones(5)), [0, np.exp(-40), 0.5, sigma(25), 1])
 
 
+def test_log_softmax_is_finite_where_the_logarithm_of_a_softmax_is_not():
+    layer = nn.LogSoftmax()
+    x = np.array([[0.0, 1e4], [2.0, 2.0], [np.log(1.0), np.log(3.0)]])
+    wanted = [[-1e4, 0.0], [-np.log(2)] * 2, [np.log(0.25), np.log(0.75)]]
+    np.testing.assert_allclose(layer.forward(x), wanted, rtol=1e-14)
+    dx = layer.backward([[1.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    np.testing.assert_allclose(dx, [[1, -1], [0.5, -0.5], [-0.5, 0.5]], rtol=1e-14)
+
+
+def test_log_softmax_and_nll_are_softmax_with_loss():
+    rng = np.random.default_rng(3)
+    x, t = rng.normal(size=(5, 4)) * 30, rng.integers(0, 4, 5)
+    layer, last, both = nn.LogSoftmax(), nn.NLL(), nn.SoftmaxWithLoss()
+    assert last.forward(layer.forward(x), t) == pytest.approx(both.forward(x, t), rel=1e-14)
+    np.testing.assert_allclose(layer.backward(last.backward()), both.backward(), atol=1e-15)
+
+
 @pytest.mark.parametrize(
     "layer", [nn.GELU(), nn.GELU("tanh"), nn.SiLU(), nn.LeakyReLU(), nn.Softplus()], ids=repr
 )

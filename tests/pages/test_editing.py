@@ -8,6 +8,7 @@ from draw.examples import EXAMPLES
 from pages.browsing import data_of
 
 import clearprop as cp
+from clearprop import nn
 from clearprop.draw.views import make_views
 
 
@@ -70,6 +71,21 @@ def test_matrices(show, name):
     new = cp.trace(f, *[float(x) if not x.ndim else x, *args[1:]])
     found, wanted = at_the_end(opened), drawn(new, dy)
     assert [_without_rest(texts) for texts in found] == [_without_rest(texts) for texts in wanted]
+    opened.check()
+
+
+def test_log_probabilities(show):
+    def f(x):
+        y = nn.LogSoftmax().forward(x)
+        return np.sum(y * y)
+
+    x = np.array([[1.0, 2.0, 0.5], [0.0, -1.0, 3.0]])
+    graph = cp.trace(f, x)
+    assert "log_softmax" in [node.operation for node in graph.nodes]
+    opened = show(graph.backward().to_html())
+    x[1, 2] = -1.5
+    opened.change("x", {(1, 2): -1.5})
+    assert at_the_end(opened) == drawn(cp.trace(f, x))
     opened.check()
 
 

@@ -46,6 +46,8 @@ NETWORKS: dict[str, tuple[Any, Any]] = {
     "SiLU": (ROWS, activation(nn.SiLU())),
     "LeakyReLU": (ROWS, activation(nn.LeakyReLU())),
     "Softplus": (ROWS, activation(nn.Softplus())),
+    "Rescaling": (ROWS, activation(nn.Rescaling(2.0, [0.5] * 8))),
+    "LogSoftmax": (ROWS, activation(nn.LogSoftmax())),
     "LayerNorm": (
         ROWS,
         lambda dtype: [

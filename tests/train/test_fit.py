@@ -94,6 +94,7 @@ def test_a_rule_keeps_its_state_from_call_to_call() -> None:
         ({"epochs": math.nan}, "epochs is nan"),
         ({"validation": 1.0}, "validation is 1.0"),
         ({"lr": -1.0}, "lr is -1.0"),
+        ({"optimizer": optim.Adam}, "optimizer is the class Adam"),
     ],
 )
 def test_what_is_no_option(options: dict[str, Any], says: str) -> None:
@@ -133,6 +134,36 @@ def test_an_epoch_without_replacement_is_every_sample_once() -> None:
     assert [row.iteration for row in metrics.rows] == [0, 3, 5]
     assert metrics.rows[-1].epoch == 2.0
     assert math.isnan(metrics.rows[-1].test_accuracy)
+
+
+@pytest.mark.parametrize("interpret", [False, True])
+@pytest.mark.parametrize("epochs", [0.25, 0.5, 1, 2.1])
+def test_a_part_of_an_epoch(epochs: float, interpret: bool) -> None:
+    metrics = train.fit(network(), DATA, batch=7, epochs=epochs, interpret=interpret)
+    assert metrics.iterations == math.ceil(epochs * 60 / 7)
+    assert len(metrics.loss) == metrics.iterations
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "says"),
+    [
+        (None, {}, "data is a NoneType"),
+        ((*DATA, None), {}, "data is 3 things"),
+        (((DATA[0][0], DATA[0][1]), DATA[1][0]), {}, "the test samples are a ndarray"),
+        (DATA, {"validation": DATA[0][0]}, "the validation samples are a ndarray"),
+        (DATA, {"validation": "0.1"}, "the validation samples are a str"),
+    ],
+)
+def test_what_is_no_pair(data: Any, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        train.fit(network(), data, iterations=1, **options)
+
+
+def test_a_part_to_set_aside_is_any_number() -> None:
+    found = train.fit(network(), DATA, iterations=2, validation=np.float32(0.25))
+    assert not math.isnan(found.rows[-1].validation_accuracy)
+    with pytest.raises(OptionError, match=r"validation is 1\.0"):
+        train.fit(network(), DATA, iterations=1, validation=1)
 
 
 def test_samples_set_aside_are_not_trained_with() -> None:

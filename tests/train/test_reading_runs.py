@@ -154,3 +154,27 @@ def test_a_part_of_the_weights_is_never_taken_for_all(folder: RunFolder, size: i
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(RunError, match=r"weights\.safetensors is damaged: .* Write instead: clear"):
         read_run(folder.path).network()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"shape": [[1]]}, r"the shape is \[\[1\]\]"),
+        ({"shape": [-1]}, "the shape is"),
+        ({"outputs": 2.5}, r"the outputs are 2\.5"),
+        ({"classes": 3}, "the classes are 3"),
+        ({"classes": "ab", "outputs": 2}, "the classes are ab"),
+        ({"classes": ["a"], "outputs": 2}, "there are 1 classes for 2"),
+        ({"columns": True}, "the columns are True"),
+        ({"columns": ["a", None], "shape": [2]}, "the columns are"),
+        ({"columns": ["a"], "shape": [2]}, "there are 1 columns for 2"),
+    ],
+)
+def test_what_makes_no_sense_about_the_samples(
+    folder: RunFolder, data: dict[str, object], says: str
+) -> None:
+    path = folder.path / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "data": data}))
+    with pytest.raises(RunError, match=says):
+        read_run(folder.path)

@@ -14,6 +14,8 @@ from clearprop import nn, train
 from clearprop.data import DataSet, Split
 from clearprop.errors import NonFiniteError
 from clearprop.train.report import RunReport, report_page
+from clearprop.train.report.charts import accuracy_chart
+from clearprop.train.report.confusion import worst_mistakes
 from clearprop.train.report.mistakes import find_mistakes
 
 VOID = {"meta", "br", "img", "path", "use"}
@@ -154,6 +156,36 @@ def test_mistakes_are_counted_one_by_one(make: Callable[..., RunReport], digits:
             assert found.confusion[i, j] == sum((t == i) & (found.taken_for == j))
     assert set(found.wrong) == {i for i in range(len(t)) if t[i] != found.taken_for[i]}
     assert list(found.probability[found.wrong]) == sorted(found.probability[found.wrong])[::-1]
+
+
+def test_the_most_common_mistakes_are_all_said() -> None:
+    names = ("4", "9", "7")
+    counts = np.array([[9, 15, 1], [15, 9, 0], [2, 0, 9]])
+    said = worst_mistakes(counts, names, "images")
+    assert said.endswith("The most common mistakes: 4 is taken for 9, and 9 for 4, 15 times each.")
+    counts[0, 1] = 16
+    said = worst_mistakes(counts, names, "images")
+    assert said.endswith("The most common mistake: 4 is taken for 9, 16 times.")
+    ones = np.ones((3, 3), int)
+    said = worst_mistakes(ones, names, "images")
+    assert said.endswith("mistakes: 4 is taken for 9, 4 for 7, 9 for 4, and 3 more, once each.")
+
+
+def test_a_few_points_have_ticks_of_their_own() -> None:
+    rows = [train.Row(n, n / 600, 0.5, 0.7 + n / 9e3, 0.8) for n in (0, 600, 1200)]
+    ticks = re.findall(r">([\d,]+)</text>", accuracy_chart(rows))
+    assert ticks[:2] == ["600", "1,200"]
+    close = [*rows, train.Row(1201, 2.01, 0.5, 0.8, 0.8)]  # no room for two numbers there
+    assert "1,201" not in accuracy_chart(close)
+
+
+def test_a_line_of_many_points_has_no_markers() -> None:
+    def markers(count: int) -> int:
+        rows = [train.Row(n, n / 4, 0.5, 0.8, 0.7 + n / 9e3) for n in range(count)]
+        return accuracy_chart(rows).count("<use")
+
+    assert markers(40) > 80
+    assert markers(400) < 60  # ticks
 
 
 def test_no_mistakes(digits: DataSet) -> None:

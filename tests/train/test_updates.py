@@ -36,6 +36,21 @@ def two_layers() -> nn.Sequential:
     return nn.TwoLayerNet(4, 5, 3, 0.5, seed=1, dtype="float32")
 
 
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("columns", [40, 200])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_few_outputs_of_many_columns_are_compiled(dtype: str, columns: int, outputs: int) -> None:
+    """The products are narrow and the batches large: what is fetched ahead is then not listed."""
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(1000, columns)), rng.normal(size=(1000, outputs))
+    both = []
+    for interpret in (False, True):
+        net = nn.Sequential(affine(columns, outputs, 0, dtype), loss=nn.MSE())
+        both.append(fit(net, ((x, t), None), lr=0.01, batch=500, iterations=5, interpret=interpret))
+    tolerance = 1e-5 if dtype == "float32" else 1e-10
+    np.testing.assert_allclose(both[0].loss, both[1].loss, rtol=tolerance)
+
+
 def with_state(dtype: str = "float32") -> nn.Sequential:
     return nn.Sequential(
         affine(4, 16, 0, dtype),
@@ -215,6 +230,7 @@ def test_a_run_on_augmented_images_is_machine_code() -> None:
 # ---- the same however it is cut -----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("all_threads")
 @pytest.mark.parametrize("make", [two_layers, with_state])
 def test_nothing_depends_on_the_calls_or_on_the_threads(make: Any) -> None:
     found = []

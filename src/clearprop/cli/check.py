@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -25,15 +25,19 @@ _INPUTS, _OUTPUT, _LIMITS = "Inputs", "Reports", "Limits"
 class CheckCommand(TyperCommand):
     """``--json`` alone prints; with a path behind it, it writes a file."""
 
+    #: Options whose value may be left out: how a value ends, and what stands for none.
+    optional: ClassVar[dict[str, tuple[str, str]]] = {"--json": (".json", "-")}
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the ``-`` behind a ``--json`` that has no path."""
+        """Put what stands for none behind an option that has no value."""
         args = list(args)
         ends = args.index("--") if "--" in args else len(args)
         for place, word in enumerate(args[:ends]):
-            if word == "--json":
+            if word in self.optional:
+                ending, none = self.optional[word]
                 follower = args[place + 1] if place + 1 < ends else ""
-                if follower != "-" and not follower.endswith(".json"):
-                    args[place] = "--json=-"
+                if follower != "-" and not follower.endswith(ending):
+                    args[place] = f"{word}={none}"
         return super().parse_args(ctx, args)
 
 

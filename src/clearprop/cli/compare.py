@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.cells import cell_len
 
+from clearprop.cli.completing import complete_runs
 from clearprop.cli.files import must_be_no_file_of_a_run, must_be_writable
 from clearprop.errors import OptionError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _FORMS = ("png", "svg")
 _LONGEST = 24  # columns of a value beside others; a longer one stands on a line of its own
 _GAP = 3  # columns between values, one of them for the mark
+_HASH, _HASH_SHOWN = "data_sha256", 8  # and as many of its characters
 _LABEL = 28  # columns of the longest name of a result, as a rule
 
 
@@ -29,6 +31,7 @@ def compare(
             metavar="RUN",
             help="Two or more, each the folder of a run, its config.json, or its name in ./runs.",
             show_default=False,
+            autocompletion=complete_runs,
         ),
     ],
     curves: Annotated[
@@ -45,7 +48,8 @@ def compare(
 ) -> None:
     """Compare runs: the settings and versions that differ, and the results, the best marked *.
 
-    Accuracies and losses are those after the last iteration; where the runs are of different
+    Accuracies and losses are those of the saved weights: after the last iteration, or of the best
+    epoch where that is kept; where the runs are of different
     length, also those after the last iteration at which all were measured.
 
     Runs on other data, of another length, or that have not ended, are compared as far as that
@@ -90,17 +94,12 @@ def _form(curves: Path) -> str:
 
 
 def _draw(runs: Sequence[Run], comparison: Comparison, curves: Path, form: str) -> None:
-    from clearprop.cli.files import unwritable
+    from clearprop.cli.files import write_whole_bytes
     from clearprop.extras import require
     from clearprop.train.compared_curves import draw_compared
-    from clearprop.train.files import write_whole
 
     require("matplotlib.backends.backend_agg", "train", "draws the curves", "compare")
-    content = draw_compared(runs, comparison.names, form)
-    try:
-        write_whole(curves, [content])
-    except OSError as error:
-        raise unwritable(curves, error.strerror or str(error)) from error
+    write_whole_bytes(curves, draw_compared(runs, comparison.names, form))
 
 
 def _facts(runs: Sequence[Run], comparison: Comparison, curves: Path | None) -> dict[str, Any]:
@@ -121,7 +120,7 @@ def _facts(runs: Sequence[Run], comparison: Comparison, curves: Path | None) -> 
 
 
 def _print(runs: Sequence[str], comparison: Comparison, curves: Path | None) -> None:
-    from clearprop.cli.screen import Screen, how_it_ended, written
+    from clearprop.cli.screen import Screen, how_it_ended, is_set, written
 
     screen = Screen()
     ended = [
@@ -129,20 +128,29 @@ def _print(runs: Sequence[str], comparison: Comparison, curves: Path | None) -> 
         for run in comparison.results["ended"]
     ]
     results = {**comparison.results, "ended": ended}
+    versions = {name: of for name, of in comparison.made_with.items() if name != _HASH}
+    hashes = comparison.made_with.get(_HASH, ())
+    data = {"SHA-256": [h and f"{str(h)[:_HASH_SHOWN]}…" for h in hashes]} if hashes else {}
     tables: dict[str, Mapping[str, Any]] = {
         "Settings that differ": comparison.settings,
-        "Versions that differ": comparison.made_with,
+        "Versions that differ": versions,
+        "Data that differ": data,
         "Results, * the best" if comparison.best else "Results": results,
     }
     print_table = _Tables(screen, _heads(comparison, screen, runs), tables)
     print_table("Settings that differ")
     if comparison.same:
-        shown = (f"{name}={written(name, value)}" for name, value in comparison.same.items())
+        shown = (
+            f"{name}={written(name, value)}"
+            for name, value in comparison.same.items()
+            if is_set(name, value)
+        )
         screen.prose(f"The same in all: {', '.join(shown)}.")
     print_table("Versions that differ")
-    if not comparison.made_with:
+    if not versions:
         screen.line()
         screen.line("Versions and processor are the same.")
+    print_table("Data that differ")
     print_table(list(tables)[-1], comparison.best)
     if comparison.notes:
         screen.heading("To keep in mind")

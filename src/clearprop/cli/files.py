@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clearprop.errors import OptionError
+from clearprop.whole_files import is_special, whole_file
 
 #: What is checked of a folder.
 _ENDINGS = (".py", ".ipynb", ".md", ".txt")
@@ -86,6 +87,10 @@ def _in_folder(folder: Path) -> Iterator[str]:
 
 def must_be_writable(path: Path) -> None:
     """Refuse before the work what would fail after it."""
+    if is_special(path):
+        if not os.access(path, os.W_OK):
+            raise unwritable(path, "it is not yours to write to")
+        return
     folder = path.absolute().parent
     if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         reason = "it is a folder" if path.is_dir() else f"{folder} is no folder to write to"
@@ -104,15 +109,26 @@ def must_be_no_file_of_a_run(path: Path) -> None:
         )
 
 
+def must_not_exist(path: Path, again: str) -> None:
+    """Refuse to write over a file, unless it is forced; ``again`` is the command that forces it."""
+    if path.is_file():
+        raise OptionError(
+            f"{path}: this file exists.",
+            why="nothing is overwritten unless you say so.",
+            write=f"another path, or {again} … --force",
+        )
+
+
 def write_whole(path: Path, text: str) -> None:
+    """Write a text file in whole or not at all."""
+    write_whole_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_whole_bytes(path: Path, content: bytes) -> None:
     """Write a file in whole or not at all."""
-    passing = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        try:
-            passing.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-            passing.replace(path)
-        finally:
-            passing.unlink(missing_ok=True)
+        with whole_file(path) as stream:
+            stream.write(content)
     except OSError as error:
         raise unwritable(path, error.strerror or str(error)) from error
 

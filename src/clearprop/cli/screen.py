@@ -32,6 +32,25 @@ class Screen:
         self._console = Console(highlight=False, soft_wrap=True)
         self._begun = False
 
+    @property
+    def has_blocks(self) -> bool:
+        """Whether half-block letters can be written."""
+        return self._console.encoding.lower().startswith("utf")
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether there are many colours."""
+        many = self._console.color_system in ("truecolor", "256")
+        return many and not self._console.no_color
+
+    def beside(self, picture: Text | None, width: int, text: str, style: str) -> None:
+        """Print a line of a picture that has so many columns, and a text beside it."""
+        line = picture.copy() if picture is not None else Text(" " * width)
+        if text:
+            line.append("   ").append(legible_name(text), style)
+        self._begun = True
+        self._console.print(line)
+
     def line(self, text: str = "", style: str = "") -> None:
         """Print one line, as long as it is."""
         self._begun = True
@@ -107,7 +126,15 @@ def written(name: str, value: Any) -> str:
 
 def _number(name: str, value: float) -> str:
     if "accuracy" in name or "loss" in name:
-        return f"{value:.4f}" if abs(value) < 1e6 else f"{value:.4g}"
+        from clearprop.train.metrics import shown_number
+
+        return shown_number(value)
+    if name.endswith("error"):
+        from clearprop.train.quality import shown_amount
+
+        return shown_amount(value)
+    if name.endswith("r2"):
+        return f"{value:.3f}"
     if name == "seconds":
         return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
     if name == "iterations/s" and value >= 10:
@@ -122,11 +149,23 @@ def how_it_ended(ended: str | None) -> str:
     --------
     >>> how_it_ended("as asked"), how_it_ended("SIGINT"), how_it_ended("train: …")
     ('as asked', 'by Ctrl-C', 'by an error')
+    >>> how_it_ended("no better")
+    'no better'
     """
-    words = {None: "not yet", "as asked": "as asked", "SIGINT": "by Ctrl-C"}
+    words = {
+        None: "not yet",
+        "as asked": "as asked",
+        "no better": "no better",
+        "SIGINT": "by Ctrl-C",
+    }
     if ended in words:
         return words[ended]
     return f"by {ended}" if str(ended).startswith("SIG") else "by an error"
+
+
+def is_set(name: str, value: Any) -> bool:
+    """Whether there is something to say of a setting."""
+    return value is not None or name in _UNSET
 
 
 def command(*words: str | Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from clearprop.cli.completing import complete_runs
 from clearprop.cli.explanation import explain
 from clearprop.cli.files import must_be_no_file_of_a_run, must_be_writable
 from clearprop.errors import ClearpropError, MissingExtraError, RunError
@@ -31,6 +32,7 @@ def show(
             help="The folder of a run, its config.json, or its name in ./runs. "
             "A folder of runs is listed.",
             show_default="runs: the list",
+            autocompletion=complete_runs,
         ),
     ] = "runs",
     whole: Annotated[
@@ -103,7 +105,14 @@ class _Shown:
         self.table: dict[str, list[Any]] = self._read(lambda: run.table, {})
         self._read(lambda: run.loss, None)  # not shown, but looked at
         self.iterations = self._read(lambda: run.iterations, None)
+        self.asked = self._read(lambda: run.asked, None)
+        self.kept = self._read(lambda: run.kept, None)
         self.layers, self.no_layers = self._layers()
+
+    @property
+    def last(self) -> Row | None:
+        """The last row of the table."""
+        return self.rows[-1] if self.rows else None
 
     def _read(self, what: Callable[[], _T], instead: _T) -> _T:
         try:
@@ -142,7 +151,10 @@ def _facts(shown: _Shown) -> dict[str, Any]:
         "settings": run.settings,
         "made_with": run.made_with,
         "command": run.command,
+        "resumed": run.resumed,
         "iterations": shown.iterations,
+        "asked": shown.asked,
+        "kept_iteration": None if shown.kept is None else shown.kept.iteration,
         "result": shown.result,
         "epochs": [
             dict(zip(names, row, strict=True)) for row in zip(*shown.table.values(), strict=True)
@@ -174,12 +186,12 @@ def _print(shown: _Shown, whole: bool) -> None:
 
 def _print_end(shown: _Shown, screen: Screen) -> None:
     from clearprop.cli.screen import how_it_ended, written
+    from clearprop.train.metrics import shown_epoch
 
     run, result = shown.run, shown.result
-    asked = run.settings.get("iterations")
     of = f"{shown.iterations:,}" if shown.iterations is not None else "an unknown number of"
-    if isinstance(asked, int) and asked != shown.iterations:
-        of = f"{of} of {asked:,}"
+    if shown.asked is not None and shown.asked != shown.iterations:
+        of = f"{of} of {shown.asked:,}"
     if result is None:
         if "result.json" in run.files:
             screen.line("How it ended cannot be read.", "red")
@@ -195,16 +207,33 @@ def _print_end(shown: _Shown, screen: Screen) -> None:
     took = ""
     if seconds:
         took = f" in {written('seconds', seconds)} s, {run.iterations / seconds:,.0f} iterations/s"
-    good = ended == "as asked"
+    good = run.ended in ("as asked", "no better")
+    if run.ended == "no better":
+        ended, took = "early", f"{took}: no better any more; the best epoch is kept"
     screen.prose(f"Ended {ended} after {of} iterations{took}.", "" if good else "yellow")
     if ended == "by an error":
         screen.prose(str(run.ended), "red")
+    known = ("ended", "iterations", "seconds", "kept_iteration")
+    numbers = {name: value for name, value in result.items() if name not in known}
+    if shown.kept is not None:  # earlier versions wrote those of the last epoch
+        now = shown.kept._asdict()
+        numbers |= {name: now[name] for name in numbers if name in now}
     if measured := [
-        f"{name.replace('_', ' ')} {written(name, value)}"
-        for name, value in result.items()
-        if name not in ("ended", "iterations", "seconds") and value is not None
+        f"{_named(name, run)} {written(name, value)}"
+        for name, value in numbers.items()
+        if value is not None and written(name, value) != "-"
     ]:
-        screen.prose(f"{', '.join(measured).capitalize()}.")
+        is_best = shown.kept is not None and shown.kept != shown.last
+        of_which = f", of epoch {shown_epoch(shown.kept)}" if shown.kept and is_best else ""
+        text = ", ".join(measured)
+        screen.prose(f"{text[:1].upper()}{text[1:]}{of_which}.")
+
+
+def _named(name: str, run: Run) -> str:
+    """Name what was measured: the loss of a regression is the squared error."""
+    if name == "test_loss" and run.data.get("classes", ()) is None:
+        return "test squared error"
+    return name.replace("_", " ").replace("r2", "R²")
 
 
 def _ago(passed: timedelta) -> str:
@@ -224,10 +253,13 @@ def _ago(passed: timedelta) -> str:
 
 
 def _print_origin(run: Run, screen: Screen) -> None:
-    from clearprop.cli.screen import written
+    from clearprop.cli.screen import is_set, written
     from clearprop.train.comparing_runs import flat
+    from clearprop.train.run_length import used_settings
 
-    settings, made_with = flat(run.settings), flat(run.made_with)
+    used = flat(used_settings(run.settings))
+    settings = {name: value for name, value in used.items() if is_set(name, value)}
+    made_with = flat(run.made_with)
     least = max(map(len, (*settings, *made_with)), default=0)
     screen.heading("Settings")
     screen.pairs(((name, _with_default(name, value)) for name, value in settings.items()), least)
@@ -236,7 +268,8 @@ def _print_origin(run: Run, screen: Screen) -> None:
         screen.pairs(((name, written(name, value)) for name, value in made_with.items()), least)
     if run.command:
         screen.heading("Command")
-        screen.line(f"  {run.command}")
+        for command in (run.command, *run.resumed):
+            screen.line(f"  {command}")
 
 
 def _with_default(name: str, value: Any) -> str:
@@ -263,7 +296,10 @@ def _print_epochs(shown: _Shown, screen: Screen, whole: bool) -> None:
         screen.line("  None is saved.")
         return
     columns = columns_of(rows[-1])
-    lines = [header(columns), *(format_row(row, columns) for row in rows)]
+    is_regression = shown.run.data.get("classes", ()) is None
+    loss = "squared error" if is_regression else "loss"
+    lines = [header(columns, loss), *(format_row(row, columns, loss) for row in rows)]
+    marked = shown.kept if shown.kept != shown.last else None
     left_out = []
     for name, cells in shown.table.items():
         if name in Row._fields or name == "mean_loss":
@@ -277,12 +313,19 @@ def _print_epochs(shown: _Shown, screen: Screen, whole: bool) -> None:
             ]
         else:
             left_out.append(name)
+    if marked is not None:
+        place = 1 + rows.index(marked)
+        lines[place] = best = f"{lines[place]}  *"
     middle = slice(1 + _ROWS // 4, len(lines) - _ROWS + _ROWS // 4)
     if not whole and len(rows) > _ROWS + 1:
         hidden = len(lines[middle])
-        lines[middle] = [f"    …  {hidden:,} more with --all"]
+        is_hidden = marked is not None and best in lines[middle]
+        told = [f"    …  {hidden:,} more with --all"]
+        lines[middle] = [*told, best, "    …"] if is_hidden else told
     for line in lines:
         screen.line(f"  {line}")
+    if marked is not None:
+        screen.line("  * the best epoch: the weights are those of it.")
     if left_out:
         screen.prose(f"accuracy.csv also has: {', '.join(left_out)}.", indent="  ")
 
@@ -326,16 +369,22 @@ def _print_files(run: Run, screen: Screen) -> None:
 
 
 def _print_next(shown: _Shown, screen: Screen) -> None:
+    from clearprop.cli.run_state import failed_by_numbers, was_interrupted
     from clearprop.cli.screen import command
+    from clearprop.cli.train_texts import calmer_command
 
     run = shown.run
     again = command("train", "--config", run.path / "config.json")
     steps = [("the same run again", again)]
+    if failed_by_numbers(run):
+        steps.insert(0, ("with smaller steps", calmer_command(run.path, run.settings.get("lr"))))
     if shown.iterations:
         steps.insert(0, ("beside another run", command("compare", run.path, "RUN")))
     if "report.html" in run.files:
         steps.insert(0, ("in a browser", str(run.path / "report.html")))
     if shown.result is None and not shown.problems:
         steps.insert(0, ("how far it is", command("show", run.path)))
+    if was_interrupted(run):
+        steps.insert(0, ("go on with it", command("train", "--resume", run.path)))
     screen.heading("Next")
     screen.pairs(steps)

@@ -66,6 +66,7 @@ def _facts(path: Path) -> dict[str, Any]:
             "model": run.settings.get("model"),
             "iterations": result.get("iterations"),
             "test accuracy": result.get("test_accuracy"),
+            "r2": result.get("test_r2"),
             "ended": run.ended,
             "problem": None,
         }
@@ -112,6 +113,7 @@ def _cells(run: dict[str, Any]) -> dict[str, str]:
     ended = how_it_ended(run["ended"]).removeprefix("by ").removeprefix("an ")
     return {
         **{name: written(name, run[name]) for name in _COLUMNS},
+        **({} if run.get("r2") is None else {"test accuracy": f"R² {run['r2']:.3f}"}),
         "begun": run["begun"][:16].replace("T", " "),
         "ended": "unreadable" if run["problem"] else ended,
     }

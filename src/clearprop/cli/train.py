@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from clearprop.cli.completing import complete_runs, complete_setting
 from clearprop.cli.explanation import explain
-from clearprop.cli.train_request import given_settings, joined, load, to_resume
-from clearprop.cli.train_texts import heading, listing, rerun_command, summary
+from clearprop.cli.train_request import (
+    given_settings,
+    in_runs,
+    joined,
+    load,
+    refuse_words,
+    to_resume,
+)
+from clearprop.cli.train_resumed import Before, nothing_to_do
+from clearprop.cli.train_running import Often, fit_all, threads_set
+from clearprop.cli.train_texts import (
+    heading,
+    listing,
+    rerun_command,
+    shown_part,
+    summary,
+    table_heading,
+)
 from clearprop.errors import NonFiniteError
-
-if TYPE_CHECKING:
-    from clearprop.data import DataSet
-    from clearprop.nn import Sequential
-    from clearprop.train import (
-        Metrics,
-        Outcome,
-        PlainProgress,
-        Settings,
-        Stopping,
-    )
 
 _RUN, _FILES = "The run", "Files and display"
 
@@ -38,6 +41,7 @@ def train(
         str,
         typer.Option(
             metavar="NAME|LAYERS",
+            autocompletion=complete_setting("model"),
             help="two-layer (a hidden layer with ReLU), linear (softmax regression), simple-conv, "
             'deep-conv, or the layers: "conv 30 5, relu, pool 2, affine 100, relu, affine 10".',
             rich_help_panel=_RUN,
@@ -54,7 +58,9 @@ def train(
     optimizer: Annotated[
         str,
         typer.Option(
-            help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw.", rich_help_panel=_RUN
+            help="sgd, momentum, nesterov, adagrad, rmsprop, adam or adamw.",
+            autocompletion=complete_setting("optimizer"),
+            rich_help_panel=_RUN,
         ),
     ] = "sgd",
     lr: Annotated[
@@ -70,6 +76,7 @@ def train(
         typer.Option(
             help="How the learning rate goes on: constant, cosine, step (a tenth after each third) "
             "or one-cycle.",
+            autocompletion=complete_setting("schedule"),
             rich_help_panel=_RUN,
         ),
     ] = "constant",
@@ -139,7 +146,12 @@ def train(
         ),
     ] = False,
     dtype: Annotated[
-        str, typer.Option(help="float32 or float64.", rich_help_panel=_RUN)
+        str,
+        typer.Option(
+            help="float32 or float64.",
+            autocompletion=complete_setting("dtype"),
+            rich_help_panel=_RUN,
+        ),
     ] = "float32",
     data: Annotated[
         str | None,
@@ -156,6 +168,16 @@ def train(
             metavar="COLUMN",
             help="What is predicted, of a table.",
             show_default="the last column",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="A column of a table that is left out, such as one of numbers that only name the "
+            "rows; again for each.",
+            show_default="none",
             rich_help_panel=_RUN,
         ),
     ] = None,
@@ -192,6 +214,7 @@ def train(
             metavar="RUN",
             help="Go on with the run of this folder where it was interrupted, to the bit; with "
             "more --iterations or --epochs, where it ended.",
+            autocompletion=complete_runs,
             rich_help_panel=_FILES,
         ),
     ] = None,
@@ -214,13 +237,16 @@ def train(
     compiles it, later ones find it on disk.
 
     Ctrl-C ends the training early and keeps what there is; the exit code is then 130. A run that
-    was killed goes on with --resume RUN from its last checkpoint. Where the
-    loss becomes NaN or infinite the run ends, what there is is kept, and the exit code is 1.
+    was killed goes on with --resume RUN from its last checkpoint; of one that is finished, nothing
+    is done. Where the loss becomes NaN or infinite the run ends, what there is is kept, and the
+    exit code is 1.
     """
     from clearprop import train as training
 
+    refuse_words(ctx.args)
     given = given_settings(ctx)
     if resume is not None:
+        resume = in_runs(resume)
         config = to_resume(resume, given, config, out)
     settings = joined(given, config)
     training.require_extra()
@@ -237,138 +263,89 @@ def train(
     folder = training.RunFolder(out) if resume is None else training.RunFolder.again(resume)
     command = shlex.join(["clearprop", *sys.argv[1:]])
     total = settings.total(len(samples.train.x))
+    before: Before | None = None
     keeping = training.Checkpoints(
         folder.path / "checkpoints", every=checkpoint, made_with=environment
     )
     keeping.open()  # whoever else writes here is heard of before anything is written
-    folder.write("config.json", training.config_text(settings, environment, command, samples))
+    if resume is not None:
+        if done := nothing_to_do(resume, total):
+            keeping.close()
+            typer.echo(done)
+            return
+        before = Before.of(resume, keeping, command)
+    first, resumed = (command, []) if before is None else (before.command, before.resumed)
+    begun = datetime.now() if before is None else before.begun
+    made_from = training.config_text(settings, environment, first, samples, resumed, begun)
+    folder.write("config.json", made_from)
+    folder.remove("result.json")  # a run that goes on has not ended
 
+    every, told = shown_part(settings, samples, total)
     is_plain = plain or training.wants_plain()
-    show = training.PlainProgress() if is_plain else training.LiveProgress(total)
-    show.say(heading(settings, network, samples, total))
+    loss = "loss" if samples.classes is not None else "squared error"
+    show = (
+        training.PlainProgress(every, loss)
+        if is_plain
+        else training.LiveProgress(total, every, loss)
+    )
+    show.say(table_heading(samples) + heading(settings, network, samples, total))
+    for line in filter(None, (before and before.told(), told)):
+        show.say(f"{line}\n")
     if config is not None and not given and resume is None:
-        before = training.read_config(config).get("made_with", environment)
-        if changes := training.differences(before, environment):
+        made_with = training.read_config(config).get("made_with", environment)
+        if changes := training.differences(made_with, environment):
             show.say(f"Not quite the run of {config}: {'; '.join(changes)}.\n")
 
     with training.Stopping() as stopping:
         with (
-            _threads(settings.threads),
+            threads_set(settings.threads),
             threadpoolctl.threadpool_limits(settings.threads or 1, "blas"),
         ):
             diary = training.Diary(network, samples.train.x, total, samples.prepare)
-            watch = [_Often(show), diary, _Often(lambda _: stopping.received is not None)]
+            watch: list[Any] = [Often(show), diary, Often(lambda _: stopping.received is not None)]
+            early = None
             if settings.patience is not None:
-                watch.append(training.EarlyStopping(network, settings.patience))
-            outcome = _fit(
+                early = training.EarlyStopping(network, settings.patience)
+                watch.append(early)
+            clock = training.Clock(0.0 if before is None else before.seconds)
+            outcome = fit_all(
                 network,
                 samples,
                 settings,
                 show,
                 stopping,
+                clock=clock,
+                early=early,
                 seed=batches,
-                watch=watch,
+                watch=[*watch, clock],
                 checkpoints=keeping,
                 resume=resume is not None,
             )
+        outcome = outcome._replace(quality=training.quality_of(network, samples))
         rerun = rerun_command(folder)
         report = RunReport(
-            settings, network, samples, outcome, diary, environment, command, again=rerun
+            settings,
+            network,
+            samples,
+            outcome,
+            diary,
+            environment,
+            "; ".join([first, *resumed]),
+            again=rerun,
         )
         files = training.run_files(settings, network, samples.shape, outcome)
         files["report.html"] = lambda: report_page(report)
         again = f"{rerun} --out FOLDER makes the same files, on a disk with room"
         folder.write_all(files, again)
-    show.say(summary(outcome, total))
-    show.say(listing(folder))
+    show.say(summary(outcome, total, samples))
+    show.say(listing(folder, settings, outcome))
     if isinstance(outcome.failure, NonFiniteError):
-        write = f"--lr {training.calmer(settings.lr or 1.0):g}"
+        write = outcome.failure.write
+        if "lr=" in (write or ""):  # a rate, as it is written here
+            write = f"--lr {training.calmer(settings.lr or 1.0):g}"
         explain(NonFiniteError(outcome.failure.what, why=outcome.failure.why, write=write))
         raise typer.Exit(1)
     if stopping.received is not None:
         raise typer.Exit(128 + stopping.received)
     if outcome.failure is not None:
         raise outcome.failure
-
-
-def _fit(
-    network: Sequential,
-    data: DataSet,
-    settings: Settings,
-    show: PlainProgress,
-    stopping: Stopping,
-    **parts: Any,
-) -> Outcome:
-    """Train until all is done, or a signal or an error comes: there is always an outcome."""
-    from clearprop.train import Metrics, Outcome, fit
-
-    metrics = Metrics()
-    failure: BaseException | None = None
-    total = settings.total(len(data.train.x))
-    started = time.perf_counter()
-    try:
-        with show, _warnings_said(show):
-            fit(
-                network,
-                data,
-                optimizer=settings.rule(total),
-                batch=settings.batch,
-                iterations=total,
-                replace=not settings.shuffle,
-                validation=settings.validation,
-                metrics=metrics,
-                interpret=settings.interpret,
-                **parts,
-            )
-    except (Exception, KeyboardInterrupt) as error:  # first all is saved, then it goes on
-        failure = error
-    seconds = time.perf_counter() - started
-    ended = "as asked"
-    if stopping.received is not None and metrics.iterations < total:
-        ended = stopping.received.name
-    elif failure is not None:
-        ended = getattr(failure, "what", None) or f"{type(failure).__name__}: {failure}"
-    elif metrics.iterations < total:
-        ended = "no better"
-    return Outcome(metrics, seconds, ended, failure)
-
-
-class _Often:
-    """A watcher that is called several times a second, and waits for no update."""
-
-    def __init__(self, look: Callable[[Any], Any]) -> None:
-        self.look = look
-
-    def __call__(self, metrics: Metrics) -> Any:
-        return self.look(metrics)
-
-    def next_look(self, done: int) -> int:
-        return sys.maxsize
-
-
-@contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Run machine code on so many threads."""
-    from clearprop import set_threads
-
-    if count is None:
-        yield
-        return
-    set_threads(count)
-    try:
-        yield
-    finally:
-        set_threads(None)
-
-
-@contextmanager
-def _warnings_said(show: PlainProgress) -> Iterator[None]:
-    """Let warnings be lines between those of the table."""
-
-    def say(message: Warning | str, *_: object, **__: object) -> None:
-        show.say(f"warning: {message}")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", RuntimeWarning)
-        warnings.showwarning = say  # catch_warnings puts the old one back
-        yield

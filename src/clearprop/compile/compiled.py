@@ -8,7 +8,7 @@ import logging
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import MethodType
 from typing import Any
 
@@ -17,15 +17,19 @@ import numpy as np
 from clearprop.buffers import Buffer, Recorded, unwrapped
 from clearprop.compile.memory import give_back
 from clearprop.compile.program import Program
+from clearprop.compile.steps import Steps
 from clearprop.errors import DTypeError, MissingExtraError, ShapeError
 from clearprop.extras import require
 from clearprop.places import current_line
 from clearprop.staged.two_runs import staged
 from clearprop.tensor import Tensor
-from clearprop.trees import structure, tree_leaves, tree_map
+from clearprop.trees import flattened, structure, tree_leaves, tree_map, tree_values
 
 _LOG = logging.getLogger("clearprop.compile")
 _MOST_PROGRAMS = 64  # kept by one function; what has not been called for longest goes
+_SIGNATURES = {  # of NumPy's numbers: a net written with scalars has thousands of them
+    np.dtype(code).type: ((), np.dtype(code)) for code in "?bhilqBHILQefdg"
+}
 
 
 class Compiled:
@@ -43,17 +47,17 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the machine code; trace and compile first where these shapes are new."""
-        leaves = [leaf for _, leaf in tree_leaves((args, kwargs))]
-        if any(type(leaf) is Recorded for leaf in leaves):
-            args, kwargs = unwrapped((args, kwargs))
+        leaves, nesting = flattened(args)
+        named, nesting_of_named = flattened(kwargs)
+        if _is_recorded((*leaves, *named)):  # the record must see it
+            if any(type(leaf) is Recorded for leaf in (*leaves, *named)):
+                args, kwargs = unwrapped((args, kwargs))
             return self._f(*args, **kwargs)
-        if any(isinstance(leaf, Tensor) and leaf.node is not None for leaf in leaves):
-            return self._f(*args, **kwargs)  # it is being differentiated: the record must see it
-        plain = tree_map(_plain, args)
-        program, values = self._program(plain, kwargs)
-        if program is None:
-            return self._f(*args, **kwargs)
-        return program(values)
+        values = [_plain(leaf) for leaf in leaves]
+        constants = tuple(map(_constant, named))
+        key = nesting, nesting_of_named, tuple(map(_signature, values)), constants
+        program = self._program(key, lambda: (tree_map(_plain, args), kwargs))
+        return self._f(*args, **kwargs) if program is None else program(_arrays(values))
 
     def scan(self, carry: Any, xs: Any, *constants: Any) -> tuple[Any, Any]:
         """Run a step again and again, without Python between the steps.
@@ -92,22 +96,36 @@ class Compiled:
         >>> w, losses
         (array([0.875, 0.875]), array([2.   , 0.5  , 0.125]))
         """
-        carry, xs, constants = tree_map(_plain, (carry, xs, constants))
-        carry = tree_map(lambda v: np.asarray(v) if type(v) in (bool, int, float) else v, carry)
+        before, nesting = flattened((carry,))  # in a tuple None holds no numbers
+        whole, nesting_of_xs = flattened(xs)
+        others, nesting_of_others = flattened(constants)
+        if _is_recorded((*before, *whole, *others)):  # the record must see each step
+            carry, xs, constants = unwrapped((carry, xs, constants))
+            xs = tree_map(_recorded, xs)
+            return _one_by_one(self._f, carry, xs, constants, _steps_of(xs))
         steps = _steps_of(xs)
-        first = tree_map(lambda x: x[0] if steps else np.zeros(x.shape[1:], x.dtype), xs)
-        program, values = self._program((carry, first, *constants), {})
-        if program is None:
-            return self._by_python(carry, xs, constants, steps)
-        carried, of_steps = len(tree_leaves(carry)), len(tree_leaves(xs))
-        new, _ = _checked(program.result, carry)
-        whole = [x for _, x in tree_leaves(xs)]
-        given = [*values[:carried], *whole, *values[carried + of_steps :]]
-        found = program.scan(steps, carried, of_steps, given)
-        if found is None:
-            return self._by_python(carry, xs, constants, steps)
-        results = iter(found)
-        new, ys = tree_map(lambda _: next(results), (new, program.result[1]))
+        before, whole = [_data(v) for v in before], [_data(x) for x in whole]
+        others = [_plain(v) for v in others]
+        first = [_plain(x[0]) if steps else np.zeros(x.shape[1:], x.dtype) for x in whole]
+        values = [*before, *first, *others]
+        kind, *parts = nesting_of_others
+        key = (kind, nesting, nesting_of_xs, *parts), (dict, ()), tuple(map(_signature, values)), ()
+
+        def put(leaves: list[Any], tree: Any) -> Any:
+            given = iter(leaves)
+            return tree_map(lambda _: next(given), (tree,))[0]
+
+        def given() -> tuple[Any, Any]:
+            return (put(before, carry), put(first, xs), *put(others, constants)), {}
+
+        program = self._program(key, given)
+        if program is not None and program.steps is None:
+            _check_pair(program.result, put(before, carry))
+            program.steps = Steps(program, len(before), len(whole))
+        loop = None if program is None or not all(map(_is_array, whole)) else program.steps
+        if program is None or loop is None or not loop.fit:
+            return _one_by_one(self, put(before, carry), put(whole, xs), constants, steps)
+        new, ys = put(loop.run(steps, [*before, *whole, *_arrays(others)]), program.result)
         return new, ys
 
     def _compiled(self, plain: Any, kwargs: Any) -> Program | None:
@@ -122,37 +140,18 @@ class Compiled:
         _LOG.info("%s: compiled in %.2f s for %s", name, took, ", ".join(shapes[:20]))
         return program
 
-    def _by_python(self, carry: Any, xs: Any, constants: Any, steps: int) -> tuple[Any, Any]:
-        """Run the steps one by one: they hold NumPy calls, or hand on what they were given."""
-        made = []
-        for i in range(steps):
-            carry, y = self(carry, tree_map(lambda x, i=i: x[i], xs), *constants)
-            made.append([part for _, part in tree_leaves(y)])
-        if not made:
-            first = tree_map(lambda x: np.zeros(x.shape[1:], x.dtype), xs)
-            _, y = self(carry, first, *constants)
-            y = tree_map(lambda part: np.empty((0, *np.shape(part)), np.asarray(part).dtype), y)
-            return tree_map(np.array, carry), y
-        columns = iter(zip(*made, strict=True))
-        return carry, tree_map(lambda _: np.stack(next(columns)), y)
+    def _program(self, key: Any, given: Callable[[], tuple[Any, Any]]) -> Program | None:
+        """Give the program for these arguments, which ``given`` gives; None without machine code.
 
-    def _program(self, plain: Any, kwargs: Any) -> tuple[Program | None, list[Any]]:
-        """Give the program for these arguments, and the arrays among them.
-
-        Where there is no machine code, that is None; what cannot be compiled is refused as well.
+        What cannot be compiled is refused as well.
         """
-        values = [leaf for _, leaf in tree_leaves(plain)]
-        key = (
-            structure((plain, kwargs)),
-            tuple(map(_signature, values)),
-            tuple(_constant(leaf) for _, leaf in tree_leaves(kwargs)),
-        )
         try:
             is_known = key in self._programs
         except TypeError:
-            raise _refused(plain, kwargs) from None
+            raise _refused(*given()) from None
         program = self._programs.get(key)
         if not is_known:
+            plain, kwargs = given()
             _refuse_iterators(plain, kwargs)
             program = self._programs[key] = self._compiled(plain, kwargs)
             while len(self._programs) > _MOST_PROGRAMS:
@@ -161,7 +160,7 @@ class Compiled:
             with contextlib.suppress(KeyError):  # another thread may have dropped it just now
                 self._programs.move_to_end(key)
         self._last = program
-        return program, [np.asarray(v) for v in map(_number, values) if _is_array(v)]
+        return program
 
     @property
     def source(self) -> str:
@@ -183,6 +182,40 @@ def has_machine_code() -> bool:
         warnings.warn(f"{error}\nThe function runs in NumPy.", RuntimeWarning, stacklevel=4)
         return False
     return True
+
+
+def _one_by_one(step: Any, carry: Any, xs: Any, constants: Any, steps: int) -> tuple[Any, Any]:
+    """Run the steps one by one: they hold NumPy calls, hand on what they were given, are recorded.
+
+    Whatever is nested stands in a tuple, where None holds no numbers.
+    """
+    made = []
+    for i in range(steps):
+        carry, y = step(carry, tree_map(lambda x, i=i: x[i], xs), *constants)
+        made.append(list(tree_values((y,))))
+    if not made:
+        first = tree_map(lambda x: np.zeros(x.shape[1:], x.dtype), xs)
+        _, y = step(carry, first, *constants)
+        empty = tree_map(lambda p: np.empty((0, *np.shape(p)), _described("", p)[2]), (y,))[0]
+        own = tree_map(lambda p: p if isinstance(p, Tensor) else np.array(p)[()], (carry,))[0]
+        return own, empty
+    columns = iter(zip(*made, strict=True))
+    return carry, tree_map(lambda _: np.stack(next(columns)), (y,))[0]
+
+
+def _is_recorded(leaves: Sequence[Any]) -> bool:
+    """Whether these are being differentiated; asked at every call, of the kinds there are first."""
+    kinds = set(map(type, leaves))
+    if Recorded in kinds:
+        return True
+    return any(issubclass(kind, Tensor) for kind in kinds) and any(
+        isinstance(leaf, Tensor) and leaf.node is not None for leaf in leaves
+    )
+
+
+def _recorded(x: Any) -> Any:
+    """Give what a recorded loop goes through: a record stays one."""
+    return x if isinstance(x, Tensor) else _data(x)
 
 
 def _steps_of(xs: Any) -> int:
@@ -207,8 +240,8 @@ def _described(name: str, value: Any) -> tuple[str, tuple[int, ...], Any]:
     return name, value.shape if is_array else np.shape(value), dtype
 
 
-def _checked(result: Any, carry: Any) -> Any:
-    """Give the two parts of a step's result; the first has to be as the carry is."""
+def _check_pair(result: Any, carry: Any) -> None:
+    """Check the two parts of a step's result: the first has to be as the carry is."""
     is_pair = isinstance(result, tuple) and len(result) == 2
     found, given = ([_described(*leaf) for leaf in tree_leaves(part)]
                     for part in (result[0] if is_pair else (), carry))  # fmt: skip
@@ -221,11 +254,12 @@ def _checked(result: Any, carry: Any) -> Any:
             why="What a step hands on is what the next one is given.",
             write="def step(carry, x): …; return carry, y",
         )
-    return result
 
 
 def _plain(value: Any) -> Any:
     """Give an argument as the compiled pieces read it: native numbers, one after the other."""
+    if type(value) in _SIGNATURES:
+        return value
     if isinstance(value, Tensor):
         value = value.value
     if _is_array(value):
@@ -233,11 +267,21 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _number(value: Any) -> Any:
-    return np.float64(value) if type(value) is float else value
+def _data(value: Any) -> Any:
+    """Give what a loop hands on or goes through, where a number is data as well."""
+    if type(value) is range:
+        return np.arange(value.start, value.stop, value.step)
+    return np.asarray(value) if type(value) in (bool, int, float) else _plain(value)
+
+
+def _arrays(values: list[Any]) -> list[Any]:
+    """Give the data among arguments."""
+    return [np.asarray(v) for v in values if type(v) is float or _is_array(v)]
 
 
 def _is_array(value: Any) -> bool:
+    if type(value) in _SIGNATURES:
+        return True
     if type(value) is np.ndarray:
         return value.dtype.kind in "fiub"
     is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub"
@@ -260,6 +304,9 @@ def _signature(value: Any) -> Any:
 
     A Python integer is both: it may be differentiated, and ``range(n)`` may count with it.
     """
+    known = _SIGNATURES.get(type(value))
+    if known is not None:
+        return known
     if _is_array(value):
         return (value.shape, value.dtype)
     return float if type(value) is float else _constant(value)

@@ -152,7 +152,6 @@ def wholes(parts: list[Any]) -> list[Any]:
 def taken_apart(parts: list[Any], values: list[Any]) -> list[Any]:
     """Give the values of parts from those of their `wholes`; the last axis holds the numbers."""
     of = dict(zip(wholes(parts), values, strict=True)) if parts else {}
-    return [
-        np.array(of[part.node][..., part.at])[()] if isinstance(part, Part) else of[part]
-        for part in parts
-    ]
+    joined = {part.node for part in parts if isinstance(part, Part)}
+    numbers = {node: list(np.ascontiguousarray(np.moveaxis(of[node], -1, 0))) for node in joined}
+    return [numbers[p.node][p.at] if isinstance(p, Part) else of[p] for p in parts]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from clearprop.compile.joining import (
     numbers_of_arguments,
     numbers_of_result,
     replaced,
-    taken_apart,
     wholes,
 )
 from clearprop.compile.memory import LINE, collected_after, placed, size_of
@@ -28,18 +28,15 @@ from clearprop.compile.planning import Plan
 from clearprop.compile.rerolling import rerolled
 from clearprop.compile.scalars import Array
 from clearprop.compile.simplify import Rebuilt
+from clearprop.compile.steps import Steps
 from clearprop.compile.storing import stored_nodes
 from clearprop.compile.table import (
     ARRAYS,
     FIRST,
     LAST,
-    MOVE_COUNT,
-    MOVES,
     SCRATCH,
     SCRATCH_STEP,
     STEPS,
-    SWAP_COUNT,
-    SWAPS,
     TROUBLE,
 )
 from clearprop.compile.updates import over
@@ -55,7 +52,7 @@ _LARGE = 1 << 18  # bytes of a result whose memory is used again
 _MOST_ROOMS = 4  # for one result
 _held = [np.empty(0)]
 _HELD_HERE = sys.getrefcount(_held[0])  # references to an array in a list and nowhere else
-_LITTLE = 200_000  # operations that are done before another thread is there
+_WORTH_MEETING = 300_000  # operations of a phase; fewer are done before another thread is there
 
 
 class Program:
@@ -111,10 +108,9 @@ class Program:
         for node in nodes:  # what the first call computed has served
             node.let_go()
         graph._tape.nodes.clear()  # the arguments know their tape
-        groups = [part for phase in self.plan.phases for part in phase if isinstance(part, Group)]
-        work = sum(cost(work) for group in groups for work in group.works)
-        self.threads = 1 if work < _LITTLE else None
-        self._idle: list[_Memory] = []
+        self.threads = _threads_for(self.plan)
+        self.steps: Steps | None = None  # how a loop of it runs, once it has run in one
+        self._idle: list[Memory] = []
         self.seconds: dict[int, float] = {}
 
     @property
@@ -160,72 +156,24 @@ class Program:
 
     def __call__(self, arrays: list[Any]) -> Any:
         """Compute the results, in their nesting; the arrays are those among the arguments."""
-        memory = self._taken()
-        try:
+        with self.memory() as memory:
             return memory.run(self, self.arguments.values(arrays))
-        finally:
-            self._given_back(memory)
 
-    def _taken(self) -> _Memory:
+    @contextlib.contextmanager
+    def memory(self) -> Iterator[Memory]:
+        """Lend what one call at a time needs."""
         try:
-            return self._idle.pop()
+            memory = self._idle.pop()
         except IndexError:  # the first call, or one at the same time as another
-            return _Memory(self)
-
-    def _given_back(self, memory: _Memory) -> None:
-        memory.arrays.clear()
-        self._idle.append(memory)
-
-    def scan(self, steps: int, carried: int, of_steps: int, arrays: list[Any]) -> Any:
-        """Run many steps without Python between them; None where a step is more than machine code.
-
-        Parameters
-        ----------
-        steps : int
-        carried : int
-            How many of the arrays, the first ones, a step hands on to the next; its first results
-            are their new values.
-        of_steps : int
-            How many of the arrays after that have a part for each step.
-        arrays : list of ndarray
-
-        Returns
-        -------
-        list of ndarray or None
-            The results: those that are handed on as they are after the last step, of the others a
-            row for each step.
-        """
-        parts = [part for _, part in tree_leaves(self.result)]
-        is_plain = all(isinstance(part, Node | Part) for part in parts)  # no constants
-        if self.calls or not is_plain or not self.arguments.fits(parts[:carried]):
-            return None
-        handed, given = wholes(parts[:carried]), wholes(parts[carried:])
-        results = [*handed, *given]
-        arrays = self.arguments.values(arrays, (carried, carried + of_steps))
-        of_steps = self.arguments.count(carried + of_steps) - len(handed)
-        own = [part for part in results if part not in self.leaves[: len(handed)]]
-        is_plain = all(isinstance(part, Node) and part in self.fresh for part in own)
-        stays = all(
-            part is leaf or part not in self.leaves
-            for part, leaf in zip(handed, self.leaves, strict=False)
-        )
-        if (
-            not is_plain
-            or not stays
-            or len(set(own)) < len(own)
-            or any(part in self.leaves for part in given)
-        ):
-            return None
-        memory = self._taken()
+            memory = Memory(self)
         try:
-            found = memory.scan(self, steps, (handed, given), of_steps, arrays)
+            yield memory
         finally:
-            self._given_back(memory)
-        last = taken_apart(parts[:carried], found[: len(handed)])
-        return [*last, *taken_apart(parts[carried:], found[len(handed) :])]
+            memory.arrays.clear()
+            self._idle.append(memory)
 
 
-class _Memory:
+class Memory:
     """What one call at a time needs: the table, the workspace."""
 
     def __init__(self, program: Program) -> None:
@@ -285,6 +233,7 @@ class _Memory:
             raise IndexError(f"index {k} is out of bounds for axis {axis} with size {length}")
 
     def run(self, program: Program, given: list[Any]) -> Any:
+        """Compute the results, in their nesting."""
         from clearprop.compile.machine.threads import call
 
         plan, table = program.plan, self.table
@@ -339,71 +288,19 @@ class _Memory:
                 call(program.address, self.table.ctypes.data, program.threads)
                 program.seconds[phase] = time.perf_counter() - before
 
-    def scan(
-        self,
-        program: Program,
-        steps: int,
-        results: tuple[list[Any], list[Any]],
-        of_steps: int,
-        arrays: list[Any],
-    ) -> list[Any]:
-        """Run many steps; see `Program.scan`."""
-        from clearprop.compile.machine.threads import call
 
-        plan = program.plan
-        handed, given = results
-        moves: list[int] = []
-        swaps: list[int] = []
-        found: list[Any] = []
-        for k, (leaf, value) in enumerate(zip(program.leaves, arrays, strict=True)):
-            if leaf not in plan.arrays:
-                continue
-            array = plan.arrays[leaf]
-            is_of_step = len(handed) <= k < len(handed) + of_steps
-            dtype = array.dtype
-            kept = np.array(value, dtype) if k < len(handed) else np.ascontiguousarray(value, dtype)
-            self.put(array, kept)
-            if is_of_step and array in self.words and steps:
-                moves += [self.words[array], kept.nbytes // steps]
-        for part, leaf, value in zip(handed, program.leaves, arrays, strict=False):
-            is_read = leaf in plan.arrays and plan.arrays[leaf] in self.words
-            before = self.arrays[plan.arrays[leaf]] if is_read else np.array(value, leaf.dtype)
-            if part is leaf:
-                found.append(before)
-                continue
-            array = plan.arrays[part]
-            if is_read and plan.arrays[leaf] in program.over.get(array, ()):
-                self.put(array, before)
-                found.append(before)
-                continue
-            after = np.empty(array.shape, array.dtype)
-            self.put(array, after)
-            if is_read:
-                swaps += [self.words[plan.arrays[leaf]], self.words[array]]
-            found.append(after if steps % 2 or (steps and not is_read) else before)
-        for part in given:
-            array = plan.arrays[part]
-            rows = np.empty((steps, *array.shape), array.dtype)
-            self.put(array, rows)
-            moves += [self.words[array], rows.itemsize * array.size]
-            found.append(rows)
-        if steps:
-            self._run_steps(call, program, steps, (moves, swaps))
-        return found
-
-    def _run_steps(
-        self, call: Any, program: Program, steps: int, pairs: tuple[list[int], list[int]]
-    ) -> None:
-        moves, swaps = (np.array(part or [0], np.int64) for part in pairs)
-        self.trouble[0] = 0
-        self.table[[FIRST, LAST, STEPS]] = 0, len(program.plan.phases), steps
-        self.table[[MOVES, MOVE_COUNT]] = moves.ctypes.data, len(pairs[0]) // 2
-        self.table[[SWAPS, SWAP_COUNT]] = swaps.ctypes.data, len(pairs[1]) // 2
-        try:
-            call(program.address, self.table.ctypes.data, program.threads)
-        finally:
-            self.table[[STEPS, MOVE_COUNT, SWAP_COUNT]] = 1, 0, 0
-        self.check()
+def _threads_for(plan: Plan) -> int | None:
+    """Give 1 where several threads would wait for each other longer than they compute."""
+    phases = [[part for part in phase if isinstance(part, Group)] for phase in plan.phases]
+    phases = [groups for groups in phases if groups]
+    shared = sum(
+        cost(work)
+        for groups in phases
+        for group in groups
+        for work in group.works
+        if group.shards > 1 or len(groups) > 1
+    )
+    return 1 if shared < _WORTH_MEETING * len(phases) else None
 
 
 def _segments(plan: Plan) -> list[tuple[int, int, list[Node]]]:

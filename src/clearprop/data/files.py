@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import Any
 
 from clearprop.errors import DataError, DTypeError
 
@@ -15,6 +16,9 @@ OTHER_FORMATS = {
     b"BZh": "It looks like a bzip2 file: unpack it first.",
     b"\xfd7zXZ": "It looks like an xz file: unpack it first.",
 }
+
+
+_NEAR = 0.7  # so much of two names is alike, where one may be meant for the other
 
 
 def as_path(path: str | os.PathLike[str], caller: str) -> str:
@@ -116,12 +120,23 @@ def _why_missing(path: str) -> str:
     import difflib  # only here: most programs never need it
 
     try:
-        near = difflib.get_close_matches(name, os.listdir(folder)[:1000], n=1)
+        names = os.listdir(folder)[:1000]
+        likeness = {found: _likeness(difflib.SequenceMatcher, name, found) for found in names}
+        near = sorted((n for n in names if likeness[n] >= _NEAR), key=lambda n: -likeness[n])
     except OSError:  # a folder that may be entered and not listed
         near = []
     if near:
         return f"its folder holds {near[0]!r}: is that the one?"
     return _folder_holds(folder)
+
+
+def _likeness(matcher: Any, one: str, other: str) -> float:
+    """How alike two names are; two tables are not so for ending with .csv."""
+    ending = os.path.splitext(one)[1]
+    if os.path.splitext(other)[1] == ending:
+        one, other = one.removesuffix(ending), other.removesuffix(ending)
+    ratio: float = matcher(None, one, other).ratio()
+    return ratio
 
 
 def _folder_holds(folder: str) -> str:

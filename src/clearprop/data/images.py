@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from clearprop.data.dataset import DataSet
 from clearprop.data.files import name_contents, place
 from clearprop.data.idx import read_idx
-from clearprop.data.mnist import Split, mnist
+from clearprop.data.mnist import File, Split, check_labels, mnist
 from clearprop.data.preparing import Dtype, Scaled
 from clearprop.data.splitting import check_several, draw_rows, number_names
 from clearprop.errors import DataError, OptionError
@@ -24,11 +22,6 @@ _PARTS = {
     "test labels": ("t10k-labels", (1,)),
 }
 _DIGITS_MOST = 16  # the largest grey value of scikit-learn's digits
-
-
-class _File(NamedTuple):
-    path: str
-    array: npt.NDArray[Any]
 
 
 def load_mnist(dtype: Dtype, test: float | None) -> DataSet:
@@ -63,7 +56,7 @@ def load_idx_folder(folder: str, seed: int, dtype: Dtype, test: float | None) ->
         raise _incomplete(folder, missing)
     if not missing:
         _refuse_test(test, folder, repr(folder))
-    files = {part: _File(path, read_idx(path).array) for part, path in found.items() if path}
+    files = {part: File(path, read_idx(path).array) for part, path in found.items() if path}
     x, t = _checked(files["training images"], files["training labels"])
     if drawn_here:
         rows = draw_rows(len(x), test, seed) if len(x) > 1 else None
@@ -103,7 +96,7 @@ def _find(folder: str, stem: str, dimensions: tuple[int, ...]) -> str | None:
     return None
 
 
-def _checked(images: _File, labels: _File) -> Split:
+def _checked(images: File, labels: File) -> Split:
     x, t = images.array, labels.array
     if x.dtype != np.uint8 or x.ndim not in (3, 4) or 0 in x.shape:
         raise DataError(
@@ -112,20 +105,7 @@ def _checked(images: _File, labels: _File) -> Split:
             why="images are bytes of shape (N, H, W), or (N, C, H, W) in colour, at least one.",
             write=f"data.load_idx({images.path!r}), which reads any shape and dtype.",
         )
-    if t.dtype.kind not in "ui" or t.ndim != 1:
-        raise DataError(
-            f"load: the labels have shape {t.shape} and dtype {t.dtype}.",
-            where=place(labels.path),
-            why="labels are whole numbers of shape (N,).",
-            write=f"data.load_idx({labels.path!r}), which reads any shape and dtype.",
-        )
-    if len(x) != len(t):
-        raise DataError(
-            f"load: there are {len(x):,} images and {len(t):,} labels.",
-            where=f"{place(images.path)} and {place(labels.path)}",
-            why="each image has one label, so one of the files belongs to another data set.",
-            write="data.load(folder) with images and labels of the same download.",
-        )
+    check_labels(images, labels, "load")
     return Split(x[:, None] if x.ndim == 3 else x, t.astype(np.int64))
 
 
@@ -143,7 +123,7 @@ def _incomplete(folder: str, missing: list[str]) -> DataError:
     )
 
 
-def _too_few(images: _File) -> DataError:
+def _too_few(images: File) -> DataError:
     return DataError(
         f"load: there is {len(images.array)} image.",
         where=place(images.path),

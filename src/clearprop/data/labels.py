@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import operator
-from math import prod
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from clearprop.data.fitting import fitted, whole_samples
 from clearprop.errors import ClearpropError, DTypeError, LabelError, ShapeError
 
 # How far the sum of a row of probabilities may be from 1: rows computed in float16 pass, a row
@@ -102,7 +102,7 @@ def as_class_indices(
     numbers = _numbers(t, "t", caller)
     if not isinstance(shape, tuple):
         shape = (*numbers.shape[:1], _class_count(shape, caller))
-    if _form(numbers.shape, shape, caller) == "indices":
+    if _form(numbers, shape, caller) == "indices":
         return _indices(numbers, shape[-1], "t", caller)
     return _hot_positions(numbers, caller)
 
@@ -157,7 +157,7 @@ def as_one_hot(
     """
     float_type = _float_type(dtype, caller)
     numbers = _numbers(t, "t", caller)
-    if _form(numbers.shape, shape, caller) == "indices":
+    if _form(numbers, shape, caller) == "indices":
         return _spread(_indices(numbers, shape[-1], "t", caller), shape[-1], float_type)
     _check_probabilities(numbers, caller)
     return numbers.astype(float_type)
@@ -218,27 +218,30 @@ def _numbers(t: npt.ArrayLike, name: str, caller: str) -> npt.NDArray[Any]:
     return numbers
 
 
-def _form(t: tuple[int, ...], scores: tuple[int, ...], caller: str) -> Literal["indices", "rows"]:
+def _form(
+    numbers: npt.NDArray[Any], scores: tuple[int, ...], caller: str
+) -> Literal["indices", "rows"]:
     if not scores or scores[-1] < 1:
         raise ShapeError(
             f"{caller}: the scores have shape {scores}.",
             why="their last axis holds one score a class: (C,), or (N, C) for N samples.",
             write="scores.reshape((N, C))",
         )
-    lead = scores[:-1]
+    t, lead = numbers.shape, scores[:-1]
     if t == lead:
         return "indices"
     if t == scores:
         return "rows"
-    if prod(t) == prod(lead):
-        write = f"np.reshape(t, {lead})"
-    elif t == scores[::-1]:
-        write = "t.T"
-    elif prod(t) == prod(scores):
-        write = f"np.reshape(t, {scores})"
-    elif t[:-1] == lead and len(t) == len(scores):
+    write = fitted("t", t, lead) or fitted("t", t, scores)
+    moved = [axis for axis in range(len(scores)) if scores[:axis] + scores[axis + 1 :] == t]
+    if write is None and moved:
+        write = f"np.moveaxis(x, {moved[0]}, -1), scores (…, {scores[moved[0]]}) of so many classes"
+    elif write is None and t[:-1] == lead and len(t) == len(scores):
         write = f"a last layer of {t[-1]} outputs, or labels of {scores[-1]} classes"
-    else:
+        if not _are_rows(numbers):
+            write += f"; or, if t has a class for each step, scores {(*t, scores[-1])}, as of an "
+            write += "LSTM without last=True"
+    elif write is None:
         write = "x[i:j] with t[i:j], as many labels as samples"
     raise LabelError(
         f"{caller}: t has shape {t}, the scores have shape {scores}.",
@@ -257,7 +260,9 @@ def _indices(
             numbers,
             f"{caller}: {name}",
             why="a label that is missing has no class.",
-            write=f"keep = np.isfinite({name}); x, {name} = x[keep], {name}[keep]",
+            write=f"{name} = np.where(np.isfinite({name}), {name}, -1), and {_ignoring(caller)}"
+            if numbers.ndim > 1
+            else f"keep = np.isfinite({name}); x, {name} = x[keep], {name}[keep]",
         )
         _refuse_first(
             np.trunc(numbers) != numbers,
@@ -273,7 +278,9 @@ def _indices(
             numbers,
             f"{caller}: {name}",
             why=f"it is negative, and the {classes} classes count from 0 to {classes - 1}.",
-            write=f"keep = {name} >= 0; x, {name} = x[keep], {name}[keep]",
+            write=_ignoring(caller, low)
+            if numbers.ndim > 1
+            else f"keep = {name} >= 0; x, {name} = x[keep], {name}[keep]",
         )
         _refuse_first(
             numbers >= classes,
@@ -285,6 +292,19 @@ def _indices(
             else f"{high + 1:g} classes, or labels below {classes}",
         )
     return numbers.astype(np.int64)
+
+
+def _ignoring(caller: str, label: float = -1) -> str:
+    """Write the loss that passes labels over: to leave steps out would tear sequences apart."""
+    loss = caller if caller == "NLL" else "SoftmaxWithLoss"
+    return f"nn.{loss}(ignore={label:g}), which leaves these places out"
+
+
+def _are_rows(numbers: npt.NDArray[Any]) -> bool:
+    """Whether each row may be one of probabilities, and not of class numbers."""
+    with np.errstate(all="ignore"):
+        sums = numbers.sum(axis=-1, dtype=np.float64)
+    return bool((np.abs(sums - 1) <= SUM_TOLERANCE).all() and (numbers >= 0).all())
 
 
 def _hot_positions(rows: npt.NDArray[Any], caller: str) -> npt.NDArray[np.int64]:
@@ -314,7 +334,7 @@ def _check_probabilities(rows: npt.NDArray[Any], caller: str) -> None:
         rows,
         f"{caller}: t",
         why="each row of t is one-hot or holds probabilities, which are finite.",
-        write="keep = np.isfinite(t).all(axis=-1); x, t = x[keep], t[keep]",
+        write=whole_samples("np.isfinite(t)", rows.ndim),
     )
     _refuse_first(
         rows < 0,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 from clearprop.data.dataset import DataSet
 from clearprop.data.files import as_path, name_contents, place
 from clearprop.data.images import holds_idx, load_digits, load_idx_folder, load_mnist
 from clearprop.data.preparing import Dtype, check_dtype
 from clearprop.data.splitting import check_seed, check_test
-from clearprop.data.table import Options, Task, load_csv
+from clearprop.data.table import Options, Task, columns_without, load_csv
 from clearprop.data.table_folder import DESCRIPTION, load_table
 from clearprop.errors import DataError, OptionError
+from clearprop.places import current_line
 
 
 def load(
@@ -22,6 +25,7 @@ def load(
     test: float | None = None,
     task: Task | None = None,
     header: bool | None = None,
+    without: Iterable[str | int] = (),
     dtype: Dtype = "float32",
 ) -> DataSet:
     r"""Samples and labels to train and to test with, from wherever they are.
@@ -56,6 +60,9 @@ def load(
         numbers are a regression.
     header : bool, optional
         Of a table: whether the first line has the names of the columns. By default it is found out.
+    without : sequence of str or int
+        Of a table: the columns that are left out, by name or number as the target. What stands in
+        them is not looked at, so that they may have texts and gaps.
     dtype : {"float32", "float64"}, default "float32"
         What ``prepare`` gives.
 
@@ -103,17 +110,20 @@ def load(
     check_test(test)
     check_seed(seed)
     check_dtype(dtype)
+    left_out = columns_without(without, "load")
     if what is None or (isinstance(what, str) and what in ("mnist", "digits")):
-        _refuse_table_options(what or "mnist", target, task, header)
+        _refuse_table_options(what or "mnist", target, task, header, left_out or None)
         return load_digits(seed, dtype, test) if what == "digits" else load_mnist(dtype, test)
+    if hasattr(what, "to_numpy"):
+        raise _already_there(what)
     path = as_path(what, "load")
     try:
         is_folder = os.path.isdir(path)
     except ValueError:  # a null character; the reader of files says so
         is_folder = False
     if not is_folder:
-        return load_csv(path, seed, dtype, test, Options(target, task, header))
-    _refuse_table_options(path, target, task, header)
+        return load_csv(path, seed, dtype, test, Options(target, task, header, left_out))
+    _refuse_table_options(path, target, task, header, left_out or None)
     if os.path.lexists(os.path.join(path, DESCRIPTION)):
         return load_table(path, dtype, test)
     if holds_idx(path):
@@ -127,8 +137,20 @@ def load(
     )
 
 
+def _already_there(frame: Any) -> DataError:
+    """Give the error for a table of pandas or another library, which needs no loading."""
+    return DataError(
+        f"load: what is given is a {type(frame).__name__}, and no file.",
+        where=current_line(2),
+        why="it is in memory: fit takes what NumPy makes an array of.",
+        write="x, t = df[columns].to_numpy(), df[target].to_numpy(), then "
+        "train.fit(net, ((x, t), None)); or df.to_csv('table.csv', index=False) and "
+        "data.load('table.csv')",
+    )
+
+
 def _refuse_table_options(what: str, *options: object) -> None:
-    for name, value in zip(("target", "task", "header"), options, strict=True):
+    for name, value in zip(("target", "task", "header", "without"), options, strict=True):
         if value is not None:
             raise OptionError(
                 f"load: {name} is {value!r}, and this is no CSV file.",

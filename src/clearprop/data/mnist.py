@@ -117,7 +117,7 @@ def mnist(
         files = {name: _shipped(name) for name in SHA256}
     else:
         paths = _find(as_path(folder, "mnist"))
-        files = {name: _File(path, read_idx(path).array) for name, path in paths.items()}
+        files = {name: File(path, read_idx(path).array) for name, path in paths.items()}
 
     def split(which: str) -> Split:
         images = files[f"{which}-images-idx3-ubyte"]
@@ -162,7 +162,9 @@ def scaled(x: Any, dtype: npt.DTypeLike = "float32") -> Any:
     return x / np.dtype(dtype).type(255)
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
+    """What was read from one file."""
+
     path: str
     array: npt.NDArray[Any]
 
@@ -181,7 +183,7 @@ def _image_type(dtype: npt.DTypeLike) -> np.dtype[Any]:
     return found
 
 
-def _shipped(name: str) -> _File:
+def _shipped(name: str) -> File:
     # Only here: together they take longer to import than the rest of this package.
     import hashlib
     from importlib import resources
@@ -215,7 +217,7 @@ def _shipped(name: str) -> _File:
             why=f"that of the published content is {SHA256[name]}.",
             write=f"{again}; data of your own are read with mnist(folder).",
         )
-    return _File(str(packed), raw.array)
+    return File(str(packed), raw.array)
 
 
 def _find(folder: str) -> dict[str, str]:
@@ -249,7 +251,7 @@ def _find(folder: str) -> dict[str, str]:
     )
 
 
-def _check(images: _File, labels: _File) -> None:
+def _check(images: File, labels: File) -> None:
     x, t = images.array, labels.array
     if x.dtype != np.uint8 or x.ndim != 3 or x.shape[1:] != (SIDE, SIDE) or not len(x):
         raise DataError(
@@ -258,20 +260,7 @@ def _check(images: _File, labels: _File) -> None:
             why="mnist reads images of shape (N, 28, 28) and dtype uint8, at least one.",
             write=f"load_idx({images.path!r}), which reads any shape and dtype.",
         )
-    if t.dtype.kind not in "ui" or t.ndim != 1:
-        raise DataError(
-            f"mnist: the labels have shape {t.shape} and dtype {t.dtype}.",
-            where=place(labels.path),
-            why="mnist reads labels of shape (N,) and an integer dtype.",
-            write=f"load_idx({labels.path!r}), which reads any shape and dtype.",
-        )
-    if len(x) != len(t):
-        raise DataError(
-            f"mnist: there are {len(x):,} images and {len(t):,} labels.",
-            where=f"{place(images.path)} and {place(labels.path)}",
-            why="each image has one label, so one of the files belongs to another data set.",
-            write="mnist(folder) with images and labels of the same download.",
-        )
+    check_labels(images, labels, "mnist")
     wrong = np.flatnonzero((t < 0) | (t >= CLASSES))
     if wrong.size:
         raise DataError(
@@ -280,4 +269,28 @@ def _check(images: _File, labels: _File) -> None:
             where=place(labels.path),
             why="the ten classes are numbered from 0 to 9.",
             write=f"load_idx({labels.path!r}), which reads labels of any range.",
+        )
+
+
+def check_labels(images: File, labels: File, caller: str) -> None:
+    """Refuse labels that are no whole numbers, or not one for each image.
+
+    Raises
+    ------
+    DataError
+    """
+    x, t = images.array, labels.array
+    if t.dtype.kind not in "ui" or t.ndim != 1:
+        raise DataError(
+            f"{caller}: the labels have shape {t.shape} and dtype {t.dtype}.",
+            where=place(labels.path),
+            why="labels are whole numbers of shape (N,).",
+            write=f"data.load_idx({labels.path!r}), which reads any shape and dtype.",
+        )
+    if len(x) != len(t):
+        raise DataError(
+            f"{caller}: there are {len(x):,} images and {len(t):,} labels.",
+            where=f"{place(images.path)} and {place(labels.path)}",
+            why="each image has one label, so one of the files belongs to another data set.",
+            write=f"data.{caller}(folder) with images and labels of the same download.",
         )

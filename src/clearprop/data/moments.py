@@ -69,3 +69,14 @@ class Moments:
                 write="the column in another unit, or its logarithm",
             )
         return Standardized(tuple(mean.tolist()), tuple(std.tolist()), dtype)
+
+
+def standardized_target(
+    t: npt.NDArray[Any], name: str, dtype: Dtype, path: str, caller: str
+) -> Standardized | None:
+    """Give the preparation of the targets to train with: of numbers (N, 1), None of classes."""
+    if t.ndim == 1:
+        return None
+    moments = Moments(t.shape[1])
+    moments.add(t)
+    return moments.standardized((name,) * t.shape[1], dtype, path, caller)

@@ -13,24 +13,29 @@ import numpy.typing as npt
 
 from clearprop.data.files import as_path, cannot_open, place, size_of_file
 from clearprop.data.ink import cut_out
-from clearprop.errors import DataError, ShapeError
+from clearprop.data.ink_part import MNIST_PART
+from clearprop.errors import DataError, OptionError, ShapeError
 from clearprop.extras import require
 
 # Those that Pillow decodes itself: for EPS it would start another program.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 _LARGEST = 4096  # pixels of the longer side that are worth being looked at
-_INK = 20 / 28  # of the field: the part that MNIST's digits fit into
+_LIGHT = 128  # of 255, from which on a ground is light
 _FULL = 0.7  # of the pixels of a stroke are paler than what becomes 255; chosen by trying
 
 
 def read_image(
-    path: str | os.PathLike[str], shape: tuple[int, ...], *, as_is: bool = False
+    path: str | os.PathLike[str],
+    shape: tuple[int, ...],
+    *,
+    as_is: bool = False,
+    part: float = MNIST_PART,
 ) -> npt.NDArray[np.uint8]:
     """Picture of a digit, in the form of MNIST's images.
 
     Ink becomes 255 and paper 0, whether the picture is dark on light, light on dark or in colours;
-    the ink is cut out, scaled to fit into 20/28 of the field with its aspect kept, and laid so that
-    its centre of mass is in the middle of the field, as far as none of it is cut off.
+    the ink is cut out, scaled to fit into a part of the field, 20/28, with its aspect kept, and
+    laid so that its centre of mass is in the middle, as far as none of it is cut off.
 
     Parameters
     ----------
@@ -42,6 +47,9 @@ def read_image(
     as_is : bool, default False
         Only resize: no ink is looked for, nothing is inverted, the aspect is not kept. This is for
         images that are no digits.
+    part : float, default 20/28
+        Of the field: what the ink is to fit into. Those of MNIST leave room around; the digits of
+        scikit-learn fill their field, 1.0.
 
     Returns
     -------
@@ -53,8 +61,8 @@ def read_image(
         There is no such file; it is no picture, is damaged, or is of a format that is not read; it
         has more pixels than Pillow holds for safe (``PIL.Image.MAX_IMAGE_PIXELS``, 89 million); or
         it is blank.
-    ShapeError
-        `shape` is none of images.
+    ShapeError, OptionError
+        `shape` is none of images; `part` is out of its limits.
     MissingExtraError
         Pillow is not installed.
 
@@ -78,24 +86,74 @@ def read_image(
     >>> x.shape, x.dtype, np.flatnonzero(x.sum(axis=(0, 1))), (x.sum(axis=(0, 2)) > 0).sum()
     ((1, 28, 28), dtype('uint8'), array([13, 14]), np.int64(20))
     """
+    _checked(shape, as_is)  # before the file is opened
     name = as_path(path, "read_image")
+    return as_seen(open_picture(name), shape, as_is=as_is, part=part, path=name)
+
+
+def as_seen(
+    picture: Any,
+    shape: tuple[int, ...],
+    *,
+    as_is: bool = False,
+    part: float = MNIST_PART,
+    border: str | None = None,
+    path: str = "",
+) -> npt.NDArray[np.uint8]:
+    """Give a picture that `open_picture` has opened as the network sees it; see `read_image`.
+
+    Images that are "dark" or "light" at their ``border`` are not digits, and not just any pictures:
+    something stands before an empty ground. With ``as_is`` a picture is then laid on a square of
+    its own ground, so that the aspect is kept, and inverted where its ground is the other one.
+    """
     channels, height, width = _checked(shape, as_is)
-    picture = _open(name)
+    if not 0 < part <= 1:
+        raise OptionError(
+            f"read_image: part is {part!r}.",
+            why="the ink fits into a part of the field, above 0 and at most 1.",
+            write="read_image(path, shape, part=20 / 28)",
+        )
     if as_is:
         image = require("PIL.Image", "train", "reads pictures", "read_image")
         flat = picture.convert("L" if channels == 1 else "RGB")
+        if border is not None:
+            flat = _on_ground(flat, border, height, width)
         sized = np.asarray(flat.resize((width, height), image.Resampling.BILINEAR))
         return np.ascontiguousarray(sized.reshape(height, width, channels).transpose(2, 0, 1))
     ink = cut_out(picture)
     if ink is None:
         raise DataError(
             "read_image: the picture is blank.",
-            where=place(name),
+            where=place(path),
             why="no pixel differs from the paper, as it is at the border, by more than its noise.",
             write="read_image(path, shape) with a digit on it; as_is=True for images that are no "
             "digits",
         )
-    return _centred(_fitted(ink, height, width), height, width)[None]
+    return _centred(_fitted(ink, height, width, part), height, width)[None]
+
+
+def _around(picture: Any, part: float) -> float:
+    """Give the grey value, from 0 to 255, that a part of the border is not lighter than."""
+    grey = np.asarray(picture.convert("L"))
+    return float(np.quantile(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]), part))
+
+
+def is_inverted(picture: Any, border: str | None) -> bool:
+    """Whether the border of a picture is light and should be dark, or the other way round."""
+    return border is not None and (_around(picture, 0.5) > _LIGHT) == (border == "dark")
+
+
+def _on_ground(flat: Any, border: str, height: int, width: int) -> Any:
+    """Lay a picture on its ground, in the aspect of the field, with the ground it should have."""
+    image = require("PIL.Image", "train", "reads pictures", "read_image")
+    if is_inverted(flat, border):
+        flat = image.eval(flat, lambda level: 255 - level)
+    scale = max(flat.width / width, flat.height / height)
+    size = max(flat.width, round(width * scale)), max(flat.height, round(height * scale))
+    level = _around(flat, 0.25 if border == "dark" else 0.75)  # something may stand at an edge
+    ground = image.new(flat.mode, size, (round(level),) * len(flat.getbands()))
+    ground.paste(flat, ((size[0] - flat.width) // 2, (size[1] - flat.height) // 2))
+    return ground
 
 
 def _checked(shape: tuple[int, ...], as_is: bool) -> tuple[int, int, int]:
@@ -113,7 +171,7 @@ def _checked(shape: tuple[int, ...], as_is: bool) -> tuple[int, int, int]:
     )
 
 
-def _open(path: str) -> Any:
+def open_picture(path: str) -> Any:
     """Give the picture in RGB, upright, on paper where it was transparent."""
     image = require("PIL.Image", "train", "reads pictures", "read_image")
     turned = require("PIL.ImageOps", "train", "reads pictures", "read_image").exif_transpose
@@ -200,10 +258,10 @@ def _paper_below(layered: Any) -> tuple[int, int, int]:
     return (255, 255, 255) if middle.mean() < 128 else (0, 0, 0)
 
 
-def _fitted(ink: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
-    """Scale the ink to fit into 20/28 of the field."""
+def _fitted(ink: npt.NDArray[Any], height: int, width: int, part: float) -> npt.NDArray[Any]:
+    """Scale the ink to fit into a part of the field."""
     image = require("PIL.Image", "train", "reads pictures", "read_image")
-    scale = min(height * _INK / ink.shape[0], width * _INK / ink.shape[1])
+    scale = min(height * part / ink.shape[0], width * part / ink.shape[1])
     rows, columns = (max(1, round(size * scale)) for size in ink.shape)
     sized = image.fromarray(ink).resize((columns, rows), image.Resampling.BILINEAR)
     fitted = np.asarray(sized, np.float32)

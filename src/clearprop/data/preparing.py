@@ -103,6 +103,19 @@ class Standardized:
             )
         return ((x - np.array(self.mean)) / np.array(self.std)).astype(self.dtype)
 
+    def undo(self, y: Any) -> Any:
+        r"""Give :math:`\sigma y + \mu`, in float64: predictions in the unit of the targets.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> price = Standardized((1000.0,), (100.0,))
+        >>> price.undo(price(np.array([[1050.0], [800.0]])))
+        array([[1050.],
+               [ 800.]])
+        """
+        return np.asarray(y, np.float64) * np.array(self.std) + np.array(self.mean)
+
     def to_dict(self) -> dict[str, Any]:
         """Give what `preparation` makes it from again: strings and numbers, as JSON holds them."""
         return {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
+from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from clearprop.data.dataset import DataSet
 from clearprop.data.files import place
 from clearprop.data.mnist import Split
-from clearprop.data.moments import Moments
+from clearprop.data.moments import Moments, standardized_target
 from clearprop.data.preparing import Dtype
 from clearprop.data.splitting import are_classes, check_several, draw_rows, number_names
 from clearprop.data.table_faults import TargetFault, first_fault, missing
@@ -31,6 +32,7 @@ class Options(NamedTuple):
     target: str | int | None = None
     task: Task | None = None
     header: bool | None = None
+    without: tuple[str | int, ...] = ()
 
 
 class Target(NamedTuple):
@@ -38,6 +40,20 @@ class Target(NamedTuple):
 
     t: npt.NDArray[Any]
     classes: tuple[str, ...] | None
+
+
+def columns_without(given: Iterable[str | int], caller: str) -> tuple[str | int, ...]:
+    """Check what is said of columns that are left out."""
+    if isinstance(given, Iterable) and not isinstance(given, str):
+        names = tuple(given)
+        if all(isinstance(n, str | Integral) and not isinstance(n, bool) for n in names):
+            return names
+    example = given if isinstance(given, str) else "id"
+    raise OptionError(
+        f"{caller}: without is {given!r}.",
+        why="it is a sequence of the names of columns, or their numbers.",
+        write=f"{caller}(path, without=({example!r},))",
+    )
 
 
 def load_csv(path: str, seed: int, dtype: Dtype, test: float | None, options: Options) -> DataSet:
@@ -56,13 +72,17 @@ def load_csv(path: str, seed: int, dtype: Dtype, test: float | None, options: Op
         x_test[tested : tested + len(held_back)] = held_back
         trained, tested = trained + len(train), tested + len(held_back)
         moments.add(train)
+    t_train, name = target.t[~drawn], layout.names[layout.target]
     return DataSet(
         os.path.basename(path),
-        Split(x_train, target.t[~drawn]),
+        Split(x_train, t_train),
         Split(x_test, target.t[drawn]),
         moments.standardized(layout.columns, dtype, path, "load"),
         target.classes,
         layout.columns,
+        name,
+        standardized_target(t_train, name, dtype, path, "load"),
+        layout.without,
     )
 
 
@@ -87,7 +107,7 @@ def read(
     caller : str
         The function that a message names.
     keep : callable
-        Called with the columns but the target of each piece, in the order of the file.
+        Called with the columns that are given of each piece, in the order of the file.
 
     Returns
     -------
@@ -99,7 +119,7 @@ def read(
             why="a target is 'classes' or a 'regression'; without task= its values decide.",
             write=f"{caller}(path, task='regression')",
         )
-    layout = look(path, options.target, options.header, caller)
+    layout = look(path, options.target, options.header, caller, options.without)
     first = layout.first[layout.target] if layout.target < len(layout.first) else ""
     as_text = options.task == "classes" or not (options.task or is_number(first))
     codes: dict[str, int] = {}
@@ -108,9 +128,9 @@ def read(
         return codes.setdefault(text.strip(), len(codes))
 
     values = []
-    for piece in _pieces(layout, code if as_text else None):
+    for piece in pieces_of(layout, code if as_text else None):
         values.append(piece[:, layout.target].copy())
-        keep(np.delete(piece, layout.target, axis=1))
+        keep(piece[:, layout.given])
     column = np.concatenate(values) if values else np.empty(0)
     if len(column) < 2:
         raise DataError(
@@ -128,10 +148,21 @@ def read(
     return layout, target
 
 
-def _pieces(layout: Layout, code: Callable[[str], int] | None) -> Iterator[Floats]:
+def pieces_of(
+    layout: Layout, code: Callable[[str], int] | None, kept: Mapping[int, list[str]] | None = None
+) -> Iterator[Floats]:
+    """Read the rows of a table, all columns, a piece at a time.
+
+    ``code`` numbers the texts of the target; of columns that are not used, those in ``kept`` have
+    their texts appended to its lists.
+    """
     width = len(layout.names)
     rows = max(1, _NUMBERS // width)
     of_target = None if code is None else _absence
+    converters: dict[int | str, Callable[[str], Any]] = dict.fromkeys(layout.unused, _nothing)
+    converters |= {number: _keeping(texts) for number, texts in (kept or {}).items()}
+    if code is not None:
+        converters[layout.target] = code
     with open_lines(layout.path, layout.caller) as lines:
         source = islice(lines, int(layout.header), None)
         for line in source:  # where one is left, there is another piece
@@ -141,7 +172,7 @@ def _pieces(layout: Layout, code: Callable[[str], int] | None) -> Iterator[Float
                     delimiter=layout.separator,
                     quotechar='"',
                     comments=None,
-                    converters={layout.target: code} if code else None,
+                    converters=converters or None,
                     encoding=None,
                     max_rows=rows,
                     ndmin=2,
@@ -149,13 +180,26 @@ def _pieces(layout: Layout, code: Callable[[str], int] | None) -> Iterator[Float
             except DataError:  # of `lines`
                 raise
             except ValueError as error:
-                raise _fault(layout, of_target, str(error)) from error
+                raise fault(layout, of_target, str(error)) from error
             if piece.shape[1] != width or not np.isfinite(piece).all():
-                raise _fault(layout, of_target, f"{piece.shape[1]} columns, or a NaN")
+                raise fault(layout, of_target, f"{piece.shape[1]} columns, or a NaN")
             yield piece
 
 
-def _fault(layout: Layout, of_target: TargetFault | None, otherwise: str) -> DataError:
+def _nothing(cell: str) -> float:
+    return 0.0
+
+
+def _keeping(texts: list[str]) -> Callable[[str], float]:
+    def keep(cell: str) -> float:
+        texts.append(cell)
+        return 0.0
+
+    return keep
+
+
+def fault(layout: Layout, of_target: TargetFault | None, otherwise: str) -> DataError:
+    """Give the error of a table that NumPy's reader, or `of_target`, finds fault with."""
     return first_fault(layout, of_target) or DataError(
         f"{layout.caller}: the table cannot be read: {otherwise}.",
         where=place(layout.path),
@@ -164,21 +208,21 @@ def _fault(layout: Layout, of_target: TargetFault | None, otherwise: str) -> Dat
     )
 
 
-def _is_absent(name: str) -> bool:
+def is_absent(name: str) -> bool:
     """Whether a class has no name; "NA" is one, of Namibia."""
     return name.strip().lower() in ("", "nan")
 
 
 def _absence(cell: str) -> tuple[str, str, str] | None:
-    return missing(cell) if _is_absent(cell) else None
+    return missing(cell) if is_absent(cell) else None
 
 
 def _from_texts(codes: Floats, names: list[str], task: Task | None, layout: Layout) -> Target:
-    if any(_is_absent(name) for name in names):
-        raise _fault(layout, _absence, "no target")
+    if any(is_absent(name) for name in names):
+        raise fault(layout, _absence, "no target")
     numbers = [name for name in names if is_number(name)]
     if task is None and numbers:
-        raise _fault(
+        raise fault(
             layout,
             lambda cell: (
                 (
@@ -195,7 +239,7 @@ def _from_texts(codes: Floats, names: list[str], task: Task | None, layout: Layo
     if len(numbers) == len(names):  # 1 and 1.0 are one class, and 10 comes after 9
         floats = np.array([float(name) for name in names])
         if not np.isfinite(floats).all():
-            raise _fault(layout, None, "an infinite target")
+            raise fault(layout, None, "an infinite target")
         known, ranks = np.unique(floats, return_inverse=True)
         return Target(ranks.astype(np.int64)[order], number_names(known))
     by_name = sorted(range(len(names)), key=names.__getitem__)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 from clearprop.data.files import place
 from clearprop.data.table_text import MISSING, Layout, is_number, open_lines
 from clearprop.errors import DataError
 
+_COUNTED = 1_000_000  # rows after the first that is wrong, in which such cells are counted
+_ELSE = "the file without this"  # of a remedy
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 
 TargetFault = Callable[[str], tuple[str, str, str] | None]
@@ -32,12 +35,26 @@ def first_fault(layout: Layout, of_target: TargetFault | None = None) -> DataErr
     DataError or None
         To be raised, with line and column.
     """
+    width = len(layout.names)
     with open_lines(layout.path, layout.caller) as lines:
         reader = csv.reader(lines, delimiter=layout.separator)
         try:
             for cells in islice(reader, int(layout.header), None):
-                if error := _fault_of(cells, lines.number, layout, of_target):
-                    return error
+                where = f"{place(layout.path)}, line {lines.number}"
+                if found := list(_wrong_cells(cells, layout, of_target)):
+                    with suppress(csv.Error, DataError):  # the first fault is told all the same
+                        for more in islice(reader, _COUNTED):
+                            found += _wrong_cells(more, layout, of_target)
+                    return _of_cells(found, where, layout)
+                if len(cells) != width:
+                    return DataError(
+                        f"{layout.caller}: the line has {len(cells)} cells, the first line "
+                        f"{width}.",
+                        where=where,
+                        why="each row has a cell for each column; a cell that holds the separator "
+                        f"{layout.separator!r} stands in quotes.",
+                        write=f"{width} cells in this line",
+                    )
         except csv.Error as error:
             return DataError(
                 f"{layout.caller}: the line cannot be taken apart: {error}.",
@@ -48,31 +65,44 @@ def first_fault(layout: Layout, of_target: TargetFault | None = None) -> DataErr
     return None
 
 
-def _fault_of(
-    cells: list[str], line: int, layout: Layout, of_target: TargetFault | None
-) -> DataError | None:
-    where = f"{place(layout.path)}, line {line}"
-    width = len(layout.names)
-    for number, cell in enumerate(cells[:width]):
+def _wrong_cells(
+    cells: list[str], layout: Layout, of_target: TargetFault | None
+) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    for number, cell in enumerate(cells[: len(layout.names)]):
+        if number in layout.unused:
+            continue
         is_target = number == layout.target
         found = of_target(cell) if is_target and of_target else _number_fault(cell, is_target)
         if found:
-            what, why, write = found
-            return DataError(
-                f"{layout.caller}: {what}",
-                where=f"{where}, column {number + 1} ({layout.names[number]!r})",
-                why=why,
-                write=write,
-            )
-    if len(cells) != width:
-        return DataError(
-            f"{layout.caller}: the line has {len(cells)} cells, the first line {width}.",
-            where=where,
-            why="each row has a cell for each column; a cell that holds the separator "
-            f"{layout.separator!r} stands in quotes.",
-            write=f"{width} cells in this line",
-        )
-    return None
+            yield number, found
+
+
+def _of_cells(
+    found: list[tuple[int, tuple[str, str, str]]], where: str, layout: Layout
+) -> DataError:
+    """Tell of the first cell, and how many have the same fault: those with the same "why"."""
+    number, (what, why, write) = found[0]
+    alike = [column for column, (_, reason, _) in found if reason == why]
+    columns = sorted(set(alike))
+    count = ""
+    if len(alike) > 1:
+        of = "" if len(columns) == 1 else f" of {len(columns)} columns"
+        count = f", the first of {len(alike):,} such cells{of}"
+    if layout.may_leave_out and layout.target not in columns and _ELSE in write:
+        names = [layout.names[column] for column in columns]
+        left_out = [
+            name if layout.names.count(name) == 1 else column
+            for name, column in zip(names, columns, strict=True)
+        ]
+        them = "it" if len(columns) == 1 else "them"
+        option = f"without={tuple(left_out)!r}"
+        write += f"; {layout.caller}(path, {option}) leaves {them} out"
+    return DataError(
+        f"{layout.caller}: {what}",
+        where=f"{where}, column {number + 1} ({layout.names[number]!r}){count}",
+        why=why,
+        write=write,
+    )
 
 
 def _number_fault(cell: str, is_target: bool) -> tuple[str, str, str] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -15,10 +16,10 @@ import numpy.typing as npt
 from clearprop.data.dataset import DataSet
 from clearprop.data.files import as_path, place
 from clearprop.data.mnist import Split
-from clearprop.data.moments import Moments
-from clearprop.data.preparing import Dtype, preparation
+from clearprop.data.moments import Moments, standardized_target
+from clearprop.data.preparing import Dtype, Standardized, preparation
 from clearprop.data.splitting import check_seed, check_test, draw_rows
-from clearprop.data.table import Floats, Options, Task, parted, read
+from clearprop.data.table import Floats, Options, Task, columns_without, parted, read
 from clearprop.errors import ClearpropError, DataError, OptionError
 
 DESCRIPTION = "table.json"
@@ -34,6 +35,7 @@ def csv_to_npy(
     target: str | int | None = None,
     task: Task | None = None,
     header: bool | None = None,
+    without: Iterable[str | int] = (),
     seed: int = 0,
     test: float | None = None,
     dtype: Literal["float32", "float64"] = "float64",
@@ -50,7 +52,7 @@ def csv_to_npy(
         The table, as for `load`.
     folder : str or path
         Where to write; it is made, and may exist if it is empty. It appears when all is written.
-    target, task, header, seed, test
+    target, task, header, without, seed, test
         As for `load`.
     dtype : {"float64", "float32"}, default "float64"
         Of the numbers on disk. float32 takes half the room, and 7 digits are kept of each.
@@ -84,13 +86,14 @@ def csv_to_npy(
             write="csv_to_npy(path, folder, dtype='float32')",
         )
     fraction, number = check_test(test), check_seed(seed)
+    options = Options(target, task, header, columns_without(without, "csv_to_npy"))
     passing = f"{os.path.realpath(out)}.{os.getpid()}.part"
     try:
         _refuse_occupied(out)
         os.makedirs(os.path.dirname(passing), exist_ok=True)
         os.mkdir(passing)
         try:
-            _write(source, passing, Options(target, task, header), number, fraction, dtype)
+            _write(source, passing, options, number, fraction, dtype)
             with suppress(FileNotFoundError):
                 os.rmdir(os.path.realpath(out))  # empty; a system may not replace it
             os.replace(passing, os.path.realpath(out))
@@ -146,18 +149,22 @@ def _write(
             held_back.tofile(test_file)
             moments.add(train)
     os.unlink(rows)
-    np.save(os.path.join(folder, "t_train.npy"), target.t[~drawn])
+    t_train, name = target.t[~drawn], layout.names[layout.target]
+    np.save(os.path.join(folder, "t_train.npy"), t_train)
     np.save(os.path.join(folder, "t_test.npy"), target.t[drawn])
     prepare = moments.standardized(layout.columns, "float32", source, "csv_to_npy")
+    prepare_target = standardized_target(t_train, name, "float32", source, "csv_to_npy")
     description = {
         "format": _FORMAT,
         "source": os.path.basename(source),
         "columns": layout.columns,
-        "target": layout.names[layout.target],
+        "target": name,
+        "without": layout.without,
         "classes": target.classes,
         "seed": seed,
         "test": test,
         "prepare": prepare.to_dict(),
+        "prepare_target": None if prepare_target is None else prepare_target.to_dict(),
     }
     with open(os.path.join(folder, DESCRIPTION), "w", encoding="utf-8") as text:
         json.dump(description, text, indent=1, ensure_ascii=False)
@@ -203,20 +210,42 @@ def load_table(folder: str, dtype: Dtype, test: float | None) -> DataSet:
         prepare = preparation({**described["prepare"], "dtype": dtype})
         classes = described["classes"]
         classes = None if classes is None else tuple(map(str, classes))
-        columns = tuple(map(str, described["columns"]))
+        columns, target = tuple(map(str, described["columns"])), str(described["target"])
+        without = tuple(map(str, described.get("without", ())))  # an earlier version has none
     except (KeyError, TypeError, ValueError) as error:
         reason = error.what if isinstance(error, DataError) else f"{type(error).__name__}: {error}"
         raise _damaged(folder, DESCRIPTION, reason.rstrip(".")) from error
+    t_train = _mapped(folder, "t_train")
     data = DataSet(
         os.path.basename(os.path.abspath(folder)),
-        Split(_mapped(folder, "x_train"), _mapped(folder, "t_train")),
+        Split(_mapped(folder, "x_train"), t_train),
         Split(_mapped(folder, "x_test"), _mapped(folder, "t_test")),
         prepare,
         classes,
         columns,
+        target,
+        without=without,
     )
     _check(folder, data)
-    return data
+    if classes is not None:
+        return data
+    # a folder of an earlier version does not have it
+    kept = described.get("prepare_target") or standardized_target(
+        t_train, target, dtype, folder, "load"
+    )
+    return replace(data, prepare_target=_of_target(folder, kept, dtype))
+
+
+def _of_target(folder: str, kept: Any, dtype: Dtype) -> Standardized:
+    try:
+        made = kept if isinstance(kept, Standardized) else preparation({**kept, "dtype": dtype})
+    except (TypeError, DataError) as error:
+        raise _damaged(
+            folder, DESCRIPTION, str(getattr(error, "what", error)).rstrip(".")
+        ) from error
+    if not isinstance(made, Standardized) or len(made.mean) != 1:
+        raise _damaged(folder, DESCRIPTION, "it does not have one mean of the target")
+    return made
 
 
 def _described(folder: str) -> dict[str, Any]:

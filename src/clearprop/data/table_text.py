@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import gzip
 import io
 import operator
@@ -139,9 +140,13 @@ class Layout(NamedTuple):
     header : bool
         Whether the first line is one.
     target : int
-        The number of the column that is to be predicted.
+        The number of the column that is to be predicted; -1 where there is none.
     first : tuple of str
         The cells of the first row.
+    unused : set of int
+        The numbers of columns in which anything may stand.
+    may_leave_out : bool
+        Whether the caller can leave further columns out.
     """
 
     path: str
@@ -151,22 +156,50 @@ class Layout(NamedTuple):
     header: bool
     target: int
     first: tuple[str, ...]
+    unused: frozenset[int] = frozenset()
+    may_leave_out: bool = False
+
+    @property
+    def given(self) -> list[int]:
+        """The numbers of the columns that are neither the target nor left out."""
+        left_out = {self.target, *self.unused}
+        return [number for number in range(len(self.names)) if number not in left_out]
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns but the target."""
-        return self.names[: self.target] + self.names[self.target + 1 :]
+        """The names of these columns."""
+        return tuple(self.names[number] for number in self.given)
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """The names of the columns that are left out."""
+        return tuple(self.names[number] for number in sorted(self.unused))
 
 
-def look(path: str, target: str | int | None, header: bool | None, caller: str) -> Layout:
-    """Find out how a table is written, from its first two lines; see `load` for the rules."""
+class Start(NamedTuple):
+    """The beginning of a table.
+
+    Attributes
+    ----------
+    separator : str
+    first, second : list of str
+        The cells of its first two lines; of the second none, where there is one line.
+    """
+
+    separator: str
+    first: list[str]
+    second: list[str]
+
+
+def look_at_start(path: str, caller: str) -> Start:
+    """Read the first two lines of a table; see `look`."""
     with open_lines(path, caller) as lines:
         start = list(islice(lines, 2))
     if not start:
         raise _no_rows(path, caller, "the file is empty")
     try:
-        separator = _separator(start)
-        first, *others = (_cells(line, separator) for line in start)
+        separator = separator_of(start)
+        first, *others = (cells_of(line, separator) for line in start)
     except csv.Error as error:
         raise DataError(
             f"{caller}: the first lines cannot be taken apart: {error}.",
@@ -174,7 +207,18 @@ def look(path: str, target: str | int | None, header: bool | None, caller: str) 
             why="a table has cells, separated by a comma, a semicolon or a tab.",
             write=f"{caller}(path) with such a file.",
         ) from error
-    second = others[0] if others else []
+    return Start(separator, first, others[0] if others else [])
+
+
+def look(
+    path: str,
+    target: str | int | None,
+    header: bool | None,
+    caller: str,
+    without: tuple[str | int, ...] = (),
+) -> Layout:
+    """Find out how a table is written, from its first two lines; see `load` for the rules."""
+    separator, first, second = look_at_start(path, caller)
     if len(first) < 2:
         raise DataError(
             f"{caller}: the table has one column.",
@@ -192,15 +236,25 @@ def look(path: str, target: str | int | None, header: bool | None, caller: str) 
         if header
         else tuple(f"x{number}" for number in range(len(first)))
     )
-    return Layout(
-        path,
-        caller,
-        separator,
-        names,
-        header,
-        _target(target, names, path, caller),
-        tuple(second if header else first),
-    )
+    unused = frozenset(_column("without", given, names, path, caller) for given in without)
+    left = [number for number in range(len(names)) if number not in unused]
+    if len(left) < 2:
+        raise OptionError(
+            f"{caller}: without leaves {len(left)} column{'s' * (len(left) != 1)}.",
+            where=place(path),
+            why="at least one column is given and one is to be predicted.",
+            write=f"{caller}(path, without=({names[0]!r},))",
+        )
+    number = left[-1] if target is None else _column("target", target, names, path, caller)
+    if number in unused:
+        raise OptionError(
+            f"{caller}: the target {names[number]!r} is left out.",
+            where=place(path),
+            why="it is named by target and by without.",
+            write=f"{caller}(path, target={names[left[-1]]!r})",
+        )
+    cells = tuple(second if header else first)
+    return Layout(path, caller, separator, names, header, number, cells, unused, True)
 
 
 def is_number(text: str) -> bool:
@@ -212,15 +266,18 @@ def is_number(text: str) -> bool:
     return text.isascii() and "_" not in text  # float takes more than NumPy's reader does
 
 
-def _cells(line: str, separator: str) -> list[str]:
+def cells_of(line: str, separator: str) -> list[str]:
+    """Take a line apart."""
     return next(csv.reader([line], delimiter=separator), [])
 
 
-def _separator(start: list[str]) -> str:
+def separator_of(start: list[str]) -> str:
+    """Find what stands between cells, from the first lines."""
     for separator in _SEPARATORS:
-        counts = {len(_cells(line, separator)) for line in start}
-        if len(counts) == 1 and counts.pop() > 1:
-            return separator
+        with suppress(csv.Error):  # a long line is one cell, longer than they may be
+            counts = {len(cells_of(line, separator)) for line in start}
+            if len(counts) == 1 and counts.pop() > 1:
+                return separator
     return max(reversed(_SEPARATORS), key=start[0].count)
 
 
@@ -245,26 +302,29 @@ def _is_header(first: list[str], second: list[str], path: str, caller: str) -> b
     return False
 
 
-def _target(target: str | int | None, names: tuple[str, ...], path: str, caller: str) -> int:
-    if target is None:
-        return len(names) - 1
-    if isinstance(target, str) and names.count(target.strip()) == 1:
-        return names.index(target.strip())
+def _column(option: str, given: str | int, names: tuple[str, ...], path: str, caller: str) -> int:
+    """Find the column that an option names or counts."""
+    if isinstance(given, str) and names.count(given.strip()) == 1:
+        return names.index(given.strip())
     number = None
     with suppress(TypeError, ValueError):
-        if not isinstance(target, str):
-            number = None if isinstance(target, bool) else operator.index(target)
-        elif target.strip() not in names:
-            number = int(target)  # as a command line gives it
+        if not isinstance(given, str):
+            number = None if isinstance(given, bool) else operator.index(given)
+        elif given.strip() not in names:
+            number = int(given)  # as a command line gives it
     if number is not None and -len(names) <= number < len(names):
         return number % len(names)
     shown = ", ".join(repr(name) for name in names[:8]) + (", …" if len(names) > 8 else "")
+    by_case = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(str(given).strip().lower(), by_case, 1)
+    proposed = by_case[near[0]] if near else names[-1 if option == "target" else 0]
+    value = repr(proposed) if option == "target" else f"({proposed!r},)"
     raise OptionError(
-        f"{caller}: target is {target!r}.",
+        f"{caller}: {option} is {given!r}.",
         where=place(path),
         why=f"it is the name of one column, or its number from 0 to {len(names) - 1}, -1 being the "
         f"last; the columns are {shown}.",
-        write=f"{caller}(path, target={names[-1]!r})",
+        write=f"{caller}(path, {option}={value})",
     )
 
 

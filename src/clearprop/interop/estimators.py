@@ -20,6 +20,8 @@ from clearprop.places import current_line
 
 require("sklearn", "sklearn", "is what its estimators inherit from", "clearprop.interop.sklearn")
 
+from clearprop.interop.converging import warn_if_worse_than_constant
+
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -88,7 +90,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         if anew:
             seed = check_random_state(params["random_state"]).randint(np.iinfo(np.int32).max)
             self._rng = np.random.default_rng(seed)
-            self.network_ = self._network(X.shape[1], outputs, X.dtype)
+            self._trained = self._network(X.shape[1], outputs, X.dtype)
+            self.network_ = self._whole(self._trained)
             self._made_from, self._state = self._form(X.shape[1], outputs), None
             self.loss_curve_: list[float] = []
             self.validation_loss_curve_: list[float] = []
@@ -100,8 +103,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
                 f"goes on with it. It was made from {self._made_from}.",
                 "warm_start=False, or a new fit",
             )
-        network = self.network_
-        network.last_layer = loss
+        network = self._trained
+        network.last_layer = self.network_.last_layer = loss
         validation, watchers = self._watchers(once)
         metrics = train.Metrics()
         try:
@@ -133,6 +136,17 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
             if validation is not None:
                 self.validation_loss_curve_ += [row.validation_loss for row in rows]
             self.n_iter_ = len(self.loss_curve_)
+        if rows and not once:
+            row, name = self._constant(t, outputs), type(self).__name__
+            warn_if_worse_than_constant(name, network, loss, self._inputs(X), t, row)
+
+    def _whole(self, trained: Sequential) -> Sequential:
+        """Give the network that predicts, from the one that is trained; they share their arrays."""
+        return trained
+
+    def _constant(self, t: Any, outputs: int) -> Any:
+        """Give the best scores that are the same for all samples, (outputs,)."""
+        raise NotImplementedError
 
     def _scores(self, X: Any) -> Any:
         """Compute what the network says of samples, (N, outputs)."""
@@ -257,7 +271,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         tol, patience = params["tol"], int(params["n_iter_no_change"])
         if not params["early_stopping"]:
             return None, [*watchers, Settled(tol, patience)]
-        early = train.EarlyStopping(self.network_, patience, least=tol)
+        early = train.EarlyStopping(self._trained, patience, least=tol)
         return float(params["validation_fraction"]), [*watchers, early]
 
     def _is_short(self, samples: int, once: bool) -> bool:

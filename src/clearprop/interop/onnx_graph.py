@@ -92,6 +92,8 @@ class OnnxGraph:
         As ONNX has them.
     layer : str
         The name of the layer that is being written.
+    doubles : set of str
+        The values that are float64 whatever the dtype of the graph, see `double`.
     """
 
     def __init__(self, onnx: Any, dtype: Any) -> None:
@@ -99,6 +101,7 @@ class OnnxGraph:
         self.nodes: list[Any] = []
         self.arrays: list[Any] = []
         self.layer = "layer"
+        self.doubles: set[str] = set()
         self._operations: set[str] = set()
         self._values: set[str] = set()
 
@@ -125,10 +128,20 @@ class OnnxGraph:
         )
         return output
 
+    def double(self, operation: str, *inputs: str, **attributes: Any) -> str:
+        """Add an operation whose output is float64, and give its name: at the end of a network."""
+        output = self.node(operation, *inputs, **attributes)
+        self.doubles.add(output)
+        return output
+
     def array(self, name: str, value: Any) -> str:
         """Add an array, floats in the dtype of the graph, and give its name."""
         value = np.asarray(value)
-        value = np.array(value, self.dtype if value.dtype.kind == "f" else value.dtype, order="C")
+        return self.exact(name, value.astype(self.dtype) if value.dtype.kind == "f" else value)
+
+    def exact(self, name: str, value: Any) -> str:
+        """Add an array in its own dtype, and give its name."""
+        value = np.array(value, order="C")
         name = _unique(name, self._values)
         self.arrays.append(self.onnx.numpy_helper.from_array(value, name))
         return name
@@ -175,6 +188,8 @@ class OnnxGraph:
         for node in self.nodes:
             for names in (node.input, node.output):
                 names[:] = [name if each == value.name else each for each in names]
+        if value.name in self.doubles:
+            self.doubles.add(name)
         return Value(name, value.example)
 
 

@@ -54,6 +54,11 @@ def _softmax(graph: OnnxGraph, layer: nn.Softmax, x: Value) -> str:
     return graph.node("Softmax", x.name, axis=-1)
 
 
+@converter(nn.LogSoftmax)
+def _log_softmax(graph: OnnxGraph, layer: nn.LogSoftmax, x: Value) -> str:
+    return graph.node("LogSoftmax", x.name, axis=-1)
+
+
 @converter(nn.LeakyReLU)
 def _leaky_relu(graph: OnnxGraph, layer: nn.LeakyReLU, x: Value) -> str:
     return graph.node("LeakyRelu", x.name, alpha=layer.slope)
@@ -67,6 +72,16 @@ def _silu(graph: OnnxGraph, layer: nn.SiLU, x: Value) -> str:
 @converter(nn.Softplus)
 def _softplus(graph: OnnxGraph, layer: nn.Softplus, x: Value) -> str:
     return graph.node("Softplus", x.name)
+
+
+@converter(nn.Rescaling)
+def _rescaling(graph: OnnxGraph, layer: nn.Rescaling, x: Value) -> str:
+    if layer.dtype == np.float64:
+        wide = graph.double("Cast", x.name, to=graph.onnx.TensorProto.DOUBLE)
+        scaled = graph.double("Mul", wide, graph.exact("scale", layer.scale))
+        return graph.double("Add", scaled, graph.exact("offset", layer.offset))
+    scaled = graph.node("Mul", x.name, graph.array("scale", layer.scale))
+    return graph.node("Add", scaled, graph.array("offset", layer.offset))
 
 
 @converter(nn.GELU)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from clearprop.extras import require
 from clearprop.interop import onnx_layers  # noqa: F401 (the converters)
 from clearprop.interop.exported import is_changed
 from clearprop.interop.onnx_graph import OnnxGraph, Value
+from clearprop.interop.preparations import as_stored, checked_preparation, onnx_of, said_of
 from clearprop.interop.writing import write_whole
 from clearprop.nn.layer import Layer
 from clearprop.nn.losses import Loss
@@ -21,6 +23,7 @@ from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 
 if TYPE_CHECKING:
+    from clearprop.data.preparing import Preparation
     from onnx import ModelProto
 
 # The oldest that have all that is written: what is written for them, runtimes of years can read.
@@ -33,6 +36,8 @@ def to_onnx(
     path: str | os.PathLike[str] | None = None,
     *,
     dtype: Any = np.float32,
+    prepare: Preparation | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> ModelProto:
     """Write a network, as it predicts now, as an ONNX model.
 
@@ -44,12 +49,19 @@ def to_onnx(
     ----------
     network : Sequential, or a layer
     x_example : array_like, shape (N, …), or a tuple of them for a layer of several inputs
-        What samples look like. The number of samples is free in the model.
+        What samples look like, with `prepare` as they are stored. The number of samples is free in
+        the model.
     path : str or path, optional
         Where to write it.
     dtype : {float32, float64}
         Of all numbers in the model. Runtimes are made for float32, and have float64 for some
         operations only: onnxruntime has no ``Conv`` of float64.
+    prepare : Scaled or Standardized, optional
+        What is done to samples before the network gets them, ``dataset.prepare``. The model then
+        begins with it, and its input is what is stored: bytes (uint8), or the numbers of a table
+        (float64, in which it is computed).
+    about : mapping of str to str, optional
+        What is to be known of the model, for its metadata: ``{"classes": "cat, dog"}``.
 
     Returns
     -------
@@ -63,7 +75,8 @@ def to_onnx(
         A layer has no converter, see `converter`; the network computes otherwise than layer by
         layer; a file cannot be written.
     ShapeError, DTypeError
-        From the layer that the example does not fit; ``dtype`` is something else.
+        From the layer that the example does not fit; ``dtype`` is something else; `prepare` takes
+        bytes, and the example is none.
     MissingExtraError
         onnx is not installed.
 
@@ -81,6 +94,11 @@ def to_onnx(
     onnx = require("onnx", "onnx", "writes the model", "to_onnx")
     require("onnx.checker", "onnx", "checks the model", "to_onnx")
     _check(network, dtype)
+    prepare = checked_preparation(prepare, "to_onnx")
+    stored = None
+    if prepare is not None:
+        stored = Value("x", as_stored(prepare, x_example, "to_onnx"))
+        x_example = prepare(stored.example)
     several = isinstance(x_example, tuple) and all(isinstance(x, np.ndarray) for x in x_example)
     examples = x_example if several else (x_example,)
     given = [
@@ -90,8 +108,14 @@ def to_onnx(
     graph = OnnxGraph(onnx, dtype)
     inputs = [Value(name, x) for name, x in zip("xyz", given, strict=False)]
     graph.reserve(*(value.name for value in inputs), "predicted")
-    y = _converted(graph, network, inputs)
-    model: ModelProto = _model(graph, network, inputs, y)
+    text = repr(network)
+    if prepare is None or stored is None:
+        y = _converted(graph, network, inputs)
+    else:
+        y = _converted(graph, network, [onnx_of(graph, prepare, stored)])
+        inputs, text = [stored], f"{said_of(prepare)}.\n{text}"
+    model: ModelProto = _model(graph, network, inputs, y, stored, text)
+    onnx.helper.set_model_props(model, dict(about or {}))
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
         write_whole(Path(path), lambda stream: stream.write(model.SerializeToString()))
@@ -133,12 +157,16 @@ def _converted(graph: OnnxGraph, network: Layer, inputs: list[Value]) -> Value:
     return graph.finished(y, "predicted")
 
 
-def _model(graph: OnnxGraph, network: Layer, inputs: list[Value], y: Value) -> Any:
+def _model(
+    graph: OnnxGraph, network: Layer, inputs: list[Value], y: Value, stored: Value | None, text: str
+) -> Any:
     onnx = graph.onnx
     free = [_has_samples(value, y) for value in inputs]
 
     def described(value: Value, is_free: bool) -> Any:
-        dtype = graph.dtype if value.example.dtype.kind == "f" else value.example.dtype
+        is_float = value.example.dtype.kind == "f" and value is not stored
+        is_float &= value.name not in graph.doubles
+        dtype = graph.dtype if is_float else value.example.dtype
         shape = list(value.example.shape)
         kind = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return onnx.helper.make_tensor_value_info(
@@ -151,7 +179,7 @@ def _model(graph: OnnxGraph, network: Layer, inputs: list[Value], y: Value) -> A
         [described(value, is_free) for value, is_free in zip(inputs, free, strict=True)],
         [described(y, any(free))],
         graph.arrays,
-        doc_string=repr(network),
+        doc_string=text,
     )
     return onnx.helper.make_model(
         made,

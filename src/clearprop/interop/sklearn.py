@@ -10,6 +10,8 @@ from clearprop.errors import LabelError, OptionError
 from clearprop.interop.estimators import NetworkEstimator
 from clearprop.nn.losses import SoftmaxWithLoss
 from clearprop.nn.regression_losses import MAE, MSE, Huber
+from clearprop.nn.rescaling import Rescaling
+from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 
 from sklearn.base import ClassifierMixin, MultiOutputMixin, RegressorMixin
@@ -97,6 +99,12 @@ class ClearpropClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
     ValueError, TypeError
         From scikit-learn's checks: ``X`` is sparse, not of two axes, has NaN, or other columns
         than in ``fit``.
+
+    Warns
+    -----
+    ConvergenceWarning
+        From ``fit``: at the end the loss is above that of one prediction for all samples, as where
+        ``X`` is not scaled.
 
     Notes
     -----
@@ -249,6 +257,11 @@ class ClearpropClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         weights = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
         return SoftmaxWithLoss(class_weights=weights)
 
+    def _constant(self, t: Any, outputs: int) -> Any:
+        weights = getattr(self.network_.last_layer, "class_weights", None)
+        counts = np.bincount(t, minlength=outputs) * (1.0 if weights is None else weights)
+        return np.log(np.maximum(counts / counts.sum(), np.finfo(np.float32).tiny))
+
     def _other_classes(self, classes: Any) -> OptionError:
         return OptionError(
             f"ClearpropClassifier: the classes are {classes.tolist()}, "
@@ -262,7 +275,10 @@ class ClearpropClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
 class ClearpropRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     r"""A network that predicts numbers, as an estimator of scikit-learn.
 
-    The layers of ``layers``, and one more to as many outputs as ``y`` has columns.
+    The layers of ``layers``, and one more to as many outputs as ``y`` has columns. It learns each
+    column of ``y`` as ``(y - mean) / standard deviation``, those of the first call of ``fit`` or
+    ``partial_fit``, and predicts in the unit of ``y``. ``X`` is taken as it is, as by
+    ``MLPRegressor``: put ``StandardScaler`` before it.
 
     Parameters
     ----------
@@ -271,18 +287,29 @@ class ClearpropRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  #
     verbose, interpret
         As of `ClearpropClassifier`.
     loss : {"squared_error", "absolute_error", "huber"}, default "squared_error"
-        `nn.MSE`, `nn.MAE` or `nn.Huber`: the mean over samples and outputs.
+        `nn.MSE`, `nn.MAE` or `nn.Huber`: the mean over samples and outputs, in standard deviations
+        of ``y``, or their square.
     tol : float, default 1e-4
-        In units of the loss. Scale ``y``, as ``TransformedTargetRegressor`` does.
+        In units of that loss.
 
     Attributes
     ----------
-    network_, n_features_in_, feature_names_in_, n_iter_, loss_curve_, validation_loss_curve_
+    network_ : Sequential
+        The network; its last layer, `nn.Rescaling`, gives predictions the unit of ``y``.
+    n_features_in_, feature_names_in_, n_iter_
         As of `ClearpropClassifier`.
+    loss_curve_, validation_loss_curve_ : list of float
+        As of `ClearpropClassifier`, but in standard deviations of ``y``, or their square: always
+        to predict the mean is a squared error of 1.
 
     Raises
     ------
     OptionError, NonFiniteError, ValueError, TypeError
+        As `ClearpropClassifier`.
+
+    Warns
+    -----
+    ConvergenceWarning
         As `ClearpropClassifier`.
 
     Examples
@@ -378,5 +405,18 @@ class ClearpropRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  #
         )
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         outputs = 1 if y.ndim == 1 else y.shape[1]
-        self._learn(X, y, outputs, _LOSSES[self.loss](), anew=anew, once=once)
+        if anew:
+            mean, std = y.mean(axis=0), y.std(axis=0)
+            self._unit = mean, np.where((std > 0) & np.isfinite(std), std, 1.0)
+        mean, std = self._unit
+        t = (y - mean) / std if mean.shape == y.shape[1:] else y  # which is an error below
+        self._learn(X, t, outputs, _LOSSES[self.loss](), anew=anew, once=once)
         return self
+
+    def _whole(self, trained: Sequential) -> Sequential:
+        mean, std = self._unit
+        return Sequential(*trained.layers.values(), Rescaling(std, mean))
+
+    def _constant(self, t: Any, outputs: int) -> Any:
+        rows = t.reshape(len(t), outputs)
+        return np.median(rows, axis=0) if self.loss == "absolute_error" else rows.mean(axis=0)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clearprop.errors import OptionError, StagingError
 from clearprop.interop.exported import checked, example_of
+from clearprop.interop.preparations import as_stored, checked_preparation
 from clearprop.interop.programs import predict_functions, step_functions
 from clearprop.interop.standalone_text import OWN, StandaloneText
 from clearprop.interop.writing import write_whole
 from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
 from clearprop.source.expressions import Helpers
+
+if TYPE_CHECKING:
+    from clearprop.data.preparing import Preparation
 
 _MOST_INSIDE = 1 << 20  # bytes of weights in the text, unless asked for
 
@@ -27,6 +32,8 @@ def to_numpy(
     *,
     t_example: Any = None,
     weights: str = "auto",
+    prepare: Preparation | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> str:
     """Write a network, as it is now, as a Python file that needs only NumPy.
 
@@ -39,8 +46,8 @@ def to_numpy(
     ----------
     network : Sequential
     x_example : array_like, shape (N, …)
-        Some samples: the program is for samples of this shape and dtype. For how many samples, see
-        Notes.
+        Some samples, with `prepare` as they are stored: the program is for samples of this shape
+        and dtype. For how many samples, see Notes.
     path : str or path, optional
         Where to write it.
     t_example : array_like, optional
@@ -51,6 +58,11 @@ def to_numpy(
         Where the weights are: in the text, small ones as numbers and others as base64; or beside
         it, ``model.npz`` of ``model.py``. By default beside where they have more than 1 MiB and a
         path is given.
+    prepare : Scaled or Standardized, optional
+        What is done to samples before the network gets them, ``dataset.prepare``. The file then
+        has it as ``prepare(x)``, and ``predict`` and ``step`` take samples as they are stored.
+    about : mapping of str to str, optional
+        What is to be known of the network, for its first lines: ``{"classes": "cat, dog"}``.
 
     Returns
     -------
@@ -63,7 +75,7 @@ def to_numpy(
         ``network`` is no `Sequential`; ``weights`` is something else, or beside without a path;
         a file cannot be written.
     ShapeError, DTypeError, LabelError
-        From the layer that the examples do not fit.
+        From the layer that the examples do not fit; `prepare` takes bytes, and they are none.
     StagingError
         A layer branches on values or keeps numbers to itself: there is no such program, see
         `source`.
@@ -113,7 +125,9 @@ def to_numpy(
     """
     network = checked(network, "to_numpy")
     beside = _beside(network, path, weights)
-    x = example_of(network, x_example)
+    prepare = checked_preparation(prepare, "to_numpy")
+    stored = x_example if prepare is None else as_stored(prepare, x_example, "to_numpy")
+    x = example_of(network, x_example if prepare is None else prepare(stored))
     t = None if t_example is None else np.array(t_example)
     predict = predict_functions(network, x, Helpers(OWN), OWN)
     step = None
@@ -121,8 +135,8 @@ def to_numpy(
         step = step_functions(network, x, t, predict.helpers, OWN)
         if any(_differ(array, step.arrays.get(name)) for name, array in predict.arrays.items()):
             step = step_functions(network, x, t, predict.helpers, OWN | {*predict.arrays})
-    file = StandaloneText(network, x, predict, step)
-    _check(file, network, x, t)
+    file = StandaloneText(network, x, predict, step, prepare, dict(about or {}))
+    _check(file, network, stored, x, t)
     text = file.whole(None if beside is None else beside.name)
     if path is not None:
         if beside is not None:
@@ -136,6 +150,11 @@ def _differ(a: Any, b: Any) -> bool:
     return b is not None and (a.dtype != b.dtype or not np.array_equal(a, b))
 
 
+def has_many_weights(network: Sequential) -> bool:
+    """Say whether a file has its weights beside it, where nothing else is asked for."""
+    return sum(array.nbytes for array in network.params.values()) > _MOST_INSIDE
+
+
 def _beside(network: Sequential, path: str | os.PathLike[str] | None, weights: str) -> Path | None:
     """Give the file that the weights are written to, if they are not in the text."""
     if weights not in ("auto", "inside", "beside") or (weights == "beside" and path is None):
@@ -145,18 +164,17 @@ def _beside(network: Sequential, path: str | os.PathLike[str] | None, weights: s
             why="The weights are inside the text, or beside it in a file that is named after it.",
             write="weights='inside', or weights='beside' and path='model.py'",
         )
-    size = sum(array.nbytes for array in network.params.values())
-    is_beside = weights == "beside" or (weights == "auto" and size > _MOST_INSIDE)
+    is_beside = weights == "beside" or (weights == "auto" and has_many_weights(network))
     return Path(path).with_suffix(".npz") if is_beside and path is not None else None
 
 
-def _check(file: StandaloneText, network: Sequential, x: Any, t: Any) -> None:
+def _check(file: StandaloneText, network: Sequential, stored: Any, x: Any, t: Any) -> None:
     """Run the functions once: they must give what the network gives."""
     module = file.run()
-    pairs = [(module["predict"](x), network.predict(x))]
+    pairs = [(module["predict"](stored), network.predict(x))]
     if t is not None:
         state = [module["STATE"]] if "STATE" in module else []
-        *_, loss = module["step"](module["PARAMS"], *state, x, t, 0.0)
+        *_, loss = module["step"](module["PARAMS"], *state, stored, t, 0.0)
         pairs.append((loss, network.loss(x, t, train=True)))
     for found, expected in pairs:
         rounding = 1e3 * np.finfo(expected.dtype).eps

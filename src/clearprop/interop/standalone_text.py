@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from typing import Any
 
 import numpy as np
 
 import clearprop
+from clearprop.interop.preparations import (
+    ARRAYS,
+    about_lines,
+    arrays_of,
+    example_for,
+    said_of,
+    text_of,
+)
 from clearprop.interop.programs import Functions
 from clearprop.interop.weights import arrays_beside, arrays_inside
+from clearprop.data.preparing import Preparation
 from clearprop.nn.sequential import Sequential
 from clearprop.source.layout import WIDTH
 from clearprop.source.literals import literal
@@ -21,6 +31,7 @@ _GAP = "\0"  # a space at which no line is broken
 #: What the functions of the file, and its arrays, are called: no variable has such a name.
 OWN = {
     *("np", "N", "PARAMS", "STATE", "CONSTANTS", "ARRAYS", "Path", "base64", "sys"),
+    *("prepare", ARRAYS),
     *("main", "network", "predict", "forward", "backward", "step"),
 }
 
@@ -35,6 +46,10 @@ class StandaloneText:
         Some samples.
     predict : Functions
     step : Functions or None
+    prepare : Scaled, Standardized or None
+        What is done to samples first.
+    about : dict of str to str
+        For the first lines.
 
     Attributes
     ----------
@@ -43,15 +58,23 @@ class StandaloneText:
     """
 
     def __init__(
-        self, network: Sequential, x: Any, predict: Functions, step: Functions | None
+        self,
+        network: Sequential,
+        x: Any,
+        predict: Functions,
+        step: Functions | None,
+        prepare: Preparation | None,
+        about: dict[str, str],
     ) -> None:
         self.network, self.x = network, x
+        self.prepare, self.about = prepare, about
         self.predict, self.step = predict, step
         self.parts = [predict, *([] if step is None else [step])]
         self.y = network.predict(x)
         state = network.state
         names = [n for n in network.buffers if any(n in part.state for part in self.parts)]
         self.groups: dict[str, dict[str, Any]] = {
+            ARRAYS: arrays_of(prepare),
             "PARAMS": dict(network.params),
             "STATE": {name: state[name] for name in names},
             "CONSTANTS": {n: a for part in self.parts for n, a in part.constants.items()},
@@ -85,6 +108,8 @@ class StandaloneText:
         if written:
             head += ["", *constant_lines(written)]
         blocks = [head, *([text] for text in helpers.values()), self.predict.lines]
+        if self.prepare is not None:
+            blocks.append(text_of(self.prepare))
         blocks.append(self._predict())
         if self.step is not None:
             blocks += [self.step.lines, self._step(self.step)]
@@ -95,7 +120,10 @@ class StandaloneText:
     def _head(self) -> list[str]:
         x, y = (self._form(array, self.predict) for array in (self.x, self.y))
         N = ", for N samples" if self.predict.is_free else ""
-        rows = [("predict(x)", f"y {y} of x {x}, {self.x.dtype}{N}")]
+        kind = "" if self.prepare is not None else f", {self.x.dtype}"
+        rows = [("predict(x)", f"y {y} of x {x}{kind}{N}")]
+        if self.prepare is not None:
+            rows.append(("prepare(x)", f"part of predict: {said_of(self.prepare)}"))
         if self.step is not None:
             call, gives = self._call(self.step)
             rows.append((f"step({call}, lr)", f"{gives} after a step of gradient descent"))
@@ -103,6 +131,7 @@ class StandaloneText:
             (name, ", ".join(f"{key}{_GAP}{_unbroken(array)}" for key, array in arrays.items()))
             for name, arrays in self.groups.items()
         ]
+        rows += about_lines(self.about)
         width = max(len(name) for name, _ in rows) + 4
         fixed = [
             f"{name} takes x of shape {self.x.shape} alone: {part.reason}."
@@ -145,8 +174,9 @@ class StandaloneText:
             f"def predict(x{given}):",
             f'    """Compute y, shape {y}, of samples x, shape {x}."""',
             *(f"    {n} = {n.upper()} if {n} is None else {n}" for n in others),
-            f'    x = np.asarray(x, "{self.x.dtype}")',
+            *self._taken("x", f'np.asarray(x, "{self.x.dtype}")'),
             *self._checked(part),
+            *self._prepared(),
             f"    return network({', '.join(part.passed)})",
         ]
 
@@ -156,14 +186,22 @@ class StandaloneText:
         return [
             f"def step({call}, lr):",
             f'    """Go one step down the gradient: {gives}, with the loss before it."""',
-            f'    x, t = np.asarray(x, "{self.x.dtype}"), np.asarray(t)',
+            *self._taken("x, t", f'np.asarray(x, "{self.x.dtype}"), np.asarray(t)'),
             *self._checked(part),
+            *self._prepared(),
             f"    loss, {state}saved = forward({', '.join(part.passed)})",
             "    gradients = backward(saved)",
             "    lr = float(lr)  # a NumPy float64 would make float64 of float32",
             "    params = {name: p - lr * gradients[name] for name, p in params.items()}",
             f"    return params, {state}loss",
         ]
+
+    def _taken(self, names: str, arrays: str) -> list[str]:
+        plain = arrays if self.prepare is None else arrays.replace(f', "{self.x.dtype}"', "")
+        return [f"    {names} = {plain}"]
+
+    def _prepared(self) -> list[str]:
+        return [] if self.prepare is None else ["    x = prepare(x)"]
 
     def _checked(self, part: Functions) -> list[str]:
         found, shape = (
@@ -174,15 +212,24 @@ class StandaloneText:
 
     # ---- below the functions -------------------------------------------------------------------
 
+    def _saved(self) -> list[str]:
+        """Say what has been written, and what it means where that is known."""
+        meant = textwrap.wrap(self.about.get("y", ""), WIDTH - 20)
+        if not meant:
+            return ['        return print(f"{arguments[1]}: y {y.shape}")']
+        said = [*(f"{line} " for line in meant[:-1]), meant[-1]]
+        return [
+            "        return print(",
+            '            f"{arguments[1]}: y {y.shape}, "',
+            *(f"            {json.dumps(line, ensure_ascii=False)}" for line in said),
+            "        )",
+        ]
+
     def _main(self) -> list[str]:
         shape = (2, *self.x.shape[1:]) if self.predict.is_free else self.x.shape
-        size = int(np.prod(shape))
-        if self.x.dtype.kind == "f":
-            x, text = np.linspace(0.1, 1, size).reshape(shape), f"np.linspace(0.1, 1, {size})"
-        else:
-            x, text = np.zeros(shape), f"np.zeros({size})"
+        text, x = example_for(self.prepare, shape, self.x.dtype)
         with np.errstate(all="ignore"):
-            y = self.network.predict(x.astype(self.x.dtype)).reshape(-1)[:_COMPARED]
+            y = self.network.predict(x).reshape(-1)[:_COMPARED]
         rounding = 1e-9 if y.dtype == np.float64 else 1e-5
         most = float(np.max(np.abs(y), where=np.isfinite(y), initial=0.0))
         numbers = _wrapped(f"expected = {literal(y.astype(float))}", 4, WIDTH - 4)
@@ -193,8 +240,12 @@ class StandaloneText:
             '    """Predict the samples of a .npy file; without one, check this file."""',
             "    if arguments:",
             "        y = predict(np.load(arguments[0]))",
-            "        return print(y) if len(arguments) == 1 else np.save(arguments[1], y)",
-            f"    found = predict({text}.reshape{shape}).reshape(-1)[:{_COMPARED}]",
+            "        if len(arguments) == 1:",
+            "            return print(y)",
+            "        np.save(arguments[1], y)",
+            *self._saved(),
+            f"    x = {text}",
+            f"    found = predict(x).reshape(-1)[:{_COMPARED}]",
             "    # fmt: off",
             *(f"    {line}" for line in numbers),
             "    # fmt: on",

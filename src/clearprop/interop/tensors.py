@@ -32,6 +32,7 @@ def save_safetensors(
     *,
     layout: str = "clearprop",
     names: Mapping[str, str] | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> None:
     r"""Write the parameters and buffers of a network as a safetensors file.
 
@@ -48,6 +49,9 @@ def save_safetensors(
     names : mapping of str to str, optional
         With ``torch``: what the modules of layers are called, ``{"Affine1": "fc1"}``. By default
         the position of the layer, ``0``, ``2``.
+    about : mapping of str to str, optional
+        What is to be known of the network, for the file's metadata: what is done to samples before
+        the network gets them, the names of classes.
 
     Raises
     ------
@@ -114,8 +118,9 @@ def save_safetensors(
                 write="net.params = {name: a.astype(float) for name, a in net.params.items()}",
             )
         made[name] = np.array(array, array.dtype.newbyteorder("="), order="C")
-    about = {"layers": [repr(layer) for layer in network.layers.values()]}
-    text = json.dumps({"version": clearprop.__version__, "layout": layout, **about})
+    layers = [repr(layer) for layer in network.layers.values()]
+    told = {"version": clearprop.__version__, "layout": layout, "layers": layers}
+    text = json.dumps({**told, **({"about": dict(about)} if about else {})})
     data = save(made, metadata={"clearprop": text})
     write_whole(Path(path), lambda stream: stream.write(data))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from clearprop.errors import OptionError
 from clearprop.places import current_line
+from clearprop.whole_files import whole_file
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
@@ -19,16 +19,9 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     OptionError
         It cannot be written.
     """
-    passing = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        try:
-            with passing.open("wb") as stream:
-                write(stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            passing.replace(path)
-        finally:
-            passing.unlink(missing_ok=True)
+        with whole_file(path) as stream:
+            write(stream)
     except OSError as error:
         raise OptionError(
             f"{path} cannot be written: {error.strerror or error}.",

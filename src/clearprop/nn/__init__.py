@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from clearprop.idioms_of_training import missing
 from clearprop.nn import initial as initial
 from clearprop.nn.activations import GELU as GELU
 from clearprop.nn.activations import LeakyReLU as LeakyReLU
+from clearprop.nn.activations import LogSoftmax as LogSoftmax
 from clearprop.nn.activations import ReLU as ReLU
 from clearprop.nn.activations import Sigmoid as Sigmoid
 from clearprop.nn.activations import SiLU as SiLU
@@ -47,6 +49,7 @@ from clearprop.nn.recurrent import LSTM as LSTM
 from clearprop.nn.regression_losses import MAE as MAE
 from clearprop.nn.regression_losses import MSE as MSE
 from clearprop.nn.regression_losses import Huber as Huber
+from clearprop.nn.rescaling import Rescaling as Rescaling
 from clearprop.nn.residual import Residual as Residual
 from clearprop.nn.sequential import Sequential as Sequential
 from clearprop.nn.spec import layers_of as layers_of
@@ -59,6 +62,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("MulLayer", "mulLayer"), "Mul"),
     **dict.fromkeys(("AddLayer", "addLayer"), "Add"),
     **dict.fromkeys(("SoftMax", "ActivationSoftMax"), "Softmax"),
+    **dict.fromkeys(("LogSoftMax", "log_softmax"), "LogSoftmax"),
     **dict.fromkeys(("BatchNormalization", "BatchNorm1d", "BatchNorm2d"), "BatchNorm"),
     "LayerNormalization": "LayerNorm",
     **dict.fromkeys(("Convolution", "Conv2D"), "Conv2d"),
@@ -93,6 +97,4 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    here = _ELSEWHERE.get(name)
-    hint = f" Here it is nn.{here}." if here else ""
-    raise AttributeError(f"module 'clearprop.nn' has no attribute {name!r}.{hint}")
+    raise missing("nn", name, _ELSEWHERE.get(name))

@@ -12,6 +12,7 @@ from clearprop.nn.layer import Layer
 from clearprop.places import current_line
 from clearprop.rules.exponential import sigmoid
 from clearprop.rules.extremes import relu
+from clearprop.rules.loss import log_softmax
 from clearprop.rules.reduction import softmax
 from clearprop.rules.special import erf
 
@@ -143,14 +144,60 @@ class Softmax(Layer):
 
     def compute(self, x: Any) -> Any:
         """``y[j] = exp(x[j]) / Σ_l exp(x[l])``."""
-        if not x.ndim or not x.shape[-1]:
-            raise ShapeError(
-                f"Softmax: x has shape {x.shape}.",
-                where=current_line(1),
-                why="Its last axis holds one score a class, (N, C) or (C,), and there is none.",
-                write="x.reshape(N, C)",
-            )
+        _check_classes("Softmax", x)
         return softmax(x)
+
+
+class LogSoftmax(Layer):
+    r"""``y[j] = x[j] - ln Σ_l exp(x[l])``; backward ``dx = dy - exp(y) Σ_l dy[l]``.
+
+    The logarithms of the probabilities that `Softmax` gives, as `NLL` and `KL` take them. Finite
+    for finite scores of any size, where the logarithm of a softmax is -inf.
+
+    Forward
+    -------
+    x : ndarray, shape (N, C), (C,) or any other
+        Scores of C classes; the last axis is normalised.
+
+    Raises
+    ------
+    ShapeError
+        There is not one class.
+    OrderError, ShapeError, DTypeError
+        As every layer, see `Layer`.
+
+    Source
+    ------
+    C. M. Bishop, *Pattern Recognition and Machine Learning*, 2006, equations (4.104) and (4.106),
+    of which it is the logarithm.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from clearprop import nn
+    >>> layer = nn.LogSoftmax()
+    >>> print(np.round(layer.forward([[1.0, 1.0, 3.0], [0.0, 0.0, 1e4]]), 4))
+    [[-2.2395e+00 -2.2395e+00 -2.3950e-01]
+     [-1.0000e+04 -1.0000e+04  0.0000e+00]]
+    >>> print(np.round(layer.backward([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]), 4))
+    [[-0.1065 -0.1065  0.213 ]
+     [ 1.      0.     -1.    ]]
+    """
+
+    def compute(self, x: Any) -> Any:
+        """``y[j] = x[j] - ln Σ_l exp(x[l])``."""
+        _check_classes("LogSoftmax", x)
+        return log_softmax(x)
+
+
+def _check_classes(name: str, x: Any) -> None:
+    if not x.ndim or not x.shape[-1]:
+        raise ShapeError(
+            f"{name}: x has shape {x.shape}.",
+            where=current_line(1),
+            why="Its last axis holds one score a class, (N, C) or (C,), and there is none.",
+            write="x.reshape(N, C)",
+        )
 
 
 class GELU(Layer):

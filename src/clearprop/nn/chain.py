@@ -7,9 +7,10 @@ from typing import Any
 
 from clearprop.errors import OptionError
 from clearprop.nn.elementary import Add, Mul
-from clearprop.nn.layer import Layer
+from clearprop.nn.layer import Layer, Names
 from clearprop.nn.losses import Loss
 from clearprop.places import current_line
+from clearprop.signatures import name_of
 
 
 class Chain(Layer):
@@ -61,7 +62,7 @@ class Chain(Layer):
                     all_of[outside] = owner, own
                     owner.called = {**owner.called, own: outside}
         self._places = self._parameters | self._buffers
-        self.parameters = tuple(self._parameters)
+        self.parameters = Names(self._parameters)
         self.buffers = tuple(self._buffers)
         self.whole_inputs = flat[0].whole_inputs
 
@@ -175,7 +176,11 @@ def _check_layers(layers: list[Any], kind: str) -> None:
     every: list[Any] = list(_every(layers))
     problem = ""
     for layer in every:
-        if not isinstance(layer, Layer):
+        if isinstance(layer, type) and issubclass(layer, Layer):
+            problem = f"{name_of(layer)} is a class, and {name_of(layer)}(…) a layer"
+        elif isinstance(layer, list | tuple | dict):
+            problem = f"a {type(layer).__name__} stands in the place of a layer: give *layers"
+        elif not isinstance(layer, Layer):
             problem = f"{layer!r} is no layer"
         elif isinstance(layer, Loss):
             problem = f"{layer!r} stands among the layers"

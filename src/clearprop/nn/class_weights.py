@@ -1,4 +1,4 @@
-"""How much each class counts in a loss."""
+"""How much each class counts in a loss, and which does not."""
 
 from __future__ import annotations
 
@@ -60,3 +60,29 @@ def weights_like(weights: Any, x: Any, loss: str) -> Any:
 def shown_weights(weights: Any) -> str:
     """Describe the weights, for the repr of a loss."""
     return "" if weights is None else f"class_weights={weights.tolist()}"
+
+
+def checked_ignore(value: Any, loss: str) -> int | None:
+    """Give the class number that does not count; None stays None.
+
+    Raises
+    ------
+    OptionError
+        If it is no whole number.
+    """
+    if value is None or (isinstance(value, int | np.integer) and not isinstance(value, bool)):
+        return None if value is None else int(value)
+    raise OptionError(
+        f"{loss}: ignore is {value!r}.",
+        where=current_line(1),
+        why="It is the class number that stands where nothing is to be predicted.",
+        write="ignore=-1",
+    )
+
+
+def weight_of(loss: Any, t: Any) -> float:
+    """Give what a loss divides by: the weights of the labels, or the number of those that count."""
+    if loss.class_weights is None and loss.ignore is None:
+        return float(len(t))
+    weights = 1.0 if loss.class_weights is None else loss.class_weights
+    return float(np.sum(weights * t, dtype=np.float64))

@@ -12,15 +12,40 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DTypeError, OrderError, ShapeError
+from clearprop.errors import (
+    ArgumentsError,
+    ClearpropError,
+    DTypeError,
+    MissingMethodError,
+    OrderError,
+    ShapeError,
+)
+from clearprop.idioms import FromElsewhere
 from clearprop.nn.checks import real_inputs
 from clearprop.places import current_line
+from clearprop.signatures import Told, initial_sizes, name_of, told, written
 from clearprop.staged.reading import refuse_state
 from clearprop.tensor import Tensor
 from clearprop.transforms import vjp
 
 
-class Layer:
+class Names(tuple[str, ...]):
+    """The names of a layer's parameters; called, as PyTorch's method is, they say what to write."""
+
+    __slots__ = ()
+
+    def __call__(self) -> Any:
+        """Refuse."""
+        raise MissingMethodError(
+            "parameters are the names of a layer's arrays, and no method.",
+            where=current_line(1),
+            why="An update rule holds numbers only, and no parameters.",
+            write="optim.Adam(0.001), then train.fit(net, ((x, t), None), optimizer=rule) or "
+            "rule.update(net.params, grads, state); the arrays are net.params.values()",
+        )
+
+
+class Layer(FromElsewhere, Told):
     """``y = forward(x)``, then ``dx = backward(dy)``: base of all layers, and of your own.
 
     A subclass names its parameters and writes ``compute`` in ordinary NumPy; its backward pass
@@ -98,6 +123,27 @@ class Layer:
     _shape: tuple[int, ...] = ()  # of the last y
     _count = 1  # of inputs in the last forward
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if isinstance(vars(cls).get("parameters"), tuple):
+            cls.parameters = Names(cls.parameters)
+        if isinstance(initial := vars(cls).get("initial"), classmethod):
+            cls.initial = classmethod(told(".initial")(initial.__func__))  # type: ignore[attr-defined]
+
+    @classmethod
+    def _misfit(
+        cls, args: tuple[Any, ...], kwargs: Mapping[str, Any], what: str
+    ) -> ClearpropError | None:
+        if not hasattr(cls, "initial") or any(hasattr(value, "dtype") for value in args):
+            return super()._misfit(args, kwargs, what)
+        sizes = written(args, kwargs)
+        return DTypeError(
+            f"{name_of(cls)}({sizes}): {what}.",
+            where=current_line(1),
+            why="A layer is made from the arrays of its parameters; initial draws them by sizes.",
+            write=f"{name_of(cls)}.initial({initial_sizes(cls.initial, args, kwargs)})",
+        )
+
     def compute(self, *arrays: Any, **options: Any) -> Any:
         """Compute ``y`` from the inputs, the parameters and the buffers, in this order.
 
@@ -158,7 +204,7 @@ class Layer:
             self.remember(seen)
         return y
 
-    def backward(self, dy: Any) -> Any:
+    def backward(self, dy: Any = None) -> Any:
         """Compute ``dx`` from ``dy``, and leave the gradients of the parameters on the layer.
 
         Parameters
@@ -176,6 +222,8 @@ class Layer:
         ------
         OrderError
             Before ``forward``.
+        ArgumentsError
+            Without ``dy``.
         ShapeError
             If ``dy`` has another shape than ``y``.
         DTypeError
@@ -189,6 +237,15 @@ class Layer:
                 why="The backward pass comes from the record of the layer's own forward; a forward "
                 "inside cp.grad or cp.trace belongs to theirs.",
                 write="y = layer.forward(x); dx = layer.backward(dy)",
+            )
+        if dy is None:
+            raise ArgumentsError(
+                f"{name}.backward: dy is missing.",
+                where=current_line(1),
+                why="It is the gradient that arrives from behind; only a loss starts with 1.",
+                write="net.gradient(x, t), from the loss back"
+                if getattr(self, "last_layer", None) is not None
+                else f"layer.backward(np.ones({self._shape})), or dy from the layer behind",
             )
         gradients = self._pullback(self._checked(dy))
         self.keep(gradients[self._count :])

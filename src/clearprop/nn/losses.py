@@ -9,7 +9,13 @@ import numpy.typing as npt
 
 from clearprop.data.labels import as_class_indices
 from clearprop.nn.checks import between, real_inputs
-from clearprop.nn.class_weights import checked_weights, shown_weights, weights_like
+from clearprop.nn.class_weights import (
+    checked_ignore,
+    checked_weights,
+    shown_weights,
+    weight_of,
+    weights_like,
+)
 from clearprop.nn.layer import Layer
 from clearprop.nn.targets import binary_targets, class_targets
 from clearprop.rules.exponential import safe_log, sigmoid
@@ -30,9 +36,16 @@ class Loss(Layer):
     ----------
     classifies : bool
         Whether a prediction is right or wrong, so that there is an accuracy.
+    ignore : int or None
+        The class number of what does not count, neither in the loss nor in the accuracy.
+    degree : int or None
+        Of a loss of numbers: the power of their unit that it is in, 2 of a squared error. Targets
+        may then be brought to another unit for the training, and the loss back.
     """
 
     classifies = True
+    ignore: int | None = None
+    degree: int | None = None
     _scores: Any = None  # of the last forward
 
     def compute(self, x: Any, *, t: Any) -> Any:
@@ -41,12 +54,32 @@ class Loss(Layer):
 
     def targets(self, t: Any, x: Any) -> Any:
         """Check the labels, and give them the shape and dtype in which ``compute`` takes them."""
-        return class_targets(t, x, type(self).__name__)
+        return class_targets(t, x, type(self).__name__, self.ignore)
+
+    def count(self, t: Any) -> float:
+        """Say how much samples with these prepared labels count in the mean over several batches.
+
+        ``Σ count(t) compute(x, t) / Σ count(t)`` over the batches is the loss of them all.
+        """
+        return float(len(t))
 
     def hits(self, x: Any, t: Any) -> npt.NDArray[np.bool_]:
-        """Say of each sample whether its prediction is right: the highest score is its label's."""
+        """Say of each sample whether its prediction is right: the highest score is its label's.
+
+        Of sequences, of each step; what is ignored is left out.
+        """
+        if self.ignore is not None and np.shape(t) == x.shape[:-1]:
+            kept = np.asarray(t) != self.ignore
+            x, t = x[kept], np.asarray(t)[kept]
         classes = as_class_indices(t, x.shape, caller="accuracy")
         return np.asarray(np.argmax(x, axis=-1) == classes)
+
+    def probabilities(self, x: Any) -> Any:
+        """Give those of what a network predicts, in its shape: softmax, of scores.
+
+        The softmax of log-probabilities is what they are the logarithms of.
+        """
+        return softmax(x)
 
     def forward(self, x: Any, t: Any) -> Any:
         """Compute the loss.
@@ -89,10 +122,10 @@ class CrossEntropy(Loss):
 
     Forward
     -------
-    x : ndarray, shape (N, C) or (C,)
+    x : ndarray, shape (N, C), (C,) or (N, T, C)
         Probabilities of C classes, as from `Softmax`. That they sum to 1 is not asked.
-    t : array_like, shape (N,) or (N, C), or for a single sample () or (C,)
-        Class numbers, one-hot rows, or rows of probabilities.
+    t : array_like, shape of x, or without its last axis: (N,), () or (N, T)
+        One-hot rows, or rows of probabilities; or class numbers.
 
     Raises
     ------
@@ -127,6 +160,10 @@ class CrossEntropy(Loss):
         """``L = -1/N Σ t ln p``."""
         return -np.mean(np.sum(t * safe_log(x, eps=self.eps), axis=-1))
 
+    def probabilities(self, x: Any) -> Any:
+        """Give ``x``, which they are."""
+        return x
+
 
 class SoftmaxWithLoss(Loss):
     r"""``L = -1/N Σ_n Σ_j t[n,j] ln softmax(x[n])[j]``; backward ``dx = dL (y - t) / N``.
@@ -139,19 +176,25 @@ class SoftmaxWithLoss(Loss):
     the weights of the labels, as PyTorch's ``CrossEntropyLoss`` does for class numbers. (For rows
     of probabilities that one divides by N; here all forms of the same labels give the same loss.)
 
+    Of sequences, scores (N, T, C) of T steps, it is the mean over all N·T steps; what `ignore`
+    marks is none of them.
+
     Parameters
     ----------
     label_smoothing : float, default 0
         ``ε``, from 0 to below 1: the part of each label that all classes share.
     class_weights : array_like, shape (C,), optional
         ``w``: how much each class counts, from 0 on. A batch in which nothing counts gives NaN.
+    ignore : int, optional
+        A class number that stands where nothing is to be predicted, such as -1 behind the end of a
+        short sequence.
 
     Forward
     -------
-    x : ndarray, shape (N, C) or (C,)
-        Scores of C classes.
-    t : array_like, shape (N,) or (N, C), or for a single sample () or (C,)
-        Class numbers, one-hot rows, or rows of probabilities.
+    x : ndarray, shape (N, C), (C,) or (N, T, C)
+        Scores of C classes; of any shape, the last axis being the classes.
+    t : array_like, shape of x, or without its last axis: (N,), () or (N, T)
+        One-hot rows, or rows of probabilities; or class numbers.
 
     Raises
     ------
@@ -185,29 +228,44 @@ class SoftmaxWithLoss(Loss):
     1.091966
     """
 
-    def __init__(self, *, label_smoothing: float = 0.0, class_weights: Any = None) -> None:
+    def __init__(
+        self,
+        *,
+        label_smoothing: float = 0.0,
+        class_weights: Any = None,
+        ignore: int | None = None,
+    ) -> None:
         name = type(self).__name__
         self.label_smoothing = between(label_smoothing, "label_smoothing", 0.0, 1.0, name, 0.1)
         self.class_weights = checked_weights(class_weights, name)
+        self.ignore = checked_ignore(ignore, name)
 
     def compute(self, x: Any, *, t: Any) -> Any:
         """``L = -1/N Σ t ln softmax(x)``, of smoothed and weighted labels where that is asked."""
         w, smoothed = weights_like(self.class_weights, x, type(self).__name__), t
         if self.label_smoothing:
-            smoothed = (1 - self.label_smoothing) * t + self.label_smoothing / x.shape[-1]
-        if w is None:
+            share = 1.0 if self.ignore is None else np.sum(t, axis=-1, keepdims=True)
+            smoothed = (1 - self.label_smoothing) * t + self.label_smoothing / x.shape[-1] * share
+        if w is None and self.ignore is None:
             return np.mean(softmax_cross_entropy(x, smoothed))
+        if w is None:
+            return np.sum(softmax_cross_entropy(x, smoothed)) / np.sum(t)
         return np.sum(softmax_cross_entropy(x, w * smoothed)) / np.sum(w * t)
+
+    def count(self, t: Any) -> float:
+        """``Σ w t``, without weights the number of labels that are not ignored."""
+        return weight_of(self, t)
 
     def _options(self) -> str:
         said = [f"label_smoothing={self.label_smoothing:g}"] if self.label_smoothing else []
         said += [shown_weights(self.class_weights)] if self.class_weights is not None else []
+        said += [f"ignore={self.ignore}"] if self.ignore is not None else []
         return ", ".join(said)
 
     @property
     def y(self) -> Any:
         """The probabilities of the last forward; None before it."""
-        return None if self._scores is None else softmax(self._scores)
+        return None if self._scores is None else self.probabilities(self._scores)
 
 
 class _Binary(Loss):
@@ -217,6 +275,10 @@ class _Binary(Loss):
 
     def targets(self, t: Any, x: Any) -> Any:
         return binary_targets(t, x, type(self).__name__)
+
+    def probabilities(self, x: Any) -> Any:
+        """Give ``x``, which they are."""
+        return x
 
     def hits(self, x: Any, t: Any) -> npt.NDArray[np.bool_]:
         """Say of each output whether it is on the side of its label."""
@@ -319,10 +381,14 @@ class SigmoidWithLoss(_Binary):
         """``L = 1/N Σ (max(x, 0) - x t + ln(1 + exp(-|x|)))``."""
         return _sample_mean(sigmoid_cross_entropy(x, t))
 
+    def probabilities(self, x: Any) -> Any:
+        """Give that of 1, of each output: ``1 / (1 + exp(-x))``."""
+        return sigmoid(x)
+
     @property
     def y(self) -> Any:
         """The probabilities of the last forward; None before it."""
-        return None if self._scores is None else sigmoid(self._scores)
+        return None if self._scores is None else self.probabilities(self._scores)
 
 
 def _sample_mean(terms: Any) -> Any:

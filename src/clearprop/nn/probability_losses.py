@@ -6,7 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.nn.class_weights import checked_weights, shown_weights, weights_like
+from clearprop.nn.class_weights import (
+    checked_ignore,
+    checked_weights,
+    shown_weights,
+    weight_of,
+    weights_like,
+)
 from clearprop.nn.losses import Loss
 
 
@@ -18,19 +24,21 @@ class NLL(Loss):
     sum is divided by the sum of these weights, as in PyTorch's ``NLLLoss``. A log-probability of
     -inf beside a target of 0 costs nothing.
 
-    For scores rather than log-probabilities, `SoftmaxWithLoss` does both in one.
+    `LogSoftmax` makes log-probabilities of scores; `SoftmaxWithLoss` does both in one.
 
     Parameters
     ----------
     class_weights : array_like, shape (C,), optional
         ``w``: how much each class counts, from 0 on. A batch in which nothing counts gives NaN.
+    ignore : int, optional
+        A class number that stands where nothing is to be predicted, as in `SoftmaxWithLoss`.
 
     Forward
     -------
-    x : ndarray, shape (N, C) or (C,)
+    x : ndarray, shape (N, C), (C,) or (N, T, C)
         Logarithms of the probabilities of C classes. That they sum to 1 is not asked.
-    t : array_like, shape (N,) or (N, C), or for a single sample () or (C,)
-        Class numbers, one-hot rows, or rows of probabilities.
+    t : array_like, shape of x, or without its last axis: (N,), () or (N, T)
+        One-hot rows, or rows of probabilities; or class numbers.
 
     Raises
     ------
@@ -59,34 +67,42 @@ class NLL(Loss):
      [ 0.  -0.5]]
     """
 
-    def __init__(self, *, class_weights: Any = None) -> None:
+    def __init__(self, *, class_weights: Any = None, ignore: int | None = None) -> None:
         self.class_weights = checked_weights(class_weights, "NLL")
+        self.ignore = checked_ignore(ignore, "NLL")
 
     def compute(self, x: Any, *, t: Any) -> Any:
         """``L = -Σ w t x / Σ w t``."""
         w = weights_like(self.class_weights, x, "NLL")
-        if w is None:
+        if w is None and self.ignore is None:
             return -np.mean(np.sum(t * np.where(t == 0, 0.0, x), axis=-1))
-        t = w * t
+        t = t if w is None else w * t
         return -np.sum(t * np.where(t == 0, 0.0, x)) / np.sum(t)
 
+    def count(self, t: Any) -> float:
+        """``Σ w t``, without weights the number of labels that are not ignored."""
+        return weight_of(self, t)
+
     def _options(self) -> str:
-        return shown_weights(self.class_weights)
+        said = [shown_weights(self.class_weights)] if self.class_weights is not None else []
+        said += [f"ignore={self.ignore}"] if self.ignore is not None else []
+        return ", ".join(said)
 
 
 class KL(Loss):
     r"""``L = 1/N Σ_n Σ_j t[n,j] (ln t[n,j] - x[n,j])``; backward ``dx = -dL t / N``.
 
     The Kullback-Leibler divergence of the probabilities ``t`` from those whose logarithms are
-    ``x``: the sum over the classes, the mean over the samples, in nats per sample. That is
+    ``x``: the sum over the classes, the mean over the samples (of sequences, over all their
+    steps), in nats. That is
     PyTorch's ``KLDivLoss(reduction="batchmean")``; its default divides by C as well. Where t is 0
     a class costs nothing, whatever its log-probability.
 
     Forward
     -------
-    x : ndarray, shape (N, C) or (C,)
+    x : ndarray, shape (N, C), (C,) or (N, T, C)
         Logarithms of the probabilities of C classes. That they sum to 1 is not asked.
-    t : array_like, shape (N, C) or (C,)
+    t : array_like, shape of x
         Rows of probabilities; or, as of the other losses, class numbers.
 
     Raises

@@ -29,10 +29,22 @@ class _Regression(Loss):
         ------
         OptionError
         """
-        raise OptionError(
-            f"accuracy: the loss is {type(self).__name__}, which is of numbers, not of classes.",
-            where=current_line(1),
-            why="A predicted number is nearer or farther, not right or wrong.",
+        raise self._no_classes("accuracy", "A predicted number is nearer or farther, not right.")
+
+    def probabilities(self, x: Any) -> Any:
+        """Refuse: there are no classes.
+
+        Raises
+        ------
+        OptionError
+        """
+        raise self._no_classes("probabilities", "A number is predicted, and no chance of it.")
+
+    def _no_classes(self, what: str, why: str) -> OptionError:
+        return OptionError(
+            f"{what}: the loss is {type(self).__name__}, which is of numbers, not of classes.",
+            where=current_line(2),
+            why=why,
             write="net.loss(x, t), or np.mean(np.abs(net.predict(x) - t)).",
         )
 
@@ -73,6 +85,8 @@ class MSE(_Regression):
     2.5 [ 1. -2.]
     """
 
+    degree = 2
+
     def compute(self, x: Any, *, t: Any) -> Any:
         """``L = 1/M Σ (x - t)²``."""
         return np.mean((x - t) ** 2)
@@ -108,6 +122,8 @@ class MAE(_Regression):
     >>> print(loss.forward([1.0, 2.0], [0, 4]), loss.backward())
     1.5 [ 0.5 -0.5]
     """
+
+    degree = 1
 
     def compute(self, x: Any, *, t: Any) -> Any:
         """``L = 1/M Σ |x - t|``."""
@@ -150,6 +166,8 @@ class Huber(_Regression):
     >>> print(loss.forward([0.5, 4.0], [0, 0]), loss.backward())
     1.8125 [0.25 0.5 ]
     """
+
+    degree = 2  # where δ is in the same unit
 
     def __init__(self, delta: float = 1.0) -> None:
         is_number = isinstance(delta, int | float | np.number) and not isinstance(delta, bool)

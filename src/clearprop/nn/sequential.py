@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from clearprop.errors import OrderError, ShapeError, UnknownNameError
 from clearprop.nn.chain import Chain, no_chain
+from clearprop.nn.fitting import check_loss, check_sizes
 from clearprop.nn.layer import Layer
 from clearprop.nn.losses import Loss
 from clearprop.nn.parameters import Arrays
 from clearprop.places import current_line
+from clearprop.signatures import told
 from clearprop.tensor import Tensor
 from clearprop.transforms import value_and_grad
 
@@ -52,7 +54,10 @@ class Sequential(Chain):
     ------
     OptionError
         There is no layer, a loss stands among the layers, a layer takes two inputs, a layer behind
-        the first takes whole numbers, or a layer stands there twice.
+        the first takes whole numbers, or a layer stands there twice; or `Softmax` stands before
+        `SoftmaxWithLoss`, which has one of its own, or `Sigmoid` before `SigmoidWithLoss`.
+    ShapeError
+        An `Affine` does not take what the one before it gives.
     OrderError
         ``loss``, ``gradient`` or ``accuracy`` without a loss layer.
     ShapeError, DTypeError, LabelError
@@ -91,6 +96,9 @@ class Sequential(Chain):
         if loss is not None and not isinstance(loss, Loss):
             raise no_chain("Sequential", f"loss is {loss!r}, which is no loss layer")
         super().__init__(*layers)
+        inside = [*self.layers.values()]
+        check_sizes(inside, type(self).__name__)
+        check_loss(inside, loss)
         self.last_layer = loss
 
     # ---- the arrays ------------------------------------------------------------------------
@@ -191,6 +199,7 @@ class Sequential(Chain):
             )
         return float(np.mean(hits))
 
+    @told("net.summary")
     def summary(self, input_shape: Sequence[int]) -> Summary:
         """Say what each layer gives for a sample, and what it takes: a table.
 
@@ -297,9 +306,19 @@ class Sequential(Chain):
         return tuple(params[name] for name in self.parameters)
 
     def _last_layer(self, what: str) -> Loss:
+        return self.needed_loss(f"{type(self).__name__}.{what}")
+
+    def needed_loss(self, what: str) -> Loss:
+        """Give the loss layer.
+
+        Raises
+        ------
+        OrderError
+            There is none.
+        """
         if self.last_layer is None:
             raise OrderError(
-                f"{type(self).__name__}.{what}: the network has no loss layer.",
+                f"{what}: the network has no loss layer.",
                 where=current_line(1),
                 why="The loss says how far a prediction is from its label.",
                 write="nn.Sequential(…, loss=nn.SoftmaxWithLoss())",

@@ -14,7 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import ClearpropError, OptionError
-from clearprop.nn.activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
+from clearprop.nn.activations import (
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Tanh,
+)
 from clearprop.nn.affine import Affine, Flatten
 from clearprop.nn.attention import MultiHeadAttention
 from clearprop.nn.augmentation import Noise, RandomCrop, RandomFlip, RandomShift
@@ -130,6 +139,7 @@ _KINDS: dict[str, Callable[..., Layer]] = {
     "silu": lambda place: SiLU(),
     "sigmoid": lambda place: Sigmoid(),
     "softplus": lambda place: Softplus(),
+    "logsoftmax": lambda place: LogSoftmax(),
     "tanh": lambda place: Tanh(),
     "batchnorm": _batchnorm,
     "layernorm": _layernorm,
@@ -141,6 +151,16 @@ _KINDS: dict[str, Callable[..., Layer]] = {
     "shift": lambda place, pixels: RandomShift(pixels, seed=place.key()),
     "flip": lambda place: RandomFlip(seed=place.key()),
     "crop": lambda place, size, *, pad=0: RandomCrop(size, pad, seed=place.key()),
+}
+#: What other libraries call them.
+_ELSEWHERE = {
+    **dict.fromkeys(("dense", "linear", "fc", "fullyconnected"), "affine"),
+    **dict.fromkeys(("conv2d", "convolution"), "conv"),
+    **dict.fromkeys(("maxpool", "maxpool2d", "maxpooling2d", "maxpooling"), "pool"),
+    **dict.fromkeys(("avgpool2d", "averagepool", "averagepooling2d"), "avgpool"),
+    **dict.fromkeys(("batchnorm1d", "batchnorm2d", "batchnormalization", "bn"), "batchnorm"),
+    "swish": "silu",
+    "layernormalization": "layernorm",
 }
 _NUMBER = re.compile(r"^\d+(x\d+)*$|^\d*\.\d+$")
 
@@ -168,7 +188,7 @@ def layers_of(
         ``pool SIZE [stride S] [pad P]``, ``avgpool …``              `MaxPool2d`, `AvgPool2d`
         ``globalpool``, ``flatten``                                  `GlobalAvgPool`, `Flatten`
         ``relu``, ``leakyrelu``, ``gelu``, ``silu``, ``sigmoid``,    `ReLU`, `LeakyReLU`, …
-        ``softplus``, ``tanh``
+        ``softplus``, ``tanh``, ``logsoftmax``
         ``batchnorm``, ``layernorm``, ``dropout RATIO``              `BatchNorm`, `LayerNorm`,
                                                                      `Dropout`
         ``embedding ROWS FEATURES``                                  `Embedding`
@@ -243,11 +263,11 @@ def _layer(item: str, place: _Place) -> Layer:
     kind, *words = item.split() or [""]
     make = _KINDS.get(kind.lower())
     if make is None:
-        near = difflib.get_close_matches(kind.lower(), _KINDS, 1, 0) if kind else ["relu"]
+        near = _meant(kind.lower(), words)
         raise OptionError(
             f"{kind!r} is no layer." if kind else "a layer is missing between two commas.",
             why=f"The layers are {', '.join(_KINDS)}, residual(…).",
-            write=" ".join([*near, *words]),
+            write=" ".join([near, *words]),
         )
     taken = dict(list(inspect.signature(make).parameters.items())[1:])
     needed = [name for name, p in taken.items() if p.default is p.empty]
@@ -261,6 +281,15 @@ def _layer(item: str, place: _Place) -> Layer:
     if len(numbers) < len(needed) or not all(v and _NUMBER.match(v) for v in values):
         raise OptionError(f"{item!r} is not complete, or too much.", write=_usage(kind))
     return make(place, *map(_value, numbers), **{k: _value(v) for k, v in given.items()})
+
+
+def _meant(kind: str, words: Sequence[str]) -> str:
+    """Name the layer that is meant: by its name elsewhere, by one that is near, or a usual one."""
+    known = [*_KINDS, *_ELSEWHERE]
+    near = difflib.get_close_matches(kind, known, 1) if kind else []
+    if near:
+        return _ELSEWHERE.get(near[0], near[0])
+    return "affine" if words else "relu"
 
 
 def _value(word: Any) -> Any:

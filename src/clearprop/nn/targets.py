@@ -6,19 +6,21 @@ argument: it is checked by its value, and turned into rows on the record.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
+from clearprop.data.fitting import fitted, whole_samples
 from clearprop.data.labels import as_one_hot
 from clearprop.errors import LabelError, ShapeError
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
 
 
-def class_targets(t: Any, scores: Any, loss: str) -> Any:
-    """Give the labels as rows in the shape and dtype of the scores, (N, C) or (C,).
+def class_targets(t: Any, scores: Any, loss: str, ignore: int | None = None) -> Any:
+    """Give the labels as rows in the shape and dtype of the scores, (N, C), (C,) or (N, T, C).
+
+    The row of a class number that is `ignore` is 0.
 
     Raises
     ------
@@ -28,15 +30,21 @@ def class_targets(t: Any, scores: Any, loss: str) -> Any:
         If the scores have no classes or no samples.
     """
     shape, dtype = scores.shape, scores.dtype
-    if len(shape) not in (1, 2) or 0 in shape:
+    if not shape or 0 in shape:
         raise ShapeError(
             f"{loss}: the scores have shape {shape}.",
             where=current_line(1),
-            why="The loss is the mean over N samples of C classes, (N, C), or that of one, (C,); "
-            "there is no mean over none.",
+            why="The loss is the mean over N samples of C classes, (N, C), over all steps of "
+            "sequences, (N, T, C), or that of one sample, (C,); there is no mean over none.",
             write="scores.reshape(N, C), with N and C at least 1.",
         )
-    rows = as_one_hot(t.value if isinstance(t, Tensor) else t, shape, dtype, caller=loss)
+    values = t.value if isinstance(t, Tensor) else t
+    if ignore is not None and np.shape(values) == shape[:-1]:
+        labels = t if isinstance(t, Tensor) else np.asarray(t)
+        counts = labels != ignore
+        rows = class_targets(np.where(counts, labels, 0), scores, loss)
+        return rows * np.expand_dims(counts, -1).astype(dtype)
+    rows = as_one_hot(values, shape, dtype, caller=loss)
     if not isinstance(t, Tensor):
         return rows
     if t.shape == shape:
@@ -73,7 +81,7 @@ def binary_targets(t: Any, y: Any, loss: str) -> Any:
             why="A label is 0 or 1, or the probability of 1, between them.",
             write="t == 1, if the labels are 1 and something else."
             if np.isfinite(labels[where])
-            else _WITHOUT,
+            else whole_samples("np.isfinite(t)", labels.ndim),
         )
     return _in_place(t, labels, y)
 
@@ -108,24 +116,29 @@ def number_targets(t: Any, y: Any, loss: str) -> Any:
             why=f"It is too large for the {y.dtype} of the predictions."
             if np.isfinite(found)
             else "What is to be predicted is finite.",
-            write="t / 1e30, and predictions in that unit." if np.isfinite(found) else _WITHOUT,
+            write="t / 1e30, and predictions in that unit."
+            if np.isfinite(found)
+            else whole_samples("np.isfinite(t)", numbers.ndim),
         )
     return _in_place(t, numbers, y)
-
-
-_WITHOUT = "keep = np.isfinite(t); x, t = x[keep], t[keep]"
 
 
 def _check_shapes(labels: Any, y: Any, loss: str, what: str) -> None:
     if labels.shape in (y.shape, y.shape[:-1] if y.shape[-1:] == (1,) else y.shape):
         return
+    write = fitted("t", labels.shape, y.shape)
+    if write is None and labels.ndim > 1 and y.shape in (labels.shape[:1], (len(labels), 1)):
+        write = (
+            f"a last layer of {labels.shape[-1]} outputs; or, if t has a {what} for each step, an "
+            "LSTM without last=True"
+        )
+    elif write is None:
+        write = f"x[i:j] with t[i:j], as many {what}s as outputs."
     raise LabelError(
         f"{loss}: t has shape {labels.shape}, x has shape {y.shape}.",
         where=current_line(1),
         why=f"Each output has one {what}; broadcasting would pair every output with every {what}.",
-        write=f"np.reshape(t, {y.shape})"
-        if labels.size == prod(y.shape)
-        else f"x[i:j] with t[i:j], as many {what}s as outputs.",
+        write=write,
     )
 
 
@@ -143,7 +156,9 @@ def _numbers(t: Any, loss: str, why: str, write: str) -> np.ndarray[Any, Any]:
             f"{loss}: t is a masked array.",
             where=current_line(1),
             why="What is masked would count as if it were not.",
-            write="keep = ~t.mask; x, t = x[keep], t.data[keep]",
+            write=whole_samples("~np.ma.getmaskarray(t)", t.ndim).replace(
+                "t[keep]", "t.data[keep]"
+            ),
         )
     labels = np.asarray(t.value if isinstance(t, Tensor) else t)
     if labels.dtype.kind not in "fiub":

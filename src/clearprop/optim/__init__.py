@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clearprop.idioms_of_training import missing
 from clearprop.optim.adaptive import AdaGrad as AdaGrad
 from clearprop.optim.adaptive import Adam as Adam
 from clearprop.optim.adaptive import AdamW as AdamW
@@ -39,6 +40,4 @@ _ELSEWHERE = {
 
 
 def __getattr__(name: str) -> Any:
-    here = _ELSEWHERE.get(name)
-    hint = f" Here it is optim.{here}." if here else ""
-    raise AttributeError(f"module 'clearprop.optim' has no attribute {name!r}.{hint}")
+    raise missing("optim", name, _ELSEWHERE.get(name))

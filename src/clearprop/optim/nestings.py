@@ -77,6 +77,25 @@ def check_state(state: Any, names: tuple[str, ...], params: Any, rule: str) -> N
     )
 
 
+def check_order(grads: Any, state: Any, rule: str) -> None:
+    """Check that the state, which Optax takes second, does not stand where the gradients belong.
+
+    Raises
+    ------
+    ShapeError
+        If it does.
+    """
+    if not isinstance(grads, dict) or not isinstance(state, dict):
+        return
+    if "step" in grads and "step" not in state:
+        raise ShapeError(
+            f"{rule}: the state is given as the gradients.",
+            where=current_line(1),
+            why="The order is that of the names; Optax has gradients, state, parameters.",
+            write="params, state = rule.update(params, grads, state)",
+        )
+
+
 def _said(shape: tuple[int, ...] | None) -> str:
     return "not there" if shape is None else f"of shape {shape}"
 

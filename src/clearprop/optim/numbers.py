@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterator, ValuesView
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from clearprop.errors import OptionError
 from clearprop.places import current_line
 from clearprop.tensor import Tensor
+
+_MOST_SHOWN = 200  # characters of a value that is refused
 
 
 def within(low: float, high: float, example: float, *, above: bool = False) -> dict[str, Any]:
@@ -62,6 +65,9 @@ def _checked(owner: Numbers, field: Any, value: Any) -> Any:
         return _checked_pair(owner, field, value)
     if field.metadata.get("callable") and callable(value) and not isinstance(value, type):
         return value
+    if field.metadata.get("callable") and is_nested(value):
+        name = type(owner).__name__
+        raise holds_no_parameters(name, field.name, value, field.metadata["example"], where_made())
     number = _as_number(value)
     if field.metadata.get("whole"):
         if number >= 1 and number.is_integer():
@@ -94,14 +100,41 @@ def _checked_pair(owner: Numbers, field: Any, value: Any) -> tuple[float, float]
     )
 
 
-def refused(owner: Any, name: str, value: Any, why: str, write: str) -> OptionError:
-    """Make the error of an option that has no meaning."""
+def is_nested(value: Any) -> bool:
+    """Whether it may be parameters, and not a number."""
+    return isinstance(value, dict | list | tuple | Iterator | ValuesView)
+
+
+def holds_no_parameters(
+    rule: str, name: str, value: Any, lr: Any, where: str | None
+) -> OptionError:
+    """Make the error of a rule that is given parameters, as PyTorch's are."""
+    return OptionError(
+        f"{rule}: {name} is {_shown(value)}.",
+        where=where,
+        why="A rule holds no parameters: they are given to each update.",
+        write=f"rule = {rule}({lr!r}), then rule.update(params, grads, state)",
+    )
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _MOST_SHOWN else f"of type {type(value).__name__}"
+
+
+def where_made() -> str | None:
+    """Describe the user's line that makes the dataclass whose ``__post_init__`` is running."""
     frame, depth = sys._getframe(), 1
     while frame.f_code.co_name != "__init__" and frame.f_back is not None:
         frame, depth = frame.f_back, depth + 1  # the text of a dataclass's __init__ is nobody's
+    return current_line(depth + 1)
+
+
+def refused(owner: Any, name: str, value: Any, why: str, write: str) -> OptionError:
+    """Make the error of an option that has no meaning."""
     return OptionError(
-        f"{type(owner).__name__}: {name} is {value!r}.",
-        where=current_line(depth + 1),
+        f"{type(owner).__name__}: {name} is {_shown(value)}.",
+        where=where_made(),
         why=why,
         write=write,
     )

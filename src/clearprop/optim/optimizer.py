@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from clearprop.errors import ClearpropError
+from clearprop.idioms import FromElsewhere
 from clearprop.optim.clipping import clipped
 from clearprop.optim.nestings import (
     as_array,
     check_gradients,
+    check_order,
     check_state,
     float_arrays,
     in_dtype,
 )
-from clearprop.optim.numbers import RATE, Numbers, within
+from clearprop.optim.numbers import RATE, Numbers, holds_no_parameters, is_nested, within
+from clearprop.places import current_line
+from clearprop.signatures import Told
 from clearprop.trees import tree_map
 
 _INF = float("inf")
@@ -29,7 +34,7 @@ RATE_OR_SCHEDULE = {**RATE, "callable": True}
 
 
 @dataclass(frozen=True, repr=False)
-class Optimizer(Numbers):
+class Optimizer(FromElsewhere, Told, Numbers):
     r"""Base of the update rules: ``state = rule.init(params)``, then ``rule.update``.
 
     A rule holds numbers only. What it remembers between updates is the ``state``, a dict of NumPy
@@ -92,6 +97,18 @@ class Optimizer(Numbers):
         default=None, kw_only=True, metadata=within(0, _INF, 1.0, above=True)
     )
 
+    _owner = "An update rule"
+
+    @classmethod
+    def _misfit(
+        cls, args: tuple[Any, ...], kwargs: Mapping[str, Any], what: str
+    ) -> ClearpropError | None:
+        if args and is_nested(args[0]):
+            return holds_no_parameters(
+                cls.__name__, "lr", args[0], kwargs.get("lr", 0.01), current_line(1)
+            )
+        return super()._misfit(args, kwargs, what)
+
     def init(self, params: Any) -> dict[str, Any]:
         """Give the state before the first update: zeros.
 
@@ -133,11 +150,12 @@ class Optimizer(Numbers):
         ------
         ShapeError
             If the nestings have different names, or an array and its gradient, or what is
-            remembered of it, different shapes.
+            remembered of it, different shapes; if the state stands where the gradients belong.
         DTypeError
             If a parameter is no array of floats.
         """
         name = type(self).__name__
+        check_order(grads, state, name)
         params = float_arrays(params, name)
         check_gradients(params, grads, name, "rule.update(params, {}, state)")
         check_state(state, self.remembers(), params, name)

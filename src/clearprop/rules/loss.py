@@ -44,6 +44,29 @@ def _(dy, x):
     return dy[..., None] * (log_total - shifted)
 
 
+def _log_softmax(x):
+    shifted = x - np.maximum.reduce(x, axis=-1, keepdims=True)
+    shifted -= np.log(np.add.reduce(np.exp(shifted), axis=-1, keepdims=True))
+    return shifted
+
+
+@primitive(
+    kind=COMPOSITE,
+    implementation=_log_softmax,
+    symbol="log softmax",
+    latex=r"\ln \operatorname{softmax}(x)_i",
+    cases=[Case((3, 4)), Case((5,))],
+)
+def log_softmax(x):
+    shifted = x - np.max(x, axis=-1, keepdims=True)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=-1, keepdims=True))
+
+
+@log_softmax.vjp("x", latex=r"\bar y - \operatorname{softmax}(x) \sum_j \bar y_j")
+def _(dy, x):
+    return dy - softmax(x) * np.sum(dy, axis=-1, keepdims=True)
+
+
 @primitive(
     kind=ELEMENTWISE,
     symbol="σ + BCE",

@@ -14,7 +14,7 @@ from clearprop import nn
 from clearprop.data import MNIST
 from clearprop.nn import initial
 from clearprop.optim import sgd
-from clearprop.train.loop import calmer
+from clearprop.train.faults import calmer
 from clearprop.train.models import CLASSES, PIXELS
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}

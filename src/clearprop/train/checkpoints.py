@@ -84,7 +84,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | os.PathLike[str],
         *,
         keep: int = 3,
         every: int | None = None,

@@ -10,7 +10,14 @@ import numpy as np
 
 from clearprop.legible import legible_name
 from clearprop.look import curve_colour
-from clearprop.train.curves import curve_axes, curve_style, running_mean, saved, scale_loss
+from clearprop.train.curves import (
+    MOST_MARKERS,
+    curve_axes,
+    curve_style,
+    running_mean,
+    saved,
+    scale_loss,
+)
 from clearprop.train.metrics import shown_accuracies
 from clearprop.train.reading_runs import Run
 
@@ -62,9 +69,9 @@ def _label(run: Run, name: str) -> str:
     if len(name) > _LONGEST:
         name = f"{name[: _LONGEST // 2]}…{name[-_LONGEST // 2 :]}"
     name = name.replace("$", r"\$").lstrip("_") or name  # as text: no formula, not to be left out
-    last = run.rows[-1] if run.rows else None
-    if last is not None and not math.isnan(last.test_accuracy):
-        return f"{name}: test {100 * last.test_accuracy:.2f} %"
+    kept = run.kept
+    if kept is not None and not math.isnan(kept.test_accuracy):
+        return f"{name}: test {100 * kept.test_accuracy:.2f} %"
     return name if run.loss.size else f"{name}: no numbers yet"
 
 
@@ -80,7 +87,8 @@ def _draw_accuracies(axes: Any, run: Run, style: dict[str, Any]) -> set[str]:
     for name, shown in measured.items():
         iterations = [row.iteration for row in shown]
         values = [100 * getattr(row, f"{name}_accuracy") for row in shown]
-        axes.plot(iterations, values, **_look(name), **style)
+        every = max(1, math.ceil(len(shown) / MOST_MARKERS))
+        axes.plot(iterations, values, markevery=every, **_look(name), **style)
     return set(measured)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from clearprop.errors import OptionError
 from clearprop.train.metrics import Row
 from clearprop.train.reading_runs import Run
+from clearprop.train.run_length import used_settings
 
 _MACHINE = ("system", "machine_code", "blas")  #: what decides how long a run takes
 
@@ -68,7 +69,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         A file of a run is damaged.
     """
     _must_differ(runs)
-    settings = _side_by_side([run.settings for run in runs])
+    settings = _side_by_side([used_settings(run.settings) for run in runs])
     made_with = _differing(_side_by_side([run.made_with for run in runs]))
     data = len({_data_of(run) for run in runs}) > 1
     common = _common_iteration(runs)
@@ -76,7 +77,7 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
     lengths = [run.iterations for run in runs]
     best = {}
     for name, values in results.items():
-        of_samples = "accuracy" in name or "loss" in name
+        of_samples = any(word in name for word in ("accuracy", "loss", "error", "r2"))
         if not (data and of_samples) and not (name == "seconds" and len(set(lengths)) > 1):
             best[name] = _best(name, values)
     return Comparison(
@@ -166,14 +167,18 @@ def _results(runs: Sequence[Run], common: int | None) -> dict[str, tuple[Any, ..
         "ended": tuple(run.ended for run in runs),
         "iterations": tuple(run.iterations for run in runs),
     }
+    if any(_kept(run) is not None for run in runs):
+        results["weights after"] = tuple(
+            run.iterations if _kept(run) is None else _kept(run) for run in runs
+        )
     for name in sorted(columns, key=_kind):
         shown = name.replace("_", " ")
-        results[shown] = tuple(_at(run, name, None) for run in runs)
+        results[shown] = tuple(_at(run, name, _kept(run)) for run in runs)
         if common is not None:
             results[f"{shown} at {common:,}"] = tuple(_at(run, name, common) for run in runs)
     results["seconds"] = tuple((run.result or {}).get("seconds") for run in runs)
     results["iterations/s"] = tuple(map(_speed, runs))
-    known = {"ended", "iterations", "seconds", *Row._fields}
+    known = {"ended", "iterations", "seconds", "kept_iteration", *Row._fields}
     more = [{k: v for k, v in (run.result or {}).items() if k not in known} for run in runs]
     for name, values in _side_by_side(more).items():
         results.setdefault(name.replace("_", " "), values)
@@ -192,6 +197,12 @@ def _at(run: Run, column: str, iteration: int | None) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
+def _kept(run: Run) -> int | None:
+    """Give the iteration that the weights are of, where these are not the last ones."""
+    kept = run.kept
+    return None if kept is None or kept == run.rows[-1] else kept.iteration
+
+
 def _speed(run: Run) -> float | None:
     seconds = (run.result or {}).get("seconds")
     return run.iterations / seconds if seconds else None
@@ -200,9 +211,9 @@ def _speed(run: Run) -> float | None:
 def _best(name: str, values: Sequence[Any]) -> frozenset[int]:
     """Find the best of some numbers; nothing where all are as good, or nobody knows what is."""
     numbers = {i: value for i, value in enumerate(values) if isinstance(value, int | float)}
-    if "accuracy" in name or name == "iterations/s":
+    if "accuracy" in name or name in ("iterations/s", "test r2"):
         choose = max
-    elif "loss" in name or name == "seconds":
+    elif "loss" in name or name.endswith("error") or name == "seconds":
         choose = min
     else:
         return frozenset()
@@ -224,6 +235,11 @@ def _notes(
     for name, run in zip(names, runs, strict=True):
         if run.ended is None:
             notes.append(f"{name} has not ended: it is still going, or was killed.")
+        elif run.ended == "no better":
+            notes.append(
+                f"{name} ended early, as it became no better: its numbers are those of the best "
+                "epoch, which is kept."
+            )
         elif run.ended != "as asked" and not run.ended.startswith("SIG"):
             notes.append(f"{name} ended by an error: {run.ended}")
     if data:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clearprop.data.ink_part import border_of, ink_part
 from clearprop.errors import OptionError
 from clearprop.train.settings import MAY_BE_NONE, Settings, check_setting
 
@@ -104,6 +106,8 @@ def config_text(
     made_with: Mapping[str, Any],
     command: str,
     data: DataSet | None = None,
+    resumed: Sequence[str] = (),
+    begun: datetime | None = None,
 ) -> bytes:
     """Text of ``config.json``: the settings, and what else made the numbers of the run.
 
@@ -118,6 +122,10 @@ def config_text(
     data : DataSet, optional
         What it is trained on: what becomes of a sample before the network gets it, and the names of
         the classes, are kept for predictions.
+    resumed : sequence of str
+        What the user typed to go on with the run, in order.
+    begun : datetime, optional
+        When the run began; by default that is when the file is written.
 
     Returns
     -------
@@ -135,15 +143,26 @@ def config_text(
         "made_with": dict(made_with),
         "command": command,
     }
+    if resumed:
+        config["resumed"] = list(resumed)
+    if begun is not None:
+        config["begun"] = begun.astimezone().isoformat()
     if data is not None:
+        config["total"] = settings.total(len(data.train.x))
         config["data"] = {
             "name": data.name,
             "shape": data.shape,
             "outputs": data.train.t.shape[1] if data.classes is None else len(data.classes),
             "classes": data.classes,
             "columns": data.columns,
+            "target": data.target,
+            "without": data.without,
             "prepare": data.prepare.to_dict(),
+            "prepare_target": data.prepare_target.to_dict() if data.prepare_target else None,
         }
+        if len(data.shape) == 3 and data.shape[0] == 1:
+            config["data"]["ink"] = ink_part(data.train.x)
+            config["data"]["border"] = border_of(data.train.x)
     return (json.dumps(config, indent=2, default=float) + "\n").encode()
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from clearprop.train.metrics import Metrics, Row, shown_accuracies
 
+MOST_MARKERS = 60  #: points of a line; the markers of more would be a band
 _INK, _GREY = "#1a1a1a", "#6b6b6b"
 _LOSS = "#b3412f"
 _COLOURS = {"train": "#1f5fa8", "test": "#d9822b", "validation": "#3a8f5c"}
@@ -31,7 +32,7 @@ def draw_curves(metrics: Metrics, title: str) -> bytes:
     Returns
     -------
     bytes
-        A PNG, 1600 x 1400 pixels. Units: the loss in nats per sample, accuracies in percent.
+        A PNG, 1600 x 1400 pixels. Units: the loss as `fit` gives it, accuracies in percent.
 
     Examples
     --------
@@ -169,4 +170,5 @@ def _draw_measured(axes: Any, rows: list[Row]) -> None:
 
 def _draw_line(axes: Any, rows: list[Row], values: list[float], name: str, label: str) -> None:
     iterations = [row.iteration for row in rows]
-    axes.plot(iterations, values, color=_COLOURS[name], marker="o", markersize=4, label=label)
+    marker = "o" if len(rows) <= MOST_MARKERS else None
+    axes.plot(iterations, values, color=_COLOURS[name], marker=marker, markersize=4, label=label)

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import OptionError
+from clearprop.optim.numbers import where_made
+from clearprop.signatures import Told
 from clearprop.train.metrics import Metrics, Row
 
 _MEASURES = tuple(name for name in Row._fields if name not in ("iteration", "epoch"))
 
 
 @dataclass
-class EarlyStopping:
+class EarlyStopping(Told):
     """End a run after some epochs that did not get better; a watcher for `fit`.
 
     Parameters
@@ -57,7 +59,7 @@ class EarlyStopping:
     (True, True)
     """
 
-    network: Any
+    network: Any = None
     patience: int = 5
     by: str = "validation_loss"
     least: float = 0.0
@@ -67,6 +69,13 @@ class EarlyStopping:
     _waited: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not hasattr(self.network, "params"):
+            raise OptionError(
+                f"EarlyStopping: network is {self.network!r:.60}.",
+                where=where_made(),
+                why="it keeps the best arrays of the network that is trained, to give them back.",
+                write="early = train.EarlyStopping(net), then fit(net, …, watch=early)",
+            )
         if self.by not in _MEASURES:
             raise OptionError(
                 f"EarlyStopping: by is {self.by!r}.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from clearprop.errors import RunError
@@ -73,7 +75,7 @@ def find_run(name: str | Path) -> Path:
 
 
 def runs_in(folder: Path) -> list[Path]:
-    """List the runs in a folder, newest first: by when their ``config.json`` was written.
+    """List the runs in a folder, newest first: by when they began.
 
     Raises
     ------
@@ -99,7 +101,13 @@ def _exists(place: Path) -> bool:
 
 
 def begun(run: Path) -> float:
-    """Say when a run began, in seconds since 1970: when its ``config.json`` was written."""
+    """Say when a run began, in seconds since 1970: as its ``config.json`` says.
+
+    One that does not say it was written then.
+    """
+    with suppress(OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        written = json.loads((run / CONFIG).read_text("utf-8-sig")).get("begun")
+        return datetime.fromisoformat(written).timestamp()
     with suppress(OSError):  # deleted a moment ago
         return (run / CONFIG).stat().st_mtime
     return 0.0

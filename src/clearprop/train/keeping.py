@@ -50,7 +50,7 @@ class Keeping:
         """Go on from the newest checkpoint that is whole, if there is one; say what differs."""
         latest = self.checkpoints.latest()
         for note in latest.notes():
-            warnings.warn(f"train: {note}", RuntimeWarning, stacklevel=4)
+            warnings.warn(f"train: {note}", RuntimeWarning, stacklevel=5)
         if latest.checkpoint is None:
             return
         arrays, facts = dict(latest.checkpoint.arrays), latest.checkpoint.facts
@@ -71,7 +71,8 @@ class Keeping:
             Row(int(row[0]), *row[1:]) for row in parts["metrics"]["rows"].tolist()
         ]
         for k, watcher in enumerate(self.watchers):
-            if hasattr(watcher, "restore"):
+            known = k < len(facts["watchers"])  # one of an earlier version may have had fewer
+            if known and hasattr(watcher, "restore"):
                 watcher.restore(_within(arrays, f"watch{k}"), facts["watchers"][k])
 
     def next_look(self, done: int) -> int:

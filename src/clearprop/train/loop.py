@@ -7,21 +7,26 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Any, NamedTuple, Protocol
+from os import PathLike
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from clearprop.data.dataset import DataSet
-from clearprop.errors import NonFiniteError, OptionError
-from clearprop.optim import SGD
+from clearprop.data.preparing import Standardized
+from clearprop.errors import OptionError
+from clearprop.signatures import told
+from clearprop.train.asked import as_checkpoints, check_model, length_of, rule_of
 from clearprop.train.checkpoints import Checkpoints
+from clearprop.train.faults import growth, loss_not_finite, parameter_not_finite
 from clearprop.train.keeping import Keeping
-from clearprop.train.measuring import Measured, Measuring, first_not_finite
+from clearprop.train.measuring import Measured, Measuring
 from clearprop.train.metrics import Metrics, Row
 from clearprop.train.settings import check_setting
 from clearprop.train.sources import Source
-from clearprop.train.splits import Split, sources_of
+from clearprop.train.splits import Part, Split, sources_of
+from clearprop.train.targets import Targets, targets_of
 from clearprop.train.updates import (
     CannotCompileError,
     Compiled,
@@ -31,8 +36,6 @@ from clearprop.train.updates import (
     Updates,
 )
 from clearprop.trees import tree_leaves
-
-_LR = 0.1
 
 
 class Model(Protocol):
@@ -55,6 +58,7 @@ class Model(Protocol):
 Watcher = Callable[[Metrics], object]
 
 
+@told("train.fit")
 def fit(
     model: Model,
     data: DataSet | tuple[Any, Split | None],
@@ -70,7 +74,8 @@ def fit(
     metrics: Metrics | None = None,
     watch: Watcher | Sequence[Watcher] = (),
     prepare: Callable[[Any], Any] | None = None,
-    checkpoints: Checkpoints | None = None,
+    prepare_target: Standardized | None = None,
+    checkpoints: Checkpoints | str | PathLike[str] | None = None,
     resume: bool = False,
     state: Any = None,
     train_accuracy: bool = True,
@@ -118,8 +123,15 @@ def fit(
         What is done to samples, batch by batch, before the network gets them, in NumPy: with
         ``lambda x: x / np.float32(255)`` images stay bytes in memory, a quarter of what floats
         take. It is compiled into the step.
-    checkpoints : Checkpoints, optional
-        Where the run is saved, now and then and at its end, however it ends.
+    prepare_target : Standardized, optional
+        What is done to targets of a regression, batch by batch: one mean and one standard
+        deviation. By default that of a data set, ``data.unit(model)``.
+        The network then learns numbers about 0, whatever their unit, and
+        ``prepare_target.undo(net.predict(x))`` has the unit again. Losses are reported in it
+        (in its square, for squared errors); Huber's δ counts in standard deviations.
+    checkpoints : Checkpoints or path, optional
+        Where the run is saved, now and then and at its end, however it ends; a path stands for
+        ``Checkpoints(path)``.
     resume : bool, default False
         Whether to go on from the newest checkpoint, if there is one: to the bit, the run that was
         never interrupted.
@@ -136,21 +148,30 @@ def fit(
     Returns
     -------
     Metrics
-        The loss of every batch, in nats per sample, and the accuracies before training, after
+        The loss of every batch, in nats per sample (of a regression, in the unit of its targets or
+        the square of it), and the accuracies before training, after
         each epoch and at the end, as fractions.
 
     Raises
     ------
     NonFiniteError
-        The loss of a batch, or a parameter at the end of an epoch, is NaN or infinite; it names the
-        first operation that made it so. The network is as it was before that update.
+        The loss of a batch, or a parameter at the end of an epoch, is NaN or infinite; it names
+        the samples that are, or else the first operation that made it so. The network is as it was
+        before that update.
     OptionError
-        A number is out of its limits, or the state is of another optimizer or network.
+        A number is out of its limits, the optimizer is no rule, or the state is of another
+        optimizer or network.
+    OrderError
+        The network has no loss.
+    UnknownKeywordError, ArgumentsError
+        There is no such keyword; or samples and labels are no pair, but arguments of their own.
     DataError
         There are no samples, or not as many labels.
 
     Warns
     -----
+    RuntimeWarning
+        At the end the loss is a thousand times what it was at first, and finite still.
     RuntimeWarning
         A checkpoint was refused, and an older one is used; or it was written by other versions, or
         on another processor.
@@ -182,10 +203,14 @@ def fit(
     >>> len(metrics.loss)
     6
     """
+    check_model(model)
     if isinstance(data, DataSet):
         prepare = data.prepare if prepare is None else prepare
+        if prepare_target is None:
+            prepare_target = data.unit(model)
         data = data.train, data.test if len(data.test.x) else None
-    rule, length = _rule(optimizer, lr), _length(iterations, epochs)
+    targets = targets_of(model, prepare_target)
+    rule, length = rule_of(optimizer, lr), length_of(iterations, epochs)
     check_setting("batch", batch)
     source, splits = sources_of(data, int(batch), validation, replace, np.random.default_rng(seed))
     if not train_accuracy:
@@ -196,7 +221,7 @@ def fit(
     def evaluate() -> None:
         for name, value in model.params.items():
             if not np.isfinite(value).all():
-                raise _not_finite(f"{name} holds NaN or infinity", metrics.iterations, rule)
+                raise parameter_not_finite(name, metrics.iterations, rule)
         metrics.rows.append(_row(measure, splits, metrics, source))
 
     def look() -> bool:
@@ -206,16 +231,17 @@ def fit(
     with ExitStack() as stack:
         # what is not finite is an error below, and not a warning
         stack.enter_context(np.errstate(all="ignore"))
-        updates, reason = _updates(model, source, rule, prepare, interpret)
+        updates, reason = _updates(model, source, rule, (prepare, targets), interpret)
         compiled = isinstance(updates, Compiled)
         if state is not None:
             updates.state = _fitting(state, updates.state, rule)
         if compiled:
             stack.enter_context(_blas_on_one_thread())
-        measure = Measuring(model, prepare, compiled=compiled)
+        measure = Measuring(model, prepare, targets, compiled=compiled)
         stack.callback(lambda: setattr(metrics, "optimizer_state", updates.state))
         keeping = None
         if checkpoints is not None:
+            checkpoints = as_checkpoints(checkpoints)
             stack.enter_context(checkpoints)
             keeping = Keeping(checkpoints, model, updates, source, metrics, watchers)
             if resume:
@@ -223,21 +249,22 @@ def fit(
             stack.callback(keeping.save)
         if not metrics.rows:
             evaluate()
-        stopped = look()
+        stopped, begun = look(), len(metrics.loss)
         while not (stopped or length.is_reached(metrics.iterations, source)):
             border = source.border(metrics.iterations)
             looks = watchers if keeping is None else (*watchers, keeping)
             until = min(length.most, border, _next_look(looks, metrics.iterations))
+            until = length.first_end(metrics.iterations, until, source)
             epoch = math.floor(source.epoch(metrics.iterations))
             losses = updates.make(max(1, min(updates.most, until - metrics.iterations)))
-            metrics.loss.extend(losses)
+            metrics.loss.extend(map(targets.own, losses))
             metrics.iterations += len(losses)
             if not math.isfinite(losses[-1]):
                 metrics.iterations -= 1
-                made = first_not_finite(model, *updates.last)
-                raise _not_finite(f"the loss is {losses[-1]}", metrics.iterations + 1, rule, made)
+                iteration = metrics.iterations + 1
+                raise loss_not_finite(losses[-1], iteration, model, rule, updates, source)
             if reason:  # not before: what is wrong with the model or the data is an error by now
-                warnings.warn(reason, RuntimeWarning, stacklevel=2)
+                warnings.warn(reason, RuntimeWarning, stacklevel=3)
                 reason = ""
             if math.floor(source.epoch(metrics.iterations)) > epoch:
                 evaluate()
@@ -246,6 +273,10 @@ def fit(
                 keeping()
         if keeping is not None:
             keeping.save()  # without the row below, which a run that goes on does not have
+        if len(metrics.loss) > begun:
+            ends = metrics.loss[begun], metrics.loss[-1]
+            if grown := growth(*ends, model, rule, updates, targets):
+                warnings.warn(grown, RuntimeWarning, stacklevel=3)
         if metrics.rows[-1].iteration < metrics.iterations:
             evaluate()
             look()
@@ -253,44 +284,6 @@ def fit(
         if finish := getattr(watcher, "finish", None):
             finish(metrics)
     return metrics
-
-
-class _Length(NamedTuple):
-    """How long a run is to be."""
-
-    most: int
-    epochs: float
-
-    def is_reached(self, iterations: int, source: Source) -> bool:
-        return iterations >= self.most or source.epoch(iterations) >= self.epochs
-
-
-def _length(iterations: int | None, epochs: float | None) -> _Length:
-    if epochs is None:
-        iterations = 10_000 if iterations is None else iterations
-        check_setting("iterations", iterations)
-        return _Length(int(iterations), math.inf)
-    if iterations is not None:
-        raise OptionError(
-            f"train: iterations is {iterations!r} and epochs is {epochs!r}.",
-            why="each says how long the run is.",
-            write=f"epochs={epochs!r}",
-        )
-    check_setting("epochs", epochs)
-    return _Length(sys.maxsize, float(epochs))
-
-
-def _rule(optimizer: Rule | None, lr: float | None) -> Rule:
-    if optimizer is None:
-        check_setting("lr", lr := _LR if lr is None else lr)
-        return SGD(float(lr))
-    if lr is not None:
-        raise OptionError(
-            f"train: lr is {lr!r}, beside an optimizer.",
-            why="the optimizer has a learning rate of its own.",
-            write=f"optimizer=optim.{type(optimizer).__name__}(lr={lr!r})",
-        )
-    return optimizer
 
 
 def _fitting(state: Any, fresh: Any, rule: Rule) -> Any:
@@ -311,16 +304,20 @@ def _fitting(state: Any, fresh: Any, rule: Rule) -> Any:
 
 
 def _updates(
-    model: Model, source: Source, rule: Rule, prepare: Prepare | None, interpret: bool
+    model: Model,
+    source: Source,
+    rule: Rule,
+    preparing: tuple[Prepare | None, Targets],
+    interpret: bool,
 ) -> tuple[Updates, str]:
     """Give what makes the updates and, where it is not what was asked for, the reason."""
     if not interpret:
         try:
-            return Compiled(model, source, rule, prepare), ""
+            return Compiled(model, source, rule, *preparing), ""
         except CannotCompileError as error:
             reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
-            return Interpreted(model, source, rule, prepare), reason
-    return Interpreted(model, source, rule, prepare), ""
+            return Interpreted(model, source, rule, *preparing), reason
+    return Interpreted(model, source, rule, *preparing), ""
 
 
 def _blas_on_one_thread() -> AbstractContextManager[object]:
@@ -345,10 +342,10 @@ def _next_look(watchers: Sequence[Any], done: int) -> int:
     return min(looks, default=sys.maxsize)
 
 
-def _row(measure: Measuring, splits: Mapping[str, Split], metrics: Metrics, source: Source) -> Row:
+def _row(measure: Measuring, splits: Mapping[str, Part], metrics: Metrics, source: Source) -> Row:
     since = metrics.rows[-1].iteration if metrics.rows else 0
     losses = metrics.loss[since : metrics.iterations]
-    found = {name: measure(*split, loss=name != "train") for name, split in splits.items()}
+    found = {name: measure(split, loss=name != "train") for name, split in splits.items()}
     train, test, validation = (
         found.get(name, Measured()) for name in ("train", "test", "validation")
     )
@@ -362,20 +359,3 @@ def _row(measure: Measuring, splits: Mapping[str, Split], metrics: Metrics, sour
         validation_accuracy=validation.accuracy,
         validation_loss=validation.loss,
     )
-
-
-def _not_finite(what: str, iteration: int, rule: Any, made: str = "") -> NonFiniteError:
-    lr = getattr(rule, "lr", _LR)
-    return NonFiniteError(
-        f"train: {what} at iteration {iteration:,}.",
-        why=f"{made} "
-        * bool(made)
-        + "The updates have grown beyond what a float holds, as they do when the learning rate "
-        "is too large for the model and the batches.",
-        write=f"lr={calmer(lr):g}" if isinstance(lr, float) else "a smaller learning rate",
-    )
-
-
-def calmer(lr: float) -> float:
-    """Give a learning rate to try where this one was too large."""
-    return min(lr / 10, 0.1)

@@ -11,9 +11,11 @@ import numpy as np
 from clearprop.errors import ClearpropError, NonFiniteError
 from clearprop.nn.sequential import Sequential
 from clearprop.train.prediction import CompiledPrediction
+from clearprop.train.splits import Part
+from clearprop.train.targets import Targets
 from clearprop.train.updates import CannotCompileError, Prepare, prepared
 
-_PIECE = 10_000  # samples predicted at once: memory does not grow with the data
+_PIECE = 2_000  # samples measured at once: memory does not grow with them, and rows stay in cache
 
 
 class Measured(NamedTuple):
@@ -22,7 +24,8 @@ class Measured(NamedTuple):
     Attributes
     ----------
     loss : float
-        The mean loss, in nats per sample where it is a cross-entropy.
+        The mean loss, in nats per sample where it is a cross-entropy; of a regression in the unit
+        of the targets, or its square.
     accuracy : float
         The fraction classified right, from 0 to 1.
     """
@@ -39,35 +42,59 @@ class Measuring:
     model : Model
     prepare : callable, optional
         What is done to samples before the network gets them.
+    targets : Targets, optional
+        What is done to targets; the loss is given in their own unit.
     compiled : bool
         Whether to predict in machine code, where that is what the model would predict.
     """
 
-    def __init__(self, model: Any, prepare: Prepare | None, *, compiled: bool) -> None:
+    def __init__(
+        self,
+        model: Any,
+        prepare: Prepare | None,
+        targets: Targets | None = None,
+        *,
+        compiled: bool,
+    ) -> None:
         self.model, self.prepare = model, prepare
+        self.targets = Targets() if targets is None else targets
         self._predict = self._interpreted
         if compiled:
             with suppress(CannotCompileError):
                 self._predict = CompiledPrediction(model, prepare)
 
-    def __call__(self, x: Any, t: Any, *, loss: bool = True) -> Measured:
-        """Measure; the loss only where it is asked for."""
-        pieces = [slice(start, start + _PIECE) for start in range(0, len(x), _PIECE)]
+    def __call__(self, part: Part, *, loss: bool = True) -> Measured:
+        """Measure, piece by piece; the loss only where it is asked for."""
         if getattr(type(self.model), "accuracy", None) is not Sequential.accuracy:
             right = sum(
-                round(self.model.accuracy(prepared(x[p], self.prepare), t[p]) * len(x[p]))
-                for p in pieces
+                round(self.model.accuracy(prepared(x, self.prepare), t) * len(x))
+                for x, t in part.pieces(_PIECE)
             )
-            return Measured(accuracy=right / len(x))
-        last = self.model.last_layer
-        y = np.concatenate([self._predict(x[p]) for p in pieces])
-        return Measured(
-            float(last.compute(y, t=last.targets(t, y))) if loss else math.nan,
-            float(np.mean(last.hits(y, t))) if last.classifies else math.nan,
-        )
+            return Measured(accuracy=right / part.samples)
+        last, hits, count = self.model.last_layer, 0, 0
+        losses: list[float] = []
+        weights: list[float] = []
+        for x, t in part.pieces(_PIECE):
+            y = self._predict(x)
+            if last.classifies:
+                found = last.hits(y, t)
+                hits, count = hits + int(np.count_nonzero(found)), count + found.size
+            if loss:
+                targets = last.targets(self.targets(t), y)
+                if weight := last.count(targets):
+                    weights.append(weight)
+                    losses.append(float(last.compute(y, t=targets)))
+        value = self.targets.own(_mean(losses, weights))
+        return Measured(value, hits / count if count else math.nan)
 
     def _interpreted(self, x: Any) -> Any:
         return self.model.predict(prepared(x, self.prepare))
+
+
+def _mean(losses: list[float], weights: list[float]) -> float:
+    if len(losses) < 2:
+        return losses[0] if losses else math.nan
+    return float(np.average(losses, weights=weights))
 
 
 def first_not_finite(model: Any, x: Any, t: Any) -> str:

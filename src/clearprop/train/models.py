@@ -120,7 +120,7 @@ def build_model(
             f"train: the layers end with outputs of shape {found}.",
             why=f"{outputs} {what} needed: "
             + ("one is predicted." if regression else "a score for each class."),
-            write=f'--model "{settings.model}, affine {outputs}"',
+            write=f'--model "{_ending_with(settings.model, outputs)}"',
         )
     return network
 
@@ -130,6 +130,20 @@ def build_for(settings: Settings, data: DataSet, rng: np.random.Generator) -> Se
     regression = data.classes is None
     outputs = data.train.t.shape[1] if data.classes is None else len(data.classes)
     return build_model(settings, rng, data.shape, outputs, regression=regression)
+
+
+def _ending_with(line: str, outputs: int) -> str:
+    """Give a line of layers as many outputs, in its last layer where that has a number of them.
+
+    Examples
+    --------
+    >>> _ending_with("affine 8, relu, affine 3", 1), _ending_with("affine 8, relu", 1)
+    ('affine 8, relu, affine 1', 'affine 8, relu, affine 1')
+    """
+    before, comma, last = line.rpartition(",")
+    if last.split()[:1] != ["affine"]:
+        before, comma = line, ","
+    return f"{before}{comma}{' ' if comma else ''}affine {outputs}"
 
 
 def layer_sizes(network: Any) -> list[int]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from clearprop.train.metrics import Metrics, Row
+from clearprop.train.metrics import Metrics, Row, shown_epoch, shown_number
 
 _COLUMNS = (
     "train accuracy",
@@ -35,12 +35,13 @@ def columns_of(row: Row) -> list[str]:
     return [name for name in measured if name.endswith("accuracy")] or measured
 
 
-def header(columns: Sequence[str]) -> str:
-    """Give the names of the columns."""
-    return "  ".join(["epoch  iteration    loss", *columns])
+def header(columns: Sequence[str], loss: str = "loss") -> str:
+    """Give the names of the columns; the loss may have a name that says more."""
+    names = [name.replace("loss", loss) for name in columns]
+    return "  ".join([f"epoch  iteration  {loss:>6}", *names])
 
 
-def format_row(row: Row, columns: Sequence[str]) -> str:
+def format_row(row: Row, columns: Sequence[str], loss: str = "loss") -> str:
     r"""One line of the table.
 
     Examples
@@ -50,10 +51,13 @@ def format_row(row: Row, columns: Sequence[str]) -> str:
     epoch  iteration    loss  train accuracy  test accuracy
         2      1,200  0.3125          0.9225         0.9244
     """
-    loss = f"{row.loss:.4f}" if row.loss == row.loss else "-"
-    epoch = f"{row.epoch:.1f}".removesuffix(".0")
-    measured = [f"{_value(row, name):>{len(name)}.4f}" for name in columns]
-    return "  ".join([f"{epoch:>5}", f"{row.iteration:>9,}", f"{loss:>6}", *measured])
+    mean = shown_number(row.loss) if row.loss == row.loss else "-"
+    measured = [
+        f"{shown_number(_value(row, name)):>{len(name.replace('loss', loss))}}" for name in columns
+    ]
+    width = max(6, len(loss))
+    parts = [f"{shown_epoch(row):>5}", f"{row.iteration:>9,}", f"{mean:>{width}}", *measured]
+    return "  ".join(parts)
 
 
 def _value(row: Row, column: str) -> float:
@@ -66,10 +70,18 @@ class PlainProgress:
 
     Output that nobody takes any more (a closed pipe, a terminal that is gone) does not end a run:
     from then on it goes on in silence.
+
+    Parameters
+    ----------
+    every : int, default 1
+        Which rows have a line: every one, every second, …; the last one always has.
+    loss : str
+        What the loss is called.
     """
 
-    def __init__(self) -> None:
-        self._shown = 0
+    def __init__(self, every: int = 1, loss: str = "loss") -> None:
+        self._every, self._loss = every, loss
+        self._seen = self._shown = 0
         self._columns: list[str] = []
         self._silent = False
 
@@ -81,12 +93,23 @@ class PlainProgress:
 
     def __call__(self, metrics: Metrics) -> None:
         """Show the rows that are new."""
-        for row in metrics.rows[self._shown :]:
-            if self._shown == 0:
-                self._columns = columns_of(row)
-                self.say(header(self._columns), "bold")
-            self.say(format_row(row, self._columns))
-            self._shown += 1
+        for row in metrics.rows[self._seen :]:
+            if self._seen % self._every == 0:
+                self._show(row)
+            self._seen += 1
+
+    def finish(self, metrics: Metrics) -> None:
+        """Show the last row, if it is not shown yet."""
+        self._seen = len(metrics.rows)
+        if metrics.rows and metrics.rows[-1].iteration > self._shown:
+            self._show(metrics.rows[-1])
+
+    def _show(self, row: Row) -> None:
+        if not self._columns:
+            self._columns = columns_of(row)
+            self.say(header(self._columns, self._loss), "bold")
+        self.say(format_row(row, self._columns, self._loss))
+        self._shown = row.iteration
 
     def say(self, text: str, style: str = "") -> None:
         """Print one line, in a style of Rich where there are styles."""
@@ -106,11 +129,11 @@ class PlainProgress:
 class LiveProgress(PlainProgress):
     """The table, and below it a bar with the speed, the time left and the loss."""
 
-    def __init__(self, iterations: int) -> None:
+    def __init__(self, iterations: int, every: int = 1, loss: str = "loss") -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        super().__init__()
+        super().__init__(every, loss)
         self._console = Console(highlight=False)
         self._progress = Progress(
             TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
@@ -125,6 +148,7 @@ class LiveProgress(PlainProgress):
         self._task = self._progress.add_task("", total=iterations, speed="", loss="")
         self._drawn = self._start = time.perf_counter()
         self._done = 0
+        self._first: int | None = None  # iterations that were made before, where a run goes on
 
     def __enter__(self) -> LiveProgress:
         self._progress.start()
@@ -140,6 +164,8 @@ class LiveProgress(PlainProgress):
     def __call__(self, metrics: Metrics) -> None:
         """Show the rows that are new, and now and then the bar."""
         super().__call__(metrics)
+        if self._first is None:
+            self._first = self._done = len(metrics.loss)
         now = time.perf_counter()
         recent = metrics.loss[self._done :] if now > self._drawn + _REFRESH else ()
         if self._silent or not recent:
@@ -149,8 +175,8 @@ class LiveProgress(PlainProgress):
             self._progress.update(
                 self._task,
                 completed=self._done,
-                speed=f"{self._done / (now - self._start):,.0f} iterations/s",
-                loss=f"loss {sum(recent) / len(recent):.4f}",
+                speed=f"{(self._done - self._first) / (now - self._start):,.0f} iterations/s",
+                loss=f"{self._loss} {shown_number(sum(recent) / len(recent))}",
                 refresh=True,
             )
         except OSError:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from functools import cached_property
@@ -15,11 +15,22 @@ import numpy as np
 import numpy.typing as npt
 
 import clearprop
-from clearprop.errors import ClearpropError, OptionError, RunError
+from clearprop.data.preparing import Standardized, preparation
+from clearprop.errors import (
+    ClearpropError,
+    DataError,
+    DTypeError,
+    OptionError,
+    RunError,
+    ShapeError,
+)
 from clearprop.train import run_tables
 from clearprop.train.finding_runs import CONFIG, begun, find_run
 from clearprop.train.metrics import Row
 from clearprop.train.models import CLASSES, PIXELS, build_model
+from clearprop.train.predicting import Predictor, predictor_for
+from clearprop.train.run_length import asked_iterations, kept_row
+from clearprop.train.run_network import misfit, version_numbers
 from clearprop.train.run_tables import damaged, read_bytes, read_json
 from clearprop.train.settings import Settings
 
@@ -49,10 +60,14 @@ class Run:
         What is known of the samples: shape, number of outputs, names of the classes.
     command : str
         What the user typed; empty where nobody knows.
+    resumed : tuple of str
+        What was typed to go on with it, in order.
     begun : datetime
-        When its ``config.json`` was written.
+        When it began, the first time.
     files : dict of str to int
         The bytes of each file, by name; None for a folder.
+    total : int or None
+        The iterations that it was to have, where its ``config.json`` says so.
 
     Raises
     ------
@@ -65,8 +80,10 @@ class Run:
     made_with: dict[str, Any]
     data: dict[str, Any]
     command: str
+    resumed: tuple[str, ...]
     begun: datetime
     files: dict[str, int | None]
+    total: Any = None
 
     @property
     def name(self) -> str:
@@ -95,7 +112,7 @@ class Run:
 
     @cached_property
     def loss(self) -> npt.NDArray[np.float64]:
-        """The mean loss of each batch, in nats per sample, as in `Metrics`: float64, (n,)."""
+        """The mean loss of each batch, in the unit of `fit`, as in `Metrics`: float64, (n,)."""
         if self._lacks("loss.csv"):
             return np.empty(0)
         loss = run_tables.read_losses(self.path / "loss.csv")
@@ -130,6 +147,16 @@ class Run:
         if self.result is not None and "iterations" in self.result:
             return int(self.result["iterations"])
         return max(len(self.loss), *(row.iteration for row in self.rows), 0)
+
+    @property
+    def asked(self) -> int | None:
+        """Updates that were to be made, as far as that is known."""
+        return asked_iterations(self.total, self.settings, self.rows)
+
+    @property
+    def kept(self) -> Row | None:
+        """The row that the weights are of: the last, or the best where that is kept."""
+        return kept_row(self.result, self.settings, self.rows)
 
     @cached_property
     def weights(self) -> dict[str, npt.NDArray[Any]]:
@@ -174,14 +201,27 @@ class Run:
     def network(self) -> Sequential:
         """Build the network, with the weights that the run ended with.
 
+        That of a regression ends with `nn.Rescaling`: it predicts in the unit of the targets, in
+        float64, which has the digits of numbers that differ little, such as times and years.
+
         Raises
         ------
         RunError
             As in `untrained`; or there are no weights, or those of another network.
         """
+        network, unit = self._trained(), self._unit()
+        if unit is None:
+            return network
+        from clearprop.nn import Rescaling, Sequential
+
+        layers = network.layers.values()
+        own = Rescaling(unit.std, unit.mean, "float64")
+        return Sequential(*layers, own, loss=network.last_layer)
+
+    def _trained(self) -> Sequential:
         network, weights = self.untrained(), self.weights
         expected = {**network.params, **network.state}
-        if wrong := _misfit(expected, weights):
+        if wrong := misfit(expected, weights):
             raise RunError(
                 f"the weights are not those of the model {self.settings.get('model')}: {wrong}.",
                 where=repr(str(self.path / "weights.safetensors")),
@@ -191,6 +231,31 @@ class Run:
         network.params.update({name: weights[name] for name in network.params})
         network.state.update({name: weights[name] for name in network.state})
         return network
+
+    def _unit(self) -> Standardized | None:
+        if not (kept := self.data.get("prepare_target")):
+            return None
+        with suppress(DataError, TypeError):
+            if isinstance(unit := preparation(kept), Standardized):
+                return unit
+        raise damaged(self.path / CONFIG, 'its "prepare_target" is no preparation')
+
+    def predictor(self) -> Predictor:
+        """Give the network with what it was trained on: samples as they are stored go in.
+
+        Images are bytes (N, C, H, W), as `data.read_image` reads them; rows are numbers (N, D) in
+        the order of the columns, as `data.read_rows` reads them.
+
+        Raises
+        ------
+        RunError
+            As in `network`; or what is said of the data is not known here.
+        """
+        network, unit, dtype = self._trained(), self._unit(), self.settings["dtype"]
+        try:
+            return predictor_for(network, self.data, self.input_shape, dtype, unit)
+        except (DataError, DTypeError, ShapeError) as error:
+            raise damaged(self.path / CONFIG, error.what) from error
 
     # ---- what is wrong -----------------------------------------------------------------------
 
@@ -222,7 +287,9 @@ class Run:
 
     def _newer(self) -> str:
         version = self.made_with.get("clearprop")
-        if isinstance(version, str) and _numbers(version) > _numbers(clearprop.__version__):
+        if isinstance(version, str) and version_numbers(version) > version_numbers(
+            clearprop.__version__
+        ):
             return (
                 f" The run is of clearprop {version}, which is newer than this one, "
                 f"{clearprop.__version__}."
@@ -245,7 +312,9 @@ class Run:
             why="the run has ended, and left it; somebody took it away."
             if ended
             else "the run has not ended: it is still going, or was killed before it was saved.",
-            write=f"clearprop train --config {self.path / CONFIG} makes the run again",
+            write=f"clearprop train --config {self.path / CONFIG} makes the run again"
+            if ended
+            else f"clearprop train --resume {self.path} goes on with it",
         )
 
 
@@ -291,14 +360,18 @@ def read_run(name: str | Path) -> Run:
         raise damaged(path / CONFIG, 'it has a "made_with" that names no versions')
     if not isinstance(data := config.get("data", {}), dict):
         raise damaged(path / CONFIG, 'it has "data" that name nothing')
+    if wrong := _wrong_in(data):
+        raise damaged(path / CONFIG, f'in its "data" {wrong}')
     return Run(
         path,
         {**_defaults(settings), **settings},
         made_with,
         data,
         str(config.get("command", "")),
+        tuple(map(str, resumed)) if isinstance(resumed := config.get("resumed"), list) else (),
         datetime.fromtimestamp(begun(path)),
         _sizes(path),
+        config.get("total"),
     )
 
 
@@ -308,6 +381,28 @@ def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(Settings(**{name: settings[name] for name in _KNOWN if name in settings}))
     except (OptionError, TypeError):
         return {}
+
+
+def _wrong_in(data: Mapping[str, Any]) -> str | None:
+    """Say what in the description of the samples makes no sense, if something does."""
+    shape, outputs = data.get("shape", [PIXELS]), data.get("outputs", CLASSES)
+    if not (isinstance(shape, list) and shape and all(map(_is_count, shape))):
+        return f"the shape is {str(shape)[:40]}"
+    if not _is_count(outputs):
+        return f"the outputs are {str(outputs)[:40]}"
+    for name, count in (("classes", outputs), ("columns", math.prod(shape))):
+        names = data.get(name)
+        if names is None or (name == "columns" and names == []):
+            continue  # there are none
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            return f"the {name} are {str(names)[:40]}"
+        if len(names) != count:
+            return f"there are {len(names)} {name} for {count}"
+    return None
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number > 0
 
 
 def _sizes(folder: Path) -> dict[str, int | None]:
@@ -321,30 +416,3 @@ def _sizes(folder: Path) -> dict[str, int | None]:
             why="its files are looked for there.",
             write="a folder that you may read",
         ) from error
-
-
-def _misfit(
-    expected: Mapping[str, npt.NDArray[Any]], found: Mapping[str, npt.NDArray[Any]]
-) -> str | None:
-    """Say in which array two networks are not the same, if they are not."""
-    for name, array in expected.items():
-        if name not in found:
-            return f"there is no {name}"
-        there = found[name]
-        if there.shape != array.shape:
-            return f"{name} is {there.shape}, and {array.shape} in the model"
-        if there.dtype != array.dtype:
-            return f"{name} is of {there.dtype}, and of {array.dtype} in the model"
-    return next((f"the model has no {name}" for name in found if name not in expected), None)
-
-
-def _numbers(version: str) -> list[int]:
-    """Give the numbers that a version begins with.
-
-    Examples
-    --------
-    >>> _numbers("0.10.2rc1") > _numbers("0.9")
-    True
-    """
-    start = re.match(r"\d+(\.\d+)*", version)
-    return [int(part) for part in start[0].split(".")] if start else []

@@ -95,6 +95,11 @@ class RunFolder:
             ) from error
         self.files.append(name)
 
+    def remove(self, name: str) -> None:
+        """Take a file away, if it is there: what it says holds no longer."""
+        with suppress(OSError):
+            (self.path / name).unlink()
+
     def write_all(self, contents: Mapping[str, Callable[[], bytes]], again: str) -> None:
         """Write several files, as many as possible, and only then raise what went wrong.
 

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import clearprop
+from clearprop.errors import NonFiniteError
 from clearprop.train.curves import draw_curves
 from clearprop.train.metrics import Metrics, Row
 from clearprop.train.models import layer_sizes, title_of
+from clearprop.train.quality import Quality
 from clearprop.train.settings import Settings
 
 
@@ -30,12 +32,29 @@ class Outcome(NamedTuple):
         ``"as asked"``, the name of a signal such as ``"SIGINT"``, or the message of an error.
     failure : exception or None
         The error.
+    quality : Quality or None
+        Of a regression: how far it is off on the test samples.
+    kept : Row or None
+        The row that the weights are of, where the best are kept; otherwise it is the last.
     """
 
     metrics: Metrics
     seconds: float
     ended: str
     failure: BaseException | None = None
+    quality: Quality | None = None
+    kept: Row | None = None
+
+    @property
+    def row(self) -> Row | None:
+        """The row that the weights are of, if anything was measured."""
+        rows = self.metrics.rows
+        return self.kept or (rows[-1] if rows else None)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it ended as its numbers were no longer finite."""
+        return isinstance(self.failure, NonFiniteError)
 
 
 def run_files(
@@ -60,8 +79,9 @@ def run_files(
         For `RunFolder.write_all`.
     """
     metrics = outcome.metrics
+    made = metrics.iterations if outcome.kept is None else outcome.kept.iteration
     return {
-        "weights.safetensors": lambda: weights(settings, network, shape, metrics.iterations),
+        "weights.safetensors": lambda: weights(settings, network, shape, made),
         "loss.csv": lambda: loss_table(metrics),
         "accuracy.csv": lambda: accuracy_table(metrics),
         "result.json": lambda: result_text(outcome),
@@ -92,7 +112,7 @@ def weights(settings: Settings, network: Any, shape: Sequence[int], iterations: 
 
 
 def loss_table(metrics: Metrics) -> bytes:
-    """CSV, a line an iteration: the loss of its batch before its update, in nats per sample.
+    """CSV, a line an iteration: the loss of its batch before its update, in the unit of `fit`.
 
     Examples
     --------
@@ -121,16 +141,28 @@ def accuracy_table(metrics: Metrics) -> bytes:
 
 
 def result_text(outcome: Outcome) -> bytes:
-    """JSON: how the run ended, after how many iterations and seconds, and how good it is."""
-    rows = outcome.metrics.rows
-    result = {
+    """JSON: how the run ended, after how many iterations and seconds, and how good it is.
+
+    What was not measured is null: JSON has no NaN. It is how good the weights are that it leaves.
+    """
+    row = outcome.row
+    result: dict[str, Any] = {
         "ended": outcome.ended,
         "iterations": outcome.metrics.iterations,
         "seconds": round(outcome.seconds, 3),
-        "train_accuracy": rows[-1].train_accuracy if rows else None,
-        "test_accuracy": rows[-1].test_accuracy if rows else None,
+        "train_accuracy": _finite(row.train_accuracy if row else None),
+        "test_accuracy": _finite(row.test_accuracy if row else None),
+        "test_loss": _finite(row.test_loss if row else None),
     }
-    return (json.dumps(result, indent=2) + "\n").encode()
+    if outcome.quality is not None:
+        result |= {f"test_{n}": _finite(v) for n, v in outcome.quality._asdict().items()}
+    if outcome.kept is not None:
+        result["kept_iteration"] = outcome.kept.iteration
+    return (json.dumps(result, indent=2, allow_nan=False) + "\n").encode()
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _title(settings: Settings, network: Any, metrics: Metrics) -> str:

@@ -16,7 +16,9 @@ from clearprop.errors import OptionError
 from clearprop.train.models import MODELS
 
 DTYPES = ("float32", "float64")
-MAY_BE_NONE = (*("hidden", "lr", "weight_decay", "epochs", "validation", "patience", "target"),)
+MAY_BE_NONE = (
+    *("hidden", "lr", "weight_decay", "epochs", "validation", "patience", "target", "without"),
+)
 #: Update rules by name: the class in `optim`, and its learning rate by default.
 RULES = {
     "sgd": ("SGD", 0.1),
@@ -36,6 +38,13 @@ SCHEDULES: dict[str, Callable[[float, int], Any]] = {
 }
 
 
+#: Settings that have names, and which.
+NAMED = {
+    "model": tuple(MODELS),
+    "optimizer": tuple(RULES),
+    "schedule": tuple(SCHEDULES),
+    "dtype": DTYPES,
+}
 MOST_THREADS = 1024
 MOST = 10**9  # of units, samples or iterations: beyond it NumPy's own errors would answer
 
@@ -84,6 +93,11 @@ _LIMITS = {
     "shuffle": _Limit(lambda v: isinstance(v, bool), "it is true or false.", True),
     "target": _Limit(
         lambda v: isinstance(v, str), "it names the column of a table, or counts it.", "price"
+    ),
+    "without": _Limit(
+        lambda v: isinstance(v, list | tuple) and all(isinstance(name, str) for name in v),
+        "it names columns of a table, or counts them.",
+        ["id"],
     ),
     "lr": _Limit(_is_rate, "the learning rate is a positive, finite number.", 0.1),
     "batch": _Limit(_whole(1, MOST), f"the number of samples in a batch {_COUNT}", 100),
@@ -205,6 +219,8 @@ class Settings:
         that comes with clearprop.
     target : str or None
         Of a table: the column that is predicted, by default the last.
+    without : tuple of str or None
+        Of a table: the columns that are left out.
 
     Raises
     ------
@@ -222,7 +238,7 @@ class Settings:
     Settings(model='two-layer', hidden=50, optimizer='sgd', lr=0.5, schedule='constant',
              weight_decay=None, batch=100, iterations=10000, epochs=None, shuffle=False,
              validation=None, patience=None, seed=0, threads=None, interpret=False,
-             dtype='float32', data=None, target=None)
+             dtype='float32', data=None, target=None, without=None)
     """
 
     model: str = "two-layer"
@@ -243,6 +259,7 @@ class Settings:
     dtype: str = "float32"
     data: str | None = None
     target: str | None = None
+    without: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_setting("model", self.model)
@@ -266,6 +283,8 @@ class Settings:
             value = getattr(self, field.name)
             if field.name not in MAY_BE_NONE or value is not None:
                 check_setting(field.name, value)
+        if self.without is not None:
+            object.__setattr__(self, "without", tuple(self.without))  # JSON has lists
         if self.patience is not None and self.validation is None:
             raise OptionError(
                 f"train: patience is {self.patience!r}, and no samples are set aside.",
@@ -290,8 +309,11 @@ class Settings:
         """Give the number of updates, with so many samples, of which some may be set aside."""
         if self.epochs is None:
             return self.iterations
-        samples -= 0 if self.validation is None else set_aside(samples, self.validation)
-        return max(1, math.ceil(self.epochs * samples / self.batch))
+        return max(1, math.ceil(self.epochs * self.trained_on(samples) / self.batch))
+
+    def trained_on(self, samples: int) -> int:
+        """Give the number of samples that are trained on, of so many that there are."""
+        return samples - (0 if self.validation is None else set_aside(samples, self.validation))
 
     def streams(self) -> tuple[np.random.Generator, np.random.Generator]:
         """Random numbers of the initial weights, and independent ones of the batches."""

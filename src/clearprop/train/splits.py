@@ -2,16 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import DataError, OptionError
 from clearprop.train.settings import check_setting, set_aside
-from clearprop.train.sources import Drawn, FromArrays, FromStream, Source
+from clearprop.train.sources import Drawn, FromArrays, FromStream, Indices, Source
 
 Split = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+
+
+class Part(NamedTuple):
+    """Samples and labels, or some rows of them, which stay where they are until they are needed.
+
+    Attributes
+    ----------
+    x, t : ndarray
+        Those of all.
+    rows : ndarray of int, optional
+        Which are meant, in ascending order.
+    """
+
+    x: npt.NDArray[Any]
+    t: npt.NDArray[Any]
+    rows: Indices | None = None
+
+    @property
+    def samples(self) -> int:
+        """How many they are."""
+        return len(self.x if self.rows is None else self.rows)
+
+    def pieces(self, size: int) -> Iterator[Split]:
+        """Give at most so many samples at once: memory does not grow with their number."""
+        for start in range(0, self.samples, size):
+            piece: Any = slice(start, start + size)
+            if self.rows is not None:
+                piece = self.rows[piece]
+            yield self.x[piece], self.t[piece]
 
 
 def sources_of(
@@ -20,10 +50,23 @@ def sources_of(
     validation: float | Split | None,
     replace: bool,
     rng: np.random.Generator,
-) -> tuple[Source, dict[str, Split]]:
+) -> tuple[Source, dict[str, Part]]:
     """Give what batches come from, and the samples that are measured, by name."""
+    if not isinstance(data, tuple | list) or len(data) != 2:
+        raise DataError(
+            f"train: data is {_described(data)}.",
+            why="it is two pairs: what to train with, and what to measure on, or None.",
+            write="fit(model, ((x, t), None))",
+        )
     train, test = data
-    splits: dict[str, Split] = {} if test is None else {"test": _checked("test", test)}
+    validation = _as_float(validation)
+    if isinstance(train, np.ndarray):
+        raise DataError(
+            "train: data is a pair of arrays.",
+            why="it is two pairs: what to train with, and what to measure on, or None.",
+            write="fit(model, ((x, t), None))",
+        )
+    splits: dict[str, Part] = {} if test is None else {"test": _checked("test", test)}
     if callable(train) or not _is_pair(train):
         if isinstance(validation, float):
             raise OptionError(
@@ -34,7 +77,8 @@ def sources_of(
         if validation is not None:
             splits["validation"] = _checked("validation", validation)
         return FromStream(train), splits
-    x, t = splits["train"] = _checked("train", train)
+    splits["train"] = _checked("train", train)
+    x, t = splits["train"][:2]
     rows = None
     if isinstance(validation, float):
         check_setting("validation", validation)
@@ -47,7 +91,8 @@ def sources_of(
                 why=f"validation={validation!r} takes {apart} of them away.",
                 write="validation=0.1",
             )
-        splits["validation"] = x[aside], t[aside]
+        splits["train"] = Part(x, t, rows)
+        splits["validation"] = Part(x, t, aside)
     elif validation is not None:
         splits["validation"] = _checked("validation", validation)
     drawn = Drawn(len(x) if rows is None else len(rows), batch, rng, replace=replace)
@@ -63,10 +108,27 @@ def _is_pair(train: Any) -> bool:
     )
 
 
-def _checked(name: str, split: Any) -> Split:
+def _as_float(validation: Any) -> Any:
+    is_number = isinstance(validation, int | np.floating | np.integer)
+    return float(validation) if is_number else validation
+
+
+def _described(given: Any) -> str:
+    return (
+        f"{len(given)} things" if isinstance(given, tuple | list) else f"a {type(given).__name__}"
+    )
+
+
+def _checked(name: str, split: Any) -> Part:
+    if not isinstance(split, tuple | list) or len(split) != 2:
+        raise DataError(
+            f"train: the {name} samples are {_described(split)}.",
+            why="they are a pair: samples, and as many labels.",
+            write="fit(model, ((x_train, t_train), (x_test, t_test)))",
+        )
     x, t = (part if isinstance(part, np.ndarray) else np.asarray(part) for part in split)
     if x.ndim and t.ndim and len(x) == len(t) and len(x):
-        return x, t
+        return Part(x, t)
     if x.ndim and t.ndim and len(x) == len(t):
         raise DataError(
             f"train: there are no {name} samples.",

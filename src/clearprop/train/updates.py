@@ -14,6 +14,7 @@ from clearprop.nn.chain import Chain
 from clearprop.nn.layer import Layer
 from clearprop.nn.sequential import Sequential
 from clearprop.train.sources import Source
+from clearprop.train.targets import Targets
 from clearprop.transforms import value_and_grad
 from clearprop.trees import tree_leaves, tree_map
 
@@ -73,14 +74,22 @@ class Interpreted:
     rule : Rule
     prepare : callable, optional
         What is done to the samples of a batch before the network gets them.
+    targets : Targets, optional
+        What is done to its targets.
     """
 
     most = 1
 
     def __init__(
-        self, model: Any, source: Source, rule: Rule, prepare: Prepare | None = None
+        self,
+        model: Any,
+        source: Source,
+        rule: Rule,
+        prepare: Prepare | None = None,
+        targets: Targets | None = None,
     ) -> None:
         self.model, self.source, self.rule, self.prepare = model, source, rule, prepare
+        self.targets = Targets() if targets is None else targets
         self.state = rule.init(dict(model.params))
         self._part: Any = None
 
@@ -88,7 +97,7 @@ class Interpreted:
     def last(self) -> tuple[Any, Any]:
         """Samples and labels of the last batch."""
         x, t = self.source.batch(self._part, *self.source.constants)
-        return prepared(x, self.prepare), t
+        return prepared(x, self.prepare), self.targets(t)
 
     def make(self, count: int) -> Sequence[float]:
         """Make updates; see `Updates`."""
@@ -119,6 +128,8 @@ class Compiled:
     rule : Rule
     prepare : callable, optional
         What is done to the samples of a batch before the network gets them.
+    targets : Targets, optional
+        What is done to its targets.
 
     Raises
     ------
@@ -127,9 +138,15 @@ class Compiled:
     """
 
     def __init__(
-        self, network: Any, source: Source, rule: Rule, prepare: Prepare | None = None
+        self,
+        network: Any,
+        source: Source,
+        rule: Rule,
+        prepare: Prepare | None = None,
+        targets: Targets | None = None,
     ) -> None:
         self.network, self.source, self.prepare = network, source, prepare
+        self.targets = Targets() if targets is None else targets
         self.most = 1
         check_network(network)
         names = ("x", "t")
@@ -140,7 +157,7 @@ class Compiled:
 
             require("llvmlite.binding", "train", "writes machine code", "fit")
             self.state = rule.init(dict(network.params))
-            self._scan = compile(_step(network, source.batch, rule, prepare)).scan
+            self._scan = compile(_step(network, source.batch, rule, prepare, self.targets)).scan
             self._part = source.take(1)
             source.give_back(1)
             if self._constants:
@@ -155,7 +172,7 @@ class Compiled:
         """Samples and labels of the last batch."""
         part = tree_map(lambda part: part[-1], self._part)
         x, t = self.source.batch(part, *self.source.constants)
-        return prepared(x, self.prepare), t
+        return prepared(x, self.prepare), self.targets(t)
 
     def make(self, count: int) -> Sequence[float]:
         """Make updates; see `Updates`."""
@@ -210,7 +227,8 @@ class Compiled:
         y = self.network.predict(self.last[0][:1])
         for start in range(0, len(t), _PIECE):
             piece = slice(start, start + _PIECE)
-            last.targets(t[piece], np.broadcast_to(y, (len(t[piece]), *y.shape[1:])))
+            targets = self.targets(t[piece])
+            last.targets(targets, np.broadcast_to(y, (len(targets), *y.shape[1:])))
             if self.network.whole_inputs:
                 parameters = self.network.arrays(self.network.parameters)
                 self.network.taken((prepared(x[piece], self.prepare),), parameters)
@@ -239,7 +257,11 @@ class CannotCompileError(Exception):
 
 
 def _step(
-    network: Sequential, batch: Callable[..., Any], rule: Rule, prepare: Prepare | None
+    network: Sequential,
+    batch: Callable[..., Any],
+    rule: Rule,
+    prepare: Prepare | None,
+    targets: Targets,
 ) -> Callable[..., Any]:
     """Make the function of one update: pure, and the same arithmetic as `Interpreted`."""
     names, last = network.parameters, network.last_layer
@@ -248,6 +270,7 @@ def _step(
     def step(carry: Any, part: Any, *constants: Any) -> Any:
         parameters, buffers, _before, state = carry
         x, t = batch(part, *constants)
+        t = targets(t)
         x = taken(network, prepared(x, prepare), parameters)
 
         def loss(*arrays: Any) -> Any:

@@ -130,7 +130,7 @@ class Folder:
             if _POSIX:
                 _check(path, found)
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read(most)
+                content = file.read(min(most, found.st_size))  # it takes the room before it reads
             self._touch(descriptor, path)
         finally:
             os.close(descriptor)

@@ -70,14 +70,14 @@ def write_matmul(
         specification lists lines of memory, one more argument is the list: `list_length(spec)`
         addresses.
     """
-    more = [POINTER] if spec.listed else []
+    processor = processor or this_processor()
+    more = [POINTER] if list_length(spec, processor) else []
     kind = ir.FunctionType(ir.VoidType(), [POINTER] * 5 + [INDEX] * 2 + more)
     function = ir.Function(module, kind, name)
     arguments = ("C", "A", "B", "bias", "scratch", "start", "stop", "list")[: 7 + len(more)]
     for argument, title in zip(function.args, arguments, strict=True):
         argument.name = title
     builder = ir.IRBuilder(function.append_basic_block("entry"))
-    processor = processor or this_processor()
     parts = columns_of(spec, processor)
     if len(parts) == 1:
         _Writer(function, builder, spec, processor).write()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.look import CURVES
+from clearprop.train.curves import MOST_MARKERS
 from clearprop.train.metrics import Row, shown_accuracies
 
 #: Matplotlib wants colours; in the picture they become the page's variables, light and dark.
@@ -21,6 +23,7 @@ _VARIABLES |= {colour: f"--curve-{n}" for n, colour in enumerate(_SERIES)}
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 _LONG = {"train": "training"}
+_FEW = 8  # points that each have a tick of their own
 _POINTS = 600  # of a line: more than the chart has pixels would only weigh
 
 #: Room for numbers of six digits; to have Matplotlib measure it would take as long as to draw.
@@ -51,7 +54,7 @@ def loss_chart(loss: Sequence[float]) -> str:
     Parameters
     ----------
     loss : sequence of float
-        Of each batch, in nats per sample; what is not finite is left out.
+        Of each batch, in the unit of `fit`; what is not finite is left out.
 
     Returns
     -------
@@ -87,8 +90,17 @@ def loss_chart(loss: Sequence[float]) -> str:
     return _chart("loss", "The loss of the batches over the iterations", draw)
 
 
-def accuracy_chart(rows: Sequence[Row], things: str = "images") -> str:
-    """Draw the accuracies on both sets, in percent, as an SVG element."""
+def accuracy_chart(rows: Sequence[Row], things: str = "images", best: int | None = None) -> str:
+    """Draw the accuracies on both sets, in percent, as an SVG element.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    things : str
+        What the samples are called.
+    best : int, optional
+        The iteration that is marked: the weights are of it.
+    """
     shown = shown_accuracies(rows)
     at = [row.iteration for row in next(iter(shown.values()), [])]
     lines = {
@@ -99,10 +111,12 @@ def accuracy_chart(rows: Sequence[Row], things: str = "images") -> str:
     }
 
     def draw(axes: Any) -> None:
-        _lines(axes, at, lines, markers=True)
+        if best is not None:
+            axes.axvline(best, color=_SOFT, linewidth=1, linestyle=":", label="the best epoch")
+        _lines(axes, at, lines, markers=len(at) <= MOST_MARKERS)
         axes.set_ylabel("classified right (%)")
 
-    return _chart("accuracy", "The accuracies over the iterations", draw)
+    return _chart("accuracy", "The accuracies over the iterations", draw, at)
 
 
 def norm_chart(at: Sequence[int], norms: Mapping[str, Sequence[float]]) -> str:
@@ -121,11 +135,11 @@ def dead_chart(at: Sequence[int], dead: Mapping[str, Sequence[float]]) -> str:
 
     def draw(axes: Any) -> None:
         shares = {name: [100 * part for part in parts] for name, parts in dead.items()}
-        _lines(axes, at, shares, markers=True)
+        _lines(axes, at, shares, markers=len(at) <= MOST_MARKERS)
         axes.set_ylabel("dead units (%)")
         axes.set_ylim(bottom=0, top=max(5.0, 1.1 * max(map(max, shares.values()))))
 
-    return _chart("dead", "The share of dead units over the iterations", draw)
+    return _chart("dead", "The share of dead units over the iterations", draw, at)
 
 
 def _lines(
@@ -138,7 +152,7 @@ def _lines(
             values,
             color=_SERIES[number % len(_SERIES)],
             linestyle=_DASHES[number % len(_DASHES)],
-            linewidth=1.6,
+            linewidth=1.6 if len(values) <= MOST_MARKERS else 1.1,
             label=name,
             **style,
         )
@@ -158,11 +172,17 @@ def _logarithmic(axes: Any, values: npt.NDArray[np.float64]) -> None:
     axes.yaxis.set_minor_formatter("")
 
 
-def _chart(name: str, title: str, draw: Any) -> str:
+def _ticks(at: Sequence[int], left: float, right: float) -> list[int]:
+    """Give the iterations of a few points, with room for a number at each; otherwise none."""
+    apart = min((b - a for a, b in itertools.pairwise(at)), default=right - left)
+    return list(at) if len(at) <= _FEW and apart >= (right - left) / _FEW else []
+
+
+def _chart(name: str, title: str, draw: Any, at: Sequence[int] = ()) -> str:
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FixedLocator, MaxNLocator
 
     with mpl.rc_context():
         mpl.rcdefaults()  # the reader's own matplotlibrc could hide a label
@@ -175,7 +195,9 @@ def _chart(name: str, title: str, draw: Any) -> str:
         left, right = axes.get_xlim()
         if right - left < 1:  # one moment: Matplotlib would zoom into it
             axes.set_xlim((left + right) / 2 - 1, (left + right) / 2 + 1)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        ticks = _ticks(at, *axes.get_xlim())
+        integers = MaxNLocator(integer=True, min_n_ticks=1)
+        axes.xaxis.set_major_locator(FixedLocator(ticks) if ticks else integers)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator")))

@@ -12,20 +12,27 @@ import numpy as np
 
 import clearprop as cp
 from clearprop.data import DataSet
+from clearprop.legible import legible_name
 from clearprop.nn import Sequential
 from clearprop.train.diary import Diary
-from clearprop.train.metrics import Row
+from clearprop.train.metrics import Row, shown_epoch, shown_number
 from clearprop.train.models import title_of
 from clearprop.train.progress import columns_of
+from clearprop.train.quality import shown_amount
 from clearprop.train.report import charts, images
+from clearprop.train.report.confusion import confusion
 from clearprop.train.report.mistakes import Mistakes, find_mistakes
 from clearprop.train.report.style import STYLE
+from clearprop.train.run_length import used_settings
 from clearprop.train.saving import Outcome
 from clearprop.train.settings import Settings
 
 _MOST_DIGITS, _MOST_UNITS = 48, 100  # shown as images
-_MOST_CLASSES = 40  # of which a table of all pairs can be read
 _DRAWN = 4  # samples in the batch that the picture of the network shows
+_ENDS = {
+    "no better": "it became no better any more; the weights are those of the best epoch.",
+    "SIGINT": "by Ctrl-C (SIGINT).",
+}
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
@@ -111,7 +118,7 @@ def _judged(run: RunReport, classes: tuple[str, ...]) -> Iterator[str]:
             _p("The weights at the end give scores that are no numbers: they predict nothing."),
         )
         return
-    yield _confusion(mistakes, classes, _things(run))
+    yield _section("What it gets wrong", *confusion(mistakes.confusion, classes, _things(run)))
     if _are_drawn(run):
         yield _digits(run, mistakes, classes)
         yield _weights(run)
@@ -145,21 +152,25 @@ def _summary(run: RunReport) -> str:
     rows, outcome = run.outcome.metrics.rows, run.outcome
     parts = []
     if rows:
-        last = rows[-1]
-        when = f"after {last.epoch:.1f} epochs, {outcome.seconds:.1f} s"
-        if last.iteration < outcome.metrics.iterations:
+        last = outcome.row
+        assert last is not None
+        when = f"after {_epochs(last)}, {outcome.seconds:,.1f} s"
+        if _is_best(run):
+            when = (
+                f"with the weights of the best epoch, {shown_epoch(last)} of "
+                f"{shown_epoch(rows[-1])}; {outcome.seconds:,.1f} s"
+            )
+        elif last.iteration < outcome.metrics.iterations:
             when = f"when that was last counted, after {_iterations(last.iteration)}"
         things = _things(run)
+        trained = run.settings.trained_on(len(run.data.train.x))
         if run.data.classes is None:
-            said = (
-                f"The mean loss on the {len(run.data.test.x):,} test {things} is "
-                f"<strong>{last.test_loss:.4g}</strong>: {when}."
-            )
+            said = _off_by(run, last.test_loss) + f": {when}."
         else:
             said = (
                 f"<strong>{100 * last.test_accuracy:.2f} %</strong> of the "
                 f"{len(run.data.test.x):,} test {things} are classified right, and "
-                f"{100 * last.train_accuracy:.2f} % of the {len(run.data.train.x):,} that it was "
+                f"{100 * last.train_accuracy:.2f} % of the {trained:,} that it was "
                 f"trained on: {when}."
             )
         parts.append(_p(said, "lead"))
@@ -169,11 +180,35 @@ def _summary(run: RunReport) -> str:
         parts.append(
             _p(
                 f"The run ended early, after {done:,} of {_iterations(asked)}: "
-                f"{escape(outcome.ended)}",
+                f"{escape(_ENDS.get(outcome.ended, outcome.ended))}",
                 "stopped",
             )
         )
     return "".join(parts)
+
+
+def _off_by(run: RunReport, loss: float) -> str:
+    """Say how good a regression is."""
+    count, quality = f"{len(run.data.test.x):,} test {_things(run)}", run.outcome.quality
+    if quality is None:
+        return f"The mean squared error on the {count} is <strong>{loss:.4g}</strong>"
+    explained = "" if math.isnan(quality.r2) else f"; R² is {quality.r2:.3f}"
+    target = escape(legible_name(repr(run.data.target)))
+    return (
+        f"On the {count} the predicted {target} is off by "
+        f"<strong>{shown_amount(quality.mean_absolute_error)}</strong> on average (mean absolute "
+        f"error){explained}"
+    )
+
+
+def _is_best(run: RunReport) -> bool:
+    """Whether the weights are those of an epoch before the last."""
+    return run.outcome.row not in (None, *run.outcome.metrics.rows[-1:])
+
+
+def _epochs(row: Row) -> str:
+    shown = shown_epoch(row)
+    return f"{shown} epoch" if shown == "1" else f"{shown} epochs"
 
 
 def _learning(run: RunReport) -> str:
@@ -185,7 +220,8 @@ def _learning(run: RunReport) -> str:
         parts.append(_p("There is no batch with a loss that is a number."))
     if metrics.rows:
         if run.data.classes is not None:
-            parts.append(charts.accuracy_chart(metrics.rows, _things(run)))
+            best = run.outcome.row.iteration if run.outcome.row and _is_best(run) else None
+            parts.append(charts.accuracy_chart(metrics.rows, _things(run), best))
         parts.append(_rows(run))
     return _section("How it learned", *parts)
 
@@ -193,83 +229,35 @@ def _learning(run: RunReport) -> str:
 def _rows(run: RunReport) -> str:
     rows = run.outcome.metrics.rows
     columns = columns_of(rows[-1])
+
+    def marked(row: Row) -> str:
+        return ' class="best"' if row == run.outcome.row and _is_best(run) else ""
+
     lines = "".join(
-        f"<tr><td>{row.epoch:.1f}</td><td>{row.iteration:,}</td>"
-        f"<td>{'–' if math.isnan(row.loss) else f'{row.loss:.4f}'}</td>"
+        f"<tr{marked(row)}><td>{shown_epoch(row)}{'*' * bool(marked(row))}</td>"
+        f"<td>{row.iteration:,}</td>"
+        f"<td>{'–' if math.isnan(row.loss) else shown_number(row.loss)}</td>"
         + "".join(f"<td>{_measured(row, name)}</td>" for name in columns)
         + "</tr>"
         for row in rows
     )
-    names = ("epoch", "iteration", "mean loss since", *columns)
+    loss = "loss" if run.data.classes is not None else "squared error"
+    shown = [name.replace("loss", loss) for name in columns]
+    names = ("epoch", "iteration", f"mean {loss} since", *shown)
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         "<details><summary>The numbers</summary>"
-        f'<div class="scroll"><table><tr>{head}</tr>{lines}</table></div></details>'
+        + (_p("* the best epoch: the weights are those of it.") if _is_best(run) else "")
+        + f'<div class="scroll"><table><tr>{head}</tr>{lines}</table></div></details>'
     )
 
 
 def _measured(row: Row, column: str) -> str:
     value: float = getattr(row, column.replace(" ", "_"))
-    return f"{100 * value:.2f} %" if column.endswith("accuracy") else f"{value:.4f}"
+    return f"{100 * value:.2f} %" if column.endswith("accuracy") else shown_number(value)
 
 
 # ---- what it gets wrong --------------------------------------------------------------------------
-
-
-def _confusion(mistakes: Mistakes, classes: tuple[str, ...], things: str) -> str:
-    counts = mistakes.confusion
-    if len(counts) > _MOST_CLASSES:
-        return _section("What it gets wrong", _p(_worst(counts, classes, things)))
-    numbers = range(len(counts))
-    head = "".join(f'<th scope="col">{escape(classes[j])}</th>' for j in numbers)
-    body = "".join(
-        f'<tr><th scope="row">{escape(classes[i])}</th>'
-        + "".join(_cell(counts, i, j) for j in numbers)
-        + f'<td class="share">{_share(counts[i, i], counts[i].sum())}</td></tr>'
-        for i in numbers
-    )
-    foot = "".join(
-        f'<td class="share">{_share(counts[j, j], counts[:, j].sum())}</td>' for j in numbers
-    )
-    table = (
-        '<div class="scroll"><table class="confusion"><caption>Down: what it is. '
-        "Across: what it was taken for.</caption>"
-        f'<tr><td></td>{head}<td class="share">found</td></tr>{body}'
-        f'<tr><th scope="row">right when said</th>{foot}<td></td></tr></table></div>'
-    )
-    return _section("What it gets wrong", _p(_worst(counts, classes, things)), table)
-
-
-def _worst(counts: Any, classes: tuple[str, ...], things: str) -> str:
-    wrong = counts - np.diag(np.diag(counts))
-    if not wrong.any():
-        return f"None of the test {things} is classified wrong."
-    i, j = np.unravel_index(np.argmax(wrong), wrong.shape)
-    return (
-        f"{wrong.sum():,} of {counts.sum():,} test {things} are classified wrong. The most common "
-        f"mistake: {escape(classes[i])} is taken for {escape(classes[j])}, "
-        f"{_times(int(wrong[i, j]))}."
-    )
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else "twice" if count == 2 else f"{count:,} times"
-
-
-def _cell(counts: Any, i: int, j: int) -> str:
-    count = int(counts[i, j])
-    if i == j:
-        return f'<td class="right">{count:,}</td>'
-    if not count:
-        return '<td class="none">·</td>'
-    wrong = counts - np.diag(np.diag(counts))
-    strength = round(5 + 40 * count / wrong.max())  # beyond it the ink cannot be read, in dark
-    tint = f"color-mix(in srgb,var(--backward) {strength}%,var(--paper))"
-    return f'<td style="background:{tint}">{count:,}</td>'
-
-
-def _share(part: Any, whole: Any) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
 def _digits(run: RunReport, mistakes: Mistakes, classes: tuple[str, ...]) -> str:
@@ -336,7 +324,7 @@ def _gradients(run: RunReport) -> str:
         )
         parts.append(charts.norm_chart(diary.moments, diary.norms))
     for name, shares in diary.dead.items():
-        parts.append(_p(_dead(name, shares)))
+        parts.append(_p(_dead(name, shares[_place(run, len(shares))])))
     if any(any(shares) for shares in diary.dead.values()):
         at = [row.iteration for row in run.outcome.metrics.rows]
         parts.append(charts.dead_chart(at, diary.dead))
@@ -345,11 +333,17 @@ def _gradients(run: RunReport) -> str:
     return _section("How the gradient flowed", *parts)
 
 
-def _dead(name: str, shares: list[float]) -> str:
-    if not shares[-1]:
+def _place(run: RunReport, count: int) -> int:
+    """Find the row of the weights among so many that something was written down for."""
+    rows = run.outcome.metrics.rows
+    return rows.index(run.outcome.row) if run.outcome.row in rows[:count] else -1
+
+
+def _dead(name: str, share: float) -> str:
+    if not share:
         return f"{name}: no unit is dead; each is above 0 for some sample, so gradients pass it."
     return (
-        f"{name}: {100 * shares[-1]:.0f} % of the units are dead. They are 0 for every sample they "
+        f"{name}: {100 * share:.0f} % of the units are dead. They are 0 for every sample they "
         "were tried on, so no gradient passes them, and the weights before them no longer change. "
         "A lower learning rate, or smaller weights at the start, keeps them alive."
     )
@@ -357,6 +351,8 @@ def _dead(name: str, shares: list[float]) -> str:
 
 def _graph(run: RunReport) -> str:
     x, t = (part[:_DRAWN] for part in run.data.train)
+    if (unit := run.data.unit(run.network)) is not None:
+        t = unit(t)
 
     def loss(x: Any, t: Any, params: Any) -> Any:
         return run.network.loss(x, t, params=params)
@@ -378,12 +374,13 @@ def _graph(run: RunReport) -> str:
 
 
 def _again(run: RunReport) -> str:
-    settings = {name: value for name, value in asdict(run.settings).items() if value is not None}
+    used = used_settings(asdict(run.settings))
+    settings = {name: value for name, value in used.items() if value is not None}
     return _section(
         "How to make it again",
         _p("The same numbers bit for bit, with the same versions on the same kind of processor:"),
         f"<pre>{escape(run.again)}</pre>",
-        _p(f"This run was started with <code>{escape(run.command)}</code>."),
+        _p(f"This run was made with <code>{escape(run.command)}</code>."),
         "<h3>Settings</h3>",
         _facts(settings),
         "<h3>Made with</h3>",
@@ -393,7 +390,14 @@ def _again(run: RunReport) -> str:
 
 def _facts(facts: Mapping[str, Any]) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(str(value))}</td></tr>'
+        f'<tr><th scope="row">{escape(str(name))}</th><td>{escape(_in_words(value))}</td></tr>'
         for name, value in facts.items()
     )
     return f'<div class="scroll"><table class="facts">{rows}</table></div>'
+
+
+def _in_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    return f"{value:.0f}" if whole else str(value)

@@ -241,6 +241,13 @@ function softmaxCrossEntropy(x, t) {
   return sum(each(x.d, (w, c) => w * c, t, costs), -1, false);
 }
 
+/** @param {Arr} x */
+function logSoftmax(x) {
+  const shifted = each(x.d, (v, m) => v - m, x, max(x, -1, true));
+  const total = each(x.d, Math.log, sum(each(x.d, Math.exp, shifted), -1, true));
+  return each(x.d, (v, n) => v - n, shifted, total);
+}
+
 /** @param {any} subscripts @param {Arr[]} arrays @param {Form} form */
 function einsum(subscripts, arrays, { s, d }) {
   const [from, to] = subscripts.replaceAll(" ", "").split("->");
@@ -338,6 +345,7 @@ export const OPERATIONS = {
     return taken(a, own.map((place, i) => place + steps[k] * ((where.x[at[i]] + shape[k]) % shape[k])), f.s);
   },
   softmax: ([x], f) => softmax(x, f.a.axis),
+  log_softmax: ([x]) => logSoftmax(x),
   softmax_cross_entropy: ([x, t]) => softmaxCrossEntropy(x, t),
   normalize: ([x], f) => normalize(x, f),
   matmul: ([a, b], f) => matmul(a, b, f),
