@@ -190,6 +190,7 @@ def _write_safetensors(run: Run, predictor: Predictor, path: Path) -> list[tuple
     import json
 
     from clearprop import interop
+    from clearprop.interop.tensors import torch_names
 
     meant = _meant_without_unit(run, predictor)
     about = {
@@ -199,7 +200,7 @@ def _write_safetensors(run: Run, predictor: Predictor, path: Path) -> list[tuple
     }
     if predictor.prepare_target is not None:
         about["prepare_target"] = json.dumps(predictor.prepare_target.to_dict())
-    names = torch_names(predictor)
+    names = torch_names(predictor.network, predictor.shape)
     interop.save_safetensors(predictor.network, path, layout="torch", names=names, about=about)
     code = (
         "from safetensors.torch import load_file; "
@@ -217,20 +218,6 @@ def _write_safetensors(run: Run, predictor: Predictor, path: Path) -> list[tuple
         ("gives", meant),
         ("try it", f'python -c "{code}"'),
     ]
-
-
-def torch_names(predictor: Predictor) -> dict[str, str]:
-    """Number the layers as in PyTorch, where a Linear takes rows: with a Flatten before it."""
-    shape: tuple[int, ...] = predictor.shape
-    names, added = {}, 0
-    layers = predictor.network.summary(shape).layers
-    for place, (name, layer) in enumerate(predictor.network.layers.items()):
-        if type(layer).__name__ == "Affine" and len(shape) > 1:
-            added += 1
-        if added and layer.parameters:
-            names[name] = str(place + added)
-        shape = tuple(layers[place].shape)
-    return names
 
 
 # ---- words -------------------------------------------------------------------------------------
@@ -266,7 +253,7 @@ def _given(predictor: Predictor) -> str:
 
 
 def _meant(run: Run, predictor: Predictor) -> str:
-    from clearprop.cli.predict_table import target_name
+    from clearprop.cli.predictions import target_name
 
     if predictor.classes is None:
         name = target_name(run)

@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from clearprop.cli.explanation import explain
-from clearprop.cli.predict_table import (
+from clearprop.cli.predictions import (
     cells,
     facts_of,
     for_the_command,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.cli.predict_table import percent
+from clearprop.cli.predictions import percent
 from clearprop.extras import require
 from clearprop.legible import legible_name
 

@@ -14,7 +14,6 @@ from clearprop.cli.completing import complete_runs, complete_setting
 from clearprop.cli.explanation import explain
 from clearprop.cli.train_request import (
     given_settings,
-    in_runs,
     joined,
     load,
     refuse_words,
@@ -246,7 +245,7 @@ def train(
     refuse_words(ctx.args)
     given = given_settings(ctx)
     if resume is not None:
-        resume = in_runs(resume)
+        resume = training.find_run(resume)
         config = to_resume(resume, given, config, out)
     settings = joined(given, config)
     training.require_extra()

@@ -33,13 +33,6 @@ def given_settings(ctx: typer.Context) -> dict[str, Any]:
     return given
 
 
-def in_runs(run: Path) -> Path:
-    """Give the folder of a run that may be named as in ``clearprop show``."""
-    from clearprop.train.finding_runs import find_run
-
-    return find_run(run)
-
-
 def refuse_words(words: Sequence[str]) -> None:
     """Refuse what stands without an option, and say which one it belongs to."""
     from clearprop.train import MODELS

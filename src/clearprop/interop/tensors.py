@@ -17,6 +17,7 @@ from clearprop.interop.exported import checked
 from clearprop.interop.layouts import Part, clearprop_layout, torch_layout
 from clearprop.interop.writing import write_whole
 from clearprop.legible import legible_name
+from clearprop.nn.affine import Affine
 from clearprop.nn.chain import Chain
 from clearprop.nn.sequential import Sequential
 from clearprop.places import current_line
@@ -201,6 +202,40 @@ def load_safetensors(
     }
     network.params = {name: new[name] for name in network.parameters}
     network.state = {name: new[name] for name in network.buffers if name in new}
+
+
+def torch_names(network: Sequential, shape: tuple[int, ...]) -> dict[str, str]:
+    """Number the layers as in PyTorch, where a Linear takes rows: with a Flatten before it.
+
+    Parameters
+    ----------
+    network : Sequential
+    shape : tuple of int
+        Of one sample.
+
+    Returns
+    -------
+    dict of str to str
+        What `save_safetensors` takes as ``names``: those that differ from the position.
+
+    Examples
+    --------
+    >>> from clearprop import nn
+    >>> torch_names(nn.TwoLayerNet(16, 5, 3, seed=0), (1, 4, 4))
+    {'Affine1': '1', 'Affine2': '3'}
+    >>> along = nn.Affine(np.ones((4, 2)), np.zeros(2), last_axis=True)  # as a Linear: no Flatten
+    >>> torch_names(nn.Sequential(along), (5, 4))
+    {}
+    """
+    names, added = {}, 0
+    layers = network.summary(shape).layers
+    for place, (name, layer) in enumerate(network.layers.items()):
+        if isinstance(layer, Affine) and len(shape) > 1 and not layer.last_axis:
+            added += 1
+        if added and layer.parameters:
+            names[name] = str(place + added)
+        shape = tuple(layers[place].shape)
+    return names
 
 
 def _layout(network: Sequential, layout: str, names: Mapping[str, str] | None) -> list[Part]:
