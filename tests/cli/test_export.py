@@ -84,11 +84,11 @@ def test_onnx_gives_what_predict_gives(here: Path, name: str) -> None:
     (y,) = session.run(["predicted"], {"x": stored(name)})
     expected = predicted(name, *INPUTS[name])
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
-    about = session.get_modelmeta().custom_metadata_map
-    assert about["run"] == name
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert metadata["run"] == name
     if name == "flowers":
-        assert about["classes"] == "long, wide"
-        assert about["columns of x"] == "length, width"
+        assert metadata["classes"] == "long, wide"
+        assert metadata["columns of x"] == "length, width"
     code = output.partition("Try it: python -c ")[2].strip()
     done = subprocess.run(
         [sys.executable, "-c", code.strip('"')], capture_output=True, text=True, check=True
@@ -155,7 +155,7 @@ def test_safetensors_are_named_as_in_pytorch(here: Path) -> None:
     assert "not inside  what is done to samples first: x / 255" in output
     with safe_open("net.safetensors", framework="numpy") as file:
         names = set(file.keys())
-        about = json.loads(file.metadata()["clearprop"])["about"]
+        metadata = json.loads(file.metadata()["clearprop"])["metadata"]
     affine = {"5.weight", "5.bias"}  # a Flatten stands before it
     assert {name for name in names if name.startswith(("0.", "5."))} == {
         "0.weight",
@@ -163,12 +163,12 @@ def test_safetensors_are_named_as_in_pytorch(here: Path) -> None:
         *affine,
     }
     assert {name.partition(".")[0] for name in names} == {"0", "3", "5"}
-    assert json.loads(about["prepare"]) == {"kind": "scaled", "dtype": "float32"}
+    assert json.loads(metadata["prepare"]) == {"kind": "scaled", "dtype": "float32"}
     export("flowers", "--safetensors", "rows.safetensors")
     with safe_open("rows.safetensors", framework="numpy") as file:
         assert set(file.keys()) == {"0.weight", "0.bias", "2.weight", "2.bias"}
-        about = json.loads(file.metadata()["clearprop"])["about"]
-    kept = json.loads(about["prepare"])
+        metadata = json.loads(file.metadata()["clearprop"])["metadata"]
+    kept = json.loads(metadata["prepare"])
     assert data.preparation(kept) == read_run("flowers").predictor().prepare
 
 
@@ -178,8 +178,8 @@ def test_safetensors_say_what_is_done_to_predictions_last(here: Path) -> None:
     export("houses", "--safetensors", "net.safetensors")
     with safe_open("net.safetensors", framework="numpy") as file:
         W, b, V, c = (file.get_tensor(f"{n}.{kind}") for n in (0, 2) for kind in ("weight", "bias"))
-        about = json.loads(file.metadata()["clearprop"])["about"]
-    first, last = (data.preparation(json.loads(about[k])) for k in ("prepare", "prepare_target"))
+        metadata = json.loads(file.metadata()["clearprop"])["metadata"]
+    first, last = (data.preparation(json.loads(metadata[k])) for k in ("prepare", "prepare_target"))
     assert isinstance(last, data.Standardized)
     y = np.maximum(first(stored("houses")) @ W.T + b, 0) @ V.T + c
     np.testing.assert_allclose(last.undo(y), predicted("houses", "houses.csv"), rtol=1e-5)

@@ -214,15 +214,15 @@ def test_a_run_on_images_of_other_channels(here: Path) -> None:
 def test_ink_is_as_large_as_in_the_images_of_the_run(here: Path) -> None:
     picture_of(here / "ring.png", 0)
     run("predict", "ink", "ring.png", "--look", "usual.png")
-    change(here / "runs/ink/config.json", "data", ink=1.0)
-    assert read_run("ink").predictor().ink == 1.0
+    change(here / "runs/ink/config.json", "data", fill=1.0)
+    assert read_run("ink").predictor().fill == 1.0
     run("predict", "ink", "ring.png", "--look", "large.png")
     white = [
         (np.asarray(Image.open(name).convert("RGB")) == 255).all(axis=2)[130:230, 215:380].sum()
         for name in ("usual.png", "large.png")
     ]
     assert white[1] != white[0]
-    change(here / "runs/ink/config.json", "data", ink=None, border=None)
+    change(here / "runs/ink/config.json", "data", fill=None, border=None)
     assert answer("ink", "ring.png") == answer("ink", "ring.png", "--as-is")
 
 
@@ -252,6 +252,9 @@ def test_images_in_colour_are_only_resized(here: Path) -> None:
     assert [p["prediction"] for p in found] == ["1", "0"]
     code, _, errors = run("predict", "colours", "blue.png", "--pictures", "--look", "s.png")
     assert (code, errors) == (0, "")
+    assert "the images of this run are in colour" in refusal(
+        "predict", "colours", "blue.png", "--cut"
+    )
 
 
 def folder_of(folder: Path, x: np.ndarray) -> Path:
@@ -270,14 +273,16 @@ def test_a_run_on_digits_of_ones_own_says_how_pictures_are_taken(here: Path) -> 
     _, _, errors = run("predict", "own", "one.png")
     assert errors.startswith("Pictures are taken for digits on paper")
     assert "--as-is only resizes them" in errors
-    assert run("predict", "own", "one.png", "--as-is")[2] == ""
+    for option in ("--as-is", "--cut"):
+        assert run("predict", "own", "one.png", option)[2] == ""
+    assert run("predict", "own", "one.png", "--no-cut")[2].startswith("1 picture is inverted")
 
 
 def test_a_run_on_images_that_are_no_digits_resizes_and_inverts(here: Path) -> None:
     x = clothes()
     train(here / "runs/own", "--data", folder_of(here / "own", x), "--iterations", 5)
     kept = json.loads((here / "runs/own/config.json").read_text())["data"]
-    assert (kept["ink"], kept["border"]) == (None, "dark")
+    assert (kept["fill"], kept["border"]) == (None, "dark")
     for name, pixels in (("dark.png", x[0, 0]), ("light.png", 255 - x[0, 0])):
         Image.fromarray(pixels).resize((280, 280), Image.Resampling.NEAREST).save(name)
     dark, light = answer("own", "dark.png", "light.png")["predictions"]
@@ -288,6 +293,23 @@ def test_a_run_on_images_that_are_no_digits_resizes_and_inverts(here: Path) -> N
     told = run("predict", "own", "light.png")[2]
     assert told.startswith("1 picture is inverted: the images of this run are dark at the border")
     assert run("predict", "own", "light.png", "--as-is")[2] == ""
+
+
+def test_ink_is_cut_out_or_not_as_it_is_asked_for(here: Path) -> None:
+    picture_of(here / "one.png", 1)
+    usual, whole = answer("ink", "one.png"), answer("ink", "one.png", "--no-cut")
+    assert whole != usual
+    for border in ("dark", "light", None):  # digits of one's own that are not of one size
+        change(here / "runs/ink/config.json", "data", fill=None, border=border)
+        x = data.read_image("one.png", (1, 28, 28))
+        x = 255 - x if border == "light" else x
+        expected = read_run("ink").predictor()(x[None]).scores[0]
+        code, output, errors = run("predict", "ink", "one.png", "--cut", "--json")
+        assert (code, errors) == (0, "")
+        [one] = json.loads(output)["predictions"]
+        assert one["scores"] == pytest.approx(expected.tolist(), rel=1e-5)
+        assert answer("ink", "one.png", "--no-cut") == answer("ink", "one.png") != usual
+    assert "--cut stands beside --as-is" in refusal("predict", "ink", "one.png", "--cut", "--as-is")
 
 
 # ---- tables ---------------------------------------------------------------------------------
@@ -418,6 +440,8 @@ def test_requests_that_make_no_sense(here: Path) -> None:
     assert "there is no run 'inc'" in refusal("predict", "inc", "one.png")
     assert "2 files are given" in refusal("predict", "flowers", "new.csv", "flowers.csv")
     assert "--look is given" in refusal("predict", "flowers", "new.csv", "--look", "s.png")
+    for option in ("--cut", "--no-cut"):
+        assert f"{option} is given" in refusal("predict", "flowers", "new.csv", option)
     assert "both for the screen" in refusal("predict", "ink", "one.png", "--json", "--out", "-")
     assert "It looks like a picture" in refusal("predict", "flowers", "one.png")
     for option in ("--look", "--out", "--json"):

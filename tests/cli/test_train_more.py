@@ -174,4 +174,4 @@ def test_the_digits_of_scikit_learn_by_their_name(here: Path) -> None:
     kept = json.loads(Path("run/config.json").read_text())
     assert kept["settings"]["data"] == "digits"
     assert kept["data"]["shape"] == [1, 8, 8]
-    assert kept["data"]["ink"] == 1.0
+    assert kept["data"]["fill"] == 1.0

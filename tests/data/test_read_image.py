@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clearprop.data import mnist, read_image
-from clearprop.data.ink_part import border_of, ink_part
+from clearprop.data.fill import border_of, fill_of
 from clearprop.data.picture import as_seen, is_inverted
 from clearprop.errors import (
     ClearpropError,
@@ -321,11 +321,11 @@ def test_a_single_dot(save: Save) -> None:
 
 def test_ink_of_another_size(save: Save) -> None:
     path = save(drawn(3))
-    for part in (0.5, 1.0):
-        rows = np.flatnonzero(read_image(path, SHAPE, part=part)[0].max(axis=1) > 30)
-        assert rows[-1] - rows[0] + 1 in (round(28 * part) - 1, round(28 * part))
-    for part in (0, 1.1, float("nan")):
-        assert f"part is {part}" in refusal(path, error=OptionError, part=part)
+    for fill in (0.5, 1.0):
+        rows = np.flatnonzero(read_image(path, SHAPE, fill=fill)[0].max(axis=1) > 30)
+        assert rows[-1] - rows[0] + 1 in (round(28 * fill) - 1, round(28 * fill))
+    for fill in (0, 1.1, float("nan")):
+        assert f"fill is {fill}" in refusal(path, error=OptionError, fill=fill)
 
 
 def test_a_fat_stroke_is_no_sheet(save: Save) -> None:
@@ -337,11 +337,11 @@ def test_a_fat_stroke_is_no_sheet(save: Save) -> None:
 
 def test_how_large_the_ink_of_images_is() -> None:
     x = mnist(shape="channels").train.x[:100]
-    assert ink_part(x) == 20 / 28
+    assert fill_of(x) == 20 / 28
     wide = np.pad(x, ((0, 0), (0, 0), (4, 4), (4, 4)))
-    assert ink_part(wide) == pytest.approx(20 / 36, abs=0.01)
-    assert ink_part(255 - x) is None
-    assert ink_part(np.zeros((3, 1, 8, 8), np.uint8)) is None
+    assert fill_of(wide) == pytest.approx(20 / 36, abs=0.01)
+    assert fill_of(255 - x) is None
+    assert fill_of(np.zeros((3, 1, 8, 8), np.uint8)) is None
 
 
 def clothes(count: int = 50) -> np.ndarray:
@@ -354,10 +354,10 @@ def clothes(count: int = 50) -> np.ndarray:
 
 
 def test_what_is_no_digit_is_not_cut_out() -> None:
-    assert ink_part(clothes()) is None
+    assert fill_of(clothes()) is None
     full = np.zeros((20, 1, 28, 28), np.uint8)
     full[:, :, 4:24, 4:24] = 200  # of the size of digits, but not of strokes
-    assert ink_part(full) is None
+    assert fill_of(full) is None
     assert (border_of(clothes()), border_of(255 - clothes())) == ("dark", "light")
     assert border_of(np.concatenate([clothes(), 255 - clothes()])) is None
     assert border_of(np.zeros((3, 1, 8, 8), np.uint8)) is None

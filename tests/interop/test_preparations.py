@@ -57,20 +57,20 @@ def test_onnx(kind: str, dtype: Any) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     prepare, x = prepared(kind, np.dtype(dtype).name)
     network = net(dtype)
-    about = {"classes": 'a "b", c\\d\n'}
-    model = interop.to_onnx(network, x, prepare=prepare, dtype=dtype, about=about)
+    metadata = {"classes": 'a "b", c\\d\n'}
+    model = interop.to_onnx(network, x, prepare=prepare, dtype=dtype, metadata=metadata)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     [given] = session.get_inputs()
     assert given.type == ("tensor(uint8)" if kind == "scaled" else "tensor(double)")
     assert given.shape == ["N", 4]
     (y,) = session.run(None, {"x": x})
     np.testing.assert_allclose(y, network.predict(prepare(x)), rtol=1e-4, atol=1e-5)
-    assert session.get_modelmeta().custom_metadata_map == about
+    assert session.get_modelmeta().custom_metadata_map == metadata
 
 
 def test_what_is_told_of_a_model_cannot_break_its_text() -> None:
-    about = {'y"""': 'a "b", c\\d\n"""\nimport os'}
-    text = interop.to_numpy(net("float64"), np.ones((2, 4)), about=about)
+    metadata = {'y"""': 'a "b", c\\d\n"""\nimport os'}
+    text = interop.to_numpy(net("float64"), np.ones((2, 4)), metadata=metadata)
     compile(text, "model.py", "exec")
     assert "\nimport os" not in text
 

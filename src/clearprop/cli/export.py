@@ -133,7 +133,7 @@ def _write_onnx(run: Run, predictor: Predictor, path: Path) -> list[tuple[str, s
 
     x = _samples(predictor)
     model = interop.to_onnx(
-        run.network(), x, path, prepare=predictor.prepare, about=_about(run, predictor)
+        run.network(), x, path, prepare=predictor.prepare, metadata=_metadata(run, predictor)
     )
     kind, shape = x.dtype.name, (1, *predictor.shape)
     outputs = model.graph.output[0].type.tensor_type.shape.dim[-1].dim_value
@@ -167,7 +167,7 @@ def _write_numpy(run: Run, predictor: Predictor, path: Path, step: bool) -> list
         path,
         t_example=t,
         prepare=predictor.prepare,
-        about=_about(run, predictor),
+        metadata=_metadata(run, predictor),
     )
     name = command(path).removeprefix("clearprop ")
     rows = [
@@ -193,15 +193,17 @@ def _write_safetensors(run: Run, predictor: Predictor, path: Path) -> list[tuple
     from clearprop.interop.tensors import torch_names
 
     meant = _meant_without_unit(run, predictor)
-    about = {
-        **_about(run, predictor),
+    metadata = {
+        **_metadata(run, predictor),
         "y": meant,
         "prepare": json.dumps(predictor.prepare.to_dict()),
     }
     if predictor.prepare_target is not None:
-        about["prepare_target"] = json.dumps(predictor.prepare_target.to_dict())
+        metadata["prepare_target"] = json.dumps(predictor.prepare_target.to_dict())
     names = torch_names(predictor.network, predictor.shape)
-    interop.save_safetensors(predictor.network, path, layout="torch", names=names, about=about)
+    interop.save_safetensors(
+        predictor.network, path, layout="torch", names=names, metadata=metadata
+    )
     code = (
         "from safetensors.torch import load_file; "
         f"print({{n: w.shape for n, w in load_file({str(path)!r}).items()}})"
@@ -210,7 +212,7 @@ def _write_safetensors(run: Run, predictor: Predictor, path: Path) -> list[tuple
     first = (
         "x / 255: grey values from 0 to 1"
         if len(predictor.shape) == 3
-        else "(x - mean) / std, in the file's metadata under clearprop, about, prepare"
+        else "(x - mean) / std, in the file's metadata under clearprop, metadata, prepare"
     )
     return [
         ("names", f"those of torch.nn.Sequential of the same layers{flat}"),
@@ -235,13 +237,13 @@ def _samples(predictor: Predictor) -> Any:
     return as_stored(predictor.prepare, x, "export")
 
 
-def _about(run: Run, predictor: Predictor) -> dict[str, str]:
-    about = {"run": run.name, "y": _meant(run, predictor)}
+def _metadata(run: Run, predictor: Predictor) -> dict[str, str]:
+    metadata = {"run": run.name, "y": _meant(run, predictor)}
     if predictor.columns:
-        about["columns of x"] = ", ".join(predictor.columns)
+        metadata["columns of x"] = ", ".join(predictor.columns)
     if predictor.classes is not None:
-        about["classes"] = ", ".join(predictor.classes)
-    return about
+        metadata["classes"] = ", ".join(predictor.classes)
+    return metadata
 
 
 def _given(predictor: Predictor) -> str:

@@ -34,13 +34,22 @@ def predict(
             rich_help_panel=_IMAGES,
         ),
     ] = None,
+    cut: Annotated[
+        bool | None,
+        typer.Option(
+            "--cut/--no-cut",
+            help="Cut the ink of digits out and lay it as in the images of the run, or keep images "
+            "whole: in grey, those whose border is light are then inverted, where those of the run "
+            "are dark there.",
+            show_default="--cut, if the images of the run are digits of one size",
+            rich_help_panel=_IMAGES,
+        ),
+    ] = None,
     as_is: Annotated[
         bool,
         typer.Option(
             "--as-is",
-            help="Only resize images. Otherwise the ink of digits is cut out and laid as in MNIST, "
-            "dark or light as it is; and of other images in grey, those whose border is light are "
-            "inverted, where those of the run are dark there.",
+            help="Only resize images: nothing is cut out or inverted, and the aspect is not kept.",
             rich_help_panel=_IMAGES,
         ),
     ] = False,
@@ -127,7 +136,8 @@ def predict(
     if len(predictor.shape) == 1:
         from clearprop.cli.predict_table import predict_table
 
-        for name, given in (("look", look), ("as-is", as_is), ("pictures", pictures)):
+        cutting = ("no-cut", cut is False), ("cut", cut)
+        for name, given in (("look", look), *cutting, ("as-is", as_is), ("pictures", pictures)):
             if given:
                 raise OptionError(
                     f"predict: --{name} is given, and this run is on a table.",
@@ -139,7 +149,15 @@ def predict(
     from clearprop.cli.predict_images import predict_images
 
     if not predict_images(
-        of, predictor, inputs, look=look, as_is=as_is, pictures=pictures, out=out, json=json
+        of,
+        predictor,
+        inputs,
+        look=look,
+        as_is=as_is,
+        cut=cut,
+        pictures=pictures,
+        out=out,
+        json=json,
     ):
         raise typer.Exit(1)
 

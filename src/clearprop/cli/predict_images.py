@@ -22,6 +22,7 @@ from clearprop.cli.predictions import (
     print_table,
     write_csv,
 )
+from clearprop.data.fill import MNIST_FILL
 from clearprop.errors import ClearpropError, DataError, OptionError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def predict_images(
     *,
     look: Path | None,
     as_is: bool,
+    cut: bool | None,
     pictures: bool | None,
     out: str | None,
     json: str | None,
@@ -66,10 +68,11 @@ def predict_images(
     from clearprop.cli.screen import Screen, write_json
 
     paths = image_files(inputs)
-    ink = _how_large(run, predictor, as_is)
-    border = None if as_is or ink is not None or predictor.shape[0] != 1 else predictor.border
-    images, problems = read_images(paths, predictor.shape, ink, border)
-    _tell_inverted(images, border)
+    fill = _fill(run, predictor, as_is, cut)
+    border = None if as_is or predictor.shape[0] != 1 else predictor.border
+    images, problems = read_images(paths, predictor.shape, fill, border)
+    if fill is None:
+        _tell_inverted(images, border)
     shape = (len(images), *predictor.shape)
     found = predictor(np.array([image.seen for image in images], np.uint8).reshape(shape))
     if out is not None:
@@ -133,8 +136,8 @@ def _is_picture(path: Path) -> bool:
     return path.suffix.lower() in _ENDINGS and path.name[:1] != "." and path.is_file()
 
 
-def _how_large(run: Run, predictor: Predictor, as_is: bool) -> float | None:
-    """Say how large ink becomes, None where pictures are only resized; tell where it is a guess."""
+def _fill(run: Run, predictor: Predictor, as_is: bool, cut: bool | None) -> float | None:
+    """Say how much of the field ink is to fill, None where it is not cut out; tell a guess."""
     channels = predictor.shape[0]
     if len(predictor.shape) != 3 or channels not in (1, 3):
         raise OptionError(
@@ -143,15 +146,34 @@ def _how_large(run: Run, predictor: Predictor, as_is: bool) -> float | None:
             why="pictures are made into 1 channel of grey or 3 of colour.",
             write="train.read_run(RUN).predictor()(x) in Python, with such samples",
         )
-    if as_is:
+    if cut:
+        _must_be_cuttable(run, channels, as_is)
+        return MNIST_FILL if predictor.fill is None else predictor.fill
+    if as_is or cut is False:
         return None
-    if predictor.ink is not None and run.settings.get("data") not in (None, "digits"):
+    if predictor.fill is not None and run.settings.get("data") not in (None, "digits"):
         typer.echo(
             "Pictures are taken for digits on paper: ink is cut out and becomes light. "
-            "--as-is only resizes them.",
+            "--no-cut keeps them whole; --as-is only resizes them.",
             err=True,
         )
-    return predictor.ink
+    return predictor.fill
+
+
+def _must_be_cuttable(run: Run, channels: int, as_is: bool) -> None:
+    if as_is:
+        raise OptionError(
+            "predict: --cut stands beside --as-is.",
+            why="ink that is cut out is not left as it is.",
+            write=f"clearprop predict {run.path} IMAGE --cut",
+        )
+    if channels != 1:
+        raise OptionError(
+            "predict: --cut is given, and the images of this run are in colour.",
+            where=repr(str(run.path)),
+            why="ink that is cut out is grey: so much of it in each pixel.",
+            write=f"clearprop predict {run.path} IMAGE",
+        )
 
 
 def _tell_inverted(images: Sequence[Image], border: str | None) -> None:
@@ -168,14 +190,12 @@ def _tell_inverted(images: Sequence[Image], border: str | None) -> None:
 
 
 def read_images(
-    paths: Sequence[str], shape: tuple[int, ...], ink: float | None, border: str | None = None
+    paths: Sequence[str], shape: tuple[int, ...], fill: float | None, border: str | None = None
 ) -> tuple[list[Image], dict[str, ClearpropError]]:
     """Read what can be read; and what cannot, with the reason."""
-    from clearprop.data.ink_part import MNIST_PART
     from clearprop.data.picture import as_seen, open_picture
 
-    part = MNIST_PART if ink is None else ink
-    how: dict[str, Any] = {"as_is": ink is None, "part": part, "border": border}
+    how: dict[str, Any] = {"as_is": fill is None, "fill": fill or MNIST_FILL, "border": border}
     images: list[Image] = []
     problems: dict[str, ClearpropError] = {}
     for path in paths:

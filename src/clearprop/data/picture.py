@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from clearprop.data.files import as_path, cannot_open, place, size_of_file
+from clearprop.data.fill import MNIST_FILL
 from clearprop.data.ink import cut_out
-from clearprop.data.ink_part import MNIST_PART
 from clearprop.errors import DataError, OptionError, ShapeError
 from clearprop.extras import require
 
@@ -29,7 +29,7 @@ def read_image(
     shape: tuple[int, ...],
     *,
     as_is: bool = False,
-    part: float = MNIST_PART,
+    fill: float = MNIST_FILL,
 ) -> npt.NDArray[np.uint8]:
     """Picture of a digit, in the form of MNIST's images.
 
@@ -47,8 +47,8 @@ def read_image(
     as_is : bool, default False
         Only resize: no ink is looked for, nothing is inverted, the aspect is not kept. This is for
         images that are no digits.
-    part : float, default 20/28
-        Of the field: what the ink is to fit into. Those of MNIST leave room around; the digits of
+    fill : float, default 20/28
+        How much of the field the ink fits into. Those of MNIST leave room around; the digits of
         scikit-learn fill their field, 1.0.
 
     Returns
@@ -62,7 +62,7 @@ def read_image(
         has more pixels than Pillow holds for safe (``PIL.Image.MAX_IMAGE_PIXELS``, 89 million); or
         it is blank.
     ShapeError, OptionError
-        `shape` is none of images; `part` is out of its limits.
+        `shape` is none of images; `fill` is out of its limits.
     MissingExtraError
         Pillow is not installed.
 
@@ -88,7 +88,7 @@ def read_image(
     """
     _checked(shape, as_is)  # before the file is opened
     name = as_path(path, "read_image")
-    return as_seen(open_picture(name), shape, as_is=as_is, part=part, path=name)
+    return as_seen(open_picture(name), shape, as_is=as_is, fill=fill, path=name)
 
 
 def as_seen(
@@ -96,7 +96,7 @@ def as_seen(
     shape: tuple[int, ...],
     *,
     as_is: bool = False,
-    part: float = MNIST_PART,
+    fill: float = MNIST_FILL,
     border: str | None = None,
     path: str = "",
 ) -> npt.NDArray[np.uint8]:
@@ -104,14 +104,15 @@ def as_seen(
 
     Images that are "dark" or "light" at their ``border`` are not digits, and not just any pictures:
     something stands before an empty ground. With ``as_is`` a picture is then laid on a square of
-    its own ground, so that the aspect is kept, and inverted where its ground is the other one.
+    its own ground, so that the aspect is kept, and inverted where its ground is the other one. Ink
+    that is cut out is laid on that ground: it becomes dark where the ``border`` is "light".
     """
     channels, height, width = _checked(shape, as_is)
-    if not 0 < part <= 1:
+    if not 0 < fill <= 1:
         raise OptionError(
-            f"read_image: part is {part!r}.",
+            f"read_image: fill is {fill!r}.",
             why="the ink fits into a part of the field, above 0 and at most 1.",
-            write="read_image(path, shape, part=20 / 28)",
+            write="read_image(path, shape, fill=20 / 28)",
         )
     if as_is:
         image = require("PIL.Image", "train", "reads pictures", "read_image")
@@ -129,7 +130,8 @@ def as_seen(
             write="read_image(path, shape) with a digit on it; as_is=True for images that are no "
             "digits",
         )
-    return _centred(_fitted(ink, height, width, part), height, width)[None]
+    seen = _centred(_fitted(ink, height, width, fill), height, width)[None]
+    return 255 - seen if border == "light" else seen
 
 
 def _around(picture: Any, part: float) -> float:
@@ -258,10 +260,10 @@ def _paper_below(layered: Any) -> tuple[int, int, int]:
     return (255, 255, 255) if middle.mean() < 128 else (0, 0, 0)
 
 
-def _fitted(ink: npt.NDArray[Any], height: int, width: int, part: float) -> npt.NDArray[Any]:
+def _fitted(ink: npt.NDArray[Any], height: int, width: int, fill: float) -> npt.NDArray[Any]:
     """Scale the ink to fit into a part of the field."""
     image = require("PIL.Image", "train", "reads pictures", "read_image")
-    scale = min(height * part / ink.shape[0], width * part / ink.shape[1])
+    scale = min(height * fill / ink.shape[0], width * fill / ink.shape[1])
     rows, columns = (max(1, round(size * scale)) for size in ink.shape)
     sized = image.fromarray(ink).resize((columns, rows), image.Resampling.BILINEAR)
     fitted = np.asarray(sized, np.float32)

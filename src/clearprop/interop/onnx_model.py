@@ -37,7 +37,7 @@ def to_onnx(
     *,
     dtype: Any = np.float32,
     prepare: Preparation | None = None,
-    about: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> ModelProto:
     """Write a network, as it predicts now, as an ONNX model.
 
@@ -60,7 +60,7 @@ def to_onnx(
         What is done to samples before the network gets them, ``dataset.prepare``. The model then
         begins with it, and its input is what is stored: bytes (uint8), or the numbers of a table
         (float64, in which it is computed).
-    about : mapping of str to str, optional
+    metadata : mapping of str to str, optional
         What is to be known of the model, for its metadata: ``{"classes": "cat, dog"}``.
 
     Returns
@@ -115,7 +115,7 @@ def to_onnx(
         y = _converted(graph, network, [onnx_of(graph, prepare, stored)])
         inputs, text = [stored], f"{said_of(prepare)}.\n{text}"
     model: ModelProto = _model(graph, network, inputs, y, stored, text)
-    onnx.helper.set_model_props(model, dict(about or {}))
+    onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.checker.check_model(model, full_check=True)
     if path is not None:
         write_whole(Path(path), lambda stream: stream.write(model.SerializeToString()))

@@ -138,9 +138,9 @@ def onnx_of(graph: OnnxGraph, prepare: Preparation, x: Value) -> Value:
 # ---- words -------------------------------------------------------------------------------------
 
 
-def about_lines(about: Mapping[str, str]) -> list[tuple[str, str]]:
+def metadata_lines(metadata: Mapping[str, str]) -> list[tuple[str, str]]:
     """Give what the user says of a model as it may stand in a docstring."""
-    return [(_plain(name), _plain(text)) for name, text in about.items()]
+    return [(_plain(name), _plain(text)) for name, text in metadata.items()]
 
 
 def _plain(text: str) -> str:

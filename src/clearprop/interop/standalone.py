@@ -33,7 +33,7 @@ def to_numpy(
     t_example: Any = None,
     weights: str = "auto",
     prepare: Preparation | None = None,
-    about: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> str:
     """Write a network, as it is now, as a Python file that needs only NumPy.
 
@@ -61,7 +61,7 @@ def to_numpy(
     prepare : Scaled or Standardized, optional
         What is done to samples before the network gets them, ``dataset.prepare``. The file then
         has it as ``prepare(x)``, and ``predict`` and ``step`` take samples as they are stored.
-    about : mapping of str to str, optional
+    metadata : mapping of str to str, optional
         What is to be known of the network, for its first lines: ``{"classes": "cat, dog"}``.
 
     Returns
@@ -135,7 +135,7 @@ def to_numpy(
         step = step_functions(network, x, t, predict.helpers, OWN)
         if any(_differ(array, step.arrays.get(name)) for name, array in predict.arrays.items()):
             step = step_functions(network, x, t, predict.helpers, OWN | {*predict.arrays})
-    file = StandaloneText(network, x, predict, step, prepare, dict(about or {}))
+    file = StandaloneText(network, x, predict, step, prepare, dict(metadata or {}))
     _check(file, network, stored, x, t)
     text = file.whole(None if beside is None else beside.name)
     if path is not None:

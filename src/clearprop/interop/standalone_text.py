@@ -11,7 +11,7 @@ import numpy as np
 import clearprop
 from clearprop.interop.preparations import (
     ARRAYS,
-    about_lines,
+    metadata_lines,
     arrays_of,
     example_for,
     said_of,
@@ -48,7 +48,7 @@ class StandaloneText:
     step : Functions or None
     prepare : Scaled, Standardized or None
         What is done to samples first.
-    about : dict of str to str
+    metadata : dict of str to str
         For the first lines.
 
     Attributes
@@ -64,10 +64,10 @@ class StandaloneText:
         predict: Functions,
         step: Functions | None,
         prepare: Preparation | None,
-        about: dict[str, str],
+        metadata: dict[str, str],
     ) -> None:
         self.network, self.x = network, x
-        self.prepare, self.about = prepare, about
+        self.prepare, self.metadata = prepare, metadata
         self.predict, self.step = predict, step
         self.parts = [predict, *([] if step is None else [step])]
         self.y = network.predict(x)
@@ -131,7 +131,7 @@ class StandaloneText:
             (name, ", ".join(f"{key}{_GAP}{_unbroken(array)}" for key, array in arrays.items()))
             for name, arrays in self.groups.items()
         ]
-        rows += about_lines(self.about)
+        rows += metadata_lines(self.metadata)
         width = max(len(name) for name, _ in rows) + 4
         fixed = [
             f"{name} takes x of shape {self.x.shape} alone: {part.reason}."
@@ -214,7 +214,7 @@ class StandaloneText:
 
     def _saved(self) -> list[str]:
         """Say what has been written, and what it means where that is known."""
-        meant = textwrap.wrap(self.about.get("y", ""), WIDTH - 20)
+        meant = textwrap.wrap(self.metadata.get("y", ""), WIDTH - 20)
         if not meant:
             return ['        return print(f"{arguments[1]}: y {y.shape}")']
         said = [*(f"{line} " for line in meant[:-1]), meant[-1]]

@@ -33,7 +33,7 @@ def save_safetensors(
     *,
     layout: str = "clearprop",
     names: Mapping[str, str] | None = None,
-    about: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     r"""Write the parameters and buffers of a network as a safetensors file.
 
@@ -50,7 +50,7 @@ def save_safetensors(
     names : mapping of str to str, optional
         With ``torch``: what the modules of layers are called, ``{"Affine1": "fc1"}``. By default
         the position of the layer, ``0``, ``2``.
-    about : mapping of str to str, optional
+    metadata : mapping of str to str, optional
         What is to be known of the network, for the file's metadata: what is done to samples before
         the network gets them, the names of classes.
 
@@ -121,7 +121,7 @@ def save_safetensors(
         made[name] = np.array(array, array.dtype.newbyteorder("="), order="C")
     layers = [repr(layer) for layer in network.layers.values()]
     told = {"version": clearprop.__version__, "layout": layout, "layers": layers}
-    text = json.dumps({**told, **({"about": dict(about)} if about else {})})
+    text = json.dumps({**told, **({"metadata": dict(metadata)} if metadata else {})})
     data = save(made, metadata={"clearprop": text})
     write_whole(Path(path), lambda stream: stream.write(data))
 

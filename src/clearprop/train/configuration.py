@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clearprop.data.ink_part import border_of, ink_part
+from clearprop.data.fill import border_of, fill_of
 from clearprop.errors import OptionError
 from clearprop.train.settings import MAY_BE_NONE, Settings, check_setting
 
@@ -161,7 +161,7 @@ def config_text(
             "prepare_target": data.prepare_target.to_dict() if data.prepare_target else None,
         }
         if len(data.shape) == 3 and data.shape[0] == 1:
-            config["data"]["ink"] = ink_part(data.train.x)
+            config["data"]["fill"] = fill_of(data.train.x)
             config["data"]["border"] = border_of(data.train.x)
     return (json.dumps(config, indent=2, default=float) + "\n").encode()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.data.ink_part import MNIST_PART
+from clearprop.data.fill import MNIST_FILL
 from clearprop.data.preparing import Preparation, Standardized, preparation
 from clearprop.errors import NonFiniteError, ShapeError
 from clearprop.nn.losses import SoftmaxWithLoss
@@ -75,8 +75,8 @@ class Predictor:
         The names of the classes; None for a regression.
     columns : tuple of str
         The names of a table's columns but the target; none for images.
-    ink : float or None
-        What `data.read_image` takes as ``part``; None where pictures are only to be resized.
+    fill : float or None
+        What `data.read_image` takes as ``fill``; None where pictures are only to be resized.
     border : "dark", "light" or None
         How the images are at their border: pictures that are the other way round are inverted.
 
@@ -95,7 +95,7 @@ class Predictor:
     prepare: Preparation
     classes: tuple[str, ...] | None
     columns: tuple[str, ...] = ()
-    ink: float | None = None
+    fill: float | None = None
     prepare_target: Standardized | None = None
     border: str | None = None
 
@@ -165,16 +165,16 @@ def predictor_for(
     columns = data.get("columns") or ()
     if shape == (PIXELS,) and not columns:
         shape = (1, 28, 28)
-    part = data.get("ink", MNIST_PART)
+    fill = data.get("fill", MNIST_FILL)
     border = data.get("border")
-    is_part = isinstance(part, float | int) and 0 < part <= 1
+    is_fill = isinstance(fill, float | int) and 0 < fill <= 1
     return Predictor(
         network,
         shape,
         preparation(data.get("prepare", {"kind": "scaled", "dtype": dtype})),
         None if names is None else tuple(map(str, names)),
         tuple(map(str, columns)),
-        float(part) if is_part and len(shape) == 3 and shape[0] == 1 else None,
+        float(fill) if is_fill and len(shape) == 3 and shape[0] == 1 else None,
         unit,
         border if border in ("dark", "light") else None,
     )

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-MNIST_PART = 20 / 28  #: of the field: what MNIST's digits fit into
+MNIST_FILL = 20 / 28  #: of the field: what MNIST's digits fit into
 _IMAGES = 500  # that are looked at
 _INK = 0.35  # of the strongest grey value, from which on it is ink
-_FAIRLY = 0.04  # by so much two parts are the same
-_SAME_SIZE = 0.08  # parts of nine in ten images of digits differ by less, or by two pixels
+_FAIRLY = 0.04  # by so much two fills are the same
+_SAME_SIZE = 0.08  # the fills of nine in ten images of digits differ by less, or by two pixels
 _STROKES = 0.6  # of the box of a digit is ink: 0.38 in MNIST, 0.56 in 8 x 8 pixels; of clothes 0.65
 _DARK = 0.2  # of the way from black to white
 _MOST_OF = 0.8  # of the images are so
 
 
-def ink_part(x: Any) -> float | None:
-    """Part of the field that the ink of images fits into: the longer side of its box, the median.
+def fill_of(x: Any) -> float | None:
+    """Say how much of the field the ink of images fills: the longer side of its box, the median.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def ink_part(x: Any) -> float | None:
     Examples
     --------
     >>> from clearprop.data import mnist
-    >>> round(ink_part(mnist(shape="channels").train.x), 3)
+    >>> round(fill_of(mnist(shape="channels").train.x), 3)
     0.714
     """
     some, most, border = _looked_at(x)
@@ -43,13 +43,13 @@ def ink_part(x: Any) -> float | None:
         return None
     ink = some > _INK * most[:, None, None]
     rows, columns = ink.any(axis=2).sum(axis=1), ink.any(axis=1).sum(axis=1)  # gaps are few
-    parts = np.maximum(rows / height, columns / width)
-    low, high = np.quantile(parts, (0.05, 0.95))
-    filled = np.median(ink.sum(axis=(1, 2)) / (rows * columns))
-    if high - low > max(_SAME_SIZE, 2.5 / max(height, width)) or filled > _STROKES:
+    fills = np.maximum(rows / height, columns / width)
+    low, high = np.quantile(fills, (0.05, 0.95))
+    covered = np.median(ink.sum(axis=(1, 2)) / (rows * columns))
+    if high - low > max(_SAME_SIZE, 2.5 / max(height, width)) or covered > _STROKES:
         return None
-    part = float(np.median(parts))
-    return MNIST_PART if abs(part - MNIST_PART) <= _FAIRLY else part
+    fill = float(np.median(fills))
+    return MNIST_FILL if abs(fill - MNIST_FILL) <= _FAIRLY else fill
 
 
 def border_of(x: Any) -> str | None:
