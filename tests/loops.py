@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from clearprop.compile.joining import Part, wholes
+from clearprop.compile.joining import JoinedNumber, wholes
 from clearprop.compile.text import names_of
 from clearprop.graph import Node
 from clearprop.trees import tree_leaves
@@ -31,7 +31,7 @@ def executed(compiled, *args):
 
 
 def _of(part, results):
-    if isinstance(part, Part):
+    if isinstance(part, JoinedNumber):
         return results[part.node][part.at]
     return results[part] if isinstance(part, Node) else part
 

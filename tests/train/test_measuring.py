@@ -12,7 +12,7 @@ import pytest
 from clearprop import nn
 from clearprop.train import EarlyStopping, fit, measuring
 from clearprop.train.measuring import Measuring
-from clearprop.train.splits import Part, sources_of
+from clearprop.train.splits import Subset, sources_of
 
 RNG = np.random.default_rng(4)
 X, T = RNG.normal(size=(47, 5)), RNG.integers(0, 3, 47)
@@ -44,7 +44,7 @@ def test_pieces_are_measured_as_the_whole(
     loss, t = CASES[name]
     net = network(loss)
     monkeypatch.setattr(measuring, "_PIECE", 10)
-    found = Measuring(net, None, compiled=compiled)(Part(X, t))
+    found = Measuring(net, None, compiled=compiled)(Subset(X, t))
     assert found.loss == pytest.approx(net.loss(X, t), rel=1e-12)
     if loss.classifies:
         assert found.accuracy == net.accuracy(X, t)
@@ -56,14 +56,14 @@ def test_a_loss_beyond_all_numbers_is_infinite_and_no_crash(
     monkeypatch.setattr(measuring, "_PIECE", 24)
     net = network(nn.MAE(), outputs=1)
     with np.errstate(over="ignore"):
-        found = Measuring(net, None, compiled=False)(Part(X, np.full(47, 1e307)))
+        found = Measuring(net, None, compiled=False)(Subset(X, np.full(47, 1e307)))
     assert found.loss == np.inf
 
 
 def test_rows_are_those_that_are_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "_PIECE", 4)
     net, rows = network(nn.SoftmaxWithLoss()), np.array([1, 2, 3, 10, 11, 30, 46])
-    found = Measuring(net, None, compiled=False)(Part(X, T, rows))
+    found = Measuring(net, None, compiled=False)(Subset(X, T, rows))
     assert found.loss == pytest.approx(net.loss(X[rows], T[rows]), rel=1e-12)
     assert found.accuracy == net.accuracy(X[rows], T[rows])
 

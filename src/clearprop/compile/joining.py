@@ -18,7 +18,7 @@ from clearprop.trees import tree_leaves, tree_map
 _LEAST = 8  # numbers that are worth an array
 
 
-class Part:
+class JoinedNumber:
     """One number of a result, in an array of many."""
 
     __slots__ = ("at", "node")
@@ -65,7 +65,7 @@ def numbers_of_result(result: Any) -> list[list[int]]:
 
 def replaced(result: Any, new: dict[Node, Node], joined: Iterable[tuple[Node, list[int]]]) -> Any:
     """Put the new nodes into a result, and parts of arrays where numbers were joined."""
-    parts = {k: Part(node, at) for node, ks in joined for at, k in enumerate(ks)}
+    parts = {k: JoinedNumber(node, at) for node, ks in joined for at, k in enumerate(ks)}
     count = iter(range(len(tree_leaves(result))))
 
     def one(leaf: Any) -> Any:
@@ -128,7 +128,7 @@ class Arguments:
             if not parts:
                 continue
             same = all(
-                isinstance(part, Part) and part.at == at and part.node is parts[0].node
+                isinstance(part, JoinedNumber) and part.at == at and part.node is parts[0].node
                 for at, part in enumerate(parts)
             )
             if is_joined != (same and parts[0].node.shape == leaf.shape):
@@ -141,7 +141,7 @@ def wholes(parts: list[Any]) -> list[Any]:
     found: list[Any] = []
     seen: set[Node] = set()
     for part in parts:
-        if not isinstance(part, Part):
+        if not isinstance(part, JoinedNumber):
             found.append(part)
         elif part.node not in seen:
             seen.add(part.node)
@@ -152,6 +152,6 @@ def wholes(parts: list[Any]) -> list[Any]:
 def taken_apart(parts: list[Any], values: list[Any]) -> list[Any]:
     """Give the values of parts from those of their `wholes`; the last axis holds the numbers."""
     of = dict(zip(wholes(parts), values, strict=True)) if parts else {}
-    joined = {part.node for part in parts if isinstance(part, Part)}
+    joined = {part.node for part in parts if isinstance(part, JoinedNumber)}
     numbers = {node: list(np.ascontiguousarray(np.moveaxis(of[node], -1, 0))) for node in joined}
-    return [numbers[p.node][p.at] if isinstance(p, Part) else of[p] for p in parts]
+    return [numbers[p.node][p.at] if isinstance(p, JoinedNumber) else of[p] for p in parts]

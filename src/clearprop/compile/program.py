@@ -16,7 +16,7 @@ from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
 from clearprop.compile.joining import (
     Arguments,
-    Part,
+    JoinedNumber,
     numbers_of_arguments,
     numbers_of_result,
     replaced,
@@ -262,7 +262,7 @@ class Memory:
 
         def given_out(part: Any) -> Any:
             """Give a result that is the caller's own: nobody else holds its memory."""
-            if isinstance(part, Part):
+            if isinstance(part, JoinedNumber):
                 return arrays[plan.arrays[part.node]][part.at]
             if not isinstance(part, Node):
                 return part.copy() if isinstance(part, np.ndarray) else part

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clearprop.compile.joining import Part, taken_apart, wholes
+from clearprop.compile.joining import JoinedNumber, taken_apart, wholes
 from clearprop.compile.table import FIRST, LAST, MOVE_COUNT, MOVES, STEPS, SWAP_COUNT, SWAPS
 from clearprop.graph import Node
 from clearprop.trees import tree_values
@@ -41,7 +41,7 @@ class Steps:
         #: Whether the steps are machine code and nothing else.
         self.fit = (
             not program.calls
-            and all(isinstance(part, Node | Part) for part in parts)  # no constants
+            and all(isinstance(part, Node | JoinedNumber) for part in parts)  # no constants
             and program.arguments.fits(self._handed)
             and self._has_places()
         )

@@ -41,7 +41,7 @@ class Form(NamedTuple):
     spare: tuple[str, ...] = ()
 
 
-class Part(NamedTuple):
+class LayerArrays(NamedTuple):
     """A layer, or the whole network, in a file.
 
     Attributes
@@ -158,13 +158,13 @@ TORCH: dict[type[Layer], Form] = {
 }
 
 
-def clearprop_layout(network: Sequential) -> list[Part]:
+def clearprop_layout(network: Sequential) -> list[LayerArrays]:
     """Give the arrays of a file under their names in the network, which they have there, too."""
     own = {name: name for name in (*network.parameters, *network.buffers)}
-    return [Part("the network", "", own, Form(dict, dict))]
+    return [LayerArrays("the network", "", own, Form(dict, dict))]
 
 
-def torch_layout(network: Sequential, names: Mapping[str, str]) -> list[Part]:
+def torch_layout(network: Sequential, names: Mapping[str, str]) -> list[LayerArrays]:
     """Give the layers whose arrays are in a file of PyTorch.
 
     Parameters
@@ -201,9 +201,9 @@ def torch_layout(network: Sequential, names: Mapping[str, str]) -> list[Part]:
     return parts
 
 
-def _parts(chain: Chain, prefix: str, names: Mapping[str, str]) -> list[Part]:
+def _parts(chain: Chain, prefix: str, names: Mapping[str, str]) -> list[LayerArrays]:
     """Give the layers of a chain; those of a block inside it stand under the block's name."""
-    parts: list[Part] = []
+    parts: list[LayerArrays] = []
     for position, (name, layer) in enumerate(chain.layers.items()):
         module = prefix + names.get(name, str(position))
         inside = f"{module}." if module else ""
@@ -211,7 +211,7 @@ def _parts(chain: Chain, prefix: str, names: Mapping[str, str]) -> list[Part]:
             parts += _parts(layer, inside, {})
         elif layer.parameters:
             own = {key: layer.called[key] for key in (*layer.parameters, *layer.buffers)}
-            parts.append(Part(name, inside, own, _form_of(name, layer)))
+            parts.append(LayerArrays(name, inside, own, _form_of(name, layer)))
     return parts
 
 

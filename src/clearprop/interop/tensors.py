@@ -14,7 +14,7 @@ import clearprop
 from clearprop.errors import DataError, DTypeError, OptionError, ShapeError, UnknownNameError
 from clearprop.extras import require
 from clearprop.interop.exported import checked
-from clearprop.interop.layouts import Part, clearprop_layout, torch_layout
+from clearprop.interop.layouts import LayerArrays, clearprop_layout, torch_layout
 from clearprop.interop.writing import write_whole
 from clearprop.legible import legible_name
 from clearprop.nn.affine import Affine
@@ -238,7 +238,7 @@ def torch_names(network: Sequential, shape: tuple[int, ...]) -> dict[str, str]:
     return names
 
 
-def _layout(network: Sequential, layout: str, names: Mapping[str, str] | None) -> list[Part]:
+def _layout(network: Sequential, layout: str, names: Mapping[str, str] | None) -> list[LayerArrays]:
     if layout == "torch":
         return torch_layout(network, names or {})
     if layout != "clearprop" or names:
@@ -293,7 +293,7 @@ def _natural(name: str) -> list[Any]:
 
 
 def _check_kind(
-    path: Path, part: Part, name: str, expected: Any, kind: tuple[tuple[int, ...], str]
+    path: Path, part: LayerArrays, name: str, expected: Any, kind: tuple[tuple[int, ...], str]
 ) -> None:
     shape, dtype = kind
     what = f"{legible_name(str(path))}: {name}"

@@ -25,7 +25,7 @@ from clearprop.train.measuring import Measured, Measuring
 from clearprop.train.metrics import Metrics, Row
 from clearprop.train.settings import check_setting
 from clearprop.train.sources import Source
-from clearprop.train.splits import Part, Split, sources_of
+from clearprop.train.splits import Pair, Subset, sources_of
 from clearprop.train.targets import Targets, targets_of
 from clearprop.train.updates import (
     CannotCompileError,
@@ -61,7 +61,7 @@ Watcher = Callable[[Metrics], object]
 @told("train.fit")
 def fit(
     model: Model,
-    data: DataSet | tuple[Any, Split | None],
+    data: DataSet | tuple[Any, Pair | None],
     *,
     optimizer: Rule | None = None,
     lr: float | None = None,
@@ -69,7 +69,7 @@ def fit(
     iterations: int | None = None,
     epochs: float | None = None,
     replace: bool = True,
-    validation: float | Split | None = None,
+    validation: float | Pair | None = None,
     seed: int | np.random.Generator = 0,
     metrics: Metrics | None = None,
     watch: Watcher | Sequence[Watcher] = (),
@@ -342,7 +342,7 @@ def _next_look(watchers: Sequence[Any], done: int) -> int:
     return min(looks, default=sys.maxsize)
 
 
-def _row(measure: Measuring, splits: Mapping[str, Part], metrics: Metrics, source: Source) -> Row:
+def _row(measure: Measuring, splits: Mapping[str, Subset], metrics: Metrics, source: Source) -> Row:
     since = metrics.rows[-1].iteration if metrics.rows else 0
     losses = metrics.loss[since : metrics.iterations]
     found = {name: measure(split, loss=name != "train") for name, split in splits.items()}

@@ -11,7 +11,7 @@ import numpy as np
 from clearprop.errors import ClearpropError, NonFiniteError
 from clearprop.nn.sequential import Sequential
 from clearprop.train.prediction import CompiledPrediction
-from clearprop.train.splits import Part
+from clearprop.train.splits import Subset
 from clearprop.train.targets import Targets
 from clearprop.train.updates import CannotCompileError, Prepare, prepared
 
@@ -63,7 +63,7 @@ class Measuring:
             with suppress(CannotCompileError):
                 self._predict = CompiledPrediction(model, prepare)
 
-    def __call__(self, part: Part, *, loss: bool = True) -> Measured:
+    def __call__(self, part: Subset, *, loss: bool = True) -> Measured:
         """Measure, piece by piece; the loss only where it is asked for."""
         if getattr(type(self.model), "accuracy", None) is not Sequential.accuracy:
             right = sum(

@@ -12,10 +12,10 @@ from clearprop.errors import DataError, OptionError
 from clearprop.train.settings import check_setting, set_aside
 from clearprop.train.sources import Drawn, FromArrays, FromStream, Indices, Source
 
-Split = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+Pair = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
-class Part(NamedTuple):
+class Subset(NamedTuple):
     """Samples and labels, or some rows of them, which stay where they are until they are needed.
 
     Attributes
@@ -35,7 +35,7 @@ class Part(NamedTuple):
         """How many they are."""
         return len(self.x if self.rows is None else self.rows)
 
-    def pieces(self, size: int) -> Iterator[Split]:
+    def pieces(self, size: int) -> Iterator[Pair]:
         """Give at most so many samples at once: memory does not grow with their number."""
         for start in range(0, self.samples, size):
             piece: Any = slice(start, start + size)
@@ -47,10 +47,10 @@ class Part(NamedTuple):
 def sources_of(
     data: Any,
     batch: int,
-    validation: float | Split | None,
+    validation: float | Pair | None,
     replace: bool,
     rng: np.random.Generator,
-) -> tuple[Source, dict[str, Part]]:
+) -> tuple[Source, dict[str, Subset]]:
     """Give what batches come from, and the samples that are measured, by name."""
     if not isinstance(data, tuple | list) or len(data) != 2:
         raise DataError(
@@ -66,7 +66,7 @@ def sources_of(
             why="it is two pairs: what to train with, and what to measure on, or None.",
             write="fit(model, ((x, t), None))",
         )
-    splits: dict[str, Part] = {} if test is None else {"test": _checked("test", test)}
+    splits: dict[str, Subset] = {} if test is None else {"test": _checked("test", test)}
     if callable(train) or not _is_pair(train):
         if isinstance(validation, float):
             raise OptionError(
@@ -91,8 +91,8 @@ def sources_of(
                 why=f"validation={validation!r} takes {apart} of them away.",
                 write="validation=0.1",
             )
-        splits["train"] = Part(x, t, rows)
-        splits["validation"] = Part(x, t, aside)
+        splits["train"] = Subset(x, t, rows)
+        splits["validation"] = Subset(x, t, aside)
     elif validation is not None:
         splits["validation"] = _checked("validation", validation)
     drawn = Drawn(len(x) if rows is None else len(rows), batch, rng, replace=replace)
@@ -119,7 +119,7 @@ def _described(given: Any) -> str:
     )
 
 
-def _checked(name: str, split: Any) -> Part:
+def _checked(name: str, split: Any) -> Subset:
     if not isinstance(split, tuple | list) or len(split) != 2:
         raise DataError(
             f"train: the {name} samples are {_described(split)}.",
@@ -128,7 +128,7 @@ def _checked(name: str, split: Any) -> Part:
         )
     x, t = (part if isinstance(part, np.ndarray) else np.asarray(part) for part in split)
     if x.ndim and t.ndim and len(x) == len(t) and len(x):
-        return Part(x, t)
+        return Subset(x, t)
     if x.ndim and t.ndim and len(x) == len(t):
         raise DataError(
             f"train: there are no {name} samples.",

@@ -49,7 +49,7 @@ from clearprop.check.handwritten.stages import Blame, first_wrong, lines_cleared
 from clearprop.check.handwritten.state import arrays_in, is_real
 from clearprop.check.handwritten.symptoms import Case, Symptom, symptom_of
 from clearprop.check.handwritten.truth import Cotangents, cotangents_of
-from clearprop.check.handwritten.turns import Clues, Part
+from clearprop.check.handwritten.turns import Clues, Participant
 
 #: Causes that numbers alone make sure of, whichever edit mends it.
 _CERTAIN = ("upstream-ignored", "upstream-twice", "accumulated", "stale-cache")
@@ -130,7 +130,7 @@ class Diagnosis:
             return None
         return smaller(self.driver, self.proposal, shot, self.tolerance)
 
-    def _watch(self, shot: Shot, parts: list[Part], truths: Cotangents) -> None:
+    def _watch(self, shot: Shot, parts: list[Participant], truths: Cotangents) -> None:
         """Find the first named value of backward that is wrong."""
         codes = [part.function.__code__ for part in parts if not part.caching]
         adding = {

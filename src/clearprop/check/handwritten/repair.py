@@ -29,7 +29,7 @@ from clearprop.check.handwritten.probing import Shot, compare, play, quiet, watc
 from clearprop.check.handwritten.sources import function_of
 from clearprop.check.handwritten.state import copied, is_array
 from clearprop.check.handwritten.truth import Cotangents
-from clearprop.check.handwritten.turns import Budget, Clues, Part, in_turn
+from clearprop.check.handwritten.turns import Budget, Clues, Participant, in_turn
 
 #: Among this many edits that mend the gradients, the best is taken.
 ENOUGH = 12
@@ -105,7 +105,7 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
+def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Participant]:
     """Give the functions that backward ran, itself first; then forward, for what it keeps."""
     in_forward = _functions_run(driver, replace(shot, plan="f"), files)
     in_all = _functions_run(driver, shot, files)
@@ -118,9 +118,9 @@ def parts_of(driver: Driver, shot: Shot, files: set[str]) -> list[Part]:
     for function in [backward, *own]:
         tree = source.tree(function)
         if tree is not None and not _may_not_end(tree):
-            found.append(Part(function, tree, forward_tree))
+            found.append(Participant(function, tree, forward_tree))
     if forward_tree is not None and forward is not backward:
-        found.append(Part(forward, forward_tree, None, caching=True))
+        found.append(Participant(forward, forward_tree, None, caching=True))
     return found
 
 
@@ -170,7 +170,7 @@ def repair(
     driver: Driver,
     shot: Shot,
     others: list[Shot],
-    parts: list[Part],
+    parts: list[Participant],
     truths: Cotangents,
     tolerance: float,
     seconds: float,
@@ -254,7 +254,7 @@ def repair(
     return chosen
 
 
-def _compiled(edit: Edit, part: Part) -> CodeType | None:
+def _compiled(edit: Edit, part: Participant) -> CodeType | None:
     """Compile an edited function; None where it is none, or closes over something else."""
     try:
         made = compile_function(
@@ -268,7 +268,7 @@ def _compiled(edit: Edit, part: Part) -> CodeType | None:
     return made.__code__ if _fits(part, made) else None
 
 
-def _lines_of_value(driver: Driver, part: Part) -> set[int]:
+def _lines_of_value(driver: Driver, part: Participant) -> set[int]:
     """Give the lines from which a function that returns value and gradients makes its value.
 
     They are forward, which is believed: of two lines that can be mended the other is at fault.
@@ -295,7 +295,7 @@ def _lines_of_value(driver: Driver, part: Part) -> set[int]:
     return lines
 
 
-def _fits(part: Part, made: Any) -> bool:
+def _fits(part: Participant, made: Any) -> bool:
     return len(made.__code__.co_freevars) == len(part.function.__code__.co_freevars)
 
 
@@ -362,7 +362,7 @@ def _holds(driver: Driver, other: Shot, mended: set[str], tolerance: float) -> b
     return _mended(driver, other, None, tolerance) >= mended & there
 
 
-def _likeness(driver: Driver, shot: Shot, part: Part, truths: Cotangents) -> float:
+def _likeness(driver: Driver, shot: Shot, part: Participant, truths: Cotangents) -> float:
     """Say how many of the values that backward names are true gradients."""
     if not truths.values:
         return 0.0

@@ -52,7 +52,7 @@ class Clues:
 
 
 @dataclass(frozen=True)
-class Part:
+class Participant:
     """A function of the user's that takes part in backward."""
 
     function: FunctionType
@@ -92,11 +92,11 @@ class Budget:
 def in_turn(
     driver: Driver,
     shot: Shot,
-    parts: list[Part],
+    parts: list[Participant],
     budget: Budget,
     clues: Clues,
     truths: Cotangents | None = None,
-) -> Iterator[tuple[float, Part, Edit]]:
+) -> Iterator[tuple[float, Participant, Edit]]:
     """Give every edit of every part with its turn, the soonest first."""
     run = shot.run
     layer = {} if run is None or run.layer is None else _held(run.layer)
@@ -131,7 +131,7 @@ def in_turn(
             misnamed[part.function.__code__] = {line for _, line in kept.values()}
         made.append((place, part, scope, _blame(parts, part, shot), repeated))
     waiting = True
-    found: list[tuple[float, int, Part, Edit]] = []
+    found: list[tuple[float, int, Participant, Edit]] = []
     for first in (True, False):
         for place, part, scope, blame, twice in made:
             named = misnamed.get(part.function.__code__, set())
@@ -171,7 +171,7 @@ def _solved(
     budget: Budget,
     clues: Clues,
     truths: Cotangents,
-) -> Iterator[tuple[float, Part, Edit]]:
+) -> Iterator[tuple[float, Participant, Edit]]:
     """Give the edits that are computed: they come where none of the likely ones is right."""
     if shot.error is not None or shot.plan != "fb":
         return
@@ -185,7 +185,7 @@ def _solved(
             yield edit.rank - 0.5 * _of_bare_name(edit), part, edit
 
 
-def _is_method(part: Part, values: dict[str, Any]) -> bool:
+def _is_method(part: Participant, values: dict[str, Any]) -> bool:
     """Whether the first argument of a function is an object, and not an array as of ``im2col``."""
     first = next((a.arg for a in part.tree.args.args), "")
     plain = (np.ndarray, np.generic, int, float, tuple, list, dict)
@@ -193,7 +193,7 @@ def _is_method(part: Part, values: dict[str, Any]) -> bool:
 
 
 def _is_prime(
-    part: Part,
+    part: Participant,
     shot: Shot,
     clues: Clues,
     blame: dict[int, int],
@@ -211,7 +211,7 @@ def _is_prime(
     return prime == first
 
 
-def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, int]) -> float:
+def _doubt(part: Participant, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, int]) -> float:
     """Say how late an edit has its turn: lines that explain the most come first."""
     if part.caching:
         return 0.0 if shot.error is not None else 0.8
@@ -231,7 +231,7 @@ def _doubt(part: Part, edit: Edit, shot: Shot, clues: Clues, blame: dict[int, in
     return later + 0.8 * right
 
 
-def _blame(parts: list[Part], part: Part, shot: Shot) -> dict[int, int]:
+def _blame(parts: list[Participant], part: Participant, shot: Shot) -> dict[int, int]:
     """Say how well each line of a part explains the gradients that are wrong."""
     wrong = [c.gradient.label for c in shot.wrong]
     right = [c.gradient.label for c in shot.comparisons if not c.kind]
@@ -250,7 +250,7 @@ def _blame(parts: list[Part], part: Part, shot: Shot) -> dict[int, int]:
     return {node.lineno: best for node in ast.walk(part.tree) if isinstance(node, ast.stmt)}
 
 
-def _line_of_error(part: Part, error: BaseException) -> int:
+def _line_of_error(part: Participant, error: BaseException) -> int:
     """Give the line of a function that an error passed; 0 for none."""
     frames = traceback.walk_tb(error.__traceback__)
     return next((n for frame, n in frames if frame.f_code is part.function.__code__), 0)
@@ -287,7 +287,9 @@ def _held(layer: Any) -> dict[str, Any]:
     return numbers | dict(vars(layer))
 
 
-def _locals_of(driver: Driver, shot: Shot, parts: list[Part]) -> dict[CodeType, dict[str, Any]]:
+def _locals_of(
+    driver: Driver, shot: Shot, parts: list[Participant]
+) -> dict[CodeType, dict[str, Any]]:
     """Run once, and give the last values of the names in each part."""
     found: dict[CodeType, dict[str, Any]] = {part.function.__code__: {} for part in parts}
 
@@ -311,13 +313,13 @@ def _attributes_after_forward(driver: LayerDriver, shot: Shot) -> dict[str, Any]
         return {}
 
 
-def _learned(part: Part) -> tuple[str, ...] | None:
+def _learned(part: Participant) -> tuple[str, ...] | None:
     """Give what a training loop learns; None for other code."""
     training = getattr(part.function, "training", None)
     return None if training is None else tuple(training.step.parameters)
 
 
-def _upstream_names(driver: Driver, part: Part) -> list[str]:
+def _upstream_names(driver: Driver, part: Participant) -> list[str]:
     if driver.arriving and part.function is function_of(driver.backward_function):
         return [driver.arriving]
     if _learned(part) is not None:
