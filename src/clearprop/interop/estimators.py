@@ -76,6 +76,12 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
     A subclass has the parameters in its ``__init__``, and says what the targets are.
     """
 
+    def _keep(self, given: dict[str, Any]) -> None:
+        """Keep the parameters of ``__init__`` as they are, which is all that it may do."""
+        for name, value in given.items():
+            if name != "self":
+                setattr(self, name, value)
+
     def _learn(self, X: Any, t: Any, outputs: int, loss: Loss, *, anew: bool, once: bool) -> None:
         """Train with checked samples and targets, which go to so many outputs.
 

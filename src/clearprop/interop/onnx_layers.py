@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
@@ -14,49 +15,28 @@ from clearprop.nn import Layer
 # ---- elementwise -----------------------------------------------------------------------------
 
 
-@converter(nn.Add)
-def _add(graph: OnnxGraph, layer: nn.Add, x: Value, y: Value) -> str:
-    return graph.node("Add", x.name, y.name)
+def _one_node(operation: str, **attributes: Any) -> Callable[..., str]:
+    """Write a layer that is one operation of ONNX."""
+
+    def write(graph: OnnxGraph, layer: Layer, *inputs: Value) -> str:
+        return graph.node(operation, *(x.name for x in inputs), **attributes)
+
+    return write
 
 
-@converter(nn.Mul)
-def _mul(graph: OnnxGraph, layer: nn.Mul, x: Value, y: Value) -> str:
-    return graph.node("Mul", x.name, y.name)
-
-
-@converter(nn.Exp)
-def _exp(graph: OnnxGraph, layer: nn.Exp, x: Value) -> str:
-    return graph.node("Exp", x.name)
-
-
-@converter(nn.Reciprocal)
-def _reciprocal(graph: OnnxGraph, layer: nn.Reciprocal, x: Value) -> str:
-    return graph.node("Reciprocal", x.name)
-
-
-@converter(nn.ReLU)
-def _relu(graph: OnnxGraph, layer: nn.ReLU, x: Value) -> str:
-    return graph.node("Relu", x.name)
-
-
-@converter(nn.Sigmoid)
-def _sigmoid(graph: OnnxGraph, layer: nn.Sigmoid, x: Value) -> str:
-    return graph.node("Sigmoid", x.name)
-
-
-@converter(nn.Tanh)
-def _tanh(graph: OnnxGraph, layer: nn.Tanh, x: Value) -> str:
-    return graph.node("Tanh", x.name)
-
-
-@converter(nn.Softmax)
-def _softmax(graph: OnnxGraph, layer: nn.Softmax, x: Value) -> str:
-    return graph.node("Softmax", x.name, axis=-1)
-
-
-@converter(nn.LogSoftmax)
-def _log_softmax(graph: OnnxGraph, layer: nn.LogSoftmax, x: Value) -> str:
-    return graph.node("LogSoftmax", x.name, axis=-1)
+for _kind, _operation in {
+    nn.Add: "Add",
+    nn.Mul: "Mul",
+    nn.Exp: "Exp",
+    nn.Reciprocal: "Reciprocal",
+    nn.ReLU: "Relu",
+    nn.Sigmoid: "Sigmoid",
+    nn.Tanh: "Tanh",
+    nn.Softplus: "Softplus",
+}.items():
+    converter(_kind)(_one_node(_operation))
+converter(nn.Softmax)(_one_node("Softmax", axis=-1))
+converter(nn.LogSoftmax)(_one_node("LogSoftmax", axis=-1))
 
 
 @converter(nn.LeakyReLU)
@@ -67,11 +47,6 @@ def _leaky_relu(graph: OnnxGraph, layer: nn.LeakyReLU, x: Value) -> str:
 @converter(nn.SiLU)
 def _silu(graph: OnnxGraph, layer: nn.SiLU, x: Value) -> str:
     return graph.node("Mul", x.name, graph.node("Sigmoid", x.name))
-
-
-@converter(nn.Softplus)
-def _softplus(graph: OnnxGraph, layer: nn.Softplus, x: Value) -> str:
-    return graph.node("Softplus", x.name)
 
 
 @converter(nn.Rescaling)
@@ -188,30 +163,31 @@ def _reshape(graph: OnnxGraph, x: str, *shape: int) -> str:
 
 @converter(nn.Conv2d)
 def _conv2d(graph: OnnxGraph, layer: nn.Conv2d, x: Value) -> str:
-    return graph.node(
-        "Conv",
-        x.name,
-        graph.parameter(layer, "W"),
-        graph.parameter(layer, "b", layer.b.reshape(-1)),
-        kernel_shape=layer.W.shape[2:],
-        strides=layer.stride,
-        pads=layer.padding * 2,  # above and left, then below and right
-        dilations=layer.dilation,
-        group=layer.groups,
-    )
+    return _conv(graph, layer, x, layer.stride, layer.padding, layer.dilation)
 
 
 @converter(nn.Conv1d)
 def _conv1d(graph: OnnxGraph, layer: nn.Conv1d, x: Value) -> str:
+    return _conv(graph, layer, x, (layer.stride,), (layer.padding,), (layer.dilation,))
+
+
+def _conv(
+    graph: OnnxGraph,
+    layer: nn.Conv1d | nn.Conv2d,
+    x: Value,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> str:
     return graph.node(
         "Conv",
         x.name,
         graph.parameter(layer, "W"),
         graph.parameter(layer, "b", layer.b.reshape(-1)),
         kernel_shape=layer.W.shape[2:],
-        strides=[layer.stride],
-        pads=[layer.padding] * 2,
-        dilations=[layer.dilation],
+        strides=stride,
+        pads=padding * 2,  # above and left, then below and right
+        dilations=dilation,
         group=layer.groups,
     )
 
