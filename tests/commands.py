@@ -30,6 +30,11 @@ def refusal(*words: Any) -> str:
     return errors
 
 
+def write_table(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines))
+    return path
+
+
 def change(path: Path, key: str, **values: Any) -> None:
     """Change a JSON file as if another had written it."""
     content = json.loads(path.read_text())

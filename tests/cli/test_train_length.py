@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import change, run
+from commands import change, run, write_table
 
 from clearprop.cli.train_texts import listing
 from clearprop.train import Metrics, Outcome, RunFolder, Settings, compare_runs, read_run
@@ -24,13 +24,11 @@ def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A table of 400 rows: 320 to train on."""
     monkeypatch.chdir(tmp_path)
     rng = random.Random(0)
-    lines = ["a,b,kind"]
+    lines = []
     for _ in range(400):
         a, b = rng.gauss(0, 1), rng.gauss(0, 1)
         lines.append(f"{a:.3f},{b:.3f},{'in' if a * a + b * b + rng.gauss(0, 0.7) < 1 else 'out'}")
-    path = tmp_path / "rows.csv"
-    path.write_text("\n".join(lines))
-    return path
+    return write_table(tmp_path / "rows.csv", "a,b,kind", *lines)
 
 
 def train(*words: Any) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cli.test_train import COMMAND, ENVIRONMENT, posix_only, refusal, run
+from commands import write_table
 
 from clearprop.cli.train import train as _train  # noqa: F401 - loaded before the folder changes
 from clearprop.train import read_run
@@ -26,13 +27,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def houses(here: Path) -> Path:
     rng = random.Random(0)
-    lines = ["rooms,area,price"]
+    lines = []
     for _ in range(120):
         rooms, area = rng.randint(1, 7), rng.uniform(30, 200)
         lines.append(f"{rooms},{area:.1f},{3 * area + 20 * rooms + rng.gauss(0, 5):.2f}")
-    path = here / "houses.csv"
-    path.write_text("\n".join(lines))
-    return path
+    return write_table(here / "houses.csv", "rooms,area,price", *lines)
 
 
 @pytest.fixture
@@ -41,9 +40,7 @@ def rings(here: Path) -> Path:
     points = rng.normal(size=(200, 2))
     kinds = np.where(np.sum(points**2, axis=1) < 1, "in", "out")
     lines = [f"{a:.3f};{b:.3f};{kind}" for (a, b), kind in zip(points, kinds, strict=True)]
-    path = here / "rings.csv"
-    path.write_text("\n".join(["a;b;kind", *lines]))
-    return path
+    return write_table(here / "rings.csv", "a;b;kind", *lines)
 
 
 RINGS = ("--model", "affine 8, tanh, affine 2", "--optimizer", "adam", "--batch", 20, "--shuffle")

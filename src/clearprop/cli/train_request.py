@@ -6,7 +6,6 @@ import ast
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
 
 def given_settings(ctx: typer.Context) -> dict[str, Any]:
     """Settings that the user wrote; what is merely a default must not overrule a configuration."""
-    from clearprop.train import Settings
+    from clearprop.train.settings import NAMES
 
     given = {}
-    for field in fields(Settings):
-        source = ctx.get_parameter_source(field.name)
+    for name in NAMES:
+        source = ctx.get_parameter_source(name)
         if source is not None and source.name != "DEFAULT":
-            given[field.name] = ctx.params[field.name]
+            given[name] = ctx.params[name]
     return given
 
 

@@ -41,8 +41,8 @@ from clearprop.train.progress import PlainProgress as PlainProgress
 from clearprop.train.progress import wants_plain as wants_plain
 from clearprop.train.quality import Quality as Quality
 from clearprop.train.quality import quality_of as quality_of
-from clearprop.train.reading_runs import Run as Run
 from clearprop.train.reading_runs import read_run as read_run
+from clearprop.train.run import Run as Run
 from clearprop.train.run_folder import RunFolder as RunFolder
 from clearprop.train.saving import Outcome as Outcome
 from clearprop.train.saving import run_files as run_files

@@ -19,7 +19,7 @@ from clearprop.train.curves import (
     scale_loss,
 )
 from clearprop.train.metrics import shown_accuracies
-from clearprop.train.reading_runs import Run
+from clearprop.train.run import Run
 
 _MARKERS = "os^Dv*PX"
 _LOOKS = {"train": (":", 1.2, 2.5), "test": ("-", 1.6, 4), "validation": ("--", 1.2, 2.5)}

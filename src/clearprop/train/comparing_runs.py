@@ -10,7 +10,7 @@ from typing import Any
 
 from clearprop.errors import OptionError
 from clearprop.train.metrics import Row
-from clearprop.train.reading_runs import Run
+from clearprop.train.run import Run
 from clearprop.train.run_length import used_settings
 
 _MACHINE = ("system", "machine_code", "blas")  #: what decides how long a run takes

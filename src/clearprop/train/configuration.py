@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clearprop.data.fill import border_of, fill_of
 from clearprop.errors import OptionError
-from clearprop.train.settings import MAY_BE_NONE, Settings, check_setting
+from clearprop.train.settings import MAY_BE_NONE, NAMES, Settings, check_setting
 
 if TYPE_CHECKING:
     from clearprop.data import DataSet
@@ -37,14 +37,13 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     config = read_config(path)
     settings: dict[str, Any] = config["settings"]
-    names = [field.name for field in fields(Settings)]
     for name, value in settings.items():
-        if name not in names:
+        if name not in NAMES:
             raise OptionError(
                 f"train: the setting {name!r} is unknown.",
                 where=repr(str(path)),
-                why=f"the settings are {', '.join(names)}.",
-                write=f'"{_nearest(name, names)}": ...',
+                why=f"the settings are {', '.join(NAMES)}.",
+                write=f'"{_nearest(name, NAMES)}": ...',
             )
         if name not in MAY_BE_NONE or value is not None:
             check_setting(name, value, where=repr(str(path)), form='"{name}": {value}')

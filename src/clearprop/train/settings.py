@@ -319,3 +319,6 @@ class Settings:
         """Random numbers of the initial weights, and independent ones of the batches."""
         weights, batches = np.random.SeedSequence(self.seed).spawn(2)
         return np.random.default_rng(weights), np.random.default_rng(batches)
+
+
+NAMES = [field.name for field in fields(Settings)]  #: of all settings
