@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,10 +24,20 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+COMMAND = """
+import sys
+from clearprop_command import main
+try:
+    main()
+finally:
+    print("numpy" in sys.modules, file=sys.stderr)
+"""
+
+
 def offered(text: str) -> list[str]:
-    """What bash gets for the last word of a line."""
+    """What bash gets for the last word of a line; nobody waits for NumPy."""
     done = subprocess.run(
-        [sys.executable, "-m", "clearprop"],
+        [sys.executable, "-c", COMMAND],
         env={
             **os.environ,
             "_CLEARPROP_COMPLETE": "complete_bash",
@@ -37,6 +48,7 @@ def offered(text: str) -> list[str]:
         text=True,
         check=False,
     )
+    assert done.stderr == "False\n"
     return [line for line in done.stdout.splitlines() if line]
 
 
@@ -61,6 +73,16 @@ def test_values_of_options_are_offered(here: Path) -> None:
 
 def test_commands_are_offered(here: Path) -> None:
     assert offered("clearprop pre") == ["predict"]
+
+
+def test_the_command_is_the_same_where_no_shell_asks() -> None:
+    project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())
+    assert project["project"]["scripts"] == {"clearprop": "clearprop_command:main"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("clearprop ")
+    assert done.stderr == "True\n"
 
 
 def test_completion_is_said_in_one_line_of_the_help() -> None:

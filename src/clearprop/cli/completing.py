@@ -54,7 +54,7 @@ def complete_setting(name: str) -> Callable[[str], list[str]]:
     """
 
     def complete(incomplete: str) -> list[str]:
-        from clearprop.train.settings import NAMED  # when a shell asks: it loads NumPy
+        from clearprop.train.named import NAMED  # when a shell asks: the package loads NumPy
 
         return [value for value in NAMED[name] if value.startswith(incomplete)]
 

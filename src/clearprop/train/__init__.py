@@ -29,11 +29,11 @@ from clearprop.train.loop import Model as Model
 from clearprop.train.loop import fit as fit
 from clearprop.train.metrics import Metrics as Metrics
 from clearprop.train.metrics import Row as Row
-from clearprop.train.models import MODELS as MODELS
 from clearprop.train.models import build_for as build_for
 from clearprop.train.models import build_model as build_model
 from clearprop.train.models import layer_sizes as layer_sizes
 from clearprop.train.models import title_of as title_of
+from clearprop.train.named import MODELS as MODELS
 from clearprop.train.predicting import Predicted as Predicted
 from clearprop.train.predicting import Predictor as Predictor
 from clearprop.train.progress import LiveProgress as LiveProgress

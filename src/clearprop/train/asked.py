@@ -14,7 +14,8 @@ from clearprop.nn.sequential import Sequential
 from clearprop.optim import SGD
 from clearprop.places import current_line
 from clearprop.train.checkpoints import Checkpoints
-from clearprop.train.settings import RULES, check_setting
+from clearprop.train.named import RULES
+from clearprop.train.settings import check_setting
 from clearprop.train.sources import Source
 from clearprop.train.updates import Rule
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clearprop.errors import OptionError
+from clearprop.train.named import MODELS
 
 if TYPE_CHECKING:
     from clearprop.data import DataSet
@@ -16,32 +17,6 @@ if TYPE_CHECKING:
 
 PIXELS, CLASSES = 784, 10
 _STD = 0.01  # of the initial weights of the documents' networks
-
-
-class NamedModel(NamedTuple):
-    """A model, and what a reader needs to know to choose it.
-
-    Attributes
-    ----------
-    summary : str
-        What it is, in a few words.
-    hidden : int or None
-        Its hidden units by default; None without a hidden layer.
-    kind : str
-        Its class in `clearprop.nn`, or the line of its layers.
-    """
-
-    summary: str
-    hidden: int | None
-    kind: str
-
-
-MODELS = {
-    "two-layer": NamedModel("a hidden layer with ReLU", 50, "TwoLayerNet"),
-    "linear": NamedModel("softmax regression", None, "affine {outputs}"),
-    "simple-conv": NamedModel("a convolution and two affine layers", 100, "SimpleConvNet"),
-    "deep-conv": NamedModel("six convolutions and two affine layers", 50, "DeepConvNet"),
-}
 
 
 def build_model(

@@ -13,38 +13,11 @@ import numpy as np
 
 from clearprop import optim
 from clearprop.errors import OptionError
-from clearprop.train.models import MODELS
+from clearprop.train.named import DTYPES, MODELS, RULES, SCHEDULES
 
-DTYPES = ("float32", "float64")
 MAY_BE_NONE = (
     *("hidden", "lr", "weight_decay", "epochs", "validation", "patience", "target", "without"),
 )
-#: Update rules by name: the class in `optim`, and its learning rate by default.
-RULES = {
-    "sgd": ("SGD", 0.1),
-    "momentum": ("Momentum", 0.01),
-    "nesterov": ("Nesterov", 0.01),
-    "adagrad": ("AdaGrad", 0.01),
-    "rmsprop": ("RMSprop", 0.001),
-    "adam": ("Adam", 0.001),
-    "adamw": ("AdamW", 0.001),
-}
-#: The learning rate over a run, from its largest value and the number of updates.
-SCHEDULES: dict[str, Callable[[float, int], Any]] = {
-    "constant": lambda lr, total: lr,
-    "cosine": optim.Cosine,
-    "step": lambda lr, total: optim.StepDecay(lr, every=max(1, -(-total // 3))),
-    "one-cycle": optim.OneCycle,
-}
-
-
-#: Settings that have names, and which.
-NAMED = {
-    "model": tuple(MODELS),
-    "optimizer": tuple(RULES),
-    "schedule": tuple(SCHEDULES),
-    "dtype": DTYPES,
-}
 MOST_THREADS = 1024
 MOST = 10**9  # of units, samples or iterations: beyond it NumPy's own errors would answer
 
@@ -124,6 +97,15 @@ _LIMITS = {
         None,
     ),
 }
+
+
+def _scheduled(name: str, lr: float, total: int) -> Any:
+    kind = SCHEDULES[name]
+    if kind is None:
+        return lr
+    if kind == "StepDecay":
+        return optim.StepDecay(lr, every=max(1, -(-total // 3)))
+    return getattr(optim, kind)(lr, total)
 
 
 def set_aside(samples: int, part: float) -> int:
@@ -301,7 +283,7 @@ class Settings:
         Adam(lr=Cosine(lr=0.001, total=500))
         """
         assert self.lr is not None
-        lr = SCHEDULES[self.schedule](self.lr, total)
+        lr = _scheduled(self.schedule, self.lr, total)
         decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
         return getattr(optim, RULES[self.optimizer][0])(lr=lr, **decay)
 
