@@ -30,7 +30,7 @@ from clearprop.train.metrics import Row
 from clearprop.train.models import CLASSES, PIXELS, build_model
 from clearprop.train.predicting import Predictor, predictor_for
 from clearprop.train.run_length import asked_iterations, kept_row
-from clearprop.train.run_network import misfit, version_numbers
+from clearprop.train.run_network import misfit, version_numbers, wrong_in
 from clearprop.train.run_tables import damaged, read_bytes, read_json
 from clearprop.train.settings import Settings
 
@@ -161,10 +161,28 @@ class Run:
     @cached_property
     def weights(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of ``weights.safetensors``, by name."""
+        arrays = self.found_weights
+        self.check_weights()
+        return arrays
+
+    @cached_property
+    def found_weights(self) -> dict[str, npt.NDArray[Any]]:
+        """The same, whether or not they are those that it ended with."""
         if "weights.safetensors" not in self.files:
             raise self._missing("weights.safetensors")
         path = self.path / "weights.safetensors"
         return run_tables.read_arrays(path, read_bytes(path))
+
+    def check_weights(self) -> None:
+        """Refuse weights that are not, to the bit, those that the run ended with.
+
+        Runs that have not ended, and those of earlier versions, do not say which these are.
+        """
+        kept = None
+        with suppress(RunError):  # which is raised where the result itself is asked for
+            kept = (self.result or {}).get("weights_sha256")
+        if kept is not None and "weights.safetensors" in self.files:
+            run_tables.check_sha256(self.path / "weights.safetensors", kept)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -219,15 +237,18 @@ class Run:
         return Sequential(*layers, own, loss=network.last_layer)
 
     def _trained(self) -> Sequential:
-        network, weights = self.untrained(), self.weights
+        network = self.untrained()
         expected = {**network.params, **network.state}
-        if wrong := misfit(expected, weights):
+        if wrong := misfit(
+            expected, self.found_weights
+        ):  # it says more than that they were changed
             raise RunError(
                 f"the weights are not those of the model {self.settings.get('model')}: {wrong}.",
                 where=repr(str(self.path / "weights.safetensors")),
                 why=f"the network is built from {CONFIG}, which names another one.{self._newer()}",
                 write=f"the {CONFIG} and the weights of one run",
             )
+        weights = self.weights
         network.params.update({name: weights[name] for name in network.params})
         network.state.update({name: weights[name] for name in network.state})
         return network
@@ -360,7 +381,7 @@ def read_run(name: str | Path) -> Run:
         raise damaged(path / CONFIG, 'it has a "made_with" that names no versions')
     if not isinstance(data := config.get("data", {}), dict):
         raise damaged(path / CONFIG, 'it has "data" that name nothing')
-    if wrong := _wrong_in(data):
+    if wrong := wrong_in(data):
         raise damaged(path / CONFIG, f'in its "data" {wrong}')
     return Run(
         path,
@@ -381,28 +402,6 @@ def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(Settings(**{name: settings[name] for name in _KNOWN if name in settings}))
     except (OptionError, TypeError):
         return {}
-
-
-def _wrong_in(data: Mapping[str, Any]) -> str | None:
-    """Say what in the description of the samples makes no sense, if something does."""
-    shape, outputs = data.get("shape", [PIXELS]), data.get("outputs", CLASSES)
-    if not (isinstance(shape, list) and shape and all(map(_is_count, shape))):
-        return f"the shape is {str(shape)[:40]}"
-    if not _is_count(outputs):
-        return f"the outputs are {str(outputs)[:40]}"
-    for name, count in (("classes", outputs), ("columns", math.prod(shape))):
-        names = data.get(name)
-        if names is None or (name == "columns" and names == []):
-            continue  # there are none
-        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-            return f"the {name} are {str(names)[:40]}"
-        if len(names) != count:
-            return f"there are {len(names)} {name} for {count}"
-    return None
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number > 0
 
 
 def _sizes(folder: Path) -> dict[str, int | None]:
