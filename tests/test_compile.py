@@ -850,6 +850,35 @@ def test_steps_through_an_array_that_became_recorded():
     assert cp.grad(f)(1.0) == 7.0
 
 
+@pytest.mark.parametrize(
+    ("step", "what"),
+    [
+        (lambda c, x: (np.stack([c, c]), c), "the carry comes out as"),
+        (lambda c, x: (c.astype(np.float32), c), "the carry comes out as .*float32"),
+        (lambda c, x: c, "gives no pair"),
+    ],
+)
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_recorded_steps_hand_on_what_they_were_given(step, what, count):
+    h, xs = cp.compile(step), np.ones(count)
+    for run in (lambda c: h.scan(c, xs)[0], cp.grad(lambda c: np.sum(h.scan(c, xs)[0]))):
+        with pytest.raises(ShapeError, match=what) as caught:
+            run(np.array(1.0))
+        assert "test_compile.py" in str(caught.value.where)
+
+
+@pytest.mark.parametrize("one", [np.log, lambda x: np.sort(1 / x)])
+def test_of_no_steps_only_the_shapes_are_seen(one):
+    h, c, xs = cp.compile(lambda c, x: (c * 2.0, one(x))), np.ones(2), np.zeros((0, 2))
+    carry, ys = h.scan(c, xs)  # a warning would be an error
+    assert (carry.tolist(), ys.shape) == ([1, 1], (0, 2))
+    np.testing.assert_array_equal(cp.grad(lambda c: np.sum(h.scan(c, xs)[0]))(c), [1, 1])
+    inverse = cp.compile(lambda c, x: (c, np.linalg.inv(x)))
+    for run in (inverse.scan, cp.grad(lambda c, xs: np.sum(inverse.scan(c, xs)[0]))):
+        with pytest.raises(ShapeError, match=r"seen with zeros: LinAlgError: Singular matrix\."):
+            run(c, np.zeros((0, 2, 2)))
+
+
 @pytest.mark.parametrize("one", [np.square, lambda x: np.linalg.inv(np.eye(2) + x)])
 @pytest.mark.parametrize("count", [0, 3])
 def test_none_holds_no_numbers_in_a_loop(one, count):

@@ -15,6 +15,7 @@ import pytest
 
 import clearprop as cp
 from clearprop import data, errors, nn, optim, train
+from clearprop.idioms import is_called
 from clearprop.idioms_of_training import KEYWORDS, MODULES
 
 X, T = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 3
@@ -33,6 +34,11 @@ CALLS = [
     ("optim.Adam(net.params.values())", ValueError, "rule = Adam(0.01), then rule.update("),
     ("optim.Adam(learning_rate=0.1)", TypeError, "lr=0.1"),
     ("optim.SGD(0.1, momentun=0.9)", TypeError, "momentum=…"),
+    ("optim.StepDecay(0.1, step_size=30)", TypeError, "every=30"),
+    ("optim.StepDecay(0.1, every=30, gama=0.5)", TypeError, "gamma=…"),
+    ("optim.StepDecay(gamma=0.5)", TypeError, "optim.StepDecay(lr, every, …)"),
+    ("optim.Cosine(0.1, T_max=100)", TypeError, "total=100"),
+    ("optim.WarmUp(0.1, 5, 0.1, 2)", TypeError, "optim.WarmUp(after, updates, …)"),
     ("nn.LSTM(4, 8)", TypeError, "nn.LSTM.initial(4, 8, seed=0)"),
     ("nn.BatchNorm(4)", TypeError, "nn.BatchNorm.initial(4)"),
     ("nn.Embedding(10, 4)", TypeError, "nn.Embedding.initial(10, 4, seed=0)"),
@@ -55,9 +61,18 @@ CALLS = [
     ("fit(X, T)", ValueError, "fit(net, ((x, t), None))"),
     ("fit(nn.TwoLayerNet, DATA)", ValueError, "fit(net, ((x, t), None))"),
     ("fit(net, DATA, checkpoints=4)", ValueError, 'checkpoints="folder"'),
+    ("fit(net, DATA, seed=-1)", ValueError, "seed=0"),
+    ("fit(net, DATA, seed='a')", ValueError, "seed=0"),
+    ("fit(net, DATA, watch=None)", ValueError, "watch=train.PlainProgress()"),
+    ("fit(net, DATA, watch=[train.Clock(), 3])", ValueError, "watch=train.PlainProgress()"),
+    ("fit(net, DATA, prepare=3)", ValueError, "prepare=lambda x: "),
     ("fit(nn.Sequential(nn.Affine.initial(4, 3, seed=0)), DATA)", RuntimeError, "nn.Sequential(…"),
     ("train.EarlyStopping()", ValueError, "early = train.EarlyStopping(net)"),
     ("train.EarlyStopping(net, monitor='val_loss')", TypeError, 'by="validation_loss"'),
+    ("net(X)", TypeError, "net.predict(x)"),
+    ("nn.ReLU()(X)", TypeError, "layer.forward(x)"),
+    ("nn.SoftmaxWithLoss()(X, T)", TypeError, "layer.forward(x, t)"),
+    ("cp.trace(net, X)", TypeError, "net.predict(x)"),
     ("net.summary()", TypeError, "net.summary((784,))"),
     ("net.forward(X) is net.backward()", TypeError, "net.gradient(x, t)"),
 ]
@@ -106,7 +121,17 @@ def test_signatures_names_copies_and_subclasses_stay() -> None:
         tuple,
     )
     assert not hasattr(nn, "nothing")
-    assert not callable(network())
+    for layer in (network(), nn.ReLU()):
+        assert not is_called(layer)
+        with pytest.raises(errors.DTypeError, match="The function to differentiate is a "):
+            cp.grad(layer)
+
+    class Called(nn.ReLU):
+        def __call__(self, x: Any) -> Any:
+            return self.forward(x)
+
+    assert is_called(Called())
+    assert Called()(-1.0) == 0
 
     class Mine(nn.ReLU, ABC):
         def __init__(self, slope: float, **more: Any) -> None:

@@ -15,6 +15,7 @@ from clearprop.errors import DTypeError, ShapeError, UnknownNameError
 from clearprop.explain.watching import name_leaves, new_tape
 from clearprop.graph import Tape, next_index, open_derivatives
 from clearprop.guarding import call_user_function
+from clearprop.idioms import is_called
 from clearprop.leaves import alias, dtype_of_numbers, is_real, leaf, real
 from clearprop.legible import legible_name
 from clearprop.places import current_line
@@ -329,7 +330,7 @@ def check_callable(f: Any) -> None:
     ------
     DTypeError
     """
-    if not callable(f):
+    if not is_called(f):
         raise DTypeError(
             f"The function to differentiate is a {type(f).__name__}.",
             where=current_line(2),

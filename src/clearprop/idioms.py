@@ -7,10 +7,13 @@ write. The names of layers and update rules stand in `nn` and `optim`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clearprop.errors import MissingMethodError, UnknownKeywordError
 from clearprop.places import current_line
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 TORCH, JAX, AUTOGRAD, KERAS = "PyTorch", "JAX", "HIPS autograd", "Keras"
 
@@ -328,6 +331,17 @@ def refuse_keywords(function: str, given: dict[str, Any]) -> None:
             why=why,
             write=write,
         )
+
+
+def refusing(call: _F) -> _F:
+    """Mark a ``__call__`` that only says what to write in the place of the call."""
+    call.refuses = True  # type: ignore[attr-defined]
+    return call
+
+
+def is_called(value: Any) -> bool:
+    """Whether a value is there to be called: one with a `refusing` ``__call__`` is not."""
+    return callable(value) and not hasattr(type(value).__call__, "refuses")
 
 
 class FromElsewhere:

@@ -36,6 +36,11 @@ _KEYWORDS: dict[str, dict[str, str]] = {
         "clipvalue": "clip_value={}",
         "params": "rule.update(params, grads, state), or train.fit(net, …, optimizer=rule)",
     },
+    "optim.StepDecay": {"step_size transition_steps": "every={}", "decay_rate": "gamma={}"},
+    "optim.Exponential": {"decay_rate": "gamma={}"},
+    "optim.Cosine": {"T_max decay_steps": "total={}", "eta_min": "least={}"},
+    "optim.OneCycle": {"max_lr peak_value": "lr={}", "total_steps": "total={}"},
+    "optim.WarmUp": {"total_iters warmup_steps": "updates={}", "start_factor": "start={}"},
     "nn.Dropout": {"p rate": "nn.Dropout({})"},
     "nn.LSTM": {
         "hidden_size input_size batch_first": "nn.LSTM.initial(features, state, seed=0)",

@@ -14,6 +14,7 @@ from types import MemberDescriptorType, ModuleType
 from typing import Any
 
 from clearprop.errors import DTypeError, ShapeError
+from clearprop.idioms import is_called
 from clearprop.places import current_line
 
 _DEEPEST = 200  # levels; Python recurses to 1,000 frames
@@ -103,7 +104,7 @@ def _is_static(field: dataclasses.Field[Any], tree: Any) -> bool:
     if field.metadata.get("static"):
         return True
     value = getattr(tree, field.name)
-    return isinstance(value, _STATIC) or (callable(value) and _IS_LEAF[type(value)])
+    return isinstance(value, _STATIC) or (is_called(value) and _IS_LEAF[type(value)])
 
 
 def static_fields(tree: Any) -> dict[str, Any]:

@@ -112,10 +112,20 @@ def test_the_file_needs_only_numpy_and_gives_what_predict_gives(here: Path, name
         "sys.argv = ['model.py', *sys.argv[1:]]\n"
         "runpy.run_path('model.py', run_name='__main__')\n"
     )
-    for words in ([], ["x.npy", "y.npy"]):
-        subprocess.run([sys.executable, "-c", without, *words], check=True, capture_output=True)
+    for given in ([], ["x.npy", "y.npy"]):
+        subprocess.run([sys.executable, "-c", without, *given], check=True, capture_output=True)
     expected = predicted(name, *INPUTS[name])
     np.testing.assert_allclose(np.load("y.npy"), expected, rtol=1e-5)
+    words = [sys.executable, "-c", without, "x.npy"]
+    told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    rows = json.loads(run("predict", name, *INPUTS[name], "--json")[1])["predictions"]
+    if name == "houses":
+        assert told.startswith("[[")
+    else:
+        assert told.split("\n") == [*(str(row["prediction"]) for row in rows), ""]
+    if name == "conv":
+        none = np.load("x.npy")[:0]
+        assert runpy.run_path("model.py")["predict"](none).shape == (0, 10)
     assert (here / "model.npz").exists() == (name == "large")
     assert ("which stays beside it" in output) == (name == "large")
 
@@ -245,6 +255,9 @@ def test_nothing_is_overwritten_unless_asked(here: Path) -> None:
 
 def test_requests_that_make_no_sense(here: Path) -> None:
     assert "no form is named" in refusal("export", "flowers")
+    for form in ("onnx", "numpy", "safetensors"):
+        assert f"--{form} is -." in refusal("export", "flowers", f"--{form}", "-")
+    assert not Path("-").exists()
     assert "--step stands without --numpy" in refusal("export", "flowers", "--onnx", "--step")
     assert "there is no run" in refusal("export", "flower", "--onnx")
     assert "no folder to write to" in refusal("export", "flowers", "--onnx", "none/x.onnx")

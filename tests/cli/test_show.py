@@ -263,6 +263,12 @@ def _other_weights(folder: Path) -> None:
     save_file({**arrays, "b1": np.zeros(51, np.float32)}, folder / "weights.safetensors")
 
 
+def _one_bit(folder: Path) -> None:
+    content = bytearray((folder / "weights.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "weights.safetensors").write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
@@ -288,6 +294,7 @@ def _other_weights(folder: Path) -> None:
         (_write("accuracy.csv", b'iteration\n"1\n'), "accuracy.csv is damaged: unexpected end of"),
         (_cut("weights.safetensors", 1000), "weights.safetensors is damaged: it is no safetensors"),
         (_write("weights.safetensors", b""), "weights.safetensors is damaged: it is no safetensor"),
+        (_one_bit, "weights.safetensors is damaged: its SHA-256 is not the one that result.json"),
         (_other_weights, "the weights are not those of the model two-layer: b1 is (51,), and"),
         (_delete("weights.safetensors"), "weights.safetensors is not there. Where: 'runs/first'."),
         (_delete("loss.csv"), "loss.csv is not there. Where: 'runs/first'. Why: the run has ended"),

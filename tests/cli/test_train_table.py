@@ -162,6 +162,7 @@ def test_how_far_a_regression_is_off(here: Path) -> None:
     assert f"R² {r2:.3f}" in run("show")[1]
     compared = run("compare", "good", "bad")[1]
     assert re.search(rf"test mean absolute error +{absolute:,.0f}\*", compared)
+    assert re.search(rf"test R² +{r2:.3f}\*", compared)
 
 
 def test_a_constant_target_explains_nothing(here: Path) -> None:

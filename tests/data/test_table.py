@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from clearprop import nn, train
-from clearprop.data import DataSet, csv_to_npy, load
+from clearprop.data import DataSet, csv_to_npy, load, read_rows
 from clearprop.data.splitting import draw_rows
 from clearprop.errors import DataError, DTypeError, OptionError
 
@@ -425,3 +425,44 @@ def test_wrong_cells_are_counted_and_their_columns_named(write: Write) -> None:
 def test_without_is_a_sequence_of_columns(write: Write, without: Any) -> None:
     with pytest.raises(OptionError, match="the names of columns, or their numbers"):
         load(write("id,a,t\n1,2,3\n2,3,4\n"), without=without)
+
+
+def test_two_columns_of_one_name_are_refused_as_in_new_rows(write: Write) -> None:
+    path = write("a,b, a,y\n" + "1,2,3,0.5\n" * 3)
+    assert "load: two columns are called 'a': numbers 0, 2." in refusal(path)
+    refusal(path, without=(2,))  # of new rows nobody could say which is which
+    found = load(path, without=(0, 2))
+    assert (found.columns, found.without) == (("b",), ("a", "a"))
+    assert read_rows(path, found).x.tolist() == [[2.0]] * 3
+    refusal(write("a,y,y\n" + "1,2,3\n" * 3))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_names_and_cells_on_several_lines(write: Write, end: str) -> None:
+    header = f'"price{end}in €",b,"on{end}{end} three",kind{end}'
+    path = write(f'{header}1,2,3,no{end}4,5,6,"ye{end}s"{end}7,8,9,no{end}')
+    found = load(path)
+    assert found.columns == ("price in €", "b", "on three")
+    x, t = together(found)
+    np.testing.assert_array_equal(x, [[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert t.tolist() == [0, 1, 0]
+    np.testing.assert_array_equal(read_rows(path, found).x, x)
+
+
+LARGE = 2**53
+
+
+@pytest.mark.parametrize("of", ["{0},{1}", "{1},{0}"], ids=["column", "target"])
+def test_whole_numbers_that_would_become_others(write: Write, of: str) -> None:
+    def table(number: int) -> Path:
+        return write("id,y\n" + "".join(of.format(number + k, k) + "\n" for k in (0, 0, 2, 4)))
+
+    load(table(LARGE - 4))
+    x, t = together(load(table(LARGE), task="regression"))
+    assert {0.0 + LARGE, 2.0 + LARGE, 4.0 + LARGE} in (set(x.ravel()), set(t.ravel()))
+    for task in ("regression", "classes"):
+        if (task, of) != ("classes", "{0},{1}"):
+            said = refusal(table(LARGE + 1), task=task)
+            assert "9007199254740993 would become 9007199254740992. Where: " in said
+            assert "line 2, column" in said
+    load(write("id,y\n" + "1e100,1\n123456789012345678901234567890.5,2\n2,3\n"))

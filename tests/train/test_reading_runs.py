@@ -21,6 +21,7 @@ from clearprop.train import (
     RunFolder,
     Settings,
     build_model,
+    compare_runs,
     config_text,
     read_run,
     run_files,
@@ -154,6 +155,28 @@ def test_a_part_of_the_weights_is_never_taken_for_all(folder: RunFolder, size: i
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(RunError, match=r"weights\.safetensors is damaged: .* Write instead: clear"):
         read_run(folder.path).network()
+
+
+def test_one_bit_of_the_weights(folder: RunFolder, tmp_path: Path) -> None:
+    other = read_run(saved(tmp_path / "other", Settings(model="linear"), LOSS, ROWS).path)
+    path = folder.path / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    run = read_run(folder.path)
+    readers = [
+        run.network,
+        run.predictor,
+        lambda: run.weights,
+        lambda: compare_runs([other, run]),
+    ]
+    for read in readers:
+        with pytest.raises(RunError, match=r"weights\.safetensors is damaged: its SHA-256 is not"):
+            read()
+    result = json.loads((folder.path / "result.json").read_text())
+    del result["weights_sha256"]  # as earlier versions left it
+    (folder.path / "result.json").write_text(json.dumps(result))
+    assert read_run(folder.path).network().params["b2"][-1] != 1.0
 
 
 @pytest.mark.parametrize(

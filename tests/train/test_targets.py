@@ -135,6 +135,32 @@ def test_a_run_saved_half_way_goes_on_to_the_bit(prices: DataSet, tmp_path: Path
     assert rest.rows[-1] == whole.rows[-1]
 
 
+def without_unit(folder: Path) -> train.Checkpoints:
+    """Write the checkpoint of a folder as earlier versions did."""
+    found = train.Checkpoints(folder).latest().required()
+    facts = {name: fact for name, fact in found.facts.items() if name != "prepare_target"}
+    found.path.unlink()
+    with train.Checkpoints(folder) as earlier:
+        earlier.write(found.step, found.arrays, facts)
+    return train.Checkpoints(folder)
+
+
+def test_a_checkpoint_in_another_unit_is_refused(prices: DataSet, tmp_path: Path) -> None:
+    def go_on(table: DataSet, checkpoints: Any, loss: Any = None) -> Any:
+        options: dict[str, Any] = {"checkpoints": checkpoints, "resume": True, "iterations": 9}
+        return train.fit(network(loss or nn.MSE()), table, **options)
+
+    go_on(prices, tmp_path)
+    dearer = replace(prices, prepare_target=Standardized((1e7,), (1e5,)))
+    with pytest.raises(DataError, match=r"is of targets prepared with mean 99\d{4}.* 10000000\.0,"):
+        go_on(dearer, train.Checkpoints(tmp_path))
+    with pytest.raises(DataError, match="now it is nothing"):
+        go_on(replace(prices, prepare_target=None), train.Checkpoints(tmp_path))
+    with pytest.raises(DataError, match="does not say in which unit targets were"):
+        go_on(prices, without_unit(tmp_path))
+    go_on(replace(prices, prepare_target=None), without_unit(tmp_path))
+
+
 def test_a_loss_that_knows_no_unit_gets_targets_as_they_are(prices: DataSet) -> None:
     shares = replace(prices, train=prices.train._replace(t=prices.train.t / 2e6))
     shares = replace(shares, test=prices.test._replace(t=prices.test.t / 2e6))
@@ -210,6 +236,11 @@ def test_a_run_from_the_command_line_predicts_prices(csv: Path, tmp_path: Path) 
     table = data.load(csv)
     test = np.mean((net.predict(table.prepare(table.test.x)) - table.test.t) ** 2)
     assert found.rows[-1].test_loss == pytest.approx(test, rel=1e-3)
+    without_unit(out / "checkpoints")
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    code, _, told = run("train", "--resume", out, "--iterations", 1600, "--plain")
+    assert (code, "does not say in which unit targets were" in told) == (2, True)
+    assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     config = json.loads((out / "config.json").read_text())
     config["data"]["prepare_target"] = {"kind": "none"}
     (out / "config.json").write_text(json.dumps(config))

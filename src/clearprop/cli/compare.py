@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.cells import cell_len
@@ -16,6 +16,8 @@ from clearprop.errors import OptionError
 if TYPE_CHECKING:
     from clearprop.cli.screen import Screen
     from clearprop.train import Comparison, Run
+
+_T = TypeVar("_T")
 
 _FORMS = ("png", "svg")
 _LONGEST = 24  # columns of a value beside others; a longer one stands on a line of its own
@@ -127,7 +129,7 @@ def _print(runs: Sequence[str], comparison: Comparison, curves: Path | None) -> 
         how_it_ended(run).removeprefix("by ").removeprefix("an ")
         for run in comparison.results["ended"]
     ]
-    results = {**comparison.results, "ended": ended}
+    results = _shown({**comparison.results, "ended": ended})
     versions = {name: of for name, of in comparison.made_with.items() if name != _HASH}
     hashes = comparison.made_with.get(_HASH, ())
     data = {"SHA-256": [h and f"{str(h)[:_HASH_SHOWN]}…" for h in hashes]} if hashes else {}
@@ -151,7 +153,7 @@ def _print(runs: Sequence[str], comparison: Comparison, curves: Path | None) -> 
         screen.line()
         screen.line("Versions and processor are the same.")
     print_table("Data that differ")
-    print_table(list(tables)[-1], comparison.best)
+    print_table(list(tables)[-1], _shown(comparison.best))
     if comparison.notes:
         screen.heading("To keep in mind")
         for note in comparison.notes:
@@ -164,6 +166,11 @@ def _print(runs: Sequence[str], comparison: Comparison, curves: Path | None) -> 
         screen.pairs([("their curves", drawn)])
     else:
         screen.pairs([("their curves", str(curves))])
+
+
+def _shown(results: Mapping[str, _T]) -> dict[str, _T]:
+    """Name results as a reader knows them."""
+    return {name.replace("r2", "R²"): of for name, of in results.items()}
 
 
 def _heads(comparison: Comparison, screen: Screen, runs: Sequence[str]) -> list[str]:

@@ -93,6 +93,12 @@ def export(
             why="a training step is written as a Python file.",
             write=f"clearprop export {run} --numpy --step",
         )
+    for form in (form for form, path in wanted.items() if path == "-"):
+        raise OptionError(
+            f"export: --{form} is -.",
+            why="what is exported is a file; on the screen stands what to do with it.",
+            write=f"clearprop export {run} --{form} FILE{_FORMS[form]}",
+        )
     of = read_run(run)
     predictor = of.predictor()
     paths = {
@@ -168,6 +174,7 @@ def _write_numpy(run: Run, predictor: Predictor, path: Path, step: bool) -> list
         t_example=t,
         prepare=predictor.prepare,
         metadata=_metadata(run, predictor),
+        classes=predictor.classes,
     )
     name = command(path).removeprefix("clearprop ")
     rows = [

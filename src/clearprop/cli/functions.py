@@ -24,6 +24,7 @@ from clearprop.cli.given import given_twice, split_given
 from clearprop.cli.layers import as_function, proposed_inputs
 from clearprop.cli.proposed import proposed_arguments
 from clearprop.errors import ClearpropError, OptionError
+from clearprop.idioms import is_called
 from clearprop.nn.layer import Layer
 
 #: What an object is run by that cannot be called itself.
@@ -270,7 +271,7 @@ def _function(loaded: Loaded, path: str, name: str, command: str) -> Any:
 
 def _run_by(found: Any, path: str, name: str) -> Callable[..., Any]:
     """Give what runs an object: itself, or one of its methods."""
-    if callable(found):
+    if is_called(found):
         written = vars(type(found)).get("__call__")
         own = isinstance(written, types.FunctionType)  # whose text can be read
         made: Callable[..., Any] = types.MethodType(written, found) if own else found

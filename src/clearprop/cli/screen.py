@@ -133,7 +133,7 @@ def _number(name: str, value: float) -> str:
         from clearprop.train.quality import shown_amount
 
         return shown_amount(value)
-    if name.endswith("r2"):
+    if name.endswith(("r2", "R²")):
         return f"{value:.3f}"
     if name == "seconds":
         return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"

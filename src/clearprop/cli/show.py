@@ -129,6 +129,7 @@ class _Shown:
             network = run.untrained()
             summary = network.summary(run.input_shape)
         except ClearpropError as error:
+            self._read(run.check_weights, None)
             parts = filter(None, (error.what, error.why))
             return None, " ".join(f"{part[:1].upper()}{part[1:]}" for part in parts)
         if WEIGHTS in run.files or self.result is not None:
@@ -137,7 +138,7 @@ class _Shown:
 
     def arrays(self) -> dict[str, Any]:
         """Give the weights, where there are any."""
-        return self._read(lambda: self.run.weights, {}) if WEIGHTS in self.run.files else {}
+        return self._read(lambda: self.run.found_weights, {}) if WEIGHTS in self.run.files else {}
 
 
 def _facts(shown: _Shown) -> dict[str, Any]:
@@ -213,7 +214,7 @@ def _print_end(shown: _Shown, screen: Screen) -> None:
     screen.prose(f"Ended {ended} after {of} iterations{took}.", "" if good else "yellow")
     if ended == "by an error":
         screen.prose(str(run.ended), "red")
-    known = ("ended", "iterations", "seconds", "kept_iteration")
+    known = ("ended", "iterations", "seconds", "kept_iteration", "weights_sha256")
     numbers = {name: value for name, value in result.items() if name not in known}
     if shown.kept is not None:  # earlier versions wrote those of the last epoch
         now = shown.kept._asdict()

@@ -272,7 +272,7 @@ def train(
             keeping.close()
             typer.echo(done)
             return
-        before = Before.of(resume, keeping, command)
+        before = Before.of(resume, keeping, samples.unit(network), command)
     first, resumed = (command, []) if before is None else (before.command, before.resumed)
     begun = datetime.now() if before is None else before.begun
     made_from = training.config_text(settings, environment, first, samples, resumed, begun)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from clearprop.errors import RunError
 
 if TYPE_CHECKING:
+    from clearprop.data import Standardized
     from clearprop.train import Checkpoints
 
 
@@ -56,9 +57,12 @@ class Before(NamedTuple):
     resumed: list[str]
 
     @classmethod
-    def of(cls, run: Path, checkpoints: Checkpoints, command: str) -> Before:
+    def of(
+        cls, run: Path, checkpoints: Checkpoints, unit: Standardized | None, command: str
+    ) -> Before:
         """Read it; a checkpoint that cannot be used is an error before anything is written."""
         from clearprop.train import read_run
+        from clearprop.train.keeping import check_unit
 
         found = read_run(run)
         seconds = 0.0
@@ -67,6 +71,8 @@ class Before(NamedTuple):
         latest = checkpoints.latest().checkpoint
         if latest is None:
             seconds = 0.0  # all of it is made again
+        else:
+            check_unit(latest, unit)
         first, further = found.command or command, [*found.resumed, command]
         step = None if latest is None else latest.step
         return cls(step, seconds, found.begun, first, further if found.command else [])

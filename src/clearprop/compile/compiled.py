@@ -18,7 +18,7 @@ from clearprop.buffers import Buffer, Recorded, unwrapped
 from clearprop.compile.memory import give_back
 from clearprop.compile.program import Program
 from clearprop.compile.steps import Steps
-from clearprop.errors import DTypeError, MissingExtraError, ShapeError
+from clearprop.errors import ClearpropError, DTypeError, MissingExtraError, ShapeError
 from clearprop.extras import require
 from clearprop.places import current_line
 from clearprop.staged.two_runs import staged
@@ -78,13 +78,15 @@ class Compiled:
         carry
             After the last step: new arrays, in the nesting they came in.
         ys
-            What the steps gave besides, with a leading axis.
+            What the steps gave besides, with a leading axis. Of no steps it is empty; its shape is
+            seen by running the step on zeros, without warnings.
 
         Raises
         ------
         ShapeError
             If ``xs`` has no leading axis, or several lengths of it, or a step hands on something
-            of another shape or dtype than it was given.
+            of another shape or dtype than it was given; or there are no steps, and the step does
+            not run on zeros.
 
         Examples
         --------
@@ -118,13 +120,15 @@ class Compiled:
         def given() -> tuple[Any, Any]:
             return (put(before, carry), put(first, xs), *put(others, constants)), {}
 
-        program = self._program(key, given)
+        with contextlib.nullcontext() if steps else _on_zeros():
+            program = self._program(key, given)
         if program is not None and program.steps is None:
             _check_pair(program.result, put(before, carry))
             program.steps = Steps(program, len(before), len(whole))
         loop = None if program is None or not all(map(_is_array, whole)) else program.steps
         if program is None or loop is None or not loop.fit:
-            return _one_by_one(self, put(before, carry), put(whole, xs), constants, steps)
+            seen = None if program is None else program.result
+            return _one_by_one(self, put(before, carry), put(whole, xs), constants, steps, seen)
         new, ys = put(loop.run(steps, [*before, *whole, *_arrays(others)]), program.result)
         return new, ys
 
@@ -184,23 +188,56 @@ def has_machine_code() -> bool:
     return True
 
 
-def _one_by_one(step: Any, carry: Any, xs: Any, constants: Any, steps: int) -> tuple[Any, Any]:
+def _one_by_one(
+    step: Any, carry: Any, xs: Any, constants: Any, steps: int, seen: Any = None
+) -> tuple[Any, Any]:
     """Run the steps one by one: they hold NumPy calls, hand on what they were given, are recorded.
 
-    Whatever is nested stands in a tuple, where None holds no numbers.
+    Whatever is nested stands in a tuple, where None holds no numbers. ``seen`` is what a step
+    gives, as far as its shapes, where that is known.
     """
     made = []
     for i in range(steps):
-        carry, y = step(carry, tree_map(lambda x, i=i: x[i], xs), *constants)
+        result = step(carry, tree_map(lambda x, i=i: x[i], xs), *constants)
+        _check_pair(result, carry, depth=4)
+        carry, y = result
         made.append(list(tree_values((y,))))
     if not made:
-        first = tree_map(lambda x: np.zeros(x.shape[1:], x.dtype), xs)
-        _, y = step(carry, first, *constants)
+        if seen is None:
+            first = tree_map(lambda x: np.zeros(x.shape[1:], x.dtype), xs)
+            with _on_zeros():
+                seen = step(carry, first, *constants)
+            _check_pair(seen, carry, depth=4)
+        _, y = seen
         empty = tree_map(lambda p: np.empty((0, *np.shape(p)), _described("", p)[2]), (y,))[0]
         own = tree_map(lambda p: p if isinstance(p, Tensor) else np.array(p)[()], (carry,))[0]
         return own, empty
     columns = iter(zip(*made, strict=True))
     return carry, tree_map(lambda _: np.stack(next(columns)), (y,))[0]
+
+
+@contextlib.contextmanager
+def _on_zeros() -> Iterator[None]:
+    """Run a step for its shapes alone: that it does not like zeros is no news of the numbers.
+
+    Raises
+    ------
+    ShapeError
+        It does not run on them.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except ClearpropError:
+        raise
+    except Exception as error:
+        raise ShapeError(
+            "scan: xs has length 0, and what a step gives cannot be seen with zeros: "
+            f"{type(error).__name__}: {error}.",
+            where=current_line(4),
+            why="The shape of ys is that of what one step gives.",
+            write="if len(xs): carry, ys = h.scan(carry, xs, …)",
+        ) from error
 
 
 def _is_recorded(leaves: Sequence[Any]) -> bool:
@@ -240,7 +277,7 @@ def _described(name: str, value: Any) -> tuple[str, tuple[int, ...], Any]:
     return name, value.shape if is_array else np.shape(value), dtype
 
 
-def _check_pair(result: Any, carry: Any) -> None:
+def _check_pair(result: Any, carry: Any, depth: int = 3) -> None:
     """Check the two parts of a step's result: the first has to be as the carry is."""
     is_pair = isinstance(result, tuple) and len(result) == 2
     found, given = ([_described(*leaf) for leaf in tree_leaves(part)]
@@ -250,7 +287,7 @@ def _check_pair(result: Any, carry: Any) -> None:
             "scan: the function gives no pair (carry, y)."
             if not is_pair
             else f"scan: the carry comes out as {found}, and went in as {given}.",
-            where=current_line(3),
+            where=current_line(depth),
             why="What a step hands on is what the next one is given.",
             write="def step(carry, x): …; return carry, y",
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +13,13 @@ from clearprop.data.dataset import DataSet
 from clearprop.data.files import as_path, place
 from clearprop.data.table import Floats, fault, is_absent, pieces_of
 from clearprop.data.table_faults import missing
-from clearprop.data.table_text import Layout, is_number, look_at_start
+from clearprop.data.table_text import (
+    Layout,
+    is_number,
+    look_at_start,
+    names_of,
+    refuse_twice,
+)
 from clearprop.errors import DataError, DTypeError
 
 if TYPE_CHECKING:
@@ -182,7 +187,7 @@ def _checked(known: _Known) -> _Known:
 def _layout(path: str, known: _Known, header: bool | None) -> tuple[Layout, list[int]]:
     """Give how the file is written, and where in it the columns of the network stand."""
     start = look_at_start(path, _CALLER)
-    first = tuple(cell.strip() for cell in start.first)
+    first = names_of(start.first)
     if header is None:
         header = not all(map(is_number, first)) or set(known.columns) <= set(first)
         if _had_no_names(known) and not set(known.columns) & set(first):
@@ -239,15 +244,7 @@ def _order(path: str, named: tuple[str, ...], known: _Known) -> list[int]:
     if named == known.columns:
         return list(range(len(named)))
     wanted = {*known.columns, known.target}
-    counts = Counter(named)
-    twice = next((name for name in named if name in wanted and counts[name] > 1), None)
-    if twice is not None:
-        raise DataError(
-            f"read_rows: two columns are called {twice!r}.",
-            where=where,
-            why="columns are found by their names.",
-            write="a name of its own for each column",
-        )
+    refuse_twice(named, [name for name in named if name in wanted], path, _CALLER)
     places = {name: number for number, name in enumerate(named)}
     lacking = [name for name in known.columns if name not in places]
     other = [name for name in named if name not in wanted]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import chain
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
@@ -17,7 +18,14 @@ from clearprop.data.mnist import Split
 from clearprop.data.moments import Moments, standardized_target
 from clearprop.data.preparing import Dtype
 from clearprop.data.splitting import are_classes, check_several, draw_rows, number_names
-from clearprop.data.table_faults import TargetFault, first_fault, missing
+from clearprop.data.table_faults import (
+    LARGEST_WHOLE,
+    TargetFault,
+    first_fault,
+    loses_digits,
+    missing,
+    too_exact,
+)
 from clearprop.data.table_text import Layout, is_number, look, open_lines
 from clearprop.errors import DataError, OptionError
 
@@ -163,8 +171,11 @@ def pieces_of(
     converters |= {number: _keeping(texts) for number, texts in (kept or {}).items()}
     if code is not None:
         converters[layout.target] = code
+    looked_at = False
     with open_lines(layout.path, layout.caller) as lines:
-        source = islice(lines, int(layout.header), None)
+        source = iter(lines)
+        if layout.header:
+            next(csv.reader(source, delimiter=layout.separator))  # which may be several lines
         for line in source:  # where one is left, there is another piece
             try:
                 piece = np.loadtxt(
@@ -183,6 +194,10 @@ def pieces_of(
                 raise fault(layout, of_target, str(error)) from error
             if piece.shape[1] != width or not np.isfinite(piece).all():
                 raise fault(layout, of_target, f"{piece.shape[1]} columns, or a NaN")
+            if not looked_at and (np.abs(piece) > LARGEST_WHOLE).any():
+                looked_at = True  # at the text of the whole table
+                if found := first_fault(layout, of_target):
+                    raise found
             yield piece
 
 
@@ -237,6 +252,12 @@ def _from_texts(codes: Floats, names: list[str], task: Task | None, layout: Layo
         )
     order = codes.astype(np.int64)
     if len(numbers) == len(names):  # 1 and 1.0 are one class, and 10 comes after 9
+        if any(map(loses_digits, names)):
+            raise fault(
+                layout,
+                lambda cell: too_exact(cell) if loses_digits(cell) else None,
+                "classes that become equal",
+            )
         floats = np.array([float(name) for name in names])
         if not np.isfinite(floats).all():
             raise fault(layout, None, "an infinite target")

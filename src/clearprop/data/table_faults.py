@@ -15,6 +15,8 @@ from clearprop.errors import DataError
 
 _COUNTED = 1_000_000  # rows after the first that is wrong, in which such cells are counted
 _ELSE = "the file without this"  # of a remedy
+LARGEST_WHOLE = 2**53  # up to which every whole number is a float64
+_WHOLE = re.compile(r"([-+]?\d{16,300})(\.0*)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 
 TargetFault = Callable[[str], tuple[str, str, str] | None]
@@ -108,6 +110,8 @@ def _of_cells(
 def _number_fault(cell: str, is_target: bool) -> tuple[str, str, str] | None:
     if is_number(cell):
         value = float(cell)
+        if loses_digits(cell):
+            return too_exact(cell)
         if math.isfinite(value):
             return None
         if not math.isnan(value):
@@ -131,6 +135,22 @@ def _number_fault(cell: str, is_target: bool) -> tuple[str, str, str] | None:
         f"{shown} is no number.",
         "the columns that a network is given are numbers.",
         "one column of 0 and 1 for each text that occurs, or the file without this column",
+    )
+
+
+def loses_digits(text: str) -> bool:
+    """Whether this is a whole number that no float64 is, so that it would become another one."""
+    found = _WHOLE.fullmatch(text.strip())
+    return found is not None and int(found[1]) != float(text)
+
+
+def too_exact(cell: str) -> tuple[str, str, str]:
+    """Give the three sentences about a whole number that loses digits."""
+    return (
+        f"{cell.strip()} would become {float(cell):.0f}.",
+        f"above {LARGEST_WHOLE:,} neighbouring whole numbers are one and the same to a network.",
+        "the number without what all rows have in common; or, where it only names the row, "
+        f"{_ELSE} column",
     )
 
 

@@ -8,7 +8,8 @@ import gzip
 import io
 import operator
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from typing import BinaryIO, NamedTuple, TextIO
@@ -20,6 +21,7 @@ from clearprop.errors import DataError, OptionError
 LONGEST = 1 << 24  # characters of a line: what unfolds into one endless line is no table
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-"))
 _START = 6  # bytes, which tell what a file is
+_STARTING = 100  # further lines, in which a header and a row with quotes end
 _SEPARATORS = "\t;,"
 _ENCODINGS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # a byte order mark says so
 
@@ -183,7 +185,7 @@ class Start(NamedTuple):
     ----------
     separator : str
     first, second : list of str
-        The cells of its first two lines; of the second none, where there is one line.
+        The cells of its first two rows; of the second none, where there is one row.
     """
 
     separator: str
@@ -192,14 +194,16 @@ class Start(NamedTuple):
 
 
 def look_at_start(path: str, caller: str) -> Start:
-    """Read the first two lines of a table; see `look`."""
+    """Read the first two rows of a table; see `look`."""
     with open_lines(path, caller) as lines:
         start = list(islice(lines, 2))
+        if any('"' in line for line in start):  # then a row may take more lines than one
+            start += islice(lines, _STARTING)
     if not start:
         raise _no_rows(path, caller, "the file is empty")
     try:
         separator = separator_of(start)
-        first, *others = (cells_of(line, separator) for line in start)
+        first, *others = _first_rows(start, separator)
     except csv.Error as error:
         raise DataError(
             f"{caller}: the first lines cannot be taken apart: {error}.",
@@ -231,11 +235,7 @@ def look(
         header = _is_header(first, second, path, caller)
     if header and not second:
         raise _no_rows(path, caller, "there is a header and no row")
-    names = (
-        tuple(cell.strip() for cell in first)
-        if header
-        else tuple(f"x{number}" for number in range(len(first)))
-    )
+    names = names_of(first) if header else tuple(f"x{number}" for number in range(len(first)))
     unused = frozenset(_column("without", given, names, path, caller) for given in without)
     left = [number for number in range(len(names)) if number not in unused]
     if len(left) < 2:
@@ -253,6 +253,7 @@ def look(
             why="it is named by target and by without.",
             write=f"{caller}(path, target={names[left[-1]]!r})",
         )
+    refuse_twice(names, [names[number] for number in left], path, caller)
     cells = tuple(second if header else first)
     return Layout(path, caller, separator, names, header, number, cells, unused, True)
 
@@ -266,16 +267,49 @@ def is_number(text: str) -> bool:
     return text.isascii() and "_" not in text  # float takes more than NumPy's reader does
 
 
-def cells_of(line: str, separator: str) -> list[str]:
-    """Take a line apart."""
-    return next(csv.reader([line], delimiter=separator), [])
+def names_of(cells: Iterable[str]) -> tuple[str, ...]:
+    r"""Give the names in a header: what stands on several lines in one cell, on one.
+
+    Examples
+    --------
+    >>> names_of([" price", "size\n(m²)"])
+    ('price', 'size (m²)')
+    """
+    return tuple(" ".join(map(str.strip, cell.strip().splitlines())) for cell in cells)
+
+
+def refuse_twice(names: Sequence[str], used: Iterable[str], path: str, caller: str) -> None:
+    """Refuse a header in which a column that is used has the name of another.
+
+    Raises
+    ------
+    DataError
+    """
+    counts = Counter(names)
+    name = next((name for name in used if counts[name] > 1), None)
+    if name is None:
+        return
+    numbers = [str(number) for number, each in enumerate(names) if each == name]
+    count = "two" if len(numbers) == 2 else len(numbers)
+    raise DataError(
+        f"{caller}: {count} columns are called {name!r}: numbers {', '.join(numbers[:8])}"
+        f"{', …' * (len(numbers) > 8)}.",
+        where=f"{place(path)}, line 1",
+        why="columns are found by their names, when new rows are read too.",
+        write="a name of its own for each column",
+    )
+
+
+def _first_rows(lines: Iterable[str], separator: str) -> list[list[str]]:
+    """Take the first two rows apart: a cell in quotes may go on over several lines."""
+    return list(islice(csv.reader(lines, delimiter=separator), 2))
 
 
 def separator_of(start: list[str]) -> str:
     """Find what stands between cells, from the first lines."""
     for separator in _SEPARATORS:
         with suppress(csv.Error):  # a long line is one cell, longer than they may be
-            counts = {len(cells_of(line, separator)) for line in start}
+            counts = {len(cells) for cells in _first_rows(start, separator)}
             if len(counts) == 1 and counts.pop() > 1:
                 return separator
     return max(reversed(_SEPARATORS), key=start[0].count)

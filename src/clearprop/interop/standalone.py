@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ def to_numpy(
     weights: str = "auto",
     prepare: Preparation | None = None,
     metadata: Mapping[str, str] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> str:
     """Write a network, as it is now, as a Python file that needs only NumPy.
 
@@ -62,7 +63,10 @@ def to_numpy(
         What is done to samples before the network gets them, ``dataset.prepare``. The file then
         has it as ``prepare(x)``, and ``predict`` and ``step`` take samples as they are stored.
     metadata : mapping of str to str, optional
-        What is to be known of the network, for its first lines: ``{"classes": "cat, dog"}``.
+        What is to be known of the network, for its first lines: ``{"y": "scores"}``.
+    classes : sequence of str, optional
+        The names of the classes, where the outputs are their scores. The file then has them as
+        ``CLASSES``, and ``python model.py x.npy`` prints the likeliest of each sample.
 
     Returns
     -------
@@ -73,7 +77,7 @@ def to_numpy(
     ------
     OptionError
         ``network`` is no `Sequential`; ``weights`` is something else, or beside without a path;
-        a file cannot be written.
+        ``classes`` are no names, one for each output; a file cannot be written.
     ShapeError, DTypeError, LabelError
         From the layer that the examples do not fit; `prepare` takes bytes, and they are none.
     StagingError
@@ -135,7 +139,8 @@ def to_numpy(
         step = step_functions(network, x, t, predict.helpers, OWN)
         if any(_differ(array, step.arrays.get(name)) for name, array in predict.arrays.items()):
             step = step_functions(network, x, t, predict.helpers, OWN | {*predict.arrays})
-    file = StandaloneText(network, x, predict, step, prepare, dict(metadata or {}))
+    names = _names(classes, network.predict(x))
+    file = StandaloneText(network, x, predict, step, prepare, dict(metadata or {}), names)
     _check(file, network, stored, x, t)
     text = file.whole(None if beside is None else beside.name)
     if path is not None:
@@ -143,6 +148,20 @@ def to_numpy(
             write_whole(beside, lambda stream: np.savez(stream, **file.arrays))
         write_whole(Path(path), lambda stream: stream.write(text.encode()))
     return text
+
+
+def _names(classes: Sequence[str] | None, y: Any) -> tuple[str, ...]:
+    """Give the names of the classes, none where there are none."""
+    names = () if classes is None else tuple(classes)
+    is_text = not isinstance(classes, str) and all(isinstance(name, str) for name in names)
+    if classes is None or (is_text and y.ndim == 2 and len(names) == y.shape[1]):
+        return names
+    raise OptionError(
+        f"to_numpy: classes is {classes!r:.60}.",
+        where=current_line(2),
+        why=f"They are names, one for each score, and y has shape {y.shape}.",
+        write="classes=['no', 'yes']",
+    )
 
 
 def _differ(a: Any, b: Any) -> bool:

@@ -30,7 +30,7 @@ _GAP = "\0"  # a space at which no line is broken
 
 #: What the functions of the file, and its arrays, are called: no variable has such a name.
 OWN = {
-    *("np", "N", "PARAMS", "STATE", "CONSTANTS", "ARRAYS", "Path", "base64", "sys"),
+    *("np", "N", "PARAMS", "STATE", "CONSTANTS", "ARRAYS", "CLASSES", "Path", "base64", "sys"),
     *("prepare", ARRAYS),
     *("main", "network", "predict", "forward", "backward", "step"),
 }
@@ -50,6 +50,8 @@ class StandaloneText:
         What is done to samples first.
     metadata : dict of str to str
         For the first lines.
+    classes : tuple of str
+        The names of the classes, if there are any.
 
     Attributes
     ----------
@@ -65,9 +67,10 @@ class StandaloneText:
         step: Functions | None,
         prepare: Preparation | None,
         metadata: dict[str, str],
+        classes: tuple[str, ...] = (),
     ) -> None:
         self.network, self.x = network, x
-        self.prepare, self.metadata = prepare, metadata
+        self.prepare, self.metadata, self.classes = prepare, metadata, classes
         self.predict, self.step = predict, step
         self.parts = [predict, *([] if step is None else [step])]
         self.y = network.predict(x)
@@ -99,7 +102,8 @@ class StandaloneText:
         else:
             weights, own = arrays_beside(self.groups, beside), ["from pathlib import Path", ""]
         functions = self._functions([*own, "import numpy as np"])
-        return "\n\n\n".join([functions, weights, "\n".join(self._main())]) + "\n"
+        classes = ["\n".join(self._classes())] if self.classes else []
+        return "\n\n\n".join([functions, *classes, weights, "\n".join(self._main())]) + "\n"
 
     def _functions(self, imports: list[str]) -> str:
         written = {name: a for part in self.parts for name, a in part.written.items()}
@@ -146,7 +150,7 @@ class StandaloneText:
             *([""] if fixed else []),
             *(line for text in fixed for line in _wrapped(text, 0)),
             "",
-            "python FILE x.npy y.npy    predicts the samples of x.npy",
+            *self._commands(),
             "python FILE                checks that results are those it had when it was written",
             '"""',
         ]
@@ -210,6 +214,14 @@ class StandaloneText:
         message = f"x has shape {{x.shape}}, and not {self._form(self.x, part)}"
         return [f"    if {found} != {shape}:", f'        raise ValueError(f"{message}")']
 
+    def _commands(self) -> list[str]:
+        if not self.classes:
+            return ["python FILE x.npy y.npy    predicts the samples of x.npy"]
+        return [
+            "python FILE x.npy          prints the class of each sample of x.npy",
+            "python FILE x.npy y.npy    saves their scores",
+        ]
+
     # ---- below the functions -------------------------------------------------------------------
 
     def _saved(self) -> list[str]:
@@ -223,6 +235,20 @@ class StandaloneText:
             '            f"{arguments[1]}: y {y.shape}, "',
             *(f"            {json.dumps(line, ensure_ascii=False)}" for line in said),
             "        )",
+        ]
+
+    def _classes(self) -> list[str]:
+        lines = [f"    {json.dumps(name)}," for name in self.classes]
+        return ["# fmt: off", "CLASSES = (", *lines, ")", "# fmt: on"]
+
+    def _printed(self) -> list[str]:
+        """Print numbers; or the name of each class, a line a sample, as a command does."""
+        if not self.classes:
+            return ["            return print(y)"]
+        return [
+            "            for scores in y:",
+            "                print(CLASSES[scores.argmax()])",
+            "            return None",
         ]
 
     def _main(self) -> list[str]:
@@ -241,7 +267,7 @@ class StandaloneText:
             "    if arguments:",
             "        y = predict(np.load(arguments[0]))",
             "        if len(arguments) == 1:",
-            "            return print(y)",
+            *self._printed(),
             "        np.save(arguments[1], y)",
             *self._saved(),
             f"    x = {text}",

@@ -6,6 +6,7 @@ pullback; ``backward`` runs the pullback. No layer has a backward pass of its ow
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +21,7 @@ from clearprop.errors import (
     OrderError,
     ShapeError,
 )
-from clearprop.idioms import FromElsewhere
+from clearprop.idioms import FromElsewhere, refusing
 from clearprop.nn.checks import real_inputs
 from clearprop.places import current_line
 from clearprop.signatures import Told, initial_sizes, name_of, told, written
@@ -204,6 +205,24 @@ class Layer(FromElsewhere, Told):
             self.remember(seen)
         return y
 
+    @refusing
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Refuse, and say which method is meant.
+
+        Raises
+        ------
+        ArgumentsError
+        """
+        is_network = hasattr(self, "predict")
+        raise ArgumentsError(
+            f"A {type(self).__name__} is not called.",
+            where=current_line(1),
+            why="predict computes without a record; forward keeps what backward needs."
+            if is_network
+            else "forward keeps what backward needs.",
+            write="net.predict(x)" if is_network else f"layer.forward({_inputs_of(self)})",
+        )
+
     def backward(self, dy: Any = None) -> Any:
         """Compute ``dx`` from ``dy``, and leave the gradients of the parameters on the layer.
 
@@ -311,6 +330,13 @@ class Layer(FromElsewhere, Told):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._options()})"
+
+
+def _inputs_of(layer: Layer) -> str:
+    """Give the names of what a layer's ``forward`` takes; x, where it takes whatever there is."""
+    known = inspect.signature(layer.forward).parameters.values()
+    names = [p.name for p in known if p.default is p.empty and p.kind < p.VAR_POSITIONAL]
+    return ", ".join(names) or "x"
 
 
 def _plain(value: Any) -> Any:

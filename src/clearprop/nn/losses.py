@@ -49,7 +49,11 @@ class Loss(Layer):
     _scores: Any = None  # of the last forward
 
     def compute(self, x: Any, *, t: Any) -> Any:
-        """Compute the loss from the predictions and the prepared labels."""
+        """Compute the loss, a mean over the batch, from the predictions and the prepared labels.
+
+        It is one number, whatever the size of the batch: a mean and no sum, so that the learning
+        rate, and the loss of several batches by `count`, mean the same for each.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes")
 
     def targets(self, t: Any, x: Any) -> Any:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from clearprop.optim.numbers import RATE, Numbers, whole, within
+from clearprop.signatures import Told
 
 _INF = float("inf")
 
 
 @dataclass(frozen=True, repr=False)
-class Schedule(Numbers):
+class Schedule(Told, Numbers):
     """Base of the schedules: frozen dataclasses that are called with the number of updates made.
 
     ``schedule(0)`` is the learning rate of the first update. The number may be an int, an array of

@@ -133,7 +133,7 @@ def window_argmax(x, *, size, stride, padding):
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)), constant_values=-np.inf)
     seen = windows(padded, size, stride, (0, 0), (1, 1))
     oh, ow = seen.shape[2:4]
-    u, v = np.divmod(seen.reshape(N, C, oh, ow, -1).argmax(-1), size[1])
+    u, v = np.divmod(seen.reshape(N, C, oh, ow, size[0] * size[1]).argmax(-1), size[1])
     top, left = np.arange(oh)[:, None] * sh - ph, np.arange(ow) * sw - pw
     rows, columns = top + u, left + v
     if ph or pw:  # where all elements are -inf the padding came first: take the first element

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from bisect import bisect_left
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+
+import numpy as np
 
 from clearprop.errors import OptionError
 from clearprop.nn.sequential import Sequential
@@ -117,6 +120,61 @@ def check_model(model: Any) -> None:
         )
     if isinstance(model, Sequential):
         model.needed_loss("train.fit")
+
+
+def watchers_of(watch: Any) -> tuple[Any, ...]:
+    """Give those that watch a run.
+
+    Raises
+    ------
+    OptionError
+        One is none.
+    """
+    watchers = tuple(watch) if isinstance(watch, Sequence) else (watch,)
+    for each in watchers:
+        if not callable(each):
+            raise OptionError(
+                f"train: watch is {watch!r:.60}.",
+                where=current_line(1),
+                why=f"{each!r:.60} cannot be called: a watcher is a function of the metrics.",
+                write="watch=train.PlainProgress(), or several in a list; or no watch",
+            )
+    return watchers
+
+
+def check_prepare(prepare: Any) -> None:
+    """Refuse what prepares no samples.
+
+    Raises
+    ------
+    OptionError
+    """
+    if prepare is not None and not callable(prepare):
+        raise OptionError(
+            f"train: prepare is {prepare!r:.60}.",
+            where=current_line(1),
+            why="it is a function of the samples, in NumPy.",
+            write="prepare=lambda x: x / np.float32(255)",
+        )
+
+
+def generator_of(seed: Any) -> np.random.Generator:
+    """Give the generator of the batches.
+
+    Raises
+    ------
+    OptionError
+        NumPy makes none of the seed.
+    """
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"train: seed is {seed!r:.60}.",
+            where=current_line(1),
+            why="a seed is a whole number, at least 0, or a numpy.random.Generator.",
+            write="seed=0",
+        ) from error
 
 
 def as_checkpoints(given: Any) -> Checkpoints:

@@ -69,6 +69,8 @@ def compare_runs(runs: Sequence[Run]) -> Comparison:
         A file of a run is damaged.
     """
     _must_differ(runs)
+    for run in runs:
+        run.check_weights()  # the numbers here are theirs
     settings = _side_by_side([used_settings(run.settings) for run in runs])
     made_with = _differing(_side_by_side([run.made_with for run in runs]))
     data = len({_data_of(run) for run in runs}) > 1
@@ -178,7 +180,7 @@ def _results(runs: Sequence[Run], common: int | None) -> dict[str, tuple[Any, ..
             results[f"{shown} at {common:,}"] = tuple(_at(run, name, common) for run in runs)
     results["seconds"] = tuple((run.result or {}).get("seconds") for run in runs)
     results["iterations/s"] = tuple(map(_speed, runs))
-    known = {"ended", "iterations", "seconds", "kept_iteration", *Row._fields}
+    known = {"ended", "iterations", "seconds", "kept_iteration", "weights_sha256", *Row._fields}
     more = [{k: v for k, v in (run.result or {}).items() if k not in known} for run in runs]
     for name, values in _side_by_side(more).items():
         results.setdefault(name.replace("_", " "), values)

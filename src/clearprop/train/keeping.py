@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.data.preparing import Standardized
 from clearprop.errors import DataError
+from clearprop.train.checkpoint_file import Checkpoint
 from clearprop.train.checkpoints import Checkpoints
 from clearprop.train.metrics import Metrics, Row
 from clearprop.train.sources import Source
@@ -30,6 +32,8 @@ class Keeping:
     checkpoints : Checkpoints
     model, updates, source, metrics, watchers
         The parts of the run.
+    unit : Standardized, optional
+        What is done to its targets.
     """
 
     def __init__(
@@ -40,8 +44,10 @@ class Keeping:
         source: Source,
         metrics: Metrics,
         watchers: Sequence[Any],
+        unit: Standardized | None = None,
     ) -> None:
         self.checkpoints, self.model, self.updates = checkpoints, model, updates
+        self.unit = unit
         self.source, self.metrics, self.watchers = source, metrics, watchers
         self._saved = -1
         self._when = time.monotonic()
@@ -54,6 +60,7 @@ class Keeping:
         if latest.checkpoint is None:
             return
         arrays, facts = dict(latest.checkpoint.arrays), latest.checkpoint.facts
+        check_unit(latest.checkpoint, self.unit)
         parts = {name: _within(arrays, name) for name in ("params", "state", "rule", "metrics")}
         _check(parts["params"], dict(self.model.params))
         _check(parts["state"], dict(getattr(self.model, "state", {})))
@@ -103,10 +110,50 @@ class Keeping:
             parts, facts = watcher.saved() if hasattr(watcher, "saved") else ({}, {})
             arrays |= _named(f"watch{k}", parts)
             noted.append(facts)
-        self.checkpoints.write(
-            self.metrics.iterations, arrays, {"source": self.source.facts, "watchers": noted}
-        )
+        facts = {
+            "source": self.source.facts,
+            "watchers": noted,
+            "prepare_target": None if self.unit is None else self.unit.to_dict(),
+        }
+        self.checkpoints.write(self.metrics.iterations, arrays, facts)
         self._saved, self._when = self.metrics.iterations, time.monotonic()
+
+
+def check_unit(checkpoint: Checkpoint, unit: Standardized | None) -> None:
+    """Refuse weights that were learned for targets in another unit.
+
+    One of an earlier version does not say which; its targets may have been as they are.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    unit : Standardized or None
+        What is done to the targets now.
+
+    Raises
+    ------
+    DataError
+    """
+    kept, now = checkpoint.facts.get("prepare_target"), None if unit is None else unit.to_dict()
+    if kept == now:
+        return
+    if "prepare_target" not in checkpoint.facts:
+        what, why = "does not say in which unit targets were", "it is of an earlier version"
+    else:
+        what = f"is of targets prepared with {_unit_said(kept)}, and now it is {_unit_said(now)}"
+        why = "the samples are others, or prepare_target is"
+    raise DataError(
+        f"train: the checkpoint {what}.",
+        where=repr(str(checkpoint.path)),
+        why=f"{why}; its weights predict in the unit that they were learned in.",
+        write="a run from the start, in another folder; or the samples and prepare_target of then",
+    )
+
+
+def _unit_said(unit: Mapping[str, Any] | None) -> str:
+    if unit is None:
+        return "nothing"
+    return f"mean {unit['mean'][0]!r}, standard deviation {unit['std'][0]!r}"
 
 
 def _named(part: str, arrays: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from clearprop.data.dataset import DataSet
 from clearprop.data.preparing import Standardized
 from clearprop.errors import OptionError
 from clearprop.signatures import told
-from clearprop.train.asked import as_checkpoints, check_model, length_of, rule_of
+from clearprop.train.asked import (
+    as_checkpoints,
+    check_model,
+    check_prepare,
+    generator_of,
+    length_of,
+    rule_of,
+    watchers_of,
+)
 from clearprop.train.checkpoints import Checkpoints
 from clearprop.train.faults import growth, loss_not_finite, parameter_not_finite
 from clearprop.train.keeping import Keeping
@@ -159,8 +167,8 @@ def fit(
         the samples that are, or else the first operation that made it so. The network is as it was
         before that update.
     OptionError
-        A number is out of its limits, the optimizer is no rule, or the state is of another
-        optimizer or network.
+        A number is out of its limits, the optimizer is no rule, a watcher or `prepare` no function,
+        or the state is of another optimizer or network.
     OrderError
         The network has no loss.
     UnknownKeywordError, ArgumentsError
@@ -212,10 +220,11 @@ def fit(
     targets = targets_of(model, prepare_target)
     rule, length = rule_of(optimizer, lr), length_of(iterations, epochs)
     check_setting("batch", batch)
-    source, splits = sources_of(data, int(batch), validation, replace, np.random.default_rng(seed))
+    check_prepare(prepare)
+    watchers, generator = watchers_of(watch), generator_of(seed)
+    source, splits = sources_of(data, int(batch), validation, replace, generator)
     if not train_accuracy:
         splits.pop("train", None)
-    watchers = tuple(watch) if isinstance(watch, Sequence) else (watch,)
     metrics = Metrics() if metrics is None else metrics
 
     def evaluate() -> None:
@@ -243,7 +252,8 @@ def fit(
         if checkpoints is not None:
             checkpoints = as_checkpoints(checkpoints)
             stack.enter_context(checkpoints)
-            keeping = Keeping(checkpoints, model, updates, source, metrics, watchers)
+            run = checkpoints, model, updates, source, metrics, watchers
+            keeping = Keeping(*run, prepare_target)
             if resume:
                 keeping.resume()
             stack.callback(keeping.save)

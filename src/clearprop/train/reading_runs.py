@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -11,8 +10,8 @@ from typing import Any
 
 from clearprop.errors import OptionError, RunError
 from clearprop.train.finding_runs import CONFIG, begun, find_run
-from clearprop.train.models import CLASSES, PIXELS
 from clearprop.train.run import Run
+from clearprop.train.run_network import wrong_in
 from clearprop.train.run_tables import damaged, read_json
 from clearprop.train.settings import NAMES, Settings
 
@@ -59,7 +58,7 @@ def read_run(name: str | Path) -> Run:
         raise damaged(path / CONFIG, 'it has a "made_with" that names no versions')
     if not isinstance(data := config.get("data", {}), dict):
         raise damaged(path / CONFIG, 'it has "data" that name nothing')
-    if wrong := _wrong_in(data):
+    if wrong := wrong_in(data):
         raise damaged(path / CONFIG, f'in its "data" {wrong}')
     return Run(
         path,
@@ -80,28 +79,6 @@ def _defaults(settings: Mapping[str, Any]) -> dict[str, Any]:
         return asdict(Settings(**{name: settings[name] for name in NAMES if name in settings}))
     except (OptionError, TypeError):
         return {}
-
-
-def _wrong_in(data: Mapping[str, Any]) -> str | None:
-    """Say what in the description of the samples makes no sense, if something does."""
-    shape, outputs = data.get("shape", [PIXELS]), data.get("outputs", CLASSES)
-    if not (isinstance(shape, list) and shape and all(map(_is_count, shape))):
-        return f"the shape is {str(shape)[:40]}"
-    if not _is_count(outputs):
-        return f"the outputs are {str(outputs)[:40]}"
-    for name, count in (("classes", outputs), ("columns", math.prod(shape))):
-        names = data.get(name)
-        if names is None or (name == "columns" and names == []):
-            continue  # there are none
-        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-            return f"the {name} are {str(names)[:40]}"
-        if len(names) != count:
-            return f"there are {len(names)} {name} for {count}"
-    return None
-
-
-def _is_count(number: object) -> bool:
-    return isinstance(number, int) and not isinstance(number, bool) and number > 0
 
 
 def _sizes(folder: Path) -> dict[str, int | None]:

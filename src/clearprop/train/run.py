@@ -158,10 +158,28 @@ class Run:
     @cached_property
     def weights(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of ``weights.safetensors``, by name."""
+        arrays = self.found_weights
+        self.check_weights()
+        return arrays
+
+    @cached_property
+    def found_weights(self) -> dict[str, npt.NDArray[Any]]:
+        """The same, whether or not they are those that it ended with."""
         if "weights.safetensors" not in self.files:
             raise self._missing("weights.safetensors")
         path = self.path / "weights.safetensors"
         return run_tables.read_arrays(path, read_bytes(path))
+
+    def check_weights(self) -> None:
+        """Refuse weights that are not, to the bit, those that the run ended with.
+
+        Runs that have not ended, and those of earlier versions, do not say which these are.
+        """
+        kept = None
+        with suppress(RunError):  # which is raised where the result itself is asked for
+            kept = (self.result or {}).get("weights_sha256")
+        if kept is not None and "weights.safetensors" in self.files:
+            run_tables.check_sha256(self.path / "weights.safetensors", kept)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -216,15 +234,18 @@ class Run:
         return Sequential(*layers, own, loss=network.last_layer)
 
     def _trained(self) -> Sequential:
-        network, weights = self.untrained(), self.weights
+        network = self.untrained()
         expected = {**network.params, **network.state}
-        if wrong := misfit(expected, weights):
+        if wrong := misfit(
+            expected, self.found_weights
+        ):  # it says more than that they were changed
             raise RunError(
                 f"the weights are not those of the model {self.settings.get('model')}: {wrong}.",
                 where=repr(str(self.path / "weights.safetensors")),
                 why=f"the network is built from {CONFIG}, which names another one.{self._newer()}",
                 write=f"the {CONFIG} and the weights of one run",
             )
+        weights = self.weights
         network.params.update({name: weights[name] for name in network.params})
         network.state.update({name: weights[name] for name in network.state})
         return network

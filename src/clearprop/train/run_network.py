@@ -1,12 +1,15 @@
-"""Whether weights are those of a network, and whether a version is newer than another."""
+"""What a run says of its network: whether it makes sense, and whether weights are of it."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
+
+from clearprop.train.models import CLASSES, PIXELS
 
 
 def misfit(
@@ -34,3 +37,25 @@ def version_numbers(version: str) -> list[int]:
     """
     start = re.match(r"\d+(\.\d+)*", version)
     return [int(part) for part in start[0].split(".")] if start else []
+
+
+def wrong_in(data: Mapping[str, Any]) -> str | None:
+    """Say what in the description of the samples makes no sense, if something does."""
+    shape, outputs = data.get("shape", [PIXELS]), data.get("outputs", CLASSES)
+    if not (isinstance(shape, list) and shape and all(map(_is_count, shape))):
+        return f"the shape is {str(shape)[:40]}"
+    if not _is_count(outputs):
+        return f"the outputs are {str(outputs)[:40]}"
+    for name, count in (("classes", outputs), ("columns", math.prod(shape))):
+        names = data.get(name)
+        if names is None or (name == "columns" and names == []):
+            continue  # there are none
+        if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+            return f"the {name} are {str(names)[:40]}"
+        if len(names) != count:
+            return f"there are {len(names)} {name} for {count}"
+    return None
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number > 0

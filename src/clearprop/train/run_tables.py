@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Collection
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,18 @@ def read_bytes(path: Path) -> bytes:
             why="it is a file of the run.",
             write="a run that you may read",
         ) from error
+
+
+def check_sha256(path: Path, kept: Any) -> None:
+    """Compare a file with its SHA-256.
+
+    Raises
+    ------
+    RunError
+        It cannot be read, or has another one.
+    """
+    if sha256(read_bytes(path)).hexdigest() != kept:
+        raise damaged(path, "its SHA-256 is not the one that result.json has of it")
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
+from hashlib import sha256
 from textwrap import shorten
 from typing import Any, NamedTuple
 
@@ -80,11 +82,12 @@ def run_files(
     """
     metrics = outcome.metrics
     made = metrics.iterations if outcome.kept is None else outcome.kept.iteration
+    content = cache(lambda: weights(settings, network, shape, made))
     return {
-        "weights.safetensors": lambda: weights(settings, network, shape, made),
+        "weights.safetensors": content,
         "loss.csv": lambda: loss_table(metrics),
         "accuracy.csv": lambda: accuracy_table(metrics),
-        "result.json": lambda: result_text(outcome),
+        "result.json": lambda: result_text(outcome, sha256(content()).hexdigest()),
         "curves.png": lambda: draw_curves(metrics, _title(settings, network, metrics)),
     }
 
@@ -140,7 +143,7 @@ def accuracy_table(metrics: Metrics) -> bytes:
     return (",".join(names) + "\n" + "".join(lines)).encode()
 
 
-def result_text(outcome: Outcome) -> bytes:
+def result_text(outcome: Outcome, weights_sha256: str) -> bytes:
     """JSON: how the run ended, after how many iterations and seconds, and how good it is.
 
     What was not measured is null: JSON has no NaN. It is how good the weights are that it leaves.
@@ -158,6 +161,7 @@ def result_text(outcome: Outcome) -> bytes:
         result |= {f"test_{n}": _finite(v) for n, v in outcome.quality._asdict().items()}
     if outcome.kept is not None:
         result["kept_iteration"] = outcome.kept.iteration
+    result["weights_sha256"] = weights_sha256
     return (json.dumps(result, indent=2, allow_nan=False) + "\n").encode()
 
 

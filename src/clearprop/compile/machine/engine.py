@@ -86,7 +86,7 @@ def machine_code(text: str, processor: Processor | None = None) -> bytes:
     target = llvm.Target.from_default_triple().create_target_machine(
         cpu=processor.name, features=processor.features, opt=3, reloc="pic", codemodel="default"
     )
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = False  # the vectors are written, not found
     options.slp_vectorization = False
     builder = llvm.create_pass_builder(target, options)
