@@ -26,6 +26,18 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_a_worker() -> Iterator[None]:
+    """Compute on one thread where pytest has workers: those of two would wait for each other.
+
+    What is tested on several threads asks for them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "PYTEST_XDIST_WORKER" in os.environ and "CLEARPROP_THREADS" not in os.environ:
+            patch.setenv("CLEARPROP_THREADS", "1")
+        yield
+
+
 @pytest.fixture
 def all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile for as many threads as are asked for, however small a program is."""
