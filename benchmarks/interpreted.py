@@ -15,6 +15,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,25 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from suite.threads import environment, pin
 
-CASES = ("network", "apples", "chain", "overhead", "rosenbrock", "filling")
-THREADS = {"network": (1, 2)}  # one thread where no BLAS is called
-PACKAGES = ("clearprop", "numpy", "torch", "autograd", "mygrad", "micrograd")
-POOLS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+SCIENCE = ("gaussian_process", "deconvolution", "kalman")
+CASES = ("network", "apples", "chain", "overhead", "rosenbrock", "filling", *SCIENCE)
+THREADS = {"network": (1, 2), "gaussian_process": (1, 2)}  # one thread where no BLAS is called
+PACKAGES = ("clearprop", "numpy", "torch", "autograd", "mygrad", "micrograd", "jax")
 
 
 def run_child(case: str, threads: int, rounds: int) -> dict[str, Any]:
     """Measure one case in a process of its own."""
     command = [sys.executable, __file__, "--child", case, str(threads), "--rounds", str(rounds)]
-    environment = {**os.environ, **dict.fromkeys(POOLS, str(threads))}
-    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    with tempfile.TemporaryDirectory() as cache:
+        run = subprocess.run(
+            command,
+            env={**environment(threads, Path(cache)), "CLEARPROP_THREADS": str(threads)},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     if run.returncode:
         sys.exit(f"{case} with {threads} threads failed.")
     found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
@@ -42,6 +50,7 @@ def run_child(case: str, threads: int, rounds: int) -> dict[str, Any]:
 
 def child(case: str, threads: int, rounds: int) -> None:
     """Be that process: print the result as JSON."""
+    pin(threads)
     import torch
     from threadpoolctl import threadpool_info
 
