@@ -162,6 +162,7 @@ def missing_rule(function: Any, method: str = "") -> MissingRuleError:
 
 #: Parameters that are one array: numbers and lists, of recorded numbers too, may stand there.
 _ARRAYS = {"a", "b", "m", "p", "q", "v", "x", "y", "x1", "x2", "xp", "fp", "arr", "ary"}
+_ARRAYS |= {"a1", "a2", "u", "ar", "ar1", "ar2", "filt", "seq_of_zeros", "w"}
 _ARRAYS |= {"values", "weights", "aweights", "fweights", "prepend", "append", "to_begin", "to_end"}
 _NOT_YET_ARRAYS = frozenset([list, tuple, int, float, bool])
 

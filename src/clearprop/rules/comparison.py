@@ -6,6 +6,7 @@ is one. They are recorded all the same, so that a mask stays a function of its i
 
 import numpy as np
 
+from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
 
 CONSTANT = "piecewise constant: its derivative is 0 wherever it has one"
@@ -112,6 +113,11 @@ def trunc(x):
 @primitive(np.signbit, no_derivative=LOGICAL)
 def signbit(x):
     return np.signbit(x)
+
+
+@primitive(np.spacing, kind=OPAQUE, no_derivative=CONSTANT, cases=[Case((3, 4)), Case(())])
+def spacing(x):
+    return np.spacing(x)
 
 
 @primitive(np.floor_divide, symbol="//", no_derivative=CONSTANT, domain=((-2, 2), (0.5, 2)))
