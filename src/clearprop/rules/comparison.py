@@ -179,6 +179,13 @@ def isin(element, test_elements, *, invert=False):
     return np.isin(element, test_elements, invert=invert)
 
 
+if hasattr(np, "in1d"):  # until NumPy 2.3
+
+    @composition(np.in1d)  # noqa: NPY201 (of the versions that have it)
+    def in1d(ar1, ar2, assume_unique=False, invert=False):
+        return np.isin(np.ravel(ar1), ar2, invert=invert)
+
+
 @composition(np.all)
 def all_of(a, axis=None, *, keepdims=False, where=True):
     return all(a if where is True else np.where(where, a, True), axis=axis, keepdims=keepdims)
