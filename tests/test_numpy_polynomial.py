@@ -55,6 +55,8 @@ def test_classes(kind):
     agree(lambda x, c: kind(c)(x) * kind([1.0, 2.0])(x), X, C)
     agree(lambda x, c: ((kind(c) * kind(x[0]) + 1 - kind(c)) ** 2).deriv().coef, X, C)
     agree(lambda x, c: kind(c, domain=[0, 3]).integ(1)(x) + (kind(c) // kind(x[0, :2]))(0.5), X, C)
+    agree(lambda x, c: kind(c).convert(kind=Polynomial).coef * x[0, 0], X, C, second=False)
+    agree(lambda x, c: (x[0, 0] + x[0, 1] * kind(c)).coef, X, C, second=False)
 
 
 def test_what_is_computed_outside_is_plain_again():
