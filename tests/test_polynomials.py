@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from agreeing import agree, outcome_of
+from agreeing import agree, outcome_of, parts
 
 import clearprop as cp
 
@@ -101,6 +101,31 @@ CASES = POLYNOMIALS | SETS | HISTOGRAMS | BORDERS
 @pytest.mark.parametrize("f", CASES.values(), ids=CASES)
 def test_value_and_derivatives(f):
     agree(f, X, Y, second=f in POLYNOMIALS.values())
+
+
+PROGRAMS = [
+    *(POLYNOMIALS[name] for name in ("polymul", "polydiv", "poly", "polyfit")),
+    *(HISTOGRAMS[name] for name in ("histogram", "density", "histogram2d")),
+    *(SETS[name] for name in ("intersect1d", "trim_zeros", "unwrap", "geomspace", "i0 kaiser")),
+    *(BORDERS[name] for name in ("mean None", "reflect odd", "linear_ramp")),
+    lambda x, y: x.T[np.unravel_index(np.argsort(y[0])[:2], (3, 4), "F")[0]],
+    lambda x, y: x[np.ravel_multi_index((np.argsort(y[0])[:2] % 3, [0, 0]), (3, 1))],
+]
+
+
+@pytest.mark.parametrize("f", PROGRAMS)
+def test_written_as_a_program(f):
+    def total(x, y):
+        return sum(np.sum(np.sin(part)) for part in parts(f(x, y)))
+
+    module = {}
+    exec(cp.source(total, X, Y), module)
+    value, saved = module["forward"](X, Y)
+    assert value == cp.trace(total, X, Y).output
+    for found, expected in zip(
+        module["backward"](saved, 1.0), cp.grad(total, (0, 1))(X, Y), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_unwrap_keeps_the_direction_of_half_a_turn():

@@ -6,7 +6,7 @@ from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import composition
 from clearprop.rules.indexing import Slot, unindex
-from clearprop.rules.reduction import array_of
+from clearprop.rules.reduction import array_of, numbers_of
 
 
 @composition(np.histogram_bin_edges)
@@ -26,7 +26,7 @@ def _edges(a, bins, limits, dtype=None):
         )
     if np.ndim(bins) == 1:
         edges = array_of(bins)
-        if np.any(edges[:-1] > edges[1:]):
+        if np.any(np.diff(numbers_of(edges)) < 0):
             raise ValueError("`bins` must increase monotonically, when an array")  # as NumPy has it
         return edges
     if np.ndim(bins) > 1:
@@ -45,9 +45,9 @@ def _limits(a, limits):
         first, last = (np.min(a), np.max(a)) if np.size(a) else (0.0, 1.0)
     else:
         first, last = limits
-        if first > last:
+        if numbers_of(first) > numbers_of(last):
             raise ValueError("max must be larger than min in range parameter.")  # as NumPy has it
-    if not (np.isfinite(first) and np.isfinite(last)):
+    if not np.isfinite([numbers_of(first), numbers_of(last)]).all():
         raise ValueError(f"range of [{first}, {last}] is not finite")
     # A range without width gets one.
     half = np.where(first == last, 0.5, 0.0)

@@ -10,7 +10,7 @@ import numpy as np
 from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
-from clearprop.rules.reduction import array_of
+from clearprop.rules.reduction import array_of, numbers_of
 
 
 def _coefficients(p):
@@ -176,7 +176,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
         rcond = float(len(x) * np.finfo(x.dtype).eps)
     scaled = columns / scale
     found = least_squares(scaled, right, rcond=rcond)
-    if np.linalg.matrix_rank(np.asarray(getattr(scaled, "value", scaled)), rtol=rcond) != order:
+    if np.linalg.matrix_rank(numbers_of(scaled), rtol=rcond) != order:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=3)
     fitted = found / (scale[:, None] if np.ndim(y) == 2 else scale)
     if not cov:

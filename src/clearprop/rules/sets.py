@@ -7,7 +7,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.comparison import POSITION
-from clearprop.rules.reduction import array_of
+from clearprop.rules.reduction import array_of, numbers_of
 
 # Of integers: the lengths depend on the numbers, and those of floats are moved in tests.
 _EQUAL = np.array([2, 1, 2, 5, 1])
@@ -188,7 +188,7 @@ def ravel_multi_index(multi_index, dims, mode="raise", order="C"):
     for x, n, how, step in zip(
         multi_index, dims, modes, steps if order == "F" else steps[::-1], strict=True
     ):
-        if how == "raise" and np.any((x < 0) | (x >= n)):
+        if how == "raise" and np.any((numbers_of(x) < 0) | (numbers_of(x) >= n)):
             raise ValueError("invalid entry in coordinates array")  # as NumPy has it
         at = x % n if how == "wrap" else np.clip(x, 0, n - 1) if how == "clip" else x
         y = y + at * int(step)

@@ -6,6 +6,7 @@ from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import composition
 from clearprop.rules.indexing import Slot, unindex
+from clearprop.rules.reduction import numbers_of
 
 
 @composition(np.cov)
@@ -107,7 +108,7 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     kind = np.result_type(*kinds, float if dtype is None else dtype, np.float16)
     ends = [x if hasattr(x, "dtype") else np.asarray(x) for x in (start, stop)]
     start, stop = (x if x.dtype == kind else x.astype(kind) for x in ends)
-    if np.any(start == 0) or np.any(stop == 0):
+    if np.any(numbers_of(start) == 0) or np.any(numbers_of(stop) == 0):
         raise ValueError("Geometric sequence cannot include zero")  # as NumPy has it
     sign = np.sign(start)
     between = np.logspace(
