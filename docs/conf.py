@@ -23,7 +23,8 @@ exclude_patterns = [
     "breakout_table.md",
     "agreement_table.md",
     "speed_table.md",
-]  # the last three are included in pages
+    "numpy_names_table.md",
+]  # the last five are included in pages
 
 html_theme = "furo"
 html_title = "clearprop"

@@ -28,6 +28,14 @@ def agree(f, *args, second=True):
         assert report.ok, str(report)
 
 
+def outcome_of(f, *args):
+    """Give what a call gives, or the error that it raises."""
+    try:
+        return f(*args)
+    except Exception as error:
+        return error
+
+
 def parts(y):
     return y if isinstance(y, tuple) else (y,)
 

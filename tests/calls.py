@@ -26,9 +26,12 @@ _MASK = np.array([[True, False, True], [False, True, True], [True, True, False]]
 #: What stands for a parameter that must be given, by its name.
 _BY_NAME = {
     **dict.fromkeys(["a", "x", "x1", "arr", "ary", "m", "array", "val", "y", "f", "A"], _MATRIX),
-    **dict.fromkeys(["start", "from_", "a1", "dst", "element", "prototype"], _MATRIX),
-    **dict.fromkeys(["b", "x2", "values", "test_elements", "vals", "src", "stop", "a2"], _OTHER),
-    **dict.fromkeys(["v", "p"], _VECTOR),
+    **dict.fromkeys(["start", "from_", "a1", "dst", "element", "prototype", "c"], _MATRIX),
+    **dict.fromkeys(
+        ["b", "x2", "values", "test_elements", "vals", "src", "stop", "a2", "ar2"], _OTHER
+    ),
+    **dict.fromkeys(["v", "p", "filt"], _VECTOR),
+    **dict.fromkeys(["ar", "ar1"], _MATRIX),
     **{name: [_OTHER, _MATRIX, _THIRD] for name in ("arrays", "tup", "choices")},
     **dict.fromkeys(["*arys", "*args", "*arrays"], (_MATRIX, _OTHER)),
     **dict.fromkeys(["indices", "obj", "kth", "axis", "shift", "source", "axis1"], 1),
@@ -40,6 +43,7 @@ _BY_NAME = {
     "fill_value": np.float64(0.75),
     "q": np.array([0.15, 0.6]),
     "ind": np.array([4, 1, 4]),
+    "pts": (_VECTOR, _OTHER[0]),
     "indices_or_sections": [1],
     "dtype": np.float64,
     "xp": np.array([-2.0, 0.1, 2.0]),
@@ -85,6 +89,20 @@ _OWN = {
     np.dsplit: ((_BOX, [2]), {}),
     np.isclose: ((_MATRIX, _MATRIX + 1e-9), {}),
     np.tile: ((_MATRIX, 2), {}),
+    np.reshape: ((_MATRIX, (9,)), {}),  # with a default, from NumPy 2.1 to 2.3
+    np.polyadd: ((_OTHER[0], _VECTOR[:2]), {}),
+    np.polysub: ((_OTHER[0], _VECTOR[:2]), {}),
+    np.polymul: ((_OTHER[0], _VECTOR), {}),
+    np.polydiv: ((_BOX[0, 0], _VECTOR), {}),
+    np.polyfit: ((_BOX[0, 0], _BOX[1, 1], 2), {}),
+    np.poly: ((_VECTOR,), {}),
+    np.vander: ((_VECTOR,), {}),
+    np.geomspace: ((_VECTOR**2 + 0.1, _OTHER[0] ** 2 + 0.2), {}),
+    np.histogram: ((_MATRIX, 4), {"weights": _OTHER}),
+    np.histogram2d: ((_VECTOR, _OTHER[0], 2), {"weights": _THIRD[0]}),
+    np.histogramdd: ((_OTHER[:, :2], 2), {"weights": _VECTOR}),
+    np.ix_: ((_VECTOR, _OTHER[0]), {}),
+    np.ravel_multi_index: (((np.array([1, 2]), np.array([0, 2])), (3, 4)), {}),
     getattr(np, "cumulative_sum", None): ((_MATRIX,), {"axis": 0}),
     getattr(np, "cumulative_prod", None): ((_MATRIX,), {"axis": 0}),
 }
@@ -96,7 +114,11 @@ def arguments_of(function):
         return _OWN[function]
     if isinstance(function, np.ufunc):
         return operands_of(function), {}
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # C functions before NumPy 2.4 have none
+        signature = inspect.signature(COMPOSITIONS[function])
+    parameters = signature.parameters.values()
     required = [str(p).partition("=")[0] for p in parameters if p.default is p.empty]
     args = []
     for name in required:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from agreeing import agree
+from agreeing import outcome_of as outcome
 
 import clearprop as cp
 
@@ -14,13 +15,6 @@ REDUCTIONS = (
     *(np.cumsum, np.cumprod, np.sort, np.linalg.norm, np.maximum.reduce, np.add.accumulate),
     *(np.fmin.reduce, np.logaddexp.reduce, np.multiply.accumulate),
 )
-
-
-def outcome(f, *args):
-    try:
-        return f(*args)
-    except Exception as error:
-        return error
 
 
 def same_outcome(f, *args):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from clearprop.operands import stacked
 from clearprop.places import current_line
 from clearprop.primitive import COMPOSITIONS, Primitive
 from clearprop.rule import parameters_of
+from clearprop.unrecorded import numpy_name, unrecorded
 
 
 @cache
@@ -149,19 +149,24 @@ def _static(value: Any) -> Any:
 
 def missing_rule(function: Any, method: str = "") -> MissingRuleError:
     """Make the error for a NumPy function that is not recorded."""
-    name = getattr(function, "__name__", str(function))
-    module = getattr(function, "__module__", None) or _module_of_ufunc(function, name)
-    name += f".{method}" if method else ""
+    name = numpy_name(function) + (f".{method}" if method else "")
+    short = name.rpartition(".")[2]
+    known = unrecorded(function)
     return MissingRuleError(
-        f"{module.replace('numpy', 'np')}.{name} has no derivative here.",
+        f"{name.replace('numpy', 'np', 1)} has no derivative here.",
         where=current_line(2),
-        why="No rule is registered for it, and a gradient is never lost silently.",
-        write=f"@cp.primitive(...) with its rule, or {name} in terms of functions that have one.",
+        why=known.why
+        if known
+        else "No rule is registered for it, and a gradient is never lost silently.",
+        write=known.write + "."
+        if known
+        else f"@cp.primitive(...) with its rule, or {short} in terms of functions that have one.",
     )
 
 
 #: Parameters that are one array: numbers and lists, of recorded numbers too, may stand there.
 _ARRAYS = {"a", "b", "m", "p", "q", "v", "x", "y", "x1", "x2", "xp", "fp", "arr", "ary"}
+_ARRAYS |= {"a1", "a2", "u", "ar", "ar1", "ar2", "filt", "seq_of_zeros", "w"}
 _ARRAYS |= {"values", "weights", "aweights", "fweights", "prepend", "append", "to_begin", "to_end"}
 _NOT_YET_ARRAYS = frozenset([list, tuple, int, float, bool])
 
@@ -227,9 +232,3 @@ def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
             if name in known and value is not np._NoValue
         }
     )
-
-
-def _module_of_ufunc(ufunc: Any, name: str) -> str:
-    """Say where a ufunc, which does not know it, comes from."""
-    special = sys.modules.get("scipy.special")
-    return "scipy.special" if getattr(special, name, None) is ufunc else "np"

@@ -21,6 +21,7 @@ from clearprop.buffers import settle, unwrapped
 from clearprop.errors import ClearpropError, LostGradientError
 from clearprop.makers import REPLACED, guarded_numpy, thread
 from clearprop.places import installed_folders
+from clearprop.protocols import PLAIN_PYTHON
 
 
 def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
@@ -155,7 +156,11 @@ class _Names:
                 self._bindings = {k: b for k, b in self._bindings.items() if k[0] != gone}
 
     def _is_users(self, name: str, module: Any) -> bool:
-        if name.partition(".")[0] in _NEVER or not isinstance(module, types.ModuleType):
+        if not isinstance(module, types.ModuleType):
+            return False
+        if name.startswith(PLAIN_PYTHON):
+            return True  # it makes arrays by NumPy's names, as a user's module does
+        if name.partition(".")[0] in _NEVER:
             return False
         if any(name == package or name.startswith(package + ".") for package in self._more):
             return True

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.buffers import Buffer, as_view, is_recorded, unwrapped
+from clearprop.buffers import Buffer, Recorded, as_view, is_recorded, recorded, unwrapped
 from clearprop.errors import LostGradientError
 from clearprop.operands import holds_recorded, stacked
 from clearprop.places import current_line
+from clearprop.protocols import MAKERS
 from clearprop.tensor import Tensor
 
 
@@ -54,7 +55,7 @@ def _converting(maker: Callable[..., Any]) -> Callable[..., Any]:
     def make(*args: Any, **options: Any) -> Any:
         if not thread.depth or not args or not holds_recorded(args[0]):
             y = maker(*args, **options)
-            if not thread.depth or not args or y is args[0]:
+            if not thread.depth or not args or y is args[0] or type(y) is Tensor:
                 return y
             if y.base is None:
                 return _buffer(y)
@@ -159,6 +160,7 @@ REPLACED: list[tuple[Any, Any]] = [
             np.asanyarray,
             np.ascontiguousarray,
             np.asfortranarray,
+            np.require,
         )
     ),
     *(
@@ -186,6 +188,30 @@ REPLACED: list[tuple[Any, Any]] = [
 ]
 
 
+def _like(maker: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a Tensor, since ``like=`` was given one; of what holds no numbers, what NumPy makes."""
+
+    def make(*args: Any, **options: Any) -> Any:
+        y: Any = maker(*args, **options)
+        if not isinstance(y, np.ndarray) or y.dtype.kind not in "fiub":
+            return y
+        return recorded(y) if isinstance(y, Recorded) else Tensor(np.array(y))
+
+    return make
+
+
+_REPLACED_BY = {id(original): replacement for original, replacement in REPLACED}
+MAKERS.update(
+    (maker, _like(_REPLACED_BY.get(id(maker), maker)))
+    for maker in (
+        *(np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray),
+        *(np.require, np.zeros, np.ones, np.empty, np.full, np.eye, np.identity, np.tri),
+        *(np.arange, np.fromfunction, np.fromiter, np.frombuffer, np.fromfile, np.fromstring),
+        *(np.loadtxt, np.genfromtxt),
+    )
+)
+
+
 class _Module(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -195,8 +221,7 @@ def guarded_numpy() -> types.ModuleType:
     """Make the module that stands in the place of NumPy."""
     module = _Module("numpy", np.__doc__)
     module.__dict__.update(np.__dict__)
-    by_id = {id(original): replacement for original, replacement in REPLACED}
     for name, value in vars(np).items():
-        if id(value) in by_id:
-            setattr(module, name, by_id[id(value)])
+        if id(value) in _REPLACED_BY:
+            setattr(module, name, _REPLACED_BY[id(value)])
     return module

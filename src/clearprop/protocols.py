@@ -63,11 +63,17 @@ def _run_any(ufunc: np.ufunc, inputs: Sequence[Any]) -> Any:
     return run_ufunc(ufunc, inputs) if recorded else ufunc(*inputs)
 
 
+#: Makers of arrays, which come here where a Tensor is given as ``like=``.
+MAKERS: dict[Any, Callable[..., Any]] = {}
+
+#: What of NumPy is Python text, in functions that it knows under its own names.
+PLAIN_PYTHON = "numpy.polynomial."
+
 #: Functions that say something about arrays, of which no derivative is expected.
-_ABOUT = {
+ABOUT = {
     *(np.result_type, np.can_cast, np.common_type, np.min_scalar_type, np.iscomplexobj),
     *(np.isrealobj, np.shares_memory, np.may_share_memory),
-    *(np.array_repr, np.array_str, np.array2string),
+    *(np.array_repr, np.array_str, np.array2string, np.einsum_path),
 }
 
 
@@ -77,7 +83,7 @@ def _plain(value: Any) -> Any:
 
 def call_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Run any other NumPy function of which an argument is a Tensor."""
-    if function in _ABOUT:
+    if function in ABOUT:
         return function(*map(_plain, args), **kwargs)
     out = kwargs.pop("out", None)
     if out is None and len(args) > 1:
@@ -100,6 +106,10 @@ def _run_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return _as_one_step(lambda: compose(function, args, kwargs))
     primitive = primitive_for(function)
     if primitive is None:
+        if function in MAKERS:
+            return MAKERS[function](*args, **kwargs)
+        if function.__module__.startswith(PLAIN_PYTHON):
+            return _as_one_step(lambda: function._implementation(*args, **kwargs))
         raise missing_rule(function)
     operands, attributes = bind(primitive, function, args, kwargs)
     return primitive(*operands, **attributes)

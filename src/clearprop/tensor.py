@@ -132,6 +132,8 @@ def record_short(
             b._view.refresh(b)
         z, right = b._value, b._node
     elif b is not ABSENT and type(b) not in PLAIN:
+        if getattr(type(b), "__array_ufunc__", True) is None:
+            return NotImplemented  # it answers for itself, as NEP 13 has it: numpy.polynomial does
         return _record_long(a, primitive, b, attributes)
     plan = primitive.plans[(left is not None) + 2 * (right is not None)]
     if (

@@ -95,6 +95,23 @@ def ediff1d(ary, to_end=None, to_begin=None):
     return np.concatenate(parts) if len(parts) > 1 else steps
 
 
+@composition(np.unwrap)
+def unwrap(p, discont=None, axis=-1, *, period=2 * np.pi):
+    p = array_of(p)
+    steps = np.diff(p, axis=axis)
+    dtype = np.result_type(steps.dtype, getattr(period, "dtype", period))
+    discont = period / 2 if discont is None else discont
+    is_whole = dtype.kind in "iu"
+    half = period // 2 if is_whole else period / 2
+    turned = np.remainder(steps + half, period) - half
+    if not is_whole or period % 2 == 0:  # half a turn keeps its direction
+        turned = np.where((turned == -half) & (steps > 0), half, turned)
+    change = np.where(np.abs(steps) < discont, 0, turned - steps)
+    rest = _along(p, axis, 1, None) + np.cumsum(change, axis)
+    y = np.concatenate([_along(p, axis, None, 1), rest], axis=axis)
+    return y if y.dtype == dtype else y.astype(dtype)
+
+
 @composition(np.trapezoid)
 def trapezoid(y, x=None, dx=1.0, axis=-1):
     if x is not None:

@@ -6,6 +6,7 @@ is one. They are recorded all the same, so that a mask stays a function of its i
 
 import numpy as np
 
+from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
 
 CONSTANT = "piecewise constant: its derivative is 0 wherever it has one"
@@ -114,6 +115,11 @@ def signbit(x):
     return np.signbit(x)
 
 
+@primitive(np.spacing, kind=OPAQUE, no_derivative=CONSTANT, cases=[Case((3, 4)), Case(())])
+def spacing(x):
+    return np.spacing(x)
+
+
 @primitive(np.floor_divide, symbol="//", no_derivative=CONSTANT, domain=((-2, 2), (0.5, 2)))
 def floor_divide(x1, x2):
     return x1 // x2
@@ -171,6 +177,13 @@ def digitize(x, bins, *, right=False):
 @primitive(np.isin, no_derivative=LOGICAL, cases=[Case(np.arange(4.0), np.array([1.0, 3.0]))])
 def isin(element, test_elements, *, invert=False):
     return np.isin(element, test_elements, invert=invert)
+
+
+if hasattr(np, "in1d"):  # until NumPy 2.3
+
+    @composition(np.in1d)  # noqa: NPY201 (of the versions that have it)
+    def in1d(ar1, ar2, assume_unique=False, invert=False):
+        return np.isin(np.ravel(ar1), ar2, invert=invert)
 
 
 @composition(np.all)

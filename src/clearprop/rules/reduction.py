@@ -25,6 +25,14 @@ def array_of(x):
     return x if hasattr(x, "dtype") else np.asarray(x)
 
 
+def numbers_of(x):
+    """Give the plain numbers of what may be recorded: to refuse what NumPy refuses, no more.
+
+    A program does not look again; it computes with what it is given.
+    """
+    return np.asarray(getattr(x, "value", x))
+
+
 def spread(dy, shape, axis, keepdims):
     """Give every element of a reduced array the cotangent of what it was reduced to."""
     if not keepdims and axis is not None and shape:

@@ -8,6 +8,7 @@ from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.comparison import POSITION
 from clearprop.rules.indexing import Slot, _array, fill, getitem, setitem
 from clearprop.rules.indexing import split as split_index
+from clearprop.rules.reduction import numbers_of
 
 
 @primitive(np.argwhere, no_derivative=POSITION, cases=[Case((3, 4))])
@@ -30,7 +31,7 @@ def flatnonzero(a):
 def unravel_index(indices, shape, order="C"):
     shape = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     size = int(np.prod(shape))
-    if np.any((indices < 0) | (indices >= size)):
+    if np.any((numbers_of(indices) < 0) | (numbers_of(indices) >= size)):
         raise ValueError(f"index is out of bounds for array with size {size}")  # as NumPy has it
     places = []
     for n in reversed(shape) if order == "C" else shape:
@@ -69,7 +70,7 @@ def choose(a, choices, mode="raise"):
     n = len(choices)
     arrays = np.broadcast_arrays(_array(a), *(choices[i] for i in range(n)))
     which = _in_range(arrays[0], n, mode)
-    if mode == "raise" and np.any(which < 0):
+    if mode == "raise" and np.any(numbers_of(which) < 0):
         raise ValueError("invalid entry in choice array")  # as NumPy has it
     return np.take_along_axis(np.stack(arrays[1:]), np.expand_dims(which, 0), axis=0)[0]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from clearprop.errors import MissingRuleError
-from clearprop.kinds import BROADCAST, CONCATENATE, PAD, PERMUTE
+from clearprop.kinds import BROADCAST, CONCATENATE, PERMUTE
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
 
@@ -162,56 +162,6 @@ def _(dy, arrays_shape, *, axis, position):
     if axis is None:
         return np.reshape(dy[part], arrays_shape[position])
     return dy[(slice(None),) * (axis % len(arrays_shape[position])) + (part,)]
-
-
-@primitive(
-    kind=PAD,
-    latex=r"\operatorname{pad} x",
-    cases=[
-        Case((3, 4), pad_width=((1, 1), (1, 1))),
-        Case((3, 4), pad_width=((0, 2), (1, 0))),
-        Case((3,), pad_width=((1, 2),), constant_values=3.0),
-    ],
-)
-def pad(array, *, pad_width, constant_values=0):
-    return np.pad(array, pad_width, constant_values=constant_values)
-
-
-@pad.vjp("array", latex=r"\bar y\ \text{(without the border)}")
-def _(dy, array_shape, *, pad_width):
-    border = zip(pad_width, array_shape, strict=True)
-    return dy[tuple(slice(before, before + n) for (before, _), n in border)]
-
-
-@composition(np.pad)
-def pad_in_any_mode(array, pad_width, mode="constant", *, constant_values=0, reflect_type="even"):
-    pairs = _pad_pairs(pad_width, np.ndim(array))
-    if not pairs:
-        return np.copy(array)  # a number has no border
-    if mode == "constant":
-        if isinstance(constant_values, list | np.ndarray):
-            constant_values = tuple(map(tuple, np.broadcast_to(constant_values, (len(pairs), 2))))
-        return pad(array, pad_width=pairs, constant_values=constant_values)
-    if mode not in ("edge", "reflect", "symmetric", "wrap") or reflect_type != "even":
-        option = f"mode={mode!r}" if reflect_type == "even" else f"reflect_type={reflect_type!r}"
-        raise MissingRuleError(
-            f"np.pad(…, {option}) has no derivative here.",
-            where=current_line(2),
-            why="Recorded are borders of constants, and those that repeat elements.",
-            write='mode="constant", "edge", "reflect", "symmetric" or "wrap".',
-        )
-    for axis, width in enumerate(pairs):
-        if any(width):  # where each element comes from, found by padding their numbers
-            array = np.take(array, np.pad(np.arange(array.shape[axis]), width, mode), axis=axis)
-    return array
-
-
-def _pad_pairs(pad_width, ndim):
-    if isinstance(pad_width, dict):  # by axis, since NumPy 2.2
-        by_axis = {axis % ndim: width for axis, width in pad_width.items()}
-        pad_width = [np.broadcast_to(by_axis.get(i, 0), 2) for i in range(ndim)]
-    widths = np.broadcast_to(pad_width, (ndim, 2)).tolist()
-    return tuple((before, after) for before, after in widths)
 
 
 @primitive(np.copy, kind=PERMUTE, latex="x", cases=[Case((3, 4))])

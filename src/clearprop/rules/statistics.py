@@ -6,6 +6,7 @@ from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import composition
 from clearprop.rules.indexing import Slot, unindex
+from clearprop.rules.reduction import numbers_of
 
 
 @composition(np.cov)
@@ -99,3 +100,25 @@ def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
     base = base if np.ndim(base) == 0 else np.expand_dims(base, axis)
     y = np.power(base, np.linspace(start, stop, num, endpoint, axis=axis))
     return y if dtype is None else y.astype(dtype)
+
+
+@composition(np.geomspace)
+def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
+    kinds = [x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype for x in (start, stop)]
+    kind = np.result_type(*kinds, float if dtype is None else dtype, np.float16)
+    ends = [x if hasattr(x, "dtype") else np.asarray(x) for x in (start, stop)]
+    start, stop = (x if x.dtype == kind else x.astype(kind) for x in ends)
+    if np.any(numbers_of(start) == 0) or np.any(numbers_of(stop) == 0):
+        raise ValueError("Geometric sequence cannot include zero")  # as NumPy has it
+    sign = np.sign(start)
+    between = np.logspace(
+        np.log10(start * sign), np.log10(stop * sign), num, endpoint=endpoint, base=10.0
+    )
+    # The ends are what was asked for; the logarithm of them is not, to the last bit.
+    start, stop = np.broadcast_arrays(start * sign, stop * sign)
+    parts = [np.expand_dims(start, 0), between[1:-1]]
+    if num > 1:
+        parts.append(np.expand_dims(stop, 0) if endpoint else between[-1:])
+    y = np.concatenate(parts) * sign if num > 0 else between
+    y = y if axis == 0 else np.moveaxis(y, 0, axis)
+    return y if y.dtype == (dtype or kind) else y.astype(dtype or kind)
