@@ -139,12 +139,7 @@ def differentiable(primitive: Primitive, active: int, inputs: list[Node | None],
         if not active >> position & 1 or primitive.rule(position) is not None:
             continue
         if not primitive.is_constant(position) and is_asked_for(inputs[position : position + 1]):
-            raise MissingRuleError(
-                f"{primitive.name} has no derivative with respect to its operand {position + 1}.",
-                where=current_line(2),
-                why="No rule is registered for it, and a gradient is never lost silently.",
-                write=f"@{primitive.name}.vjp({primitive.operand_name(position)!r})",
-            )
+            raise _without_rule(primitive, position)
         active &= ~(1 << position)
     if active and primitive.outputs == 1 and y.dtype.kind != "f":
         if y.dtype.kind == "c":
@@ -158,6 +153,19 @@ def differentiable(primitive: Primitive, active: int, inputs: list[Node | None],
             write="an array of floats, such as np.zeros(n) or x.astype(float).",
         )
     return active
+
+
+def _without_rule(primitive: Primitive, position: int) -> MissingRuleError:
+    operand = primitive.operand_name(position)
+    refused = primitive.refused.get(operand)
+    return MissingRuleError(
+        f"{primitive.name} has no derivative with respect to its operand {position + 1}.",
+        where=current_line(2),
+        why=refused or "No rule is registered for it, and a gradient is never lost silently.",
+        write=f"cp.stop_gradient({operand}), where it is to be a constant"
+        if refused
+        else f"@{primitive.name}.vjp({operand!r})",
+    )
 
 
 def form_of(primitive: Primitive, y: Any) -> tuple[Any, Any]:

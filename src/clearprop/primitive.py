@@ -32,7 +32,7 @@ from __future__ import annotations
 import inspect
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -118,6 +118,8 @@ class Primitive:
         Why there is none; empty where there is one.
     constants : tuple of str
         Operands without a derivative, such as the condition of ``where``.
+    refused : dict of str to str
+        Operands whose derivative is not known here, with the reason: asking for it is an error.
     write_back : callable or None
         For what NumPy makes a view: how a new value of the view changes its base.
     """
@@ -132,6 +134,7 @@ class Primitive:
         outputs: int = 1,
         constants: Sequence[str] = (),
         no_derivative: str = "",
+        refused: Mapping[str, str] = {},
         symbol: str | None = None,
         latex: str = "",
         domain: Any = (-2.0, 2.0),
@@ -159,6 +162,7 @@ class Primitive:
         self.outputs = outputs
         self.constants = tuple(constants)
         self.no_derivative = no_derivative
+        self.refused = dict(refused)
         self.symbol = symbol or self.name
         self.latex = latex
         self.domain = domain
@@ -239,6 +243,10 @@ class Primitive:
             position = len(self.operands) - 1
         return self.rules.get(position)
 
+    def is_refused(self, position: int) -> bool:
+        """Whether the derivative for the operand at a position is not known here."""
+        return self.operand_name(position) in self.refused
+
     def is_constant(self, position: int) -> bool:
         """Whether the operand at a position has no derivative by nature."""
         return self.operand_name(position) in self.constants
@@ -309,7 +317,8 @@ def primitive(numpy: Any = None, /, **options: Any) -> Any:
         ``"scipy.special.erf"`` is looked up once the user has imported the package.
     **options
         ``kind`` (how the compiler reads it; a ufunc is elementwise), ``outputs``, ``constants``
-        (operands without a derivative), ``no_derivative`` (the reason, where there is none at
+        (operands without a derivative), ``refused`` (operands whose derivative is asked for in
+        vain, and why), ``no_derivative`` (the reason, where there is none at
         all), ``symbol`` (its label in pictures), ``latex``, ``domain`` (an interval, or one an
         operand, from which its tests draw), ``cases`` (example calls), ``implementation`` (what
         the interpreter runs in the place of the body, to the same bits).
@@ -374,6 +383,7 @@ def primitive_for(function: Any) -> Primitive | None:
             loaded: Any = getattr(sys.modules.get(module), attribute, None)
             if loaded is not None and loaded is function:
                 BY_FUNCTION[function] = found = candidate
-                candidate.implementation = loaded  # machine code, where the body is only text
+                if not isinstance(candidate.numpy, np.ufunc):
+                    candidate.implementation = loaded  # machine code, where the body is only text
                 break
     return found

@@ -83,7 +83,9 @@ def _active(p: Primitive, operands: list[Any]) -> list[int]:
     return [
         i
         for i, operand in enumerate(operands)
-        if getattr(getattr(operand, "dtype", None), "kind", "") == "f" and not p.is_constant(i)
+        if getattr(getattr(operand, "dtype", None), "kind", "") == "f"
+        and not p.is_constant(i)
+        and not p.is_refused(i)
     ]
 
 
@@ -162,6 +164,10 @@ def _single_precision(
     )
     types = {str(part.dtype) for part in [*_parts(y), *gradients]}
     same = types == {"float32"}
+    if isinstance(p.numpy, str):  # SciPy has some functions in float64 alone: so has the record
+        value = p.implementation(*operands, **attributes)
+        same = [part.dtype for part in _parts(y)] == [part.dtype for part in _parts(value)]
+        same &= {str(gradient.dtype) for gradient in gradients} == {"float32"}
     return [
         Finding(
             f"float32 through {p.name}",

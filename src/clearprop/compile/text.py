@@ -17,6 +17,7 @@ from clearprop.compile.nests import Nest, Packing, Product, Windows, Work
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.graph import Node
+from clearprop.outside import imports_of
 from clearprop.places import line_of, name_of
 from clearprop.source.constants import LARGEST, Constants
 from clearprop.source.expressions import Helpers, expression
@@ -144,9 +145,10 @@ class _Module:
                         f"    {name}({arguments}, first, min(first + {size}, {part.rows}))"
                     )
         parts.append(self._run(results, leaves, calls))
-        return "\n\n\n".join([self._head(), *self.helpers.texts.values(), *parts]) + "\n"
+        parts = [*self.helpers.texts.values(), *parts]
+        return "\n\n\n".join([self._head(parts), *parts]) + "\n"
 
-    def _head(self) -> str:
+    def _head(self, parts: list[str]) -> str:
         doc = [
             '"""What a compiled function does, as loops in Python; written by clearprop.',
             "",
@@ -157,7 +159,8 @@ class _Module:
         if large:
             doc += ["", "Arrays to be passed to run by name, as they were:"]
             doc += [f"    {name}: {value.shape} {value.dtype}" for name, value in large.items()]
-        lines = [*doc[:-1], f'{doc[-1]}"""', "", "import numpy as np"]
+        imports = imports_of([*parts, "np."])
+        lines = [*doc[:-1], f'{doc[-1]}"""', "", *imports]
         small = {self.names[a]: v for a, v in self.plan.constants.items() if v.size <= LARGEST}
         small |= self.constants.written
         if small:

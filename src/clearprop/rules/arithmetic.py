@@ -198,7 +198,7 @@ def _(dy, y):
     return dy / (2 * y)
 
 
-@primitive(np.cbrt, symbol="∛", latex=r"\sqrt[3]{x}", domain=NONZERO)
+@primitive([np.cbrt, "scipy.special.cbrt"], symbol="∛", latex=r"\sqrt[3]{x}", domain=NONZERO)
 def cbrt(x):
     return np.cbrt(x)
 

@@ -100,7 +100,7 @@ def ceil(x):
     return np.ceil(x)
 
 
-@primitive(np.rint, no_derivative=CONSTANT)
+@primitive([np.rint, "scipy.special.round"], no_derivative=CONSTANT)
 def rint(x):
     return np.rint(x)
 

@@ -18,7 +18,7 @@ def _(dy, y):
     return dy * y
 
 
-@primitive(np.expm1, latex="e^x - 1")
+@primitive([np.expm1, "scipy.special.expm1"], latex="e^x - 1")
 def expm1(x):
     return np.expm1(x)
 
@@ -28,7 +28,7 @@ def _(dy, y):
     return dy * (y + 1)
 
 
-@primitive(np.exp2, latex="2^x")
+@primitive([np.exp2, "scipy.special.exp2"], latex="2^x")
 def exp2(x):
     return np.exp2(x)
 
@@ -48,7 +48,7 @@ def _(dy, x):
     return dy / x
 
 
-@primitive(np.log1p, latex=r"\ln(1 + x)", domain=(-0.5, 2.0))
+@primitive([np.log1p, "scipy.special.log1p"], latex=r"\ln(1 + x)", domain=(-0.5, 2.0))
 def log1p(x):
     return np.log1p(x)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from clearprop.bodies import copied, definition_of
 from clearprop.graph import Node
+from clearprop.outside import Outside
 from clearprop.primitive import Primitive
 from clearprop.rules.indexing import Slot, fill
 from clearprop.source.layout import function_lines
@@ -121,6 +122,8 @@ class Helpers:
                 found = None if node.id in own else function.__globals__.get(node.id)
                 if found is np:
                     return ast.Name("np", node.ctx)
+                if isinstance(found, Outside):
+                    return ast.parse(found.name, mode="eval").body
                 if isinstance(found, Primitive):
                     return ast.Name(helpers.name(found.name, found.function), node.ctx)
                 if isinstance(found, FunctionType) and found is not fill:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clearprop.graph import Node
+from clearprop.outside import imports_of, needs_of
 from clearprop.source.expressions import Helpers, names_in
 from clearprop.source.layout import WIDTH, lines_of, one_line, signature
 from clearprop.source.literals import written, zeros
@@ -153,7 +154,10 @@ class Writer:
 
     def _head(self, functions: list[Line]) -> list[Line]:
         name = self.graph.name.replace("\\", r"\\").replace('"', r"\"")
-        title = f'"""{name} and its backward pass, written by clearprop."""'
+        helpers = self.helpers.texts.values()
+        said = [*helpers, *(line.text for line in functions)]
+        needs = needs_of(said)
+        title = f'"""{name} and its backward pass, written by clearprop.{needs}"""'
         data = self.statements.constants.parameters
         texts = [title]
         if data:
@@ -161,9 +165,9 @@ class Writer:
             texts = [title.removesuffix('"""'), "", "Arrays to be passed by name, as they were:"]
             texts += [f"    {kind}" for kind in kinds] + ['"""']
         arrays = self.statements.constants.written
-        helpers = self.helpers.texts.values()
-        if arrays or any("np." in text for text in [*helpers, *(line.text for line in functions)]):
-            texts += ["", "import numpy as np"]
+        imports = imports_of([*said, "np." if arrays else ""])
+        if imports:
+            texts += ["", *imports]
         if arrays:
             texts += ["", *constant_lines(arrays)]
         for text in helpers:
