@@ -39,11 +39,12 @@ if TYPE_CHECKING:
     from clearprop import interop as interop
     from clearprop import nn as nn
     from clearprop import optim as optim
+    from clearprop import scipy as scipy
     from clearprop import train as train
 
 __version__ = "0.1.0"
 
-_LAZY = ("data", "interop", "nn", "optim", "train")  # imported when they are first used
+_LAZY = ("data", "interop", "nn", "optim", "scipy", "train")  # imported when they are first used
 
 
 def __getattr__(name: str) -> Any:

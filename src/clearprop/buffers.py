@@ -240,7 +240,7 @@ def _become_recorded(root: Buffer) -> None:
     for part in _parts(root):
         dtype = part.__dict__["_dtype"] = _dtype_of(part)
         part.__class__ = Recorded
-        _set_dtype(part, _nothing_computes_with(dtype))
+        _set_dtype(part, nothing_computes_with(dtype))
     _calls.roots.append(weakref.ref(root))
 
 
@@ -287,7 +287,7 @@ def _parts(root: Buffer) -> list[Buffer]:
 
 
 @cache
-def _nothing_computes_with(dtype: Any) -> Any:
+def nothing_computes_with(dtype: Any) -> Any:
     """Give a dtype of the same size; its text is what an error of C code will show."""
     form = f"i{max(dtype.itemsize // 2, 1)}"
     return np.dtype(

@@ -32,10 +32,18 @@ def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
         _names.lead_to_guarded(f)
         guarded = True
         result = unwrapped(f(*args, **kwargs))
-    except ValueError as error:
+    except ClearpropError:
+        raise
+    except Exception as error:
         # `plain[i] = t`: NumPy replaces our error by its own, and keeps ours as the cause.
-        if isinstance(error.__cause__, ClearpropError):
+        if isinstance(error, ValueError) and isinstance(error.__cause__, ClearpropError):
             raise error.__cause__ from None
+        if "scipy" in sys.modules:
+            from clearprop.scipys_own import told  # for an error alone
+
+            instead = told(error)
+            if instead is not None:
+                raise instead from None
         raise
     finally:
         thread.depth -= 1

@@ -240,7 +240,6 @@ _ROWS: dict[str, list[tuple[str, str, str, str]]] = {
         ("jit", JAX, "It has another name.", "cp.compile(f)"),
         ("vmap", JAX, "Batches are an axis.", "an expression with a leading axis, as in NumPy."),
         ("numpy", f"{JAX}'s and {AUTOGRAD}", "NumPy itself is recorded.", "import numpy as np"),
-        ("scipy", AUTOGRAD, "SciPy itself is recorded, where it has a rule.", "import scipy"),
         ("jacrev jacfwd", JAX, "The cheaper way is taken.", "cp.jacobian(f)"),
         (
             "elementwise_grad egrad",

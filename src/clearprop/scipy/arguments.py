@@ -1,0 +1,32 @@
+"""What the functions here make of their arguments: arrays, recorded or plain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from clearprop.operands import holds_recorded, stacked
+
+
+def array(value: Any) -> Any:
+    """Give a recorded value as it is, nested lists of such stacked, anything else as an array."""
+    return stacked(value) if holds_recorded(value) else np.asarray(value)
+
+
+def floats(value: Any) -> Any:
+    """Give an array of floats, as SciPy makes of whole numbers."""
+    value = array(value)
+    return value if value.dtype.kind == "f" else value.astype(float)
+
+
+def constant(value: Any, what: str) -> Any:
+    """Give a plain array; a recorded value whose gradient would be asked for is refused."""
+    if not holds_recorded(value):
+        return np.asarray(value)
+    return array(value).plain(what, "cp.stop_gradient(x), where it is to be a constant")
+
+
+def result(value: Any) -> Any:
+    """Give a number where a plain result has no axes, as SciPy does."""
+    return value if holds_recorded(value) else value[()]
