@@ -54,8 +54,7 @@ def imports_of(texts: Iterable[str]) -> list[str]:
     return [f"import {name}" for name in found]
 
 
-def needs_of(texts: Iterable[str]) -> str:
-    """Say in the first line of a module what it needs besides NumPy; empty where nothing."""
+def packages_of(texts: Iterable[str]) -> list[str]:
+    """List the packages besides NumPy that generated lines name."""
     packages = [line.split()[1].partition(".")[0] for line in imports_of(texts)]
-    others = [name for name in dict.fromkeys(packages) if name != "numpy"]
-    return f" It imports {' and '.join(others)} too." if others else ""
+    return [name for name in dict.fromkeys(packages) if name != "numpy"]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from layer_examples import examples
+from scipy import special
 
 import clearprop as cp
 from clearprop import interop, nn
@@ -85,6 +86,21 @@ def test_the_first_line_says_what_it_needs():
         "import numpy as np",
         "    import sys",
     }
+
+
+class Probit(nn.Layer):
+    """A layer with a function of SciPy's that has no text in NumPy."""
+
+    def compute(self, x):
+        return special.ndtr(x)
+
+
+def test_a_function_of_scipys_is_imported_and_said():
+    network, x = nn.Sequential(Probit()), np.array([[0.3, -1.0]])
+    text = interop.to_numpy(network, x)
+    assert text.startswith('"""Needs only NumPy and scipy: a Sequential')
+    assert "\nimport numpy as np\nimport scipy.special\n" in text
+    np.testing.assert_array_equal(run(text)["predict"](x), network.predict(x))
 
 
 def run(text):

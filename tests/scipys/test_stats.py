@@ -179,6 +179,22 @@ def test_the_gradient_of_a_likelihood_is_that_of_its_program():
     assert (dmu, dsigma) == cp.grad(loss, (0, 1))(0.5, 1.5)
 
 
+def test_a_likelihood_is_compiled():
+    pytest.importorskip("llvmlite", reason="llvmlite is not installed: the extra 'train' has it")
+    ours = cp.scipy.stats
+
+    def loss(x, mu, rate, cov):
+        heavy = np.sum(ours.t.logpdf(x, 3.0, mu, rate))
+        counts = np.sum(ours.poisson.logpmf(np.array([0.0, 2.0]), rate))
+        mixed = cp.scipy.special.logsumexp(ours.norm.logpdf(x, mu, rate))
+        return heavy + counts + mixed + ours.multivariate_normal.logpdf(x, MEAN, cov)
+
+    gradients = cp.grad(loss, (0, 1, 2, 3))
+    args = (VECTORS[0], np.array(0.5), np.array(1.5), COVARIANCE)
+    for a, b in zip(cp.compile(gradients)(*args), gradients(*args), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-14)
+
+
 def test_what_is_not_there_says_so():
     norm, normal = cp.scipy.stats.norm, cp.scipy.stats.multivariate_normal
     with pytest.raises(ArgumentsError, match=r"norm.…\(x, loc, scale\)"):

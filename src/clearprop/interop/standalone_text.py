@@ -20,6 +20,7 @@ from clearprop.interop.preparations import (
 from clearprop.interop.programs import Functions
 from clearprop.interop.weights import arrays_beside, arrays_inside
 from clearprop.data.preparing import Preparation
+from clearprop.outside import imports_of, packages_of
 from clearprop.nn.sequential import Sequential
 from clearprop.source.layout import WIDTH
 from clearprop.source.literals import literal
@@ -88,7 +89,7 @@ class StandaloneText:
     def run(self) -> dict[str, Any]:
         """Execute it, but for its arrays, which are there."""
         module: dict[str, Any] = {"__name__": "standalone", **self.groups}
-        exec(compile(self._functions(["import numpy as np"]), "<standalone>", "exec"), module)
+        exec(compile(self._functions([]), "<standalone>", "exec"), module)
         return module
 
     def whole(self, beside: str | None) -> str:
@@ -101,27 +102,29 @@ class StandaloneText:
             own = ["import base64", ""] if "base64" in weights else []
         else:
             weights, own = arrays_beside(self.groups, beside), ["from pathlib import Path", ""]
-        functions = self._functions([*own, "import numpy as np"])
+        functions = self._functions(own)
         classes = ["\n".join(self._classes())] if self.classes else []
         return "\n\n\n".join([functions, *classes, weights, "\n".join(self._main())]) + "\n"
 
-    def _functions(self, imports: list[str]) -> str:
+    def _functions(self, own: list[str]) -> str:
         written = {name: a for part in self.parts for name, a in part.written.items()}
         helpers = self.parts[-1].helpers.texts
-        head = [*self._head(), "", *imports]
-        if written:
-            head += ["", *constant_lines(written)]
-        blocks = [head, *([text] for text in helpers.values()), self.predict.lines]
+        blocks = [*([text] for text in helpers.values()), self.predict.lines]
         if self.prepare is not None:
             blocks.append(text_of(self.prepare))
         blocks.append(self._predict())
         if self.step is not None:
             blocks += [self.step.lines, self._step(self.step)]
+        said = [line for block in blocks for line in block]
+        head = [*self._head(packages_of(said)), "", *own, *imports_of(["np.", *said])]
+        if written:
+            head += ["", *constant_lines(written)]
+        blocks.insert(0, head)
         return "\n\n\n".join("\n".join(block) for block in blocks)
 
     # ---- above the functions -------------------------------------------------------------------
 
-    def _head(self) -> list[str]:
+    def _head(self, packages: list[str]) -> list[str]:
         x, y = (self._form(array, self.predict) for array in (self.x, self.y))
         N = ", for N samples" if self.predict.is_free else ""
         kind = "" if self.prepare is not None else f", {self.x.dtype}"
@@ -142,8 +145,9 @@ class StandaloneText:
             for name, part in zip(("predict", "step"), self.parts, strict=False)
             if part.reason
         ]
+        needs = " and ".join(["NumPy", *packages])
         return [
-            f'"""Needs only NumPy: a {type(self.network).__name__}, written by clearprop '
+            f'"""Needs only {needs}: a {type(self.network).__name__}, written by clearprop '
             f"{clearprop.__version__}.",
             "",
             *(line for name, text in rows for line in _wrapped(f"{name:{width}}{text}", width)),

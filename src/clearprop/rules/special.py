@@ -13,6 +13,7 @@ from clearprop.primitive import Case, primitive
 from clearprop.rules.exponential import POSITIVE, sigmoid
 from clearprop.rules.special_series import hyp1f1
 
+_INFINITY = float("inf")
 _ONE, _TWO = [Case((3,))], [Case((2, 1), (3,))]
 
 
@@ -201,7 +202,7 @@ def _(dy, x1, x2):
 @primitive("scipy.special.entr", kind=ELEMENTWISE, latex=r"-x \ln x", domain=POSITIVE, cases=_ONE)
 def entr(x):
     inside = np.where(x > 0, x, 1)
-    return np.where(x < 0, -np.inf, np.where(x == 0, 0, np.where(x > 0, -x * np.log(inside), x)))
+    return np.where(x < 0, -_INFINITY, np.where(x == 0, 0, np.where(x > 0, -x * np.log(inside), x)))
 
 
 @entr.vjp("x", latex=r"-\bar y\,(\ln x + 1)")
@@ -219,7 +220,7 @@ def _(dy, x):
 def rel_entr(x1, x2):
     both = (x1 > 0) & (x2 > 0)
     ratio = np.where(both, x1, 1) / np.where(both, x2, 1)
-    outside = np.where((x1 == 0) & (x2 >= 0), 0, np.where(~np.isnan(x1 + x2), np.inf, x1 + x2))
+    outside = np.where((x1 == 0) & (x2 >= 0), 0, np.where(~np.isnan(x1 + x2), _INFINITY, x1 + x2))
     return np.where(both, x1 * np.log(ratio), outside)
 
 
@@ -243,7 +244,7 @@ def _(dy, x1, x2):
 def kl_div(x1, x2):
     both = (x1 > 0) & (x2 > 0)
     ratio = np.where(both, x1, 1) / np.where(both, x2, 1)
-    outside = np.where((x1 == 0) & (x2 >= 0), x2, np.where(~np.isnan(x1 + x2), np.inf, x1 + x2))
+    outside = np.where((x1 == 0) & (x2 >= 0), x2, np.where(~np.isnan(x1 + x2), _INFINITY, x1 + x2))
     return np.where(both, x1 * np.log(ratio) - x1 + x2, outside)
 
 
@@ -270,7 +271,7 @@ def _(dy, x1, x2):
 def huber(delta, r):
     a = np.abs(r)
     inside = np.where(a <= delta, r * r / 2, delta * (a - delta / 2))
-    return np.where(delta < 0, np.inf, inside)
+    return np.where(delta < 0, _INFINITY, inside)
 
 
 @huber.vjp("delta", latex=r"\bar y \max(\lvert r \rvert - \delta, 0)")
@@ -293,7 +294,7 @@ def _(dy, delta, r):
 def pseudo_huber(delta, r):
     v = r / np.where(delta == 0, 1, delta)
     inside = delta * delta * np.expm1(np.log1p(v * v) / 2)
-    return np.where(delta < 0, np.inf, np.where(delta == 0, 0, inside))
+    return np.where(delta < 0, _INFINITY, np.where(delta == 0, 0, inside))
 
 
 @pseudo_huber.vjp("delta", latex=r"\bar y\,(2 y / \delta - r^2 / (\delta s))")
@@ -307,3 +308,48 @@ def _(dy, delta, r):
 def _(dy, delta, r):
     v = r / np.where(delta == 0, 1, delta)
     return dy * r / np.sqrt(1 + v * v) * (delta != 0)
+
+
+# ---- angles in degrees --------------------------------------------------------------------------
+
+_DEGREE = 0.017453292519943295  # in radians
+
+
+@primitive("scipy.special.sindg", latex=r"\sin x°", domain=(-80, 80), cases=_ONE)
+def sindg(x):
+    return special.sindg(x)
+
+
+@sindg.vjp("x", latex=r"\tfrac{\pi}{180} \bar y \cos x°")
+def _(dy, x):
+    return dy * _DEGREE * cosdg(x)
+
+
+@primitive("scipy.special.cosdg", latex=r"\cos x°", domain=(-80, 80), cases=_ONE)
+def cosdg(x):
+    return special.cosdg(x)
+
+
+@cosdg.vjp("x", latex=r"-\tfrac{\pi}{180} \bar y \sin x°")
+def _(dy, x):
+    return -dy * _DEGREE * sindg(x)
+
+
+@primitive("scipy.special.tandg", latex=r"\tan x°", domain=(-80, 80), cases=_ONE)
+def tandg(x):
+    return special.tandg(x)
+
+
+@tandg.vjp("x", latex=r"\tfrac{\pi}{180} \bar y\,(1 + y^2)")
+def _(dy, y):
+    return dy * _DEGREE * (1 + y * y)
+
+
+@primitive("scipy.special.cotdg", latex=r"\cot x°", domain=(10, 80), cases=_ONE)
+def cotdg(x):
+    return special.cotdg(x)
+
+
+@cotdg.vjp("x", latex=r"-\tfrac{\pi}{180} \bar y\,(1 + y^2)")
+def _(dy, y):
+    return -dy * _DEGREE * (1 + y * y)

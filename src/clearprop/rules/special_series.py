@@ -215,3 +215,33 @@ def eval_laguerre(n, x):
 @eval_laguerre.vjp("x", latex=r"-\bar y\,L_{n - 1}^{(1)}(x)")
 def _(dy, n, x):
     return -dy * eval_genlaguerre(n - 1, 1.0, x)
+
+
+@primitive(
+    "scipy.special.eval_hermite",
+    refused={"n": PARAMETER},
+    latex=r"H_n(x)",
+    cases=[Case(3, (3,))],
+)
+def eval_hermite(n, x):
+    return special.eval_hermite(n, x)
+
+
+@eval_hermite.vjp("x", latex=r"2 \bar y\,n\,H_{n - 1}(x)")
+def _(dy, n, x):
+    return 2 * dy * n * eval_hermite(abs(n - 1), x)
+
+
+@primitive(
+    "scipy.special.eval_hermitenorm",
+    refused={"n": PARAMETER},
+    latex=r"\mathit{He}_n(x)",
+    cases=[Case(3, (3,))],
+)
+def eval_hermitenorm(n, x):
+    return special.eval_hermitenorm(n, x)
+
+
+@eval_hermitenorm.vjp("x", latex=r"\bar y\,n\,\mathit{He}_{n - 1}(x)")
+def _(dy, n, x):
+    return dy * n * eval_hermitenorm(abs(n - 1), x)

@@ -27,7 +27,9 @@ def source(f: Callable[..., Any], *args: Any) -> str:
         does. The variables have their names in ``f``; above the lines of ``backward`` stands the
         line of ``forward`` that they are the derivative of, behind each line the shape it gives.
         An array that ``f`` takes from outside is written above the functions; one of more than
-        1,000 elements is a parameter of the module instead, to be passed by its name.
+        1,000 elements is a parameter of the module instead, to be passed by its name. Where ``f``
+        calls functions of SciPy's that have no text in NumPy, the module imports SciPy too, and
+        its first line says so.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clearprop.graph import Node
-from clearprop.outside import imports_of, needs_of
+from clearprop.outside import imports_of, packages_of
 from clearprop.source.expressions import Helpers, names_in
 from clearprop.source.layout import WIDTH, lines_of, one_line, signature
 from clearprop.source.literals import written, zeros
@@ -156,7 +156,8 @@ class Writer:
         name = self.graph.name.replace("\\", r"\\").replace('"', r"\"")
         helpers = self.helpers.texts.values()
         said = [*helpers, *(line.text for line in functions)]
-        needs = needs_of(said)
+        others = packages_of(said)
+        needs = f" It imports {' and '.join(others)} too." if others else ""
         title = f'"""{name} and its backward pass, written by clearprop.{needs}"""'
         data = self.statements.constants.parameters
         texts = [title]
