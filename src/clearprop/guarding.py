@@ -43,7 +43,7 @@ def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
 
             instead = told(error)
             if instead is not None:
-                raise instead from None
+                raise instead from error
         raise
     finally:
         thread.depth -= 1

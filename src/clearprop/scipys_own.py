@@ -10,7 +10,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterator
-from types import FrameType, FunctionType, TracebackType
+from types import CellType, FrameType, FunctionType, TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -108,12 +108,21 @@ def told(error: BaseException) -> ClearpropError | None:
     call = _call(reversed(list(_steps_of(error.__traceback__))))
     if call is None or not any(map(_was_recorded, call.frame.f_locals.values())):
         return None
-    return _error(call, "a recorded array")
+    return _error(call, "a recorded value")
 
 
 def _was_recorded(value: Any) -> bool:
-    """Whether a value is recorded, or shows the memory of an array that became recorded."""
+    """Whether a value is recorded, or the memory of what became so, or a function of such."""
+    if isinstance(value, FunctionType):
+        return any(map(_holds_recorded, value.__closure__ or ()))
     return holds_recorded(value) or getattr(value, "dtype", None) in _NOTHING_COMPUTES_WITH
+
+
+def _holds_recorded(cell: CellType) -> bool:
+    try:
+        return holds_recorded(cell.cell_contents)
+    except ValueError:  # a variable that has no value yet
+        return False
 
 
 def _error(call: Call, what: str) -> LostGradientError:

@@ -58,7 +58,7 @@ WITHOUT = {
     "scipy.signal.lfilter": lambda x: scipy.signal.lfilter([1.0], [1.0, 0.5], x),
     "scipy.interpolate.CubicSpline": lambda x: scipy.interpolate.CubicSpline(X, x)(1.5),
     "scipy.integrate.quad": lambda x: scipy.integrate.quad(lambda t: t * x[0], 0, 1),
-    "scipy.optimize.brentq": lambda x: scipy.optimize.brentq(lambda t: t - x[0], 0, 2),
+    "scipy.optimize.fsolve": lambda x: scipy.optimize.fsolve(lambda t: t - x[0], 1.0),
     "scipy.ndimage.gaussian_filter": lambda x: scipy.ndimage.gaussian_filter(x, 1.0),
 }
 
@@ -102,6 +102,17 @@ def test_errors_of_scipys_that_have_another_reason_stay():
         cp.grad(lambda x: x * scipy.linalg.cholesky(-A)[0, 0])(2.0)
     with pytest.raises(ValueError, match="broadcast"):
         cp.grad(lambda x: np.sum(x * scipy.special.betaln(X, X[:2])))(2.0)
+
+
+def test_a_variable_without_a_value_is_no_recorded_one():
+    def f(x):
+        scipy.optimize.fsolve(lambda t: t if np.size(t) else later, np.array("text"))
+        later = x
+        return later
+
+    with pytest.raises((TypeError, ValueError)) as error:
+        cp.grad(f)(2.0)
+    assert not isinstance(error.value, ClearpropError)
 
 
 def test_plain_arrays_go_through_scipy_as_ever():

@@ -71,7 +71,10 @@ class Distribution:
         return np.log(self.above(z, *shapes))
 
     def _holds(self, z: Any, *shapes: Any) -> Any:
-        return (z >= self.lowest) & (z <= self.highest) & np.isfinite(z)
+        inside = np.isfinite(z)
+        if self.lowest > -math.inf:
+            inside = inside & (z >= self.lowest)
+        return inside if self.highest == math.inf else inside & (z <= self.highest)
 
     # ---- SciPy's methods -----------------------------------------------------------------------
 
