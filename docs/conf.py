@@ -1,6 +1,8 @@
 """Sphinx configuration. Build with: sphinx-build -W docs docs/_build."""
 
+import os
 from importlib.metadata import version as version_of
+from pathlib import Path
 
 project = "clearprop"
 author = "The clearprop authors"
@@ -24,7 +26,7 @@ exclude_patterns = [
     "agreement_table.md",
     "speed_table.md",
     "numpy_names_table.md",
-]  # the last five are included in pages
+]  # the last ones are included in pages
 
 html_theme = "furo"
 html_title = "clearprop"
@@ -36,6 +38,10 @@ nb_execution_mode = "force"  # a page that shows an old output is wrong
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_execution_in_temp = True
+_programs = Path(__file__).parents[1] / "examples" / "science"  # of the page science
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(_programs), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 
 numpydoc_show_class_members = False
 

@@ -79,6 +79,7 @@ def run_page(name: str, text: str) -> int:
 @pytest.fixture(autouse=True)
 def _empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # pages write pictures and runs
+    monkeypatch.syspath_prepend(ROOT / "examples" / "science")  # as docs/conf.py does
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -300,7 +300,13 @@ def train(
             threads_set(settings.threads),
             threadpoolctl.threadpool_limits(settings.threads or 1, "blas"),
         ):
-            diary = training.Diary(network, samples.train.x, total, samples.prepare)
+            diary = training.Diary(
+                network,
+                samples.train.x,
+                total,
+                samples.prepare,
+                compiled=not settings.interpret,
+            )
             watch: list[Any] = [Often(show), diary, Often(lambda _: stopping.received is not None)]
             early = None
             if settings.patience is not None:

@@ -175,8 +175,13 @@ class Sequential(Chain):
         """
         arrays = self._chosen(None)
         (x,) = self.taken((x,), arrays)
-        steps = self._steps(x, arrays + self.arrays(self.buffers), train)
-        return {name: y for name, y, _ in steps}
+        return dict(self.each_output(x, arrays + self.arrays(self.buffers), train=train))
+
+    def each_output(
+        self, x: Any, arrays: tuple[Any, ...], *, train: bool = False
+    ) -> list[tuple[str, Any]]:
+        """Compute what `compute` computes, and give each layer's name and output. Pure."""
+        return [(name, y) for name, y, _ in self._steps(x, arrays, train)]
 
     def loss(
         self, x: Any, t: Any, *, params: Mapping[str, Any] | None = None, train: bool = False

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from clearprop.errors import MissingExtraError
 from clearprop.nn import ReLU, Sequential
 from clearprop.train.metrics import Metrics
-from clearprop.train.updates import Prepare, prepared
+from clearprop.train.prediction import scan_of
+from clearprop.train.updates import (
+    CannotCompileError,
+    Prepare,
+    check_network,
+    prepared,
+    readable,
+    taken,
+)
 
 _MOMENTS = 200  # at which gradients are looked at: as many as a chart can show
 _SAMPLES = 2_000  # that a unit must be 0 for to be called dead
+_ROWS = 500  # of them in one step of machine code: they fit into a cache
 
 
 @dataclass
@@ -34,6 +44,8 @@ class Diary:
         How many the run is to have: the gradients are looked at about 200 times.
     prepare : callable, optional
         What is done to samples before the network gets them, as in `fit`.
+    compiled : bool, default False
+        Whether to look for dead units in machine code.
 
     Attributes
     ----------
@@ -64,9 +76,11 @@ class Diary:
     x: npt.NDArray[Any]
     iterations: int
     prepare: Prepare | None = None
+    compiled: bool = False
     moments: list[int] = field(default_factory=list, init=False)
     norms: dict[str, list[float]] = field(default_factory=dict, init=False)
     dead: dict[str, list[float]] = field(default_factory=dict, init=False)
+    _scan: Callable[..., Any] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __call__(self, metrics: Metrics) -> None:
         """Write down what is new."""
@@ -109,9 +123,42 @@ class Diary:
                 self.norms.setdefault(name, []).append(math.hypot(*map(float, parts)))
 
     def _units(self) -> None:
-        for name, y in self.network.outputs(prepared(self.x[:_SAMPLES], self.prepare)).items():
-            if isinstance(self.network.layers[name], ReLU):
-                self.dead.setdefault(name, []).append(float(np.mean(dead_units(y))))
+        x = self.x[:_SAMPLES]
+        names = [name for name, layer in self.network.layers.items() if isinstance(layer, ReLU)]
+        if names:
+            alive = self._in_machine_code(x) if self.compiled and len(x) >= _ROWS else None
+            if alive is None:
+                found = self.network.outputs(prepared(x, self.prepare))
+                alive = [~dead_units(found[name]) for name in names]
+            for name, units in zip(names, alive, strict=True):
+                self.dead.setdefault(name, []).append(float(np.mean(~units)))
+
+    def _in_machine_code(self, x: npt.NDArray[Any]) -> list[npt.NDArray[np.bool]] | None:
+        """Say which units are not dead; None where it cannot be compiled."""
+        network = self.network
+        try:
+            if self._scan is None:
+                check_network(network, ("outputs",))
+                step = _step(network, self.prepare)
+                self._scan = scan_of(step, "looks for dead units in machine code")
+            rows = readable("x", x[: len(x) // _ROWS * _ROWS]).reshape(-1, _ROWS, *x.shape[1:])
+        except (CannotCompileError, MissingExtraError):
+            return None
+        _, alive = self._scan((), rows, *network.arrays((*network.parameters, *network.buffers)))
+        return [np.any(part, axis=0) for part in alive]
+
+
+def _step(network: Sequential, prepare: Prepare | None) -> Callable[..., Any]:
+    """Make the function of a loop that says which units of each ReLU are not dead."""
+    count = len(network.parameters)
+
+    def step(carry: Any, x: Any, *arrays: Any) -> Any:
+        x = taken(network, prepared(x, prepare), arrays[:count])
+        outputs = network.each_output(x, arrays)
+        relus = [y for name, y in outputs if isinstance(network.layers[name], ReLU)]
+        return carry, tuple(~dead_units(y) for y in relus)
+
+    return step
 
 
 def dead_units(y: npt.NDArray[Any]) -> npt.NDArray[np.bool]:

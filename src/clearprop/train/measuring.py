@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.errors import ClearpropError, NonFiniteError
 from clearprop.nn.sequential import Sequential
-from clearprop.train.prediction import CompiledPrediction
+from clearprop.train.prediction import prediction
 from clearprop.train.splits import Subset
 from clearprop.train.targets import Targets
-from clearprop.train.updates import CannotCompileError, Prepare, prepared
+from clearprop.train.updates import Prepare, prepared
 
 _PIECE = 2_000  # samples measured at once: memory does not grow with them, and rows stay in cache
 
@@ -58,10 +57,7 @@ class Measuring:
     ) -> None:
         self.model, self.prepare = model, prepare
         self.targets = Targets() if targets is None else targets
-        self._predict = self._interpreted
-        if compiled:
-            with suppress(CannotCompileError):
-                self._predict = CompiledPrediction(model, prepare)
+        self._predict = prediction(model, prepare, compiled=compiled)
 
     def __call__(self, part: Subset, *, loss: bool = True) -> Measured:
         """Measure, piece by piece; the loss only where it is asked for."""
@@ -86,9 +82,6 @@ class Measuring:
                     losses.append(float(last.compute(y, t=targets)))
         value = self.targets.own(_mean(losses, weights))
         return Measured(value, hits / count if count else math.nan)
-
-    def _interpreted(self, x: Any) -> Any:
-        return self.model.predict(prepared(x, self.prepare))
 
 
 def _mean(losses: list[float], weights: list[float]) -> float:

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from clearprop.train.updates import Prepare, check_network, prepared, readable, taken
+from clearprop.errors import MissingExtraError
+from clearprop.extras import require
+from clearprop.train.updates import (
+    CannotCompileError,
+    Prepare,
+    check_network,
+    prepared,
+    readable,
+    taken,
+)
 
 _ROWS = 500  # samples of one step, which fit into a cache
+
+
+def prediction(
+    network: Any, prepare: Prepare | None, *, compiled: bool
+) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
+    """Give what predicts samples as they are stored: in machine code, where that can be."""
+    if compiled:
+        with suppress(CannotCompileError, MissingExtraError):
+            return CompiledPrediction(network, prepare)
+    return lambda x: network.predict(prepared(x, prepare))
 
 
 class CompiledPrediction:
@@ -28,11 +49,9 @@ class CompiledPrediction:
     """
 
     def __init__(self, network: Any, prepare: Prepare | None = None) -> None:
-        from clearprop.compile import compile
-
         check_network(network, ("predict", "accuracy"))
         self.network, self.prepare = network, prepare
-        self._scan = compile(_step(network, prepare)).scan
+        self._scan = scan_of(_step(network, prepare), "predicts in machine code")
 
     def accuracy(self, x: Any, t: Any) -> float:
         """Compute the fraction of predictions that are right, as ``network.accuracy`` does."""
@@ -51,6 +70,21 @@ class CompiledPrediction:
         if whole < len(x):
             parts.append(self.network.predict(prepared(x[whole:], self.prepare)))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def scan_of(step: Callable[..., Any], purpose: str) -> Callable[..., Any]:
+    """Give the loop of a step in machine code.
+
+    Raises
+    ------
+    MissingExtraError
+        If llvmlite is not installed.
+    """
+    from clearprop.compile import compile
+
+    require("llvmlite.binding", "train", purpose)
+    scan: Callable[..., Any] = compile(step).scan
+    return scan
 
 
 def _step(network: Any, prepare: Prepare | None) -> Callable[..., Any]:

@@ -17,6 +17,7 @@ from clearprop.nn import Sequential
 from clearprop.train.diary import Diary
 from clearprop.train.metrics import Row, shown_epoch, shown_number
 from clearprop.train.models import title_of
+from clearprop.train.prediction import prediction
 from clearprop.train.progress import columns_of
 from clearprop.train.quality import shown_amount
 from clearprop.train.report import charts, images
@@ -111,7 +112,8 @@ def _sections(run: RunReport) -> Iterator[str]:
 
 
 def _judged(run: RunReport, classes: tuple[str, ...]) -> Iterator[str]:
-    mistakes = find_mistakes(lambda x: run.network.predict(run.data.prepare(x)), *run.data.test)
+    predict = prediction(run.network, run.data.prepare, compiled=not run.settings.interpret)
+    mistakes = find_mistakes(predict, *run.data.test)
     if not np.isfinite(mistakes.probability).all():
         yield _section(
             "What it gets wrong",
