@@ -119,7 +119,6 @@ _NEVER_SET = {
     "shape": "y = x.reshape(shape)",
     "dtype": "y = x.astype(dtype)",
     "strides": "a view, such as x[::2] or x.T",
-    "real": "x[...] = value",
 }
 
 
