@@ -58,7 +58,9 @@ def agree_in_every_mode(f, xs, seed=0):
     v, u = ([rng.normal(size=np.shape(x)) for x in xs] for _ in range(2))
 
     def total(*xs):
-        start = sum(np.sum(np.real(x)) for x in xs)  # so that there is a path where the derivative is 0
+        start = sum(
+            np.sum(np.real(x)) for x in xs
+        )  # so that there is a path where the derivative is 0
         parts = zip(w, leaves(f(*xs)), strict=True)
         return start + sum(_dot(wi, y) for wi, y in parts if wi is not None)
 

@@ -1,4 +1,4 @@
-"""numpy.fft, and the decompositions of numpy.linalg: NumPy's values, true derivatives, their edges."""
+"""numpy.fft and the decompositions of numpy.linalg: values, derivatives, and their edges."""
 
 import numpy as np
 import pytest
@@ -47,8 +47,9 @@ def test_transforms_of_one_axis(transform, n, axis, norm):
 
 @pytest.mark.parametrize("transform", [*SEVERAL, *REAL_SEVERAL])
 @pytest.mark.parametrize(
-    ("s", "axes", "norm"), [(None, (-2, -1), None), ((3, 4), (0, 1), "ortho"), ((2, -1), (1, 2), None)]
-)  # fmt: skip
+    ("s", "axes", "norm"),
+    [(None, (-2, -1), None), ((3, 4), (0, 1), "ortho"), ((2, -1), (1, 2), None)],
+)
 def test_transforms_of_several_axes(transform, s, axes, norm):
     def f(x):
         return transform(x, s=s, axes=axes, norm=norm)
@@ -191,3 +192,14 @@ def test_where_there_is_no_derivative():
 def test_what_is_not_determined_is_refused(f, what):
     with pytest.raises(errors.MissingRuleError, match=what):
         cp.vjp(f, A)
+
+
+def test_a_program_of_eigenvalues_is_of_complex_numbers():
+    def f(a):
+        return np.sum(np.abs(np.linalg.eigvals(a)) ** 3)
+
+    with pytest.raises(errors.StagingError, match="astype"):
+        cp.compile(cp.grad(f))(TURNING)
+    compiled = cp.compile(cp.grad(lambda a: f(a.astype(complex))))
+    np.testing.assert_allclose(compiled(TURNING), cp.grad(f)(TURNING), rtol=1e-9)
+    np.testing.assert_allclose(compiled(SQUARE), cp.grad(f)(SQUARE), rtol=1e-9)

@@ -153,7 +153,7 @@ def test_an_exception_that_the_function_catches():
         with contextlib.suppress(ZeroDivisionError):
             cp.grad(fails)(x)
         try:
-            np.fft.fft(x)
+            np.datetime_as_string(x)
         except errors.MissingRuleError:
             return x * x
         raise AssertionError("no error")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from clearprop.errors import MissingRuleError
+from clearprop.errors import MissingRuleError, StagingError
 from clearprop.kinds import OPAQUE
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
@@ -69,7 +69,8 @@ def qr_in_any_mode(a, mode="reduced"):
     cases=[Case(REGULAR + np.diag([0, 1, 3.0])), Case(_TURNING), Case(np.stack([_TURNING] * 2))],
 )
 def eig(a):
-    return tuple(np.linalg.eig(a))
+    w, v = np.linalg.eig(a)
+    return w + 0j, v + 0j  # of a real matrix NumPy gives real numbers where all are
 
 
 @eig.vjp(
@@ -81,24 +82,43 @@ def _(dy, y):
     """M. B. Giles, Collected matrix derivative results (2008), 3.1; vectors of length 1."""
     (dw, dv), (w, v) = dy, y
     along = np.sum(dv * v, axis=-2, keepdims=True)
-    dv = dv - np.real(along) * conjugated(v)
-    if is_complex(v):  # and of a phase in which the largest element is real, as LAPACK has it
-        size = np.where(np.imag(v) == 0, np.abs(v), -1)
-        places = np.reshape(np.arange(np.shape(v)[-1]), (-1, 1))
-        largest = places == np.argmax(size, axis=-2, keepdims=True)
-        dv = dv - 1j * np.where(largest, np.imag(along) / np.where(largest, v, 1), 0)
+    # Their phase is the one in which the largest element is real, as LAPACK has it.
+    size = np.where(np.imag(v) == 0, np.abs(v), -1)
+    places = np.reshape(np.arange(np.shape(v)[-1]), (-1, 1))
+    largest = places == np.argmax(size, axis=-2, keepdims=True)
+    turn = np.where(largest, np.imag(along) / np.where(largest, v, 1), 0)
+    dv = dv - np.real(along) * np.conjugate(v) - 1j * turn
     inner = diagonal_of(dw) + over_differences(w) * (transposed(v) @ dv)
     return np.linalg.solve(transposed(v), inner @ transposed(v))
 
 
 @composition(np.linalg.eig)
 def named_eig(a):
-    return type(np.linalg.eig(np.eye(1)))(*eig(a))
+    w, v = eig(a)
+    if _is_real(a, w):
+        w, v = np.real(w), np.real(v)
+    return type(np.linalg.eig(np.eye(1)))(w, v)
 
 
 @composition(np.linalg.eigvals)
 def eigvals(a):
-    return eig(a)[0]
+    w = eig(a)[0]
+    return np.real(w) if _is_real(a, w) else w
+
+
+def _is_real(a, w):
+    """Whether NumPy gives real eigenvalues: of a real matrix, where all of them are."""
+    if is_complex(a):
+        return False
+    tape = getattr(getattr(w, "node", None), "tape", None)
+    if tape is not None and tape.is_staged:
+        raise StagingError(
+            "The eigenvalues of a real matrix are real or complex, as its numbers have it.",
+            where=current_line(3),
+            why="A program is made for one type of number.",
+            write="np.linalg.eig(a.astype(complex)); or np.linalg.eigh, of a symmetric matrix.",
+        )
+    return not np.any(np.imag(w))
 
 
 @primitive(

@@ -70,7 +70,7 @@ def _(dy, x_shape, *, axis, norm):
     cases=[
         Case(NUMBERS, n=2, axis=0),
         Case(NUMBERS, n=3, axis=-1, norm="ortho"),
-        Case((4, 3), n=6, axis=0, norm="forward"),
+        Case((3, 4), n=6, axis=1, norm="forward"),
     ],
 )
 def irfft(x, *, n, axis, norm=None):
@@ -195,12 +195,12 @@ def irfft2_of(a, s=None, axes=(-2, -1), norm=None):
 
 @composition(np.fft.hfft)
 def hfft(a, n=None, axis=-1, norm=None):
-    return np.fft.irfft(conjugated(a), n, axis, _FACTOR_OF[norm])
+    return irfft_of(conjugated(a), n, axis, _FACTOR_OF[norm])
 
 
 @composition(np.fft.ihfft)
 def ihfft(a, n=None, axis=-1, norm=None):
-    return conjugated(np.fft.rfft(a, n, axis, _FACTOR_OF[norm]))
+    return conjugated(rfft_of(a, n, axis, _FACTOR_OF[norm]))
 
 
 @composition(np.fft.fftshift)
