@@ -242,13 +242,18 @@ def into_a_whole_real_buffer(z):
         (into_a_real_buffer, "do not fit into an array of float64"),
         (into_a_whole_real_buffer, "out is of float64"),
         (lambda z: np.sum(z.astype(float)), "do not fit"),
+        (lambda z: np.put(np.real(z) * 1, [0], z[:1]), "do not fit"),
+        (lambda z: np.add.at(np.real(z) * 1, [0], z[:1]), "do not fit"),
+        (lambda z: np.copyto(np.real(z) * 1, z), "do not fit"),
+        (lambda z: abs(complex(z[0])), r"complex\(\) of a recorded value"),
+        (lambda z: cp.algebra(cp.trace(lambda u: np.abs(u), z), "u"), "as a formula"),
         (lambda z: np.abs(np.sum(np.sign(z))), r"Write instead: z / np.abs\(z\)"),
         (lambda z: np.abs(np.sum(np.floor(z))), "ufunc 'floor' not supported"),
     ],
 )
 def test_what_would_be_wrong_or_lost_is_refused(f, what):
     z = Z[0] if f is np.exp else Z
-    with pytest.raises((errors.DTypeError, TypeError), match=what):
+    with pytest.raises((errors.ClearpropError, TypeError), match=what):
         cp.grad(f)(z)
 
 
