@@ -284,8 +284,6 @@ class Primitive:
         count = len(self.operands)
         if count > 2 or self.variadic or self.outputs > 1 or self.write_back or not self.built_in:
             return plans
-        if self.instead_of_complex:
-            return plans  # each operand is looked at
         for active in range(1, 2**count):
             needed = {i for i in range(count) if active >> i & 1}
             positions, output, shapes = self.kept(active, count)

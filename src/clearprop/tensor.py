@@ -156,7 +156,7 @@ def record_short(
     except (TypeError, AttributeError):  # told apart there
         return _record_long(a, primitive, b, attributes)
     keeps_x, keeps_z, keeps_y, is_constant = plan
-    if is_constant:
+    if is_constant and dtype.kind != "c":
         return Tensor(y)
     if dtype.kind != "f":
         return _record_long(a, primitive, b, attributes)
