@@ -310,3 +310,9 @@ def test_questions():
         return np.sum(np.abs(z))
 
     cp.grad(f)(Z)
+
+
+def test_a_refused_primitive_refuses_complex_numbers_whose_result_is_real():
+    sigmoid = PRIMITIVES["sigmoid"]
+    with pytest.raises(errors.DTypeError, match=r"sigmoid of complex.*1 / \(1 \+ np.exp\(-z\)\)"):
+        cp.vjp(sigmoid, Z)

@@ -100,9 +100,11 @@ def frozen(value: Any) -> Any:
 
 
 def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:
-    """Refuse arrays of anything but numbers."""
+    """Refuse arrays of anything but numbers, and complex ones where the rules are of real ones."""
     for value in values:
         dtype = getattr(value, "dtype", None)
+        if primitive.instead_of_complex and dtype is not None and dtype.kind == "c":
+            raise complex_refused(primitive)
         if dtype is not None and dtype.kind not in "fiubc":
             raise DTypeError(
                 f"{primitive.name} of an array of {dtype} cannot be recorded.",
@@ -116,12 +118,17 @@ def refuse_complex(primitive: Primitive, inputs: list[Node | None], y: Any) -> N
     """Refuse complex numbers where the rules of a primitive hold for real ones alone."""
     dtypes = [getattr(y, "dtype", None), *(n.dtype for n in inputs if n is not None)]
     if any(getattr(dtype, "kind", "") == "c" for dtype in dtypes):
-        raise DTypeError(
-            f"{primitive.name} of complex numbers cannot be recorded.",
-            where=current_line(2),
-            why="Its rule holds for real numbers, and a wrong derivative would be worse than none.",
-            write=primitive.instead_of_complex,
-        )
+        raise complex_refused(primitive)
+
+
+def complex_refused(primitive: Primitive) -> DTypeError:
+    """Make the error for complex operands of a primitive whose rules hold for real ones."""
+    return DTypeError(
+        f"{primitive.name} of complex numbers cannot be recorded.",
+        where=current_line(3),
+        why="Its rule holds for real numbers, and a wrong derivative would be worse than none.",
+        write=primitive.instead_of_complex,
+    )
 
 
 def refuse_dropping(found: Any, wanted: Any, where: str | None) -> None:

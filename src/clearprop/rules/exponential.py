@@ -182,8 +182,16 @@ def _(dy, x):
     return dy / ((1 - x) * (1 + x))
 
 
+def _sigmoid(x):
+    if getattr(x, "dtype", None) in (np.complex128, np.complex64):
+        raise TypeError("ufunc 'expit' not supported for complex numbers")  # as SciPy has it
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
 @primitive(
     "scipy.special.expit",
+    implementation=_sigmoid,
     kind=ELEMENTWISE,
     symbol="σ",
     instead_of_complex="1 / (1 + np.exp(-z))",
