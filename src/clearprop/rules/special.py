@@ -75,6 +75,7 @@ def _(dy, x):
     "scipy.special.log_expit",
     kind=ELEMENTWISE,
     symbol="log σ",
+    instead_of_complex="-np.log(1 + np.exp(-z))",
     latex=r"\ln\sigma(x)",
     domain=(-6, 6),
     cases=_ONE,
@@ -265,6 +266,7 @@ def _(dy, x1, x2):
 @primitive(
     "scipy.special.huber",
     kind=ELEMENTWISE,
+    instead_of_complex="np.real(z) or np.abs(z): its rule is that of real numbers.",
     latex=r"\tfrac12 r^2,\ \delta(\lvert r \rvert - \tfrac12\delta)",
     domain=((0.5, 1.0), (-3.0, 3.0)),
     cases=_TWO,
