@@ -41,7 +41,7 @@ def of_primitive(primitive: Any, dtype: str = "float64", more: int = 1) -> list[
         if operands is None:
             continue
         call, arrays = function_of(primitive, operands, attributes, dtype)
-        real = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
+        real = [i for i, a in enumerate(arrays) if a.dtype.kind in "fc"]
         f = call if primitive.no_derivative or not real else value_and_gradients(call, real)
         name = f"{primitive.name} {number + 1}"
         cases.append(Case(name, f, tuple(arrays), dtype, more))

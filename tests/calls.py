@@ -32,6 +32,7 @@ _BY_NAME = {
     ),
     **dict.fromkeys(["v", "p", "filt"], _VECTOR),
     **dict.fromkeys(["ar", "ar1"], _MATRIX),
+    "z": _MATRIX,
     **{name: [_OTHER, _MATRIX, _THIRD] for name in ("arrays", "tup", "choices")},
     **dict.fromkeys(["*arys", "*args", "*arrays"], (_MATRIX, _OTHER)),
     **dict.fromkeys(["indices", "obj", "kth", "axis", "shift", "source", "axis1"], 1),

@@ -470,7 +470,7 @@ def test_a_function_that_raises():
     assert cp.grad(second)(2.0) == 4.0
 
 
-@pytest.mark.parametrize("f", [lambda x: x * float(x), lambda x: np.abs(x * 1j)])
+@pytest.mark.parametrize("f", [lambda x: x * float(x), lambda x: np.abs(np.sign(x * 1j))])
 def test_what_cannot_be_recorded_is_refused_at_once(f):
     with pytest.raises((errors.LostGradientError, errors.DTypeError)) as plain:
         cp.grad(f)(2.0)

@@ -301,7 +301,6 @@ def test_a_python_integer_may_count():
     [
         (np.array(["a", "b"]), r"args\[1\] of a compiled function is an array of <U1"),
         ({1, 2}, r"args\[1\] of a compiled function is a set"),
-        (np.ones(2, complex), r"args\[1\] of a compiled function is an array of complex128"),
         (np.ma.masked_array([1.0], [True]), r"args\[1\] .* is a MaskedArray"),
         (np.ones((1, 2)).view(np.matrix), r"args\[1\] .* is a matrix"),  # whose * is another
         (Doubling(np.ones(3)), r"args\[1\] .* is a Doubling"),

@@ -153,7 +153,7 @@ def test_an_exception_that_the_function_catches():
         with contextlib.suppress(ZeroDivisionError):
             cp.grad(fails)(x)
         try:
-            np.fft.fft(x)
+            np.datetime_as_string(x)
         except errors.MissingRuleError:
             return x * x
         raise AssertionError("no error")
@@ -394,7 +394,6 @@ def test_every_kind_of_array_through_every_transform(name):
     [
         (np.ma.array([1.0, 2.0], mask=[0, 1]), "masked array"),
         (np.array([1.0, None]), "array of object"),
-        (np.array([1j, 2.0]), "array of complex128"),
         (np.array(["a", "b"]), "array of <U1"),
         (np.array([1, 2]), "array of int64"),
         (np.array([True, False]), "array of bool"),

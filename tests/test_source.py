@@ -37,7 +37,7 @@ def functions_of(primitive, dtype):
 def merged(arrays, real):
     """Put the real arrays back among the others."""
     rest = iter(real)
-    return [next(rest) if a.dtype.kind == "f" else a for a in arrays]
+    return [next(rest) if a.dtype.kind in "fc" else a for a in arrays]
 
 
 def agree(f, *args):
@@ -45,7 +45,7 @@ def agree(f, *args):
     text = cp.source(f, *args)
     y, found = run(text)["gradients"](*args)
     expected, pullback = cp.vjp(
-        lambda *real: f(*merged(args, real)), *(a for a in args if a.dtype.kind == "f")
+        lambda *real: f(*merged(args, real)), *(a for a in args if a.dtype.kind in "fc")
     )
     found = found if isinstance(found, tuple) else (found,)
     one = np.ones(expected.shape, expected.dtype)[()]
@@ -93,11 +93,12 @@ def test_constants_that_have_no_elements_keep_their_shape():
 
 
 SCALARS = [np.float16(0.1), np.bool(1), np.float64(0.1), 0.1, True, None, np.int64, float]
+COMPLEX = [1 + 2j, -1e-300j, complex(-0.0, 1), complex(1, np.nan), np.complex64(0.1 + 2j)]
 ARRAYS = [np.zeros((0, 3), "f4"), np.array(2.0), np.array([np.nan, -0.0]), np.arange(2, dtype="u1")]
 NESTED = [slice(1, None, np.int64(2)), (1,), [np.inf, (None, ...)]]
 
 
-@pytest.mark.parametrize("value", [*SCALARS, *ARRAYS, *NESTED], ids=repr)
+@pytest.mark.parametrize("value", [*SCALARS, *COMPLEX, *ARRAYS, *NESTED], ids=repr)
 def test_a_literal_reads_back_as_itself(value):
     again = eval(literal(value), {"np": np})
     assert repr(again) == repr(value)

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.complex_face import ComplexFace
 from clearprop.flat import Flat
 from clearprop.graph import ABSENT, NO_ATTRIBUTES
 from clearprop.rules import arithmetic, comparison, linear
 
 
-class ArrayFace:
+class ArrayFace(ComplexFace):
     """Operators and methods of ndarray; `Tensor` says how an operation is recorded."""
 
     __slots__ = ()
@@ -268,22 +269,6 @@ class ArrayFace:
     def clip(self: Any, min: Any = None, max: Any = None, out: Any = None) -> Any:
         """As `numpy.clip`."""
         return np.clip(self, min, max, out=out)
-
-    def conj(self: Any) -> Any:
-        """As `numpy.conjugate`: of real numbers, these numbers."""
-        return np.conjugate(self)
-
-    conjugate = conj
-
-    @property
-    def real(self: Any) -> Any:
-        """The numbers themselves, for they are real."""
-        return self
-
-    @property
-    def imag(self: Any) -> Any:
-        """As `numpy.imag`: 0."""
-        return np.imag(self)
 
     def squeeze(self: Any, axis: Any = None) -> Any:
         """As `numpy.squeeze`."""

@@ -268,7 +268,7 @@ def settle() -> bool:
 
 def _abandon(memory: Any) -> None:
     """Fill the memory that a Tensor now answers for."""
-    if memory.dtype.kind == "f":
+    if memory.dtype.kind in "fc":
         memory.fill(np.nan)
     elif memory.dtype.kind in "iu":
         memory.fill(np.iinfo(memory.dtype).max)
@@ -276,7 +276,7 @@ def _abandon(memory: Any) -> None:
 
 def _is_written(memory: Any) -> bool:
     """Whether somebody has written to abandoned memory; of booleans nobody can say."""
-    if memory.dtype.kind == "f":
+    if memory.dtype.kind in "fc":
         return not np.isnan(memory).all()
     return memory.dtype.kind in "iu" and bool((memory != np.iinfo(memory.dtype).max).any())
 

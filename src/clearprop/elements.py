@@ -9,6 +9,7 @@ import numpy as np
 
 from clearprop.errors import ShapeError
 from clearprop.graph import ABSENT, ElementNode, Node
+from clearprop.operands import refuse_dropping
 from clearprop.places import current_line
 from clearprop.rules import indexing
 from clearprop.views import View
@@ -71,6 +72,8 @@ class Elements:
     def _assign(self: Any, value: Any, arrays: tuple[Any, ...], skeleton: tuple[Any, ...]) -> None:
         """Write by index: in place where nobody else holds the array, else into a copy."""
         attributes = {"index": skeleton}
+        if self.dtype.kind != "c":
+            refuse_dropping(_dtype_of(value), self.dtype, current_line(2))
         if self._view is not None:
             self._view.refresh(self)  # before it is asked who holds the array
         if sys.getrefcount(self._value) == _HELD_ONCE and self._is_ours():
@@ -104,7 +107,7 @@ class Elements:
         return (
             flags.owndata
             and flags.writeable
-            and self._value.dtype.kind == "f"
+            and self._value.dtype.kind in "fc"
             and (self._node is None or self._node.tape is None)
         )
 
@@ -132,8 +135,18 @@ class Elements:
                 why="In place, the shape cannot change.",
                 write="y = y + x, instead of y += x.",
             )
+        if y.dtype.kind == "c":
+            refuse_dropping(y.dtype, self.dtype, current_line(2))
         self._become(y if y.dtype == self.dtype else y.astype(self.dtype))
         return self
+
+
+def _dtype_of(value: Any) -> Any:
+    """Give the dtype of what is assigned, as far as it tells complex numbers from others."""
+    found = getattr(value, "dtype", None)
+    if found is None and type(value) in (complex, list, tuple) and np.iscomplexobj(value):
+        return np.dtype(complex)
+    return found
 
 
 def _is_lean(value: Any) -> bool:

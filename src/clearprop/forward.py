@@ -29,8 +29,7 @@ from clearprop.kinds import (
 from clearprop.leaves import leaf
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
-from clearprop.rules.shape import astype
-from clearprop.sweep import needs_of, operand_of, shape_of, sweep
+from clearprop.sweep import cast, needs_of, operand_of, shape_of, sweep
 from clearprop.tensor import Tensor
 
 #: Linear in all their active operands together: ``y`` with tangents for operands is the tangent.
@@ -111,7 +110,7 @@ def _tangent(node: Node, moving: list[int], tangents: dict[Node, Any], recorded:
     y = _sum(terms)
     if y.shape != node.shape:
         y = np.broadcast_to(y, node.shape)
-    return y if y.dtype == node.dtype else astype(y, dtype=node.dtype)
+    return y if y.dtype == node.dtype else cast(y, node.dtype)
 
 
 def _sum(terms: Sequence[Any]) -> Any:
@@ -177,7 +176,8 @@ def _transposed(node: Node, position: int, tangent: Any, recorded: bool) -> Any:
         if isinstance(part, Tensor) and part.node is not None and part.node.index >= start:
             # Too wide a gradient would be summed by the sweep.
             is_wide = part.shape != np.shape(moved)
-            seeds.append((part.node, np.broadcast_to(moved, part.shape) if is_wide else moved))
+            along = np.broadcast_to(moved, part.shape) if is_wide else moved
+            seeds.append((part.node, cast(along, part.dtype)))
     found = sweep(seeds, start=start, recorded=recorded)
     pushed = [
         found[n] if n in found else np.zeros(n.shape, n.dtype)[()] for n in nodes if n is not None

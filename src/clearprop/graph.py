@@ -343,7 +343,7 @@ class TracedLeaf(TracedNode):
 
     def __init__(self, value: Any, tape: Tape, label: str = "", weak: float | None = None) -> None:
         form: tuple[Any, ...] = (None, (), (), {}, value, value.shape, value.dtype)
-        super().__init__(*form, active=value.dtype.kind == "f", tape=tape)
+        super().__init__(*form, active=value.dtype.kind in "fc", tape=tape)
         self.label = label
         self.weak = weak  # the Python number it was made from, which takes the dtype it meets
 

@@ -89,12 +89,13 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
     callable
         Takes the arguments of ``f``. For an argument of shape ``s`` and a result of shape ``r`` it
         returns an array of shape ``r + s``; nested as the result and, within, as the argument
-        (a tuple of them if ``argnums`` is a sequence).
+        (a tuple of them if ``argnums`` is a sequence). A complex result of a complex argument
+        has the complex derivative, which only a holomorphic function has.
 
     Raises
     ------
     DTypeError, ShapeError, UnknownNameError, MissingRuleError, LostGradientError
-        As `grad`.
+        As `grad`; a `DTypeError` too for a function of complex numbers that is not holomorphic.
 
     Examples
     --------
@@ -110,9 +111,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Function:
         call = _Call(f, argnums, args, kwargs, arguments)
         inputs = [node for _, node in tree_leaves(call.leaves.nodes)]
         outputs = call.outputs
-        rows = sum(_size(node) for node in outputs)
-        by_rows = rows <= sum(_size(node) for node in inputs)
-        blocks = (_rows if by_rows else _columns)(call, inputs, outputs)
+        blocks = _blocks(call, inputs, outputs)
 
         def of_output(part: Any) -> Any:
             node = part.node if isinstance(part, Tensor) else None
@@ -256,10 +255,17 @@ def _tangent_of(node: Node, v: Any) -> Any:
             why="A tangent says how each element of the primal moves.",
             write=f"np.zeros({node.shape}), with 1 where the primal moves.",
         )
+    array = v if isinstance(v, Tensor) else np.asarray(v)
+    if array.dtype.kind == "c" and node.dtype.kind != "c":
+        raise DTypeError(
+            f"A tangent is an array of {array.dtype}, its primal is of {node.dtype}.",
+            where=current_line(3),
+            why="What is real has no imaginary direction to move in.",
+            write="x.astype(complex) for the primal, or np.real(v) for the tangent.",
+        )
     if isinstance(v, Tensor):
         return v if v.dtype == node.dtype else v.astype(node.dtype)
-    array = np.asarray(v)
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiubc":
         raise DTypeError(
             f"A tangent is an array of {array.dtype}.",
             where=current_line(3),
@@ -271,7 +277,39 @@ def _tangent_of(node: Node, v: Any) -> Any:
 def _still(part: Any) -> Any:
     """Give the tangent of what does not depend on the primals."""
     value = part.value if isinstance(part, Tensor) else np.asarray(part)
-    return np.zeros(value.shape, value.dtype if value.dtype.kind == "f" else np.float64)[()]
+    return np.zeros(value.shape, value.dtype if value.dtype.kind in "fc" else np.float64)[()]
+
+
+def _blocks(call: _Call, inputs: list[Node], outputs: list[Node]) -> dict[tuple[Node, Node], Any]:
+    """Compute the Jacobian, of every output with respect to every input, the cheaper way.
+
+    A real output is asked by rows what a complex input does to it, which gives both parts at once;
+    a complex output is asked by columns.
+    """
+    unreal = [x for x in inputs if x.dtype.kind == "c"], [y for y in outputs if y.dtype.kind == "c"]
+    if not any(unreal):
+        by_rows = sum(map(_size, outputs)) <= sum(map(_size, inputs))
+        return (_rows if by_rows else _columns)(call, inputs, outputs)
+    blocks = _rows(call, inputs, [y for y in outputs if y not in unreal[1]])
+    for x in unreal[0] if unreal[1] else ():
+        _refuse_unless_holomorphic(call, x, unreal[1])
+    return blocks | _columns(call, inputs, unreal[1])
+
+
+def _refuse_unless_holomorphic(call: _Call, x: Node, outputs: list[Node]) -> None:
+    """Refuse a derivative that is no complex number: one that turns with the direction."""
+    for v in _unit_vectors(x):
+        along, across = (push(call.nodes, {x: w}, recorded=call.recorded) for w in (v, v * 1j))
+        for y in outputs:
+            a, b = (getattr(part.get(y, 0), "value", part.get(y, 0)) for part in (along, across))
+            scale = np.max(np.abs([a, b]), initial=0.0)
+            if np.any(np.abs(a * 1j - b) > 1e3 * np.finfo(y.dtype).eps * scale):
+                raise DTypeError(
+                    "The Jacobian of a function that is not holomorphic is no complex matrix.",
+                    where=current_line(2),
+                    why="Its derivative depends on the direction: conj, real, imag and abs do so.",
+                    write="cp.jacobian of np.real(f(z)) and of np.imag(f(z)); or cp.jvp, cp.vjp.",
+                )
 
 
 def _rows(call: _Call, inputs: list[Node], outputs: list[Node]) -> dict[tuple[Node, Node], Any]:

@@ -24,8 +24,8 @@ def tensor(data: Any, dtype: Any = None, **elsewhere: Any) -> Tensor:
 
     Parameters
     ----------
-    data : array_like of real numbers
-        Copied. Python numbers and lists become float64.
+    data : array_like of real or complex numbers
+        Copied. Python numbers and lists become float64, or complex128.
     dtype : dtype, optional
         ``float32`` stays ``float32`` throughout.
     **elsewhere
@@ -59,7 +59,7 @@ def tensor(data: Any, dtype: Any = None, **elsewhere: Any) -> Tensor:
     if isinstance(data, Tensor):
         data = data.plain("cp.tensor()", "x itself, which is on a record already")
     if dtype is None and not isinstance(data, np.ndarray | np.generic):
-        dtype = np.float64
+        dtype = np.complex128 if np.iscomplexobj(data) else np.float64
     refuse_masked(data, lambda: "tensor(data)")
     value = real(np.array(data, dtype=dtype)[()], lambda: "tensor(data)")
     return leaf(value, new_tape(keep=False))
@@ -75,13 +75,18 @@ def dtype_of_numbers(args: Any) -> Any:
         if type(arg) not in (float, int):
             for value in tree_values(arg):
                 dtype = getattr(value, "dtype", None)  # np.float32 has one too, which is none
-                if isinstance(dtype, np.dtype) and dtype.kind == "f":
-                    found.add(dtype)
+                if isinstance(dtype, np.dtype) and dtype.kind in "fc":
+                    found.add(np.finfo(dtype).dtype)  # of a complex dtype, that of its parts
     return np.result_type(*found) if found else _FLOAT64
 
 
+def complex_dtype(dtype: Any) -> Any:
+    """Give the complex dtype whose parts have a float dtype."""
+    return np.result_type(dtype, np.complex64)
+
+
 def real(value: Any, what: Callable[[], str], dtype: Any = np.float64) -> Any:
-    """Give a value that can be differentiated with respect to: a float array or float scalar.
+    """Give a value to differentiate with respect to: an array or scalar of floats, or complex.
 
     A Python number becomes one of ``dtype``. ``what`` says for an error what the value is.
 
@@ -92,9 +97,11 @@ def real(value: Any, what: Callable[[], str], dtype: Any = np.float64) -> Any:
     """
     if type(value) in (float, int):
         return np.dtype(dtype).type(value)
+    if type(value) is complex:
+        return complex_dtype(dtype).type(value)
     kind = getattr(getattr(value, "dtype", None), "kind", type(value).__name__)
     refuse_masked(value, what)
-    if kind != "f":
+    if kind not in ("f", "c"):
         described = f"an array of {value.dtype}" if hasattr(value, "dtype") else f"a {kind}"
         raise DTypeError(
             f"{what()} is {described}; a derivative needs real numbers.",
@@ -150,6 +157,8 @@ def seed(y: Any, dy: Any = None) -> Any:
     ------
     ShapeError
         If ``y`` is no scalar and ``dy`` is not given, or has another shape.
+    DTypeError
+        If ``y`` is complex and ``dy`` is not given, or ``dy`` alone is complex.
     """
     if dy is None:
         if y.shape != ():
@@ -159,6 +168,13 @@ def seed(y: Any, dy: Any = None) -> Any:
                 why="For an array, say with which weights its elements count.",
                 write="np.sum(y), or backward(dy) with dy of that shape.",
             )
+        if y.dtype.kind == "c":
+            raise DTypeError(
+                "The value to differentiate is complex; a derivative starts at a real number.",
+                where=current_line(1),
+                why="A complex number has two parts, and each has a gradient of its own.",
+                write="np.real(y), np.imag(y) or np.abs(y)**2; or cp.vjp, with dy for both parts.",
+            )
         return y.dtype.type(1)
     if np.shape(dy) != np.shape(y):
         raise ShapeError(
@@ -167,4 +183,13 @@ def seed(y: Any, dy: Any = None) -> Any:
             why="A cotangent has one number for each element of the value.",
             write=f"np.broadcast_to(dy, {np.shape(y)})",
         )
-    return dy if isinstance(dy, Tensor) else np.asarray(dy, dtype=y.dtype)[()]
+    if isinstance(dy, Tensor):
+        return dy
+    if np.iscomplexobj(dy) and y.dtype.kind != "c":
+        raise DTypeError(
+            f"dy is complex, the value it belongs to is of {y.dtype}.",
+            where=current_line(1),
+            why="The cotangent of a real value is real: an imaginary part would be lost.",
+            write="np.real(dy)",
+        )
+    return np.asarray(dy, dtype=y.dtype)[()]

@@ -59,6 +59,9 @@ class Leaving:
     def __float__(self) -> float:
         return float(self.plain("float()", "the expression without float()"))
 
+    def __complex__(self) -> complex:
+        return complex(self.plain("complex()", "the expression without complex()"))
+
     def __int__(self) -> int:
         if isinstance(self.node, TracedLeaf) and self.node.whole:
             return int(self.value)
@@ -119,7 +122,6 @@ _NEVER_SET = {
     "shape": "y = x.reshape(shape)",
     "dtype": "y = x.astype(dtype)",
     "strides": "a view, such as x[::2] or x.T",
-    "real": "x[...] = value",
 }
 
 

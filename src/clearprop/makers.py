@@ -27,7 +27,7 @@ thread = _Thread()
 
 def _buffer(y: Any) -> Any:
     """Give a new array the way to become recorded; anything else stays."""
-    if type(y) is np.ndarray and y.dtype.kind in "fiub":
+    if type(y) is np.ndarray and y.dtype.kind in "fiubc":
         return y.view(Buffer)
     return y
 
@@ -40,7 +40,7 @@ def _guarded(maker: Callable[..., Any]) -> Callable[..., Any]:
         y = maker(*args, **kwargs)
         if not thread.depth:
             return y
-        if is_empty and type(y) in (np.ndarray, Buffer) and y.dtype.kind in "fiub":
+        if is_empty and type(y) in (np.ndarray, Buffer) and y.dtype.kind in "fiubc":
             y.fill(0)  # what it happens to hold differs from run to run, and programs keep it
         return _buffer(y)
 

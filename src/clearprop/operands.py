@@ -16,7 +16,10 @@ from clearprop.primitive import Primitive
 
 #: Types that need no second look; anything else is turned into an array or refused.
 PLAIN = frozenset(
-    [np.ndarray, float, int, bool, np.float64, np.float32, np.float16, np.int64, np.bool_]
+    [
+        *(np.ndarray, float, int, bool, complex),
+        *(np.float64, np.float32, np.float16, np.int64, np.bool_, np.complex128, np.complex64),
+    ]
 )
 
 
@@ -97,12 +100,12 @@ def frozen(value: Any) -> Any:
 
 
 def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:
-    """Refuse arrays of anything but numbers."""
+    """Refuse arrays of anything but numbers, and complex ones where the rules are of real ones."""
     for value in values:
         dtype = getattr(value, "dtype", None)
-        if dtype is not None and dtype.kind == "c":
-            raise complex_refused(primitive.name, current_line(2))
-        if dtype is not None and dtype.kind not in "fiub":
+        if primitive.instead_of_complex and dtype is not None and dtype.kind == "c":
+            raise complex_refused(primitive)
+        if dtype is not None and dtype.kind not in "fiubc":
             raise DTypeError(
                 f"{primitive.name} of an array of {dtype} cannot be recorded.",
                 where=current_line(2),
@@ -111,14 +114,32 @@ def refuse_objects(values: Sequence[Any], primitive: Primitive) -> None:
             )
 
 
-def complex_refused(what: str, where: str | None) -> DTypeError:
-    """Make the error for complex numbers, whose derivatives are not here yet."""
+def refuse_complex(primitive: Primitive, inputs: list[Node | None], y: Any) -> None:
+    """Refuse complex numbers where the rules of a primitive hold for real ones alone."""
+    dtypes = [getattr(y, "dtype", None), *(n.dtype for n in inputs if n is not None)]
+    if any(getattr(dtype, "kind", "") == "c" for dtype in dtypes):
+        raise complex_refused(primitive)
+
+
+def complex_refused(primitive: Primitive) -> DTypeError:
+    """Make the error for complex operands of a primitive whose rules hold for real ones."""
     return DTypeError(
-        f"{what} of complex numbers cannot be recorded.",
-        where=where,
-        why="Derivatives of complex numbers are not here yet, and a wrong one would be worse.",
-        write="the real and the imaginary part as two real arrays.",
+        f"{primitive.name} of complex numbers cannot be recorded.",
+        where=current_line(3),
+        why="Its rule holds for real numbers, and a wrong derivative would be worse than none.",
+        write=primitive.instead_of_complex,
     )
+
+
+def refuse_dropping(found: Any, wanted: Any, where: str | None) -> None:
+    """Refuse to put complex numbers where only real ones fit: the imaginary part would be lost."""
+    if getattr(found, "kind", "") == "c" and wanted.kind not in "cb":
+        raise DTypeError(
+            f"Complex numbers do not fit into an array of {wanted}.",
+            where=where,
+            why="The imaginary part would be lost, and its gradient with it.",
+            write="np.real(z), np.imag(z) or np.abs(z); or np.zeros(n, complex) for the array.",
+        )
 
 
 def holds_recorded(value: Any) -> bool:
@@ -133,6 +154,8 @@ def holds_recorded(value: Any) -> bool:
 
 def differentiable(primitive: Primitive, active: int, inputs: list[Node | None], y: Any) -> int:
     """Drop the operands that have no derivative by nature; refuse those without a rule."""
+    if primitive.instead_of_complex:
+        refuse_complex(primitive, inputs, y)
     if primitive.no_derivative:
         return 0
     for position in range(active.bit_length()):
@@ -141,9 +164,7 @@ def differentiable(primitive: Primitive, active: int, inputs: list[Node | None],
         if not primitive.is_constant(position) and is_asked_for(inputs[position : position + 1]):
             raise _without_rule(primitive, position)
         active &= ~(1 << position)
-    if active and primitive.outputs == 1 and y.dtype.kind != "f":
-        if y.dtype.kind == "c":
-            raise complex_refused(primitive.name, current_line(2))
+    if active and primitive.outputs == 1 and y.dtype.kind not in "fc":
         if not is_asked_for(inputs):
             return 0
         raise LostGradientError(

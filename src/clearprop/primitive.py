@@ -116,6 +116,9 @@ class Primitive:
         By operand position.
     no_derivative : str
         Why there is none; empty where there is one.
+    instead_of_complex : str
+        What to write where NumPy takes complex numbers and the rules hold for real ones alone;
+        empty where they hold for both.
     constants : tuple of str
         Operands without a derivative, such as the condition of ``where``.
     refused : dict of str to str
@@ -135,6 +138,7 @@ class Primitive:
         constants: Sequence[str] = (),
         no_derivative: str = "",
         refused: Mapping[str, str] = {},
+        instead_of_complex: str = "",
         symbol: str | None = None,
         latex: str = "",
         domain: Any = (-2.0, 2.0),
@@ -163,6 +167,7 @@ class Primitive:
         self.constants = tuple(constants)
         self.no_derivative = no_derivative
         self.refused = dict(refused)
+        self.instead_of_complex = instead_of_complex
         self.symbol = symbol or self.name
         self.latex = latex
         self.domain = domain
@@ -318,8 +323,9 @@ def primitive(numpy: Any = None, /, **options: Any) -> Any:
     **options
         ``kind`` (how the compiler reads it; a ufunc is elementwise), ``outputs``, ``constants``
         (operands without a derivative), ``refused`` (operands whose derivative is asked for in
-        vain, and why), ``no_derivative`` (the reason, where there is none at
-        all), ``symbol`` (its label in pictures), ``latex``, ``domain`` (an interval, or one an
+        vain, and why), ``no_derivative`` (the reason, where there is none at all),
+        ``instead_of_complex`` (the line to write where complex numbers are refused),
+        ``symbol`` (its label in pictures), ``latex``, ``domain`` (an interval, or one an
         operand, from which its tests draw), ``cases`` (example calls), ``implementation`` (what
         the interpreter runs in the place of the body, to the same bits).
 

@@ -23,6 +23,7 @@ from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.primitive import Primitive
 from clearprop.rule import Rule
 from clearprop.rules import shape as shape_rules
+from clearprop.rules.complex import real_part
 from clearprop.tensor import Tensor
 
 
@@ -248,6 +249,8 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, positi
     """Undo broadcasting and repair the dtype: a cotangent has the shape of what it belongs to."""
     if isinstance(g, int | float):
         g = np.asarray(g, dtype)[()]
+    elif type(g) is complex:
+        g = np.complex128(g)
     found = getattr(g, "shape", None)
     if found != shape:
         if found is None or not _broadcasts(shape, found):
@@ -270,12 +273,18 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, positi
         if g.shape != shape:
             g = np.reshape(g, shape)
     if g.dtype != dtype:
-        g = _cast(g, dtype)
+        g = cast(g, dtype)
     return g
 
 
-def _cast(g: Any, dtype: Any) -> Any:
-    return shape_rules.astype(g, dtype=dtype)
+def cast(g: Any, dtype: Any) -> Any:
+    """Give a cotangent or a tangent the dtype of what it belongs to.
+
+    What is real has no imaginary direction to move in: there, the real part counts.
+    """
+    if g.dtype.kind == "c" and dtype.kind != "c":
+        g = real_part(g)
+    return g if g.dtype == dtype else shape_rules.astype(g, dtype=dtype)
 
 
 def _broadcasts(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:

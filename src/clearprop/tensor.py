@@ -25,6 +25,7 @@ from clearprop.operands import (
     frozen,
     lean_node,
     plain_operand,
+    refuse_dropping,
     refuse_objects,
 )
 from clearprop.places import current_line, here
@@ -78,7 +79,9 @@ def record(
     except TypeError:
         refuse_objects(values, primitive)
         raise
-    if not primitive.built_in and primitive.outputs == 1 and not hasattr(y, "dtype"):
+    if type(y) is complex:  # 1j * np.float64(2) is Python's, which knows this one as a float
+        y = np.complex128(y)
+    elif not primitive.built_in and primitive.outputs == 1 and not hasattr(y, "dtype"):
         y = np.asarray(y)[()]  # a body that computes with math.sin gives Python floats
     if active:
         active = differentiable(primitive, active, inputs, y)
@@ -153,7 +156,7 @@ def record_short(
     except (TypeError, AttributeError):  # told apart there
         return _record_long(a, primitive, b, attributes)
     keeps_x, keeps_z, keeps_y, is_constant = plan
-    if is_constant:
+    if is_constant and dtype.kind != "c":
         return Tensor(y)
     if dtype.kind != "f":
         return _record_long(a, primitive, b, attributes)
@@ -213,7 +216,7 @@ def _project(node: Node | None, y: Any, i: int) -> Tensor:
         return Tensor(part)
     value = part if node.tape is not None and node.tape.keeps(PROJECTION) else None
     form = (PROJECTION, (node,), (None,), {"i": i}, value, part.shape, part.dtype)
-    active = node.active and part.dtype.kind == "f"
+    active = node.active and part.dtype.kind in "fc"
     projection = TracedNode(*form, active=active, tape=node.tape, place=node.place)
     return Tensor(part, projection)
 
@@ -312,6 +315,8 @@ class Tensor(Elements, ArrayFace, Leaving):
 
     def astype(self, dtype: Any, *, copy: bool = True) -> Any:
         """As `numpy.ndarray.astype`; always a recorded copy."""
+        if self._value.dtype.kind == "c":
+            refuse_dropping(self.dtype, np.dtype(dtype), current_line(1))
         return shape.astype(self, dtype=np.dtype(dtype))
 
     def __len__(self) -> int:

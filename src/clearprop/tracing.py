@@ -14,7 +14,7 @@ from clearprop.errors import OrderError, UnknownNameError
 from clearprop.explain.watching import new_tape
 from clearprop.graph import Node, Tape, TracedLeaf, TracedNode, no_pickling
 from clearprop.guarding import call_user_function
-from clearprop.leaves import dtype_of_numbers, refuse_masked, seed
+from clearprop.leaves import complex_dtype, dtype_of_numbers, refuse_masked, seed
 from clearprop.operands import frozen
 from clearprop.pictured import Pictured
 from clearprop.places import Line, current_line, line_of, name_of
@@ -78,7 +78,7 @@ def trace_on(tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any
 
     def one(name: str, value: Any) -> Any:
         refuse_masked(value, lambda: f"{name}, an argument of {name_of_function(f)},")
-        if tape.is_compiled and type(value) is int:
+        if tape.is_compiled and type(value) in (int, complex):
             return value
         recorded = _recordable(value, dtype, is_passing=tape.is_staged)
         if recorded is None:
@@ -105,7 +105,9 @@ def _recordable(value: Any, dtype: Any, *, is_passing: bool) -> Any:
         value = value.plain("cp.trace()", "cp.grad, which may stand inside another derivative")
     if type(value) in (float, int):
         return dtype.type(value)
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub":
+    if type(value) is complex:
+        return complex_dtype(dtype).type(value)
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiubc":
         if is_passing and isinstance(value, np.ndarray):
             value = value.view()
             value.flags.writeable = False

@@ -287,7 +287,9 @@ def check_scalar(f: Function, y: Any) -> None:
     ------
     ShapeError
     """
-    number = isinstance(y, int | float | np.generic | np.ndarray) and np.shape(y) == ()
+    number = isinstance(y, int | float | complex | np.generic | np.ndarray) and np.shape(y) == ()
+    if number and np.asarray(y).dtype.kind == "c":
+        seed(np.asarray(y))
     if number and np.asarray(y).dtype.kind in "fiub":
         return
     nested = isinstance(y, tuple | list | dict)

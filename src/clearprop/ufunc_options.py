@@ -67,7 +67,7 @@ def _cast(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Any, casting: Any) -> l
 
 
 def _is_number(x: Any) -> bool:
-    return type(x) in (float, int, bool)
+    return type(x) in (float, int, bool, complex)
 
 
 # ---- where= -----------------------------------------------------------------------------------

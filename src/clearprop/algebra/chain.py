@@ -14,10 +14,11 @@ from clearprop.algebra.simplest import local_form, simplest
 from clearprop.algebra.symbols import Formulas, sympy
 from clearprop.algebra.text import latex, plain
 from clearprop.algebra.tidy import all_zero, in_results, tidy
-from clearprop.errors import OptionError
+from clearprop.errors import MissingRuleError, OptionError
 from clearprop.graph import Node
 from clearprop.kinds import ELEMENTWISE
 from clearprop.mathml import mathml
+from clearprop.places import current_line
 from clearprop.plumbing import ALIAS
 from clearprop.sweep import sweep
 from clearprop.tracing import Graph
@@ -65,6 +66,19 @@ class Chain:
         return f"$\\displaystyle {self.latex}$"
 
 
+def _refuse_complex(graph: Graph) -> None:
+    """Refuse complex numbers, of which the formulas of real ones do not hold."""
+    for node in graph.nodes:
+        dtypes = node.dtype if isinstance(node.dtype, tuple) else (node.dtype,)
+        if any(dtype.kind == "c" for dtype in dtypes):
+            raise MissingRuleError(
+                f"{node.operation} of complex numbers cannot be written as a formula.",
+                where=current_line(3),
+                why="The rules by which formulas are simplified are those of real numbers.",
+                write="cp.source(f, z), the backward pass as a program.",
+            )
+
+
 def write_chain(graph: Graph, path: tuple[str | Node, ...]) -> Chain:
     """Write a chain: see `clearprop.algebra`."""
     sympy()
@@ -81,6 +95,7 @@ def write_chain(graph: Graph, path: tuple[str | Node, ...]) -> Chain:
     for top, bottom in itertools.pairwise(nodes):
         stops += passed(graph, top, bottom)[1:]
     on_the_way = {n for a, b in itertools.pairwise(stops) for n in between(a, b)}
+    _refuse_complex(graph)
     one_by_one = all(
         node.primitive is not None
         and (node.primitive.kind is ELEMENTWISE or node.primitive is ALIAS)

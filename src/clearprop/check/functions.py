@@ -53,12 +53,13 @@ def check_function(
     y, pullback = vjp(call, *tested)
     weights = tree_map(lambda part: _weights(rng, part), y)
     found = pullback(weights)
-    wide = [np.asarray(value, np.float64) for value in tested]  # float64 whatever is tested
-    flat_weights = [np.asarray(part, np.float64) for _, part in tree_leaves(weights)]
+    wide = [_wide(value) for value in tested]  # float64 whatever is tested
+    flat_weights = [_wide(part) for _, part in tree_leaves(weights)]
 
     def scalar(*leaves: Any) -> float:
         parts = [part for _, part in tree_leaves(call(*leaves))]
-        return float(sum(np.sum(w * p) for w, p in zip(flat_weights, parts, strict=True)))
+        pairs = zip(flat_weights, parts, strict=True)
+        return float(sum(np.sum(np.real(w * p)) for w, p in pairs))
 
     leaf_names = [names[i][0] for i in chosen]
     once, again = scalar(*wide), scalar(*wide)
@@ -74,7 +75,7 @@ def check_function(
         indices = list(np.ndindex(wide[number].shape))
         if len(indices) > samples:
             indices = [indices[k] for k in rng.choice(len(indices), samples, replace=False)]
-        tolerance = TOLERANCE[min(8, tested[number].dtype.itemsize)]
+        tolerance = TOLERANCE[min(8, np.finfo(tested[number].dtype).dtype.itemsize)]
         given = np.asarray(found[number])
         findings.append(compare(leaf, given, alone, wide[number], indices, tolerance))
     return Report(name, findings)
@@ -94,8 +95,9 @@ def compare(
         return Finding(name, WRONG, np.inf, elements=x.size, reason=reason)
     if not x.size:
         return Finding(name, CORRECT, reason="It has no elements.")
-    expected, doubt = np.array(list(derivatives(f, x, indices))).T
-    given = np.array([found[index] for index in indices], np.float64)
+    values, errors = zip(*derivatives(f, x, indices), strict=True)
+    expected, doubt = np.array(values), np.array(errors)
+    given = _wide(np.array([found[index] for index in indices]))
     finite = np.isfinite(given)
     scale = np.max(np.abs(expected), initial=0.0, where=np.isfinite(expected))
     size = np.maximum(np.abs(expected), np.where(finite, np.abs(given), 0.0))
@@ -119,8 +121,8 @@ def compare(
         WRONG if wrong.any() else CORRECT,
         float(error[worst]),
         indices[worst],
-        float(given[worst]),
-        float(expected[worst]),
+        given[worst].item(),
+        expected[worst].item(),
         int(judged.sum()),
         x.size,
         " ".join(reasons),
@@ -128,13 +130,23 @@ def compare(
 
 
 def _prepared(value: Any) -> Any:
+    if type(value) is complex:
+        return np.complex128(value)
     return np.float64(value) if type(value) in (float, int) else value
 
 
 def _is_real(value: Any) -> bool:
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+    """Whether a value can move: a real number does, and so do both parts of a complex one."""
+    return getattr(getattr(value, "dtype", None), "kind", "-") in "fc"
+
+
+def _wide(value: Any) -> np.ndarray[Any, Any]:
+    return np.asarray(value, np.complex128 if np.iscomplexobj(value) else np.float64)
 
 
 def _weights(rng: np.random.Generator, part: Any) -> Any:
     shape, dtype = np.shape(part), np.asarray(part).dtype
+    if dtype.kind == "c":  # of both parts, so that each is looked at
+        weights = rng.uniform(0.5, 1.5, shape) + 1j * rng.uniform(0.5, 1.5, shape)
+        return weights.astype(dtype)[()] if shape else dtype.type(weights)
     return np.ones((), dtype)[()] if shape == () else rng.uniform(0.5, 1.5, shape).astype(dtype)

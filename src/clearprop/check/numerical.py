@@ -21,17 +21,18 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any) -> Any:
     f : callable
         Takes an array like ``x``, returns one number.
     x : ndarray or float
-        Of a float dtype (integers are taken as float64). It is not written to.
+        Of a float dtype (integers are taken as float64), or complex. It is not written to.
 
     Returns
     -------
     ndarray or float
-        In the shape and dtype of ``x``; in units of ``f`` per unit of ``x``.
+        In the shape and dtype of ``x``; in units of ``f`` per unit of ``x``. For a complex
+        ``x + iy`` it is :math:`\partial f/\partial x - i\,\partial f/\partial y`, as of `grad`.
 
     Raises
     ------
     DTypeError
-        If ``x`` holds no real numbers.
+        If ``x`` holds neither real nor complex numbers.
     ShapeError
         If ``f`` does not return one number.
 
@@ -51,18 +52,24 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any) -> Any:
     step = np.finfo(x.dtype).eps ** (1 / 3)
     g = np.zeros_like(x)
     for index in np.ndindex(x.shape):
-        # `right - left` is the step really taken, after rounding to the numbers there are.
-        h = step * max(1.0, abs(float(x[index])))
-        right, left = _moved(x, index, h), _moved(x, index, -h)
-        width = float(right[index]) - float(left[index])
-        g[index] = (_number(f, right) - _number(f, left)) / width
+        for turn in _turns(x):
+            # `right - left` is the step really taken, after rounding to the numbers there are.
+            h = turn * step * max(1.0, abs(x[index]))
+            right, left = _moved(x, index, h), _moved(x, index, -h)
+            width = abs(right[index] - left[index])
+            g[index] += (_number(f, right) - _number(f, left)) / width * np.conjugate(turn)
     return g[()]
+
+
+def _turns(x: np.ndarray[Any, Any]) -> tuple[complex, ...]:
+    """Give the directions in which an element may move."""
+    return (1, 1j) if x.dtype.kind == "c" else (1,)
 
 
 class Estimate(NamedTuple):
     """A numerical derivative and how far it may be off."""
 
-    value: float
+    value: Any
     error: float
 
 
@@ -71,11 +78,16 @@ def derivatives(
 ) -> Iterator[Estimate]:
     """Differentiate with respect to single elements, each with an estimate of its error."""
     for index in indices:
+        value, error = 0.0, 0.0
+        for turn in _turns(x):
 
-        def along(t: float, index: tuple[int, ...] = index) -> float:
-            return _number(f, _moved(x, index, t))
+            def along(t: float, index: tuple[int, ...] = index, turn: complex = turn) -> float:
+                return _number(f, _moved(x, index, turn * t))
 
-        yield extrapolated(along, max(1.0, abs(float(x[index]))))
+            found = extrapolated(along, max(1.0, float(abs(x[index]))))
+            value = value + found.value * np.conjugate(turn)
+            error = max(error, found.error)
+        yield Estimate(value, error)
 
 
 def extrapolated(f: Callable[[float], float], scale: float = 1.0) -> Estimate:
@@ -115,7 +127,7 @@ def _floats(given: Any) -> np.ndarray[Any, Any]:
     x: np.ndarray[Any, Any] = np.asarray(given)
     if x.dtype.kind in "iu":
         x = x.astype(float)
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fc":
         raise DTypeError(
             f"numerical_gradient at x of {x.dtype}.",
             why="A step of size h needs real numbers.",
@@ -124,7 +136,7 @@ def _floats(given: Any) -> np.ndarray[Any, Any]:
     return x
 
 
-def _moved(x: np.ndarray[Any, Any], index: tuple[int, ...], t: float) -> Any:
+def _moved(x: np.ndarray[Any, Any], index: tuple[int, ...], t: complex) -> Any:
     moved = x.copy()
     moved[index] += t
     return moved

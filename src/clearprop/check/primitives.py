@@ -83,7 +83,7 @@ def _active(p: Primitive, operands: list[Any]) -> list[int]:
     return [
         i
         for i, operand in enumerate(operands)
-        if getattr(getattr(operand, "dtype", None), "kind", "") == "f"
+        if getattr(getattr(operand, "dtype", None), "kind", "-") in "fc"
         and not p.is_constant(i)
         and not p.is_refused(i)
     ]
@@ -126,7 +126,8 @@ def _second(p: Primitive, operands: list[Any], attributes: dict[str, Any]) -> li
     rng = np.random.default_rng(1)
 
     def weights(part: Any) -> Any:
-        return rng.uniform(0.5, 1.5, np.shape(part))
+        drawn = rng.uniform(0.5, 1.5, np.shape(part))
+        return drawn * (1 + 0.5j) if np.iscomplexobj(part) else drawn
 
     y = call(*leaves)
     dy = tuple(weights(part) for part in y) if p.outputs > 1 else weights(y)
@@ -155,14 +156,14 @@ def _single_precision(
     if "dtype" in attributes:
         return []  # what it is asked for is what it gives
     call, active = _of_active(p, operands, attributes)
-    leaves = [operands[i].astype(np.float32) for i in active]
-    operands = [o.astype(np.float32) if i in active else o for i, o in enumerate(operands)]
+    leaves = [_single(operands[i]) for i in active]
+    operands = [_single(o) if i in active else o for i, o in enumerate(operands)]
     call, _ = _of_active(p, operands, attributes)
     y, pullback = vjp(call, *leaves)
     gradients = pullback(
         tuple(np.ones_like(part) for part in y) if p.outputs > 1 else np.ones_like(y)
     )
-    types = {str(part.dtype) for part in [*_parts(y), *gradients]}
+    types = {str(np.finfo(part.dtype).dtype) for part in [*_parts(y), *gradients]}
     same = types == {"float32"}
     if isinstance(p.numpy, str):  # SciPy has some functions in float64 alone: so has the record
         value = p.implementation(*operands, **attributes)
@@ -175,6 +176,10 @@ def _single_precision(
             reason="" if same else f"It gave {sorted(types)}.",
         )
     ]
+
+
+def _single(operand: Any) -> Any:
+    return operand.astype(np.complex64 if operand.dtype.kind == "c" else np.float32)
 
 
 def _inputs_unchanged(

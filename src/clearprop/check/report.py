@@ -23,7 +23,7 @@ class Finding:
         The largest relative error, :math:`|a - n| / \max(|a|, |n|)`, over the elements judged.
     where : tuple of int
         The index of that element.
-    found, expected : float
+    found, expected : float, or complex of a complex argument
         The gradient under test, and the numerical one, there.
     judged, elements : int
         How many elements were judged, and how many there are.
@@ -35,8 +35,8 @@ class Finding:
     verdict: str
     error: float = 0.0
     where: tuple[int, ...] = ()
-    found: float = float("nan")
-    expected: float = float("nan")
+    found: complex = float("nan")
+    expected: complex = float("nan")
     judged: int = 0
     elements: int = 0
     reason: str = ""
@@ -106,7 +106,7 @@ class Report:
         def plain(value: Any) -> Any:
             if isinstance(value, float) and (math.isnan(value) or math.isinf(value)):
                 return str(value)
-            return value
+            return str(value) if isinstance(value, complex) else value
 
         import json
 

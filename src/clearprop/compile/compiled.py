@@ -320,8 +320,8 @@ def _is_array(value: Any) -> bool:
     if type(value) in _SIGNATURES:
         return True
     if type(value) is np.ndarray:
-        return value.dtype.kind in "fiub"
-    is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiub"
+        return value.dtype.kind in "fiubc"
+    is_array = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fiubc"
     return is_array and not _has_own_arithmetic(value)
 
 

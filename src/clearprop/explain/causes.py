@@ -31,7 +31,7 @@ def cause(user: Node, position: int, stopped: Any) -> str:
         return f"the {operand} of {name} has no derivative: it chooses, and is not computed with"
     if primitive.no_derivative:
         return f"{name} has no derivative: {primitive.no_derivative}"
-    if user.dtype is not None and primitive.outputs == 1 and user.dtype.kind != "f":
+    if user.dtype is not None and primitive.outputs == 1 and user.dtype.kind not in "fc":
         return f"{name} gives {user.dtype}, which has no derivative"
     x = _at(user, position, stopped)
     say = _SAYINGS.get(name)

@@ -82,13 +82,13 @@ def _is_bad(value: Any, infinities: bool) -> bool:
     if isinstance(value, dict | tuple) or value is None:
         return False
     array = np.asarray(value)
-    return array.dtype.kind == "f" and bool(_bad(array, infinities).any())
+    return array.dtype.kind in "fc" and bool(_bad(array, infinities).any())
 
 
 def _fresh(node: Node, value: Any, infinities: bool) -> Any:
     """Mark the elements that were made here: NaN out of no NaN, infinity out of the finite."""
     operands = [np.asarray(v) for v in node.operands]
-    operands = [v for v in operands if v.dtype.kind in "fiub"]
+    operands = [v for v in operands if v.dtype.kind in "fiubc"]
     assert node.primitive is not None
     if isinstance(node.primitive.kind, Elementwise):
         has_nan: Any = np.zeros(np.shape(value), bool)
@@ -250,7 +250,7 @@ def _went_in(node: Node, index: tuple[int, ...] | None) -> str:
         return " and ".join(parts)
     parts = []
     for text, value in zip(texts, node.operands, strict=True):
-        if value is not None and np.asarray(value).dtype.kind == "f" and np.size(value):
+        if value is not None and np.asarray(value).dtype.kind in "fc" and np.size(value):
             parts.append(f"{text} (largest magnitude {_number(np.max(np.abs(value)))})")
     return " and ".join(parts) or "its operands"
 
@@ -278,7 +278,7 @@ def _is_number(text: str) -> bool:
 
 
 def _number(value: Any) -> str:
-    return f"{float(value):.6g}"
+    return f"{value.item():.6g}"
 
 
 def _size(value: Any, bad: Any = None) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.complex import complex_of, conjugated, is_complex
 
 NONZERO = (0.5, 2.0)
 PAIRS = [Case((3, 4), (3, 4)), Case((3, 4), (4,)), Case((), (3,)), Case((0, 3), (3,))]
@@ -231,7 +232,10 @@ def _(dy, x1, x2):
 
 @power.vjp("x2", latex=r"\bar y\,y \log x_1")
 def _(dy, x1, y):
-    return dy * y * np.log(np.where(x1 == 0, 1, x1))  # 0**x2 does not move with x2 > 0
+    base = np.where(x1 == 0, 1, x1)  # 0**x2 does not move with x2 > 0
+    if is_complex(y) and not is_complex(x1):
+        base = base + 0j  # a negative number has a complex logarithm
+    return dy * y * np.log(base)
 
 
 @primitive(np.absolute, symbol="|x|", latex="|x|", domain=NONZERO, cases=SIGNED)
@@ -241,6 +245,9 @@ def absolute(x):
 
 @absolute.vjp("x", latex=r"\bar y\,\operatorname{sign} x")
 def _(dy, x):
+    if is_complex(x):
+        y = np.abs(x)
+        return dy * (np.conjugate(x) / np.where(y == 0, 1, y))  # 0 at the tip of the cone
     return dy * np.sign(x)
 
 
@@ -333,28 +340,21 @@ def _(dy, x1):
     return np.where(x1 == 0, dy, 0.0)
 
 
-@primitive(np.conjugate, latex="x")
+@primitive(np.conjugate, latex=r"\overline{x}")
 def conjugate(x):
     return np.conjugate(x)  # of a real number: the number itself
 
 
-@conjugate.vjp("x", latex=r"\bar y")
+@conjugate.vjp("x", latex=r"\overline{\bar y}")
 def _(dy):
-    return dy
-
-
-@composition(np.real)
-def real(val):
-    return val
-
-
-@composition(np.imag)
-def imag(val):
-    return np.zeros_like(val)
+    return conjugated(dy)
 
 
 @composition(np.nan_to_num)
 def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
+    if is_complex(x):
+        given = {"nan": nan, "posinf": posinf, "neginf": neginf}
+        return complex_of(nan_to_num(np.real(x), **given), nan_to_num(np.imag(x), **given))
     limits = np.finfo(x.dtype)
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
@@ -364,4 +364,8 @@ def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
 
 @composition(np.float_power)
 def float_power(x1, x2):
-    return np.power(*(x.astype(float) if hasattr(x, "astype") else x for x in (x1, x2)))
+    return np.power(*map(_in_double, (x1, x2)))
+
+
+def _in_double(x):
+    return x.astype(complex if is_complex(x) else float) if hasattr(x, "astype") else x

@@ -8,6 +8,7 @@ from clearprop.rules.reduction import array_of
 
 @primitive(
     symbol="Iₙ",
+    instead_of_complex="np.real(z) or np.abs(z): its rule is that of real numbers.",
     latex=r"I_n(x)",
     domain=(-9.0, 9.0),
     cases=[Case((3, 4)), Case((3,), n=1), Case((), n=2), Case((0, 3), n=1)],

@@ -5,6 +5,7 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.complex import conjugated, is_complex
 from clearprop.rules.reduction import array_of, axes_of
 
 
@@ -39,7 +40,7 @@ def convolve_in_part(a, v, mode="full"):
 def correlate(a, v, mode="valid"):
     swapped = np.size(a) < np.size(v)  # NumPy then correlates v with a, and reverses the result
     shorter = min(np.size(a), np.size(v))
-    return _part(a, np.flip(v), mode, shorter // 2 if swapped else (shorter - 1) // 2)
+    return _part(a, conjugated(np.flip(v)), mode, shorter // 2 if swapped else (shorter - 1) // 2)
 
 
 def _part(a, v, mode, same):
@@ -172,13 +173,14 @@ def _gradient(f, h, axis, edge_order):
         start = 2 * start - _along(inside, axis, 0, 1)
         end = 2 * end - _along(inside, axis, n - 3, n - 2)
     y = np.concatenate([start, inside, end], axis=axis)
-    return y if f.dtype.kind != "f" or y.dtype == f.dtype else y.astype(f.dtype)
+    return y if f.dtype.kind not in "fc" or y.dtype == f.dtype else y.astype(f.dtype)
 
 
 @composition(np.interp)
 def interp(x, xp, fp, left=None, right=None, period=None):
     # NumPy interpolates in double precision whatever it is given.
-    x, xp, fp = (array_of(p).astype(float) for p in (x, xp, fp))
+    x, xp = (array_of(p).astype(float) for p in (x, xp))
+    fp = array_of(fp).astype(complex if is_complex(array_of(fp)) else float)
     if period is not None:
         if period == 0:
             raise ValueError("period must be a non-zero value")  # as NumPy has it

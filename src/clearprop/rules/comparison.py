@@ -8,6 +8,7 @@ import numpy as np
 
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.complex import is_complex
 
 CONSTANT = "piecewise constant: its derivative is 0 wherever it has one"
 LOGICAL = "true or false: there is nothing to differentiate"
@@ -85,7 +86,7 @@ def logical_not(x):
     return np.logical_not(x)
 
 
-@primitive(np.sign, no_derivative=CONSTANT)
+@primitive(np.sign, no_derivative=CONSTANT, instead_of_complex="z / np.abs(z)")
 def sign(x):
     return np.sign(x)
 
@@ -290,16 +291,6 @@ def fix(x):
     return np.trunc(x)
 
 
-@composition(np.isreal)
-def isreal(x):
-    return np.ones_like(x, dtype=bool)
-
-
-@composition(np.iscomplex)
-def iscomplex(x):
-    return np.zeros_like(x, dtype=bool)
-
-
 @composition(np.isposinf)
 def isposinf(x):
     return np.equal(x, np.inf)
@@ -330,19 +321,14 @@ def array_equiv(a1, a2):
 # ---- questions about the type alone -------------------------------------------------------------
 
 
-@composition(np.real_if_close)
-def real_if_close(a, tol=100):
-    return a
-
-
 @composition(np.iscomplexobj)
 def iscomplexobj(x):
-    return False
+    return is_complex(x)
 
 
 @composition(np.isrealobj)
 def isrealobj(x):
-    return True
+    return not is_complex(x)
 
 
 @composition(np.result_type)

@@ -4,6 +4,7 @@ import numpy as np
 
 from clearprop.kinds import ELEMENTWISE
 from clearprop.primitive import Case, primitive
+from clearprop.rules.complex import is_complex
 
 POSITIVE = (0.2, 3.0)
 
@@ -166,6 +167,8 @@ def arccosh(x):
 
 @arccosh.vjp("x", latex=r"\bar y / \sqrt{x^2 - 1}")
 def _(dy, x):
+    if is_complex(x):  # the root of the product has its cut elsewhere
+        return dy / (np.sqrt(x - 1) * np.sqrt(x + 1))
     return dy / np.sqrt((x - 1) * (x + 1))
 
 
@@ -179,10 +182,19 @@ def _(dy, x):
     return dy / ((1 - x) * (1 + x))
 
 
+def _sigmoid(x):
+    if getattr(x, "dtype", None) in (np.complex128, np.complex64):
+        raise TypeError("ufunc 'expit' not supported for complex numbers")  # as SciPy has it
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
 @primitive(
     "scipy.special.expit",
+    implementation=_sigmoid,
     kind=ELEMENTWISE,
     symbol="σ",
+    instead_of_complex="1 / (1 + np.exp(-z))",
     latex=r"\frac{1}{1 + e^{-x}}",
     domain=(-6, 6),
     cases=[Case((3, 4)), Case(())],

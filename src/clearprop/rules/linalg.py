@@ -5,7 +5,8 @@ import operator
 import numpy as np
 
 from clearprop.primitive import Case, composition, primitive
-from clearprop.rules.linear import transposed
+from clearprop.rules.complex import conjugated, is_complex
+from clearprop.rules.linear import adjoint, transposed
 from clearprop.rules.reduction import axes_of
 
 #: Well-conditioned matrices: drawn ones may be nearly singular, and no difference would be exact.
@@ -102,6 +103,7 @@ def cofactors(a):
         np.eye(s.shape[-1], dtype=bool), np.ones_like(s[..., :1, None]), s[..., None, :]
     )
     signs = np.linalg.det(u) * np.linalg.det(vh)
+    u, vh = conjugated(u), conjugated(vh)
     return signs[..., None, None] * (u * np.prod(others, axis=-1)[..., None, :]) @ vh
 
 
@@ -122,8 +124,11 @@ def slogdet(a):
 
 
 @slogdet.vjp("a", latex=r"\bar y_2\,A^{-\mathsf T}")
-def _(dy, a):
-    return column(column(dy[1])) * transposed(np.linalg.inv(a))  # the sign is constant
+def _(dy, y, a):
+    over = dy[1]
+    if is_complex(a):  # the sign turns; that of a real determinant is constant
+        over = over + 1j * np.imag(y[0] * dy[0])
+    return column(column(over)) * transposed(np.linalg.inv(a))
 
 
 @composition(np.linalg.slogdet)
@@ -144,11 +149,11 @@ def _(dy, y):
     """S. F. Walter, Structured higher-order algorithmic differentiation (2012), (3.69)."""
     inner = lower_half(transposed(y) @ dy)
     right = np.linalg.solve(
-        transposed(y), transposed(np.linalg.solve(transposed(y), transposed(inner)))
+        transposed(y), transposed(np.linalg.solve(adjoint(y), transposed(inner)))
     )
     # NumPy reads the lower triangle alone. So does the derivative: what lies above has none, and
     # an element below stands for its mirror image too.
-    return lower_half(right + transposed(right))
+    return lower_half(right + adjoint(right))
 
 
 def lower_half(x):
@@ -159,7 +164,7 @@ def lower_half(x):
 @composition(np.linalg.cholesky)
 def cholesky_of_either(a, *, upper=False):
     if upper:
-        return transposed(cholesky(transposed(a)))
+        return adjoint(cholesky(adjoint(a)))
     return cholesky(a)
 
 
@@ -184,7 +189,7 @@ def norm(x, *, axis=None, keepdims=False):
 def _(dy, x, *, axis):
     length = norm(x, axis=axis, keepdims=True)
     over = np.reshape(dy, np.shape(length)) / np.where(length == 0, 1.0, length)
-    return over * x  # 0 where x is 0: the least of its subgradients
+    return over * conjugated(x)  # 0 where x is 0: the least of its subgradients
 
 
 @composition(np.linalg.norm)
@@ -218,7 +223,9 @@ def norm_of_any_order(x, ord=None, axis=None, keepdims=False):
     if is_matrix or not isinstance(ord, int | float | np.number):
         return np.linalg.norm(np.zeros(np.shape(x)), ord, axis)  # NumPy says what is wrong
     if ord == 0:
-        return np.sum(np.not_equal(x, 0).astype(x.dtype), axis=axis, keepdims=keepdims)
+        return np.sum(
+            np.not_equal(x, 0).astype(np.finfo(x.dtype).dtype), axis=axis, keepdims=keepdims
+        )
     total = np.sum(np.abs(x) ** ord, axis=axis, keepdims=keepdims)
     zero = total == 0  # there, 0: the least of its subgradients
     return np.where(zero, 0, np.where(zero, 1, total) ** (1 / ord))

@@ -9,12 +9,18 @@ from clearprop.errors import MissingRuleError
 from clearprop.kinds import CONTRACT
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.complex import conjugated
 from clearprop.rules.shape import undiagonal
 
 
 def transposed(x):
     """Exchange the last two axes."""
     return np.transpose(x) if len(np.shape(x)) < 3 else np.swapaxes(x, -1, -2)
+
+
+def adjoint(x):
+    """Exchange the last two axes, and conjugate."""
+    return conjugated(transposed(x))
 
 
 @primitive(
@@ -117,7 +123,7 @@ def inner(a, b):
 
 @composition(np.vdot)
 def vdot(a, b):
-    return np.dot(np.ravel(a), np.ravel(b))
+    return np.dot(conjugated(np.ravel(a)), np.ravel(b))
 
 
 @composition(np.linalg.vecdot)
@@ -126,7 +132,7 @@ def vecdot(x1, x2, axis=-1):
     x1, x2 = np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)
     if np.shape(x1)[-1] != np.shape(x2)[-1]:
         raise ValueError("vecdot: Input operand 1 has a mismatch")  # as NumPy has it
-    return np.sum(x1 * x2, axis=-1)
+    return np.sum(conjugated(x1) * x2, axis=-1)
 
 
 def matvec(x1, x2):
@@ -143,7 +149,7 @@ def _refuse_vector(x, name, position):
 
 def vecmat(x1, x2):
     _refuse_vector(x2, "vecmat", 1)
-    return np.matmul(np.expand_dims(x1, -2), x2)[..., 0, :]
+    return np.matmul(np.expand_dims(conjugated(x1), -2), x2)[..., 0, :]
 
 
 if hasattr(np, "matvec"):  # since NumPy 2.2

@@ -70,6 +70,7 @@ def _(dy, x):
 @primitive(
     kind=ELEMENTWISE,
     symbol="σ + BCE",
+    instead_of_complex="np.real(z) or np.abs(z): a loss compares real numbers.",
     latex=r"-t \ln \sigma(x) - (1 - t) \ln(1 - \sigma(x))",
     domain=((-6, 6), (0, 1)),
     cases=[Case((3, 4), (3, 4)), Case((3, 4), (4,))],

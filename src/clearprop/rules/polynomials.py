@@ -130,6 +130,7 @@ _TALL = np.array([[1.0, 0.2], [0.9, -0.4], [0.3, 1.1], [0.5, 0.6]])
 
 @primitive(
     symbol="A⁺b",
+    instead_of_complex="np.linalg.lstsq(a, b)[0]",
     latex=r"A^{+} b",
     cases=[Case(_TALL, (4,)), Case(_TALL, (4, 2)), Case(_TALL, (4,), rcond=1e-9)],
 )

@@ -8,6 +8,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from clearprop.kinds import COMPOSITE, OPAQUE, Reduce, Scan
 from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.complex import is_complex
 from clearprop.rules.extremes import clip as clip_primitive
 from clearprop.rules.shape import broadcast_to
 
@@ -340,7 +341,7 @@ def _narrowed(y, dtype):
 def _number(initial, dtype):
     if np.ndim(initial):
         raise ValueError("setting an array element with a sequence.")  # as NumPy has it
-    if dtype.kind == "f" and getattr(initial, "dtype", dtype) != dtype:
+    if dtype.kind in "fc" and getattr(initial, "dtype", dtype) != dtype:
         return initial.astype(dtype)
     return initial
 
@@ -379,7 +380,11 @@ def var(
     centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
     # Masked before it is squared: 2 · NaN · 0 would be NaN in the gradient.
     centred = _chosen(a - centre, None, where, 0)
-    total = np.sum(centred * centred, axis=axis, keepdims=keepdims)
+    if is_complex(centred):
+        squares = np.square(np.real(centred)) + np.square(np.imag(centred))
+    else:
+        squares = centred * centred
+    total = np.sum(squares, axis=axis, keepdims=keepdims)
     n = _number_of(a, where, axis, keepdims)
     return _share(total, freedom(n, ddof if correction is None else correction))
 
@@ -425,7 +430,7 @@ def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
         rest = tuple(i for i in range(np.ndim(a)) if i not in axes)
         weights = np.expand_dims(np.transpose(weights, tuple(order)), rest)
         weights = np.broadcast_to(weights, np.shape(a))
-    kind = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind == "f" else [float]))
+    kind = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind in "fc" else [float]))
     total = np.sum(weights, axis=axis, dtype=kind, keepdims=keepdims)
     y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (y, total) if returned else y

@@ -3,6 +3,7 @@
 import numpy as np
 
 from clearprop.errors import LostGradientError, MissingRuleError
+from clearprop.operands import refuse_dropping
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.comparison import POSITION
@@ -150,6 +151,7 @@ def put(a, ind, v, mode="raise"):
 
 
 def _write_flat(a, v, *arrays, index=_FIRST):
+    refuse_dropping(getattr(v, "dtype", None), a.dtype, current_line(3))
     a._update(np.reshape(setitem(np.ravel(a), v, *arrays, index=index), a.shape))
 
 
@@ -240,6 +242,7 @@ def write_at(ufunc, a, indices, *others):
     skeleton, arrays = split_index(indices)
     if ufunc in (np.add, np.subtract):
         (b,) = others
+        refuse_dropping(getattr(b, "dtype", None), a.dtype, current_line(2))
         a._update(add_at(a, b if ufunc is np.add else np.negative(b), *arrays, index=skeleton))
         return
     if any(getattr(array, "node", None) is not None for array in arrays):

@@ -235,7 +235,7 @@ def matrix_transpose(x):
 
 
 def astype_function(x, dtype, *, copy=True):
-    return astype(x, dtype=np.dtype(dtype)) if copy or x.dtype != dtype else x
+    return x.astype(dtype) if copy or x.dtype != dtype else x
 
 
 if hasattr(np, "astype"):  # since NumPy 2.1

@@ -21,6 +21,7 @@ _ONE, _TWO = [Case((3,))], [Case((2, 1), (3,))]
     "scipy.special.erf",
     kind=ELEMENTWISE,
     latex=r"\operatorname{erf} x",
+    instead_of_complex="np.real(z), or a sum of terms: this erf is that of real numbers.",
     domain=(-3, 3),
     cases=[Case((3, 4)), Case(())],
 )
@@ -74,6 +75,7 @@ def _(dy, x):
     "scipy.special.log_expit",
     kind=ELEMENTWISE,
     symbol="log σ",
+    instead_of_complex="-np.log(1 + np.exp(-z))",
     latex=r"\ln\sigma(x)",
     domain=(-6, 6),
     cases=_ONE,
@@ -264,6 +266,7 @@ def _(dy, x1, x2):
 @primitive(
     "scipy.special.huber",
     kind=ELEMENTWISE,
+    instead_of_complex="np.real(z) or np.abs(z): its rule is that of real numbers.",
     latex=r"\tfrac12 r^2,\ \delta(\lvert r \rvert - \tfrac12\delta)",
     domain=((0.5, 1.0), (-3.0, 3.0)),
     cases=_TWO,

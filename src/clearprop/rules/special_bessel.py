@@ -183,6 +183,7 @@ def _(dy, v, x):
 @primitive(
     "scipy.special.ive",
     refused={"v": ORDER},
+    instead_of_complex="np.real(z) or np.abs(z): its rule is that of real numbers.",
     latex=r"e^{-\lvert x \rvert} I_\nu(x)",
     domain=POSITIVE,
     cases=_OF_ORDER,

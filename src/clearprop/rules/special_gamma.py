@@ -65,7 +65,11 @@ def gammasgn(x):
 
 
 @primitive(
-    ["scipy.special.digamma", "scipy.special.psi"], latex=r"\psi(x)", domain=POSITIVE, cases=_ONE
+    ["scipy.special.digamma", "scipy.special.psi"],
+    instead_of_complex="np.real(z) or np.abs(z): its rule is that of real numbers.",
+    latex=r"\psi(x)",
+    domain=POSITIVE,
+    cases=_ONE,
 )
 def digamma(x):
     return special.digamma(x)

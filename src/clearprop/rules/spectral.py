@@ -5,20 +5,22 @@ import numpy as np
 from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
+from clearprop.rules.complex import conjugated, is_complex
 from clearprop.rules.linalg import POSITIVE, REGULAR, STACK, column, lower_half
-from clearprop.rules.linear import transposed
+from clearprop.rules.linear import adjoint, transposed
 
-_WIDE = np.array([[1.0, 0.4, -0.3], [0.2, 2.0, 0.7]])
+WIDE = np.array([[1.0, 0.4, -0.3], [0.2, 2.0, 0.7]])
 
 
-def _over_differences(x):
+def over_differences(x):
     """Give ``1 / (x[j] - x[i])``, and 0 where they are equal."""
     d = np.expand_dims(x, -2) - column(x)
     same = d == 0
     return np.where(same, 0, 1 / np.where(same, 1, d))
 
 
-def _diagonal(x):
+def diagonal_of(x):
+    """Put vectors on the diagonals of matrices."""
     return np.where(np.eye(x.shape[-1], dtype=bool), np.expand_dims(x, -2), 0)
 
 
@@ -36,16 +38,16 @@ def eigh(a):
 )
 def _(dy, y):
     (dw, dv), (w, v) = dy, y
-    inner = _diagonal(dw) + _over_differences(w) * (transposed(v) @ dv)
-    g = v @ inner @ transposed(v)
-    return lower_half(g + transposed(g))  # of the triangle that NumPy reads
+    inner = diagonal_of(dw) + over_differences(w) * (transposed(v) @ dv)
+    g = conjugated(v) @ inner @ transposed(v)
+    return lower_half(g + adjoint(g))  # of the triangle that NumPy reads
 
 
 @composition(np.linalg.eigh)
 def eigh_of_either(a, UPLO="L"):
     if UPLO.upper() not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")  # as NumPy has it
-    pair = eigh(transposed(a) if UPLO.upper() == "U" else a)
+    pair = eigh(adjoint(a) if UPLO.upper() == "U" else a)
     return type(np.linalg.eigh(np.eye(1)))(*pair)
 
 
@@ -57,7 +59,7 @@ def eigvalsh(a, UPLO="L"):
 @primitive(
     outputs=3,
     latex=r"A = U \operatorname{diag}(s) V^{\mathsf T}",
-    cases=[Case(REGULAR), Case(_WIDE), Case(_WIDE.T), Case(STACK)],
+    cases=[Case(REGULAR), Case(WIDE), Case(WIDE.T), Case(STACK)],
 )
 def svd(a):
     return tuple(np.linalg.svd(a, full_matrices=False))
@@ -68,12 +70,16 @@ def _(dy, y, a_shape):
     """J. Townsend, Differentiating the singular value decomposition (2016)."""
     (du, ds, dvh), (u, s, vh) = dy, y
     left, right = transposed(u) @ du, vh @ transposed(dvh)
-    f = _over_differences(s * s)
-    turned = f * (left - transposed(left)) * np.expand_dims(s, -2)
-    turned = turned + column(s) * f * (right - transposed(right))
-    da = u @ (_diagonal(ds) + turned) @ vh
     zero = s == 0
     over = np.where(zero, 0, 1 / np.where(zero, 1, s))
+    if is_complex(u):  # the phases of a pair of vectors turn against each other
+        phases = np.diagonal(left, axis1=-2, axis2=-1) + np.diagonal(right, axis1=-2, axis2=-1)
+        ds = ds + 0.5j * np.imag(phases) * over
+    f = over_differences(s * s)
+    turned = f * (left - adjoint(left)) * np.expand_dims(s, -2)
+    turned = turned + column(s) * f * (conjugated(right) - transposed(right))
+    u, vh = conjugated(u), conjugated(vh)
+    da = u @ (diagonal_of(ds) + turned) @ vh
     k = s.shape[-1]
     if a_shape[-2] > k:  # what of U and V lies outside their own spaces
         da = da + ((du - u @ left) * np.expand_dims(over, -2)) @ vh
@@ -85,7 +91,7 @@ def _(dy, y, a_shape):
 @primitive(
     symbol="σ",
     latex=r"\sigma_i(A)",
-    cases=[Case(REGULAR), Case(_WIDE), Case(_WIDE.T), Case(STACK)],
+    cases=[Case(REGULAR), Case(WIDE), Case(WIDE.T), Case(STACK)],
 )
 def singular_values(a):
     return np.linalg.svd(a, compute_uv=False)
@@ -94,6 +100,7 @@ def singular_values(a):
 @singular_values.vjp("a", latex=r"U \operatorname{diag}(\bar y) V^{\mathsf T}")
 def _(dy, y, a):
     u, _, vh = svd(a)
+    u, vh = conjugated(u), conjugated(vh)
     return (u * np.expand_dims(np.where(y == 0, 0, dy), -2)) @ vh  # 0 at 0, as the norm
 
 

@@ -5,6 +5,7 @@ import numpy as np
 from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import composition
+from clearprop.rules.complex import complex_of, conjugated, is_complex
 from clearprop.rules.indexing import Slot, unindex
 from clearprop.rules.reduction import numbers_of
 
@@ -21,13 +22,13 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     weights = _weights(x.shape[1], fweights, aweights)
     if weights is None:
         centred = x - np.mean(x, axis=1, keepdims=True)
-        return np.squeeze(centred @ np.transpose(centred)) / max(x.shape[1] - ddof, 0)
+        return np.squeeze(centred @ conjugated(np.transpose(centred))) / max(x.shape[1] - ddof, 0)
     total = np.sum(weights)
     centred = x - np.expand_dims(np.sum(x * weights, axis=1) / total, -1)
     n = total - ddof
     if ddof and aweights is not None:
         n = total - ddof * np.sum(weights * aweights) / total
-    return np.squeeze(centred @ np.transpose(centred * weights)) / n
+    return np.squeeze(centred @ conjugated(np.transpose(centred * weights))) / n
 
 
 def _variables(m, rowvar, may_be_columns, dtype):
@@ -51,8 +52,11 @@ def corrcoef(x, y=None, rowvar=True, *, dtype=None):
     c = np.cov(x, y, rowvar, dtype=dtype)
     if np.ndim(c) == 0:
         return c / c
-    deviation = np.sqrt(np.diagonal(c))
-    return np.clip(c / np.expand_dims(deviation, 1) / deviation, -1, 1)
+    deviation = np.sqrt(np.real(np.diagonal(c)))
+    r = c / np.expand_dims(deviation, 1) / deviation
+    if is_complex(r):  # NumPy keeps each part between -1 and 1
+        return complex_of(np.clip(np.real(r), -1, 1), np.clip(np.imag(r), -1, 1))
+    return np.clip(r, -1, 1)
 
 
 @composition(np.bincount)

@@ -20,6 +20,10 @@ def literal(value: Any) -> str:
         return f"np.{value.__name__}" if issubclass(value, np.generic) else value.__name__
     if isinstance(value, float) and not np.isfinite(value):
         return "np.nan" if np.isnan(value) else "np.inf" if value > 0 else "-np.inf"
+    if isinstance(value, complex):
+        if np.isfinite(value) and not _loses_a_sign(value):
+            return repr(value)
+        return f"complex({literal(value.real)}, {literal(value.imag)})"
     if isinstance(value, slice):
         return f"slice({', '.join(literal(v) for v in (value.start, value.stop, value.step))})"
     if isinstance(value, tuple):
@@ -27,6 +31,11 @@ def literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     return repr(value)
+
+
+def _loses_a_sign(value: complex) -> bool:
+    """Whether ``x + yj``, read as a sum, is another number: where a part is -0.0."""
+    return any(part == 0 and np.signbit(part) for part in (value.real, value.imag))
 
 
 def written(value: Any) -> ast.expr:
@@ -73,7 +82,7 @@ def _array(value: Any) -> str:
         text = f"np.arange({', '.join(map(str, bounds))}{kind})"
         return text if value.ndim == 1 else f"{text}.reshape{value.shape}"
     if not value.size or (value.size > 3 and is_uniform(value)):
-        if not value.any() and not np.signbit(value).any():
+        if not any(value.tobytes()):  # no -0.0 either
             return zeros(value.shape, value.dtype)
         number = literal(value.flat[0].item())
         return f"np.full({_form(value.shape)}, {number}, dtype={str(value.dtype)!r})"

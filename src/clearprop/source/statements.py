@@ -242,7 +242,7 @@ def _scattering(name: str, node: Node, operands: list[ast.expr], adds: bool) -> 
 
 def _is_float(node: Node) -> bool:
     dtypes = node.dtype if isinstance(node.dtype, tuple) else (node.dtype,)
-    return any(dtype.kind == "f" for dtype in dtypes)
+    return any(dtype.kind in "fc" for dtype in dtypes)
 
 
 def _meets_once(node: Node) -> bool:

@@ -51,6 +51,8 @@ class Quantities:
         quantity = Quantity(meaning, node, uses)
         if quantity not in self.places:
             value = self._value(quantity)
+            if np.iscomplexobj(value):  # in the picture, but not in what the page looks into
+                value = None
             self.places[quantity] = -1 if value is None else len(self.entries)
             if value is not None:
                 self.entries.append(self.table.add(value))

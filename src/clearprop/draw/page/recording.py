@@ -98,6 +98,8 @@ def write_program(
     UnwritableError
         If it would be too large.
     """
+    if any(np.iscomplexobj(node.value) for node in again.nodes):
+        raise UnwritableError("The function has complex numbers, with which no page computes.")
     size = sum(np.size(node.value) for node in graph.inputs.values())
     if size > _MOST_NUMBERS:
         raise UnwritableError(
