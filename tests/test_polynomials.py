@@ -202,3 +202,23 @@ def test_zeros_are_trimmed_in_front_and_behind_alone():
 def test_a_poor_fit_is_warned_of_as_numpy_does():
     with pytest.warns(np.exceptions.RankWarning):
         cp.trace(lambda y: np.polyfit(np.ones(5), y, 1), np.arange(5.0))
+
+
+@pytest.mark.parametrize(
+    "p", [[1.0, -3.0, 2.0], [0, 0, 2.0, 1, 0, -3, 0, 0], [2.0, 1.0], [1.0, 0, 4.0], [1.0, 2, 3, 4]]
+)
+def test_roots_move_as_numpys_do(p):
+    p = np.array(p)
+    order = np.arange(1, len(np.roots(p)) + 1)
+
+    def f(p):
+        return np.sum(np.abs(np.roots(p)) ** 2 * order)
+
+    moving = np.diag(1e-6 * (p != 0))
+    slopes = [(f(p + e) - f(p - e)) / 2e-6 for e in moving]
+    np.testing.assert_allclose(cp.grad(f)(p)[p != 0], np.array(slopes)[p != 0], rtol=1e-6)
+
+
+def test_roots_of_what_has_none():
+    for p in ([3.0], [0.0], [0.0, 2.0]):
+        assert cp.vjp(np.roots, np.array(p))[0].shape == np.roots(p).shape == (0,)

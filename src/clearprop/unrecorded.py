@@ -25,8 +25,7 @@ _TEXT = "Text has no derivative, and a recorded value is no text."
 _DATES = "Dates have no derivative, and a recorded value is no date."
 _FILES = "What is written to a file has left the record."
 _FIELDS = "A record array has a type for each field, and no derivative as a whole."
-_COMPLEX = "What it gives may be complex, which has no derivative here."
-_FACTORS = "No rule is registered for it, and a gradient is never lost silently."
+_COMPLEX = "Whether its result is complex depends on the numbers that it is given."
 
 #: Names, as patterns; the first that fits.
 _TABLE = {
@@ -41,32 +40,11 @@ _TABLE = {
     r"numpy\.(_ones_like|clip|real|imag)": Unrecorded(
         "inside NumPy", "It is what a public function of NumPy calls inside.", "np.{public}"
     ),
-    r"numpy\.roots": Unrecorded(
-        "complex numbers",
-        _COMPLEX,
-        "r = np.roots(p.value).real; r - np.polyval(p, r) / np.polyval(np.polyder(p), r), "
-        "where the roots are real",
-    ),
     r"numpy\.lib\.scimath\.logn": Unrecorded(
-        "complex numbers", _COMPLEX, "np.log(x) / np.log(n), where x > 0"
+        "complex numbers", _COMPLEX, "np.log(x + 0j) / np.log(n + 0j)"
     ),
-    r"numpy\.lib\.scimath\..*": Unrecorded(
-        "complex numbers", _COMPLEX, "np.{name}, where it gives real numbers"
-    ),
-    r"numpy\.angle": Unrecorded("complex numbers", _COMPLEX, "np.arctan2(imaginary, real)"),
-    r"numpy\.sort_complex": Unrecorded("complex numbers", _COMPLEX, "np.sort(x)"),
-    r"numpy\.fft\..*": Unrecorded(
-        "complex numbers", _COMPLEX, "@cp.primitive with its rule, or sums with np.cos and np.sin"
-    ),
-    r"numpy\.linalg\.eig(vals)?": Unrecorded(
-        "complex numbers", _COMPLEX, "np.linalg.eigh or np.linalg.eigvalsh, of a symmetric matrix"
-    ),
-    r"numpy\.linalg\.(lstsq|pinv)": Unrecorded(
-        "factorizations", _FACTORS, "np.linalg.solve(A.T @ A, A.T @ b)"
-    ),
-    r"numpy\.linalg\.(qr|matrix_rank)": Unrecorded(
-        "factorizations", _FACTORS, "np.linalg.svd(A, full_matrices=False)"
-    ),
+    r"numpy\.lib\.scimath\.power": Unrecorded("complex numbers", _COMPLEX, "(x + 0j) ** p"),
+    r"numpy\.lib\.scimath\..*": Unrecorded("complex numbers", _COMPLEX, "np.{name}(x + 0j)"),
 }
 
 

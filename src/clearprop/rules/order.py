@@ -56,6 +56,14 @@ def argmax_so_far(a, *, axis):
     return np.maximum.accumulate(np.where(rises, positions, 0), axis=axis)
 
 
+@composition(np.sort_complex)
+def sort_complex(a):
+    y = np.sort(a)
+    if y.dtype.kind == "c":
+        return y
+    return y.astype(np.complex64 if y.dtype.char in "bhBH" else np.complex128)  # as NumPy has it
+
+
 @composition(np.sort)
 def sort(a, axis=-1, kind=None, *, stable=None):
     # Stable, whatever kind is asked for: equal elements keep their order, and their gradients.

@@ -107,6 +107,24 @@ def poly(seq_of_zeros):
     return y if len(zeros) else 1.0
 
 
+@composition(np.roots)
+def roots(p):
+    """Give the eigenvalues of the companion matrix; zeros at the end are roots at 0."""
+    p = np.atleast_1d(array_of(p))
+    if p.ndim != 1:
+        raise ValueError("Input must be a rank-1 array.")  # as NumPy has it
+    places = np.flatnonzero(numbers_of(p))
+    if not places.size:
+        return np.array([])
+    p, at_zero = p[places[0] : places[-1] + 1], np.shape(p)[0] - places[-1] - 1
+    count = np.shape(p)[0] - 1
+    if not count:
+        return np.zeros(at_zero)
+    below = np.eye(count - 1, count)
+    found = np.linalg.eigvals(np.vstack([np.reshape(-p[1:] / p[0], (1, count)), below]))
+    return np.concatenate([found, np.zeros(at_zero)])
+
+
 @composition(np.vander)
 def vander(x, N=None, increasing=False):
     x = array_of(x)
