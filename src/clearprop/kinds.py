@@ -74,6 +74,13 @@ class Window(Kind):
         self.target = target
 
 
+class Factorization(Kind):
+    """What is made of a factorization of square matrices, the last two axes of the first operand.
+
+    Those of a few rows are loops; larger ones stay a NumPy call.
+    """
+
+
 class Winner(Kind):
     """Where in its image the first largest element of each window is, as a flat position."""
 
@@ -94,6 +101,7 @@ ELEMENTWISE = Elementwise()
 COMPOSITE = Composite()
 OPAQUE = Opaque()
 CONTRACT = Contract()
+FACTORIZATION = Factorization()
 PERMUTE = Permute()
 BROADCAST = Broadcast()
 GATHER = Gather()

@@ -20,7 +20,18 @@ from clearprop.compile.elements import (
     operand_shape,
     reduced_axes,
 )
-from clearprop.compile.nests import Block, Draw, Nest, Product, Store, Windows, Work, walked
+from clearprop.compile.factorizations import is_small, of_matrices
+from clearprop.compile.nests import (
+    Block,
+    Draw,
+    Nest,
+    Product,
+    Store,
+    Windows,
+    Work,
+    filling,
+    walked,
+)
 from clearprop.compile.scalars import (
     Apply,
     Array,
@@ -68,6 +79,8 @@ def has_loops(node: Node) -> bool:
         return not has_mask(node) and attributes.get("axis", 0) is not None
     if isinstance(kind, kinds.Contract):
         return bool(node.dtype.kind != "b")
+    if isinstance(kind, kinds.Factorization):
+        return is_small(node)
     if isinstance(kind, kinds.Elementwise) and not _is_known(node, dtypes):
         return False
     if isinstance(kind, kinds.Winner):
@@ -142,19 +155,7 @@ def is_product(node: Node) -> bool:
 
 def _map(elements: Elements, node: Node, y: Array) -> list[Work]:
     index, axes = loop_index(node.shape)
-    return [_filled(y, index, axes, elements.computed(node, index))]
-
-
-def _filled(y: Array, index: Index, axes: tuple[Var, ...], value: Scalar) -> Nest:
-    """Fill an array of the shape that the axes have."""
-    loops = [v for v in axes if v.extent != 1]
-    return Nest(
-        loops,
-        [Store(y, flat(index, y.shape), value)],
-        depth=len(loops),
-        lanes=loops[-1] if loops else None,
-        row=axes[0] if axes and axes[0].extent != 1 else None,
-    )
+    return [filling(y, index, axes, elements.computed(node, index))]
 
 
 def _combined(
@@ -357,7 +358,7 @@ def _scatter(elements: Elements, node: Node, y: Array) -> list[Work]:
     else:
         start = converted(elements.operand(node, 0, index), node.dtype)
         value, first, adds = 1, 2, False
-    before = _filled(y, index, axes, start)
+    before = filling(y, index, axes, start)
     shape = _read_shape(node, first)
     given = operand_shape(node, value)
     extra = max(len(given) - len(shape), 0)  # an assignment takes a value with more axes of 1
@@ -434,7 +435,7 @@ def _pad(elements: Elements, node: Node, y: Array) -> list[Work]:
     before = [low for low, _ in node.attributes["pad_width"]]
     border = node.dtype.type(node.attributes.get("constant_values", 0))
     index, axes = loop_index(node.shape)
-    filled = _filled(y, index, axes, Constant(border, node.dtype))
+    filled = filling(y, index, axes, Constant(border, node.dtype))
     inside, loops = loop_index(operand_shape(node, 0))
     at = tuple(i + b for b, i in zip(before, inside, strict=True))
     value = converted(elements.operand(node, 0, inside), node.dtype)
@@ -463,6 +464,7 @@ def _whole(elements: Elements, node: Node, position: int) -> Array:
 _FORMS: dict[type[kinds.Kind], Callable[[Elements, Node, Array], list[Work]]] = {
     kinds.Reduce: _reduce,
     kinds.Contract: _contract,
+    kinds.Factorization: of_matrices,
     kinds.Scan: _scan,
     kinds.Scatter: _scatter,
     kinds.Window: _window,

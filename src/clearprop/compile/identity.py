@@ -11,6 +11,7 @@ from clearprop.compile.grouping import Group
 from clearprop.compile.nests import (
     Block,
     Draw,
+    Factored,
     Nest,
     Packing,
     Product,
@@ -91,6 +92,10 @@ class _Writer:
         elif isinstance(work, Windows):
             arrays = [self.array(a) for a in (work.out, work.first, work.second)]
             self.lines.append(f"windows {work.target} {arrays} {sorted(work.attributes.items())}")
+        elif isinstance(work, Factored):
+            axes = [f"{self.var(v)}:{v.extent}" for v in work.axes]
+            blocks = [self.block(work.out), *(self.block(b) for b, _ in work.inputs)]
+            self.lines.append(f"factored {work.name} {work.n} {work.columns} {axes} {blocks}")
         else:
             assert isinstance(work, Draw)
             arrays = [self.array(a) for a in (work.out, work.key)]

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compile.affine import Affine, Var
+from clearprop.compile.affine import Affine, Var, strides_of
 from clearprop.compile.elements import split_place
 from clearprop.compile.grouping import Group
 from clearprop.compile.nests import (
     Block,
     Draw,
+    Factored,
     Nest,
     Packing,
     Product,
@@ -81,6 +82,8 @@ class Lines:
             self.line(f"pass  # machine code copies it in the order in which it is read ({k}, {n})")
         elif isinstance(work, Windows):
             self._windows(work)
+        elif isinstance(work, Factored):
+            self._factored(work)
         else:
             assert isinstance(work, Draw)
             self._draw(work)
@@ -245,6 +248,35 @@ class Lines:
             for block, size in ((work.c, (m, n)), (work.a, (m, k)), (work.b, (k, n)))
         )
         self.line(f"{c}[{rows}] = {a}[{rows}] @ {b}" if by_rows else f"{c}[...] = {a} @ {b}")
+
+    def _factored(self, work: Factored) -> None:
+        for axis in work.axes:
+            self._for(axis, axis is work.axes[0] and bool(self.group.rows))
+        given = ", ".join(self._part(block, shape) for block, shape in work.inputs)
+        form = work.out.array.shape[len(work.out.array.shape) - len(work.out.strides) :]
+        out = self._part(work.out, form)
+        whole = "[...]" if out == self.names[work.out.array] else ""
+        self.line(f"{out}{whole} = np.linalg.{work.name}({given})")
+
+    def _part(self, block: Block, form: tuple[int, ...]) -> str:
+        """Write the last axes of an array, their transpose, or whatever lies in it otherwise."""
+        name, shape = self.names[block.array], block.array.shape
+        index = split_place(block.place, shape)
+        rank = len(form)
+        there, steps = shape[len(shape) - rank :], strides_of(shape)[len(shape) - rank :]
+        if index is not None and all(i == Affine() for i in index[len(shape) - rank :]):
+            at = ", ".join(map(self._place, index[: len(shape) - rank]))
+            for turn, letter in ((1, ""), (-1, ".T")):
+                found = zip(there[::turn], steps[::turn], strict=True)
+                own = zip(form, block.strides, strict=True)
+                if there[::turn] == form and all(
+                    n == 1 or s == t for (n, s), (_, t) in zip(own, found, strict=True)
+                ):
+                    return f"{name}[{at}]{letter}" if at else f"{name}{letter}"
+        item = block.array.dtype.itemsize
+        strides = tuple(s * item for s in block.strides)
+        flat = f"{name}.reshape(-1)[{self._place(block.place)}:]"
+        return f"np.lib.stride_tricks.as_strided({flat}, {form}, {strides})"
 
     def _matrix(self, block: Block, size: tuple[int, int]) -> str:
         """Write a matrix that lies in an array."""

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clearprop.compile.affine import Affine, Var
-from clearprop.compile.nests import Draw, Nest, Packing, Product, Windows, Work, walked
+from clearprop.compile.nests import (
+    Block,
+    Draw,
+    Factored,
+    Nest,
+    Packing,
+    Product,
+    Windows,
+    Work,
+    walked,
+)
 from clearprop.compile.scalars import Array
 
 
@@ -31,9 +42,9 @@ def rows_of(work: Work) -> int:
     if isinstance(work, Product):
         if work.by_rows:
             return work.sizes[0] if work.sizes[0] > 1 else 0
-        first = work.axes[0] if work.axes else None
-        leads = first is not None and first.extent == work.c.array.shape[0]
-        return first.extent if first is not None and leads else 0
+        return _leading(work.axes, work.c.array)
+    if isinstance(work, Factored):
+        return _leading(work.axes, work.out.array)
     if isinstance(work, Packing):
         return work.parts if work.parts > 1 else 0
     if isinstance(work, Windows):
@@ -42,12 +53,20 @@ def rows_of(work: Work) -> int:
     return shape[0] if shape and shape[0] > 1 else 0
 
 
+def _leading(axes: list[Var], out: Array) -> int:
+    """Give the length of the first loop, if it goes along the rows of what is written; else 0."""
+    leads = bool(axes) and axes[0].extent == out.shape[0]
+    return axes[0].extent if leads else 0
+
+
 def reads(work: Any) -> list[tuple[Array, bool]]:
     """Give what a work reads, and whether a row of it depends on the same row alone."""
     if isinstance(work, Nest):
         return [(load.array, _is_by_row(load.array, load.place, work.row)) for load in work.loads()]
     if isinstance(work, Product):
         return _reads_of_product(work)
+    if isinstance(work, Factored):
+        return _reads_of_blocks(work.axes, work.inputs)
     if isinstance(work, Packing):
         return [(work.product.b.array, False)]
     if isinstance(work, Windows):
@@ -82,13 +101,22 @@ def _reads_of_product(work: Product) -> list[tuple[Array, bool]]:
             and last < step
         )
         return [(a.array, is_local), (work.packed or work.b.array, False)]
-    row = work.axes[0] if work.axes else None
+    return _reads_of_blocks(work.axes, [(work.a, (m, k)), (work.b, (k, n))])
+
+
+def _reads_of_blocks(
+    axes: list[Var], blocks: Sequence[tuple[Block, tuple[int, ...]]]
+) -> list[tuple[Array, bool]]:
+    row = axes[0] if axes else None
     found = []
-    for block, (first, second) in ((work.a, (m, k)), (work.b, (k, n))):
+    for block, shape in blocks:
         forward = all(s >= 0 for s in block.strides)
-        more = (first - 1) * block.strides[0] + (second - 1) * block.strides[1]
+        more = sum((size - 1) * s for size, s in zip(shape, block.strides, strict=True))
         found.append((block.array, forward and _is_by_row(block.array, block.place, row, more)))
     return found
+
+
+_PIVOT = 20  # operations that a division and the choice of a row are worth
 
 
 def cost(work: Any) -> int:
@@ -104,6 +132,10 @@ def cost(work: Any) -> int:
     if isinstance(work, Packing):
         _, n, k = work.product.sizes
         return 2 * n * k
+    if isinstance(work, Factored):
+        columns = {"solve": work.columns, "inv": work.n}.get(work.name, 0)
+        one = work.n * (_PIVOT + work.n * work.n + 2 * work.n * columns)
+        return one * math.prod(v.extent for v in work.axes)
     return sum(16 * array.size for array in work.outputs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from clearprop.compile.affine import Affine, Var
+from clearprop.compile.affine import Affine, Var, flat
 from clearprop.compile.scalars import Apply, Array, Chosen, Convert, Load, Number, Scalar, Total
 
 
@@ -130,6 +130,49 @@ class Windows:
 
 
 @dataclass
+class Factored:
+    """Square matrices inside loops over other axes, and what a factorization of them gives.
+
+    Attributes
+    ----------
+    name : str
+        The function of `numpy.linalg`: 'solve', 'inv', 'det', 'slogdet' or 'cholesky'.
+    n : int
+        The rows of a matrix.
+    axes : list of Var
+        The loops around; rows of a block are those of the first.
+    out : Block
+        It has as many strides as what is made of one matrix has axes.
+    a : Block
+    b : Block or None
+        The right sides of 'solve': one where it has one stride, else the columns of a matrix.
+    columns : int
+        Of these; 1 where there is one.
+    """
+
+    name: str
+    n: int
+    axes: list[Var]
+    out: Block
+    a: Block
+    b: Block | None = None
+    columns: int = 1
+
+    @property
+    def outputs(self) -> list[Array]:
+        """What is written."""
+        return [self.out.array]
+
+    @property
+    def inputs(self) -> list[tuple[Block, tuple[int, ...]]]:
+        """What is read, and the shape of what is read for one matrix."""
+        found: list[tuple[Block, tuple[int, ...]]] = [(self.a, (self.n, self.n))]
+        if self.b is not None:
+            found.append((self.b, (self.n, self.columns)[: len(self.b.strides)]))
+        return found
+
+
+@dataclass
 class Draw:
     """Numbers from a key: a primitive of `clearprop.rules.random`, by its name.
 
@@ -147,7 +190,19 @@ class Draw:
         return [self.out]
 
 
-Work = Nest | Product | Packing | Windows | Draw
+Work = Nest | Product | Packing | Windows | Factored | Draw
+
+
+def filling(y: Array, index: tuple[Affine, ...], axes: tuple[Var, ...], value: Scalar) -> Nest:
+    """Fill an array of the shape that the axes have."""
+    loops = [v for v in axes if v.extent != 1]
+    return Nest(
+        loops,
+        [Store(y, flat(index, y.shape), value)],
+        depth=len(loops),
+        lanes=loops[-1] if loops else None,
+        row=axes[0] if axes and axes[0].extent != 1 else None,
+    )
 
 
 def walked(values: list[Scalar]) -> list[Scalar]:

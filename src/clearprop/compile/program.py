@@ -39,6 +39,7 @@ from clearprop.compile.table import (
     STEPS,
     TROUBLE,
 )
+from clearprop.compile.trouble import error_of
 from clearprop.compile.updates import over
 from clearprop.equivalence import needed
 from clearprop.errors import ShapeError
@@ -227,10 +228,9 @@ class Memory:
             self.table[self.words[array]] = value.ctypes.data
 
     def check(self) -> None:
-        """Say which index was out of bounds."""
+        """Say what went wrong: which index was out of bounds, that a matrix was singular."""
         if self.trouble[0]:
-            _, k, axis, length = self.trouble.tolist()
-            raise IndexError(f"index {k} is out of bounds for axis {axis} with size {length}")
+            raise error_of(*self.trouble.tolist())
 
     def run(self, program: Program, given: list[Any]) -> Any:
         """Compute the results, in their nesting."""

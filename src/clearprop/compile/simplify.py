@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clearprop.compile.factorizations import in_one_array
 from clearprop.equivalence import computation
 from clearprop.graph import Node, Tape, TracedLeaf, TracedNode
 from clearprop.plumbing import ALIAS, PROJECTION
@@ -46,8 +47,9 @@ class Rebuilt:
             return self._opened(node, sources)
         key = computation(node, sources)
         if key not in self._first:
+            primitive, attributes, shape, dtype = in_one_array(node, sources[0])
             made = TracedNode(
-                primitive, sources, node.operands, node.attributes, None, node.shape, node.dtype,
+                primitive, sources, node.operands, attributes, None, shape, dtype,
                 active=node.active, tape=None, place=node.place,
             )  # fmt: skip
             self.nodes.append(made)

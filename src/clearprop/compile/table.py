@@ -1,7 +1,8 @@
 """The words of the table that machine code is called with."""
 
 FIRST, LAST = 0, 1  # the phases to run
-TROUBLE = 2  # where an index that is out of bounds is noted: that it is so, index, axis, length
+TROUBLE = 2  # where it is noted what went wrong, in four words: one of those below, details
+OUT_OF_BOUNDS, SINGULAR, NOT_POSITIVE_DEFINITE = 1, 2, 3  # of an index: it, the axis, its length
 SCRATCH, SCRATCH_STEP = 3, 4  # memory for each thread, and how far apart
 STEPS = 5  # how often all phases run
 MOVES, MOVE_COUNT = 6, 7  # pairs: a word, and what is added to it after every step

@@ -13,7 +13,7 @@ import numpy as np
 
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.loops_text import Lines, number
-from clearprop.compile.nests import Nest, Packing, Product, Windows, Work
+from clearprop.compile.nests import Factored, Nest, Packing, Product, Windows, Work
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.graph import Node
@@ -289,6 +289,8 @@ def _read(work: Work) -> list[Array]:
         return [work.a.array, work.b.array]
     if isinstance(work, Packing):
         return [work.product.b.array]
+    if isinstance(work, Factored):
+        return [block.array for block, _ in work.inputs]
     if isinstance(work, Windows):
         return [work.first, work.second]
     return [work.key]

@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 
+from clearprop.kinds import FACTORIZATION
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.complex import conjugated, is_complex
 from clearprop.rules.linear import adjoint, transposed
@@ -23,6 +24,7 @@ def column(x):
 
 @primitive(
     np.linalg.solve,
+    kind=FACTORIZATION,
     latex=r"A^{-1} b",
     cases=[
         Case(REGULAR, (3,)),
@@ -73,7 +75,13 @@ def tensorinv(a, ind=2):
     return np.reshape(np.linalg.inv(np.reshape(a, (n, -1))), shape[ind:] + shape[:ind])
 
 
-@primitive(np.linalg.inv, symbol="⁻¹", latex="A^{-1}", cases=[Case(REGULAR), Case(STACK)])
+@primitive(
+    np.linalg.inv,
+    kind=FACTORIZATION,
+    symbol="⁻¹",
+    latex="A^{-1}",
+    cases=[Case(REGULAR), Case(STACK)],
+)
 def inv(a):
     return np.linalg.inv(a)
 
@@ -83,7 +91,12 @@ def _(dy, y):
     return -transposed(y) @ dy @ transposed(y)
 
 
-@primitive(np.linalg.det, latex=r"\det A", cases=[Case(REGULAR), Case(_B), Case(STACK)])
+@primitive(
+    np.linalg.det,
+    kind=FACTORIZATION,
+    latex=r"\det A",
+    cases=[Case(REGULAR), Case(_B), Case(STACK)],
+)
 def det(a):
     return np.linalg.det(a)
 
@@ -115,6 +128,7 @@ def _(dy, a):
 
 
 @primitive(
+    kind=FACTORIZATION,
     outputs=2,
     latex=r"\operatorname{sign} \det A,\ \log \lvert\det A\rvert",
     cases=[Case(REGULAR), Case(STACK)],
@@ -137,6 +151,7 @@ def named_slogdet(a):
 
 
 @primitive(
+    kind=FACTORIZATION,
     latex=r"L,\ L L^{\mathsf T} = A",
     cases=[Case(POSITIVE), Case(np.stack([POSITIVE, POSITIVE + np.eye(3)]))],
 )

@@ -14,6 +14,7 @@ from clearprop.compile.grouping import Group, Stage
 from clearprop.compile.machine.barrier import write_barrier
 from clearprop.compile.machine.convolution import write_convolution
 from clearprop.compile.machine.engine import Processor
+from clearprop.compile.machine.factorizations import call_factorization
 from clearprop.compile.machine.layout import (
     Layout,
     arrays_of,
@@ -31,7 +32,17 @@ from clearprop.compile.machine.products import list_length
 from clearprop.compile.machine.random import element_of, limit_of, write_draw
 from clearprop.compile.machine.written import keep_as_text
 from clearprop.compile.memory import size_of
-from clearprop.compile.nests import Block, Draw, Nest, Packing, Product, Store, Windows, walked
+from clearprop.compile.nests import (
+    Block,
+    Draw,
+    Factored,
+    Nest,
+    Packing,
+    Product,
+    Store,
+    Windows,
+    walked,
+)
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Apply, Array, Constant, Load
 from clearprop.compile.table import (
@@ -171,6 +182,9 @@ class _Writer:
                 self.product(b, work, (group, stage), pointers, (rows, spare))
             elif isinstance(work, Packing):
                 self.packing(b, work, pointers, rows if group.rows else (number(0), number(1)))
+            elif isinstance(work, Factored):
+                writer = NestWriter(b, self.processor, pointers, known, rows, trouble)
+                call_factorization(writer, work, bool(group.rows))
             elif isinstance(work, Windows):
                 self.windows(b, work, (group, stage), pointers, (known, rows, spare))
             else:

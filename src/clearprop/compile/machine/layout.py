@@ -16,7 +16,7 @@ from clearprop.compile.machine.prefetch import largest_product, lines_of_row
 from clearprop.compile.machine.products import list_length
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.needs import is_transformed
-from clearprop.compile.nests import Nest, Packing, Product, Windows, Work
+from clearprop.compile.nests import Factored, Nest, Packing, Product, Windows, Work
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.compile.table import ARRAYS
@@ -96,6 +96,8 @@ def read_by(work: Work) -> list[Array]:
         return [work.a.array, work.packed or work.b.array]
     if isinstance(work, Packing):
         return [work.product.b.array]
+    if isinstance(work, Factored):
+        return [block.array for block, _ in work.inputs]
     return [work.first, work.second] if isinstance(work, Windows) else [work.key]
 
 

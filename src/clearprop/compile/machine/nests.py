@@ -25,6 +25,7 @@ from clearprop.compile.scalars import (
     Scalar,
     Total,
 )
+from clearprop.compile.table import OUT_OF_BOUNDS
 
 I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
 POINTER = ir.PointerType()
@@ -358,7 +359,7 @@ class NestWriter:
                 low, high = self._part(found, 0, half), self._part(found, half, half)
                 found = select(low > high, low, high)
             for k_word, word in enumerate(
-                (number(1), found.ir, number(value.axis), number(length))
+                (number(OUT_OF_BOUNDS), found.ir, number(value.axis), number(length))
             ):
                 to = self.b.gep(self.trouble, [number(k_word)], source_etype=I64)
                 self.b.store(word, to, align=8)
