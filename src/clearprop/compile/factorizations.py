@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,16 +40,19 @@ def is_small(node: Node) -> bool:
     return shapes[0][-1] <= LARGEST and all(0 not in shape for shape in shapes)
 
 
-def in_one_array(node: Node, source: Node | None) -> tuple[Primitive, dict[str, Any], Any, Any]:
+def in_one_array(
+    node: Node, sources: Sequence[Node | None]
+) -> tuple[Primitive, dict[str, Any], Any, Any]:
     """Give primitive, attributes, shape and dtype of the node that stands for a node.
 
-    ``source`` now computes its first operand. Nodes stay as they are but for a small `slogdet`,
+    ``sources`` now compute its operands. Nodes stay as they are but for a small `slogdet`,
     which becomes one array, and for the reading of its two outputs.
     """
     assert node.primitive is not None
     if node.primitive is slogdet and is_small(node):
         return TOGETHER, node.attributes, (*node.shape[0], 2), node.dtype[0]
-    if node.primitive is PROJECTION and source is not None and source.primitive is TOGETHER:
+    source = sources[0] if node.primitive is PROJECTION else None
+    if source is not None and source.primitive is TOGETHER:
         return getitem, {"index": (Ellipsis, node.attributes["i"])}, node.shape, node.dtype
     return node.primitive, node.attributes, node.shape, node.dtype
 

@@ -47,7 +47,7 @@ class Rebuilt:
             return self._opened(node, sources)
         key = computation(node, sources)
         if key not in self._first:
-            primitive, attributes, shape, dtype = in_one_array(node, sources[0])
+            primitive, attributes, shape, dtype = in_one_array(node, sources)
             made = TracedNode(
                 primitive, sources, node.operands, attributes, None, shape, dtype,
                 active=node.active, tape=None, place=node.place,
