@@ -136,7 +136,7 @@ class Compiled:
         before = time.perf_counter()
         graph = staged(self._f, plain, kwargs, is_compiled=True)
         give_back()
-        program = Program(graph) if has_machine_code() else None
+        program = Program.of(graph) if has_machine_code() else None
         give_back()
         shapes = [f"{name} {np.shape(value)}" for name, value in tree_leaves(plain, "args")]
         name = getattr(self._f, "__name__", "function")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from clearprop.compile import forms
-from clearprop.compile.elements import is_fixed, weak_number
+from clearprop.compile.calls import LoopCall, NumpyCall
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
 from clearprop.compile.joining import (
@@ -26,6 +26,7 @@ from clearprop.compile.memory import LINE, collected_after, placed, size_of
 from clearprop.compile.needs import cost
 from clearprop.compile.planning import Plan
 from clearprop.compile.rerolling import rerolled
+from clearprop.compile.rolling import LOOP, looped
 from clearprop.compile.scalars import Array
 from clearprop.compile.simplify import Rebuilt
 from clearprop.compile.steps import Steps
@@ -42,9 +43,7 @@ from clearprop.compile.table import (
 from clearprop.compile.trouble import error_of
 from clearprop.compile.updates import over
 from clearprop.equivalence import needed
-from clearprop.errors import ShapeError
 from clearprop.graph import Node
-from clearprop.places import line_of
 from clearprop.tensor import Tensor
 from clearprop.tracing import Graph
 from clearprop.trees import tree_leaves, tree_map
@@ -61,10 +60,18 @@ class Program:
 
     Parameters
     ----------
-    graph : Graph
+    nodes : list of Node
+        What may be needed, in order.
+    result : nested nodes and constants
+    leaves : list of Node
+        The arguments, in order.
+    numbers : list of lists of Node
+        Those among them that may come as one array; then so do the numbers of the result.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    @classmethod
+    def of(cls, graph: Graph) -> Program:
+        """Compile what was recorded; the record keeps nothing."""
         rebuilt = Rebuilt(list(graph._tape.nodes))
 
         def source_of(part: Any) -> Any:
@@ -72,33 +79,45 @@ class Program:
                 return part
             return part.value if part.node is None else rebuilt[part.node]
 
-        self.result = tree_map(source_of, graph._output)
-        leaves = [part for _, part in tree_leaves(self.result)]
-        outputs = {part for part in leaves if isinstance(part, Node)}
+        result = tree_map(source_of, graph._output)
+        leaves = list(graph.inputs.values())
+        program = cls(rebuilt.nodes, result, leaves, numbers_of_arguments(graph))
+        graph._tape.nodes.clear()  # the arguments know their tape
+        return program
+
+    def __init__(
+        self,
+        nodes: list[Node],
+        result: Any,
+        leaves: list[Node],
+        numbers: list[list[Node]] | None = None,
+    ) -> None:
+        parts = [part for _, part in tree_leaves(result)]
         # What a mask selects has a shape that was used; its values may not be, yet it is checked.
-        selected = [node for node in rebuilt.nodes if forms.is_selection(node)]
-        used = needed([*outputs, *selected], {})
-        nodes = [node for node in rebuilt.nodes if node in used]
-        numbers = numbers_of_result(self.result)
-        alone = set(range(len(leaves))).difference(*numbers)
+        selected = set(filter(forms.is_selection, nodes))
+        used = needed([*(part for part in parts if isinstance(part, Node)), *selected], {})
+        nodes = [node for node in nodes if node in used]
+        groups = [] if numbers is None else numbers_of_result(result)
+        alone = set(range(len(parts))).difference(*groups)
         rolled = rerolled(
             nodes,
-            {leaves[k] for k in alone if isinstance(leaves[k], Node)} | set(selected),
-            numbers_of_arguments(graph),
-            [[leaves[k] for k in ks] for ks in numbers],
+            {parts[k] for k in alone if isinstance(parts[k], Node)} | selected,
+            numbers or [],
+            [[parts[k] for k in ks] for ks in groups],
         )
-        nodes = rolled.nodes
-        joined = zip(rolled.results, numbers, strict=False)  # there are none if it is left
-        self.result = replaced(self.result, rolled.new, joined)
+        nodes, steps = looped(rolled.nodes, {*rolled.new.values(), *rolled.results})
+        joined = [steps[node] for node in rolled.results]  # there are none if it is left
+        new = {node: steps[made] for node, made in rolled.new.items()}
+        self.result = replaced(result, new, zip(joined, groups, strict=False))
         outputs = {part for part in self.parts if isinstance(part, Node)}
-        self.arguments = Arguments(list(graph.inputs.values()), rolled.arguments)
+        self.arguments = Arguments(leaves, rolled.arguments)
         self.leaves = self.arguments.leaves
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
         self.fresh = {
             node: self.plan.arrays[node] for node in outputs if node.primitive is not None
         }
         self.calls = {
-            part.node: _NumpyCall(part.node)
+            part.node: self._call(part.node)
             for phase in self.plan.phases
             for part in phase
             if isinstance(part, Call)
@@ -108,7 +127,6 @@ class Program:
         self._link()
         for node in nodes:  # what the first call computed has served
             node.let_go()
-        graph._tape.nodes.clear()  # the arguments know their tape
         self.threads = _threads_for(self.plan)
         self.steps: Steps | None = None  # how a loop of it runs, once it has run in one
         self._idle: list[Memory] = []
@@ -118,6 +136,13 @@ class Program:
     def parts(self) -> list[Any]:
         """The results, without their nesting; numbers that are joined are one array."""
         return wholes([part for _, part in tree_leaves(self.result)])
+
+    def _call(self, node: Node) -> NumpyCall:
+        """Give what is done for a node by Python: a NumPy call, or a loop of a program."""
+        if node.primitive is not LOOP:
+            return NumpyCall(node)
+        body = node.attributes["body"]
+        return LoopCall(node, Program(body.nodes, (body.carried, body.given), body.leaves))
 
     def _link(self) -> None:
         from clearprop.compile.machine.cache import load_or_make
@@ -153,7 +178,7 @@ class Program:
         from clearprop.compile.text import plan_of
 
         space = max((memory.space.size for memory in self._idle), default=0)
-        return plan_of(self.plan, space, self.scratch, self.seconds)
+        return plan_of(self.plan, self.calls, space, self.scratch, self.seconds)
 
     def __call__(self, arrays: list[Any]) -> Any:
         """Compute the results, in their nesting; the arrays are those among the arguments."""
@@ -341,50 +366,3 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
         for array, p in when.items()
         if array not in skip
     ]
-
-
-class _NumpyCall:
-    """A node that remains a NumPy call, without what its first call computed."""
-
-    def __init__(self, node: Node) -> None:
-        primitive = node.primitive
-        assert primitive is not None
-        self.primitive = primitive
-        self.attributes = node.attributes
-        self.place = node.place
-        self.shape = node.shape
-        self.operands: list[tuple[Node | None, Any]] = []
-        self.weak: set[int] = set()  # positions of floats that take the dtype of the others
-        for position, (source, value) in enumerate(zip(node.inputs, node.operands, strict=True)):
-            number = weak_number(node, position) if forms.promotes(node) else None
-            if number is not None and is_fixed(node, position):
-                self.operands.append((None, number))
-                continue
-            self.operands.append((source, value if source is None else None))
-            self.weak |= set() if number is None else {position}
-
-    def __call__(self, value_of: Callable[[Node], Any]) -> Any:
-        given = [value if source is None else value_of(source) for source, value in self.operands]
-        given = [a[()] if isinstance(a, np.ndarray) and not a.shape else a for a in given]
-        for position in self.weak:
-            given[position] = float(given[position])
-        y = self.primitive.implementation(*given, **self.attributes)
-        several = self.primitive.outputs > 1
-        shape = tuple(map(np.shape, y)) if several else np.shape(y)
-        if shape != self.shape:
-            raise ShapeError(
-                f"{self.primitive.name} gave shape {shape}; "
-                f"this program was compiled for {self.shape}.",
-                where=None if (line := line_of(self.place)) is None else str(line),
-                why="The shape depends on values, and a compiled program has the shapes of "
-                "its first call.",
-                write="np.where(mask, x, 0) in place of x[mask], or the function uncompiled.",
-            )
-        return tuple(_own(part, given) for part in y) if several else _own(y, given)
-
-
-def _own(value: Any, given: list[Any]) -> Any:
-    """Give a value in C order and in memory of its own: that of the others is used again."""
-    parts = [g for g in given if isinstance(g, np.ndarray)]
-    is_shared = any(np.may_share_memory(value, part) for part in parts)
-    return np.array(value, order="C") if is_shared else np.asarray(value, order="C")

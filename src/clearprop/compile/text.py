@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.compile.calls import LoopCall
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.loops_text import Lines, number
 from clearprop.compile.nests import Factored, Nest, Packing, Product, Windows, Work
@@ -79,19 +80,36 @@ def source_of(
     return writer.text(list(results), [leaf for leaf in leaves if leaf in plan.arrays])
 
 
-def plan_of(plan: Plan, space: int, scratch: int, seconds: dict[int, float]) -> str:
+def plan_of(
+    plan: Plan,
+    calls: Mapping[Node, Any],
+    space: int,
+    scratch: int,
+    seconds: dict[int, float],
+) -> str:
     """Write what is done when: phases, their groups, how these are cut, memory and time.
 
     ``seconds`` is what each phase took; ``space`` and ``scratch`` are bytes.
     """
-    names = names_of(plan)
     lines = [f"memory: {_size(space)} between phases, {_size(scratch)} for each thread"]
+    return "\n".join([*lines, *_phases(plan, calls, seconds)])
+
+
+def _phases(plan: Plan, calls: Mapping[Node, Any], seconds: dict[int, float]) -> list[str]:
+    names = names_of(plan)
+    lines = []
     for p, phase in enumerate(plan.phases):
         took = f", {seconds[p] * 1e6:,.0f} µs" if p in seconds else ""
         lines.append(f"phase {p + 1}{took}")
         for part in phase:
             if isinstance(part, Call):
-                lines.append(f"  NumPy call: {part.node.operation} {part.node.shape}")
+                call = calls[part.node]
+                if isinstance(call, LoopCall):
+                    lines.append(f"  loop of {call.count:,} steps, each")
+                    inside = _phases(call.program.plan, call.program.calls, {})
+                    lines += [f"    {line}" for line in inside]
+                else:
+                    lines.append(f"  NumPy call: {part.node.operation} {part.node.shape}")
                 continue
             if part.rows:
                 lines.append(f"  {part.rows} rows in {part.shards} shards of {part.shard_rows}")
@@ -102,7 +120,7 @@ def plan_of(plan: Plan, space: int, scratch: int, seconds: dict[int, float]) -> 
                 written = dict.fromkeys(a for work in stage.works for a in work.outputs)
                 texts = [f"{names[a]} {a.shape}{where.get(a, '')}" for a in written]
                 lines.append(f"    {blocks}{', '.join(texts)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _size(count: int) -> str:
@@ -123,6 +141,11 @@ class _Module:
         )
 
     def text(self, results: list[Node], leaves: list[Node]) -> str:
+        parts = self.functions(results, leaves)
+        return "\n\n\n".join([self._head(parts), *parts]) + "\n"
+
+    def functions(self, results: list[Node], leaves: list[Node]) -> list[str]:
+        """Write all functions; the last one is ``run``."""
         parts: list[str] = []
         calls: list[str] = []
         for p, phase in enumerate(self.plan.phases, 1):
@@ -130,7 +153,14 @@ class _Module:
             for k, part in enumerate(phase, 1):
                 name = f"group_{p}_{k}" if len(phase) > 1 else f"group_{p}"
                 if isinstance(part, Call):
-                    calls.append(self._call(part.node))
+                    call = self.numpy_calls[part.node]
+                    if isinstance(call, LoopCall):
+                        name = _unique(name.replace("group", "loop"), self.helpers.reserved)
+                        loop = LoopText(_Module(call.program.plan, call.program.calls), call)
+                        parts.append(loop.function(name))
+                        calls.append(self._loop_call(name, part.node, loop))
+                    else:
+                        calls.append(self._call(part.node))
                     continue
                 parts.append(self._group(name, part))
                 arguments = ", ".join(self._arguments(part.works))
@@ -145,8 +175,7 @@ class _Module:
                         f"    {name}({arguments}, first, min(first + {size}, {part.rows}))"
                     )
         parts.append(self._run(results, leaves, calls))
-        parts = [*self.helpers.texts.values(), *parts]
-        return "\n\n\n".join([self._head(parts), *parts]) + "\n"
+        return [*self.helpers.texts.values(), *parts]
 
     def _head(self, parts: list[str]) -> str:
         doc = [
@@ -155,23 +184,25 @@ class _Module:
             "In machine code the innermost loops take a vector of elements at a time, and the",
             "shards of a phase run on any thread.",
         ]
-        large = self._given_constants()
+        large = self.given_constants()
         if large:
             doc += ["", "Arrays to be passed to run by name, as they were:"]
             doc += [f"    {name}: {value.shape} {value.dtype}" for name, value in large.items()]
-        imports = imports_of([*parts, "np."])
-        lines = [*doc[:-1], f'{doc[-1]}"""', "", *imports]
+        lines = [*doc[:-1], f'{doc[-1]}"""', "", *imports_of([*parts, "np."])]
+        constants = self.constant_lines()
+        return "\n".join([*lines, "", *constants] if constants else lines)
+
+    def constant_lines(self) -> list[str]:
+        """Write the constants that are small enough."""
         small = {self.names[a]: v for a, v in self.plan.constants.items() if v.size <= LARGEST}
         small |= self.constants.written
-        if small:
-            lines += ["", "# fmt: off"]
-            for name, value in small.items():
-                text = f"{name} = {one_line(written(value))}"
-                lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
-            lines += ["# fmt: on"]
-        return "\n".join(lines)
+        lines = []
+        for name, value in small.items():
+            text = f"{name} = {one_line(written(value))}"
+            lines += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
+        return ["# fmt: off", *lines, "# fmt: on"] if small else []
 
-    def _given_constants(self) -> dict[str, Any]:
+    def given_constants(self) -> dict[str, Any]:
         """Give the constants that are too large to be written."""
         large = {self.names[a]: v for a, v in self.plan.constants.items() if v.size > LARGEST}
         return large | self.constants.parameters
@@ -188,7 +219,7 @@ class _Module:
             for part in phase
             if isinstance(part, Call)
         }
-        large = list(self._given_constants())
+        large = list(self.given_constants())
         parameters = [*(names[a] for a in arguments), *(["*", *large] if large else [])]
         lines = [f"def run({', '.join(parameters)}):"]
         lines += [
@@ -218,6 +249,18 @@ class _Module:
         return any(array in group.outputs() for group in self._groups())
 
     def _call(self, node: Node) -> str:
+        made = one_line(expression(node, self._operands(node), self.helpers))
+        return f"{self.names[self.plan.arrays[node]]} = {made}  # NumPy"
+
+    def _loop_call(self, name: str, node: Node, loop: LoopText) -> str:
+        given = [one_line(part) for part in self._operands(node)]
+        given += [
+            f"{key}={one_line(self.constants.expression(value))}"
+            for key, value in loop.inside.given_constants().items()
+        ]
+        return f"{self.names[self.plan.arrays[node]]} = {name}({', '.join(given)})"
+
+    def _operands(self, node: Node) -> list[ast.expr]:
         call = self.numpy_calls[node]
         operands: list[ast.expr] = []
         for position, (source, value) in enumerate(call.operands):
@@ -228,8 +271,7 @@ class _Module:
             if position in call.weak:
                 name = ast.Call(ast.Name("float", ast.Load()), [name], [])
             operands.append(name)
-        made = one_line(expression(node, operands, self.helpers))
-        return f"{self.names[self.plan.arrays[node]]} = {made}  # NumPy"
+        return operands
 
     # ---- groups ----------------------------------------------------------------------------------
 
@@ -272,6 +314,47 @@ class _Module:
             where = "" if line is None or line.text is None else f", of {line.text.strip()}"
             found.append(f"{self.names[array]}: {node.operation}, {node.shape} {node.dtype}{where}")
         return found
+
+
+class LoopText:
+    """A loop of steps as a function, with the functions of a step in it."""
+
+    def __init__(self, inside: _Module, call: LoopCall) -> None:
+        self.inside = inside
+        self.call = call
+
+    def function(self, name: str) -> str:
+        """Write it."""
+        program, inside, call = self.call.program, self.inside, self.call
+        arrays, names = program.plan.arrays, inside.names
+        results = [part for part in program.parts if isinstance(part, Node)]
+        leaves = program.leaves
+        written = inside.functions(results, [leaf for leaf in leaves if leaf in arrays])
+
+        def free(stem: str) -> str:
+            return _unique(stem, inside.helpers.reserved)
+
+        step, rows = free("step"), range(call.carried, call.carried + call.rows)
+        own = [names[arrays[x]] if x in arrays else free("unread") for x in leaves]
+        given = [free(f"{n}_rows") if k in rows else n for k, n in enumerate(own)]
+        kept = [free(f"{names[arrays[x]]}_rows") for x in results[call.carried :]]
+        large = list(inside.given_constants())
+        to = [*own[: call.carried], *(f"{n}[{step}]" for n in kept)]
+        read = [
+            f"{given[k]}[{step}]" if k in rows else given[k]
+            for k, leaf in enumerate(leaves)
+            if leaf in arrays
+        ]
+        read += [f"{n}={n}" for n in large]
+        lines = [*inside.constant_lines(), *"\n\n".join(written).split("\n"), ""]
+        for n, (shape, dtype) in zip(kept, call.given, strict=True):
+            lines.append(f"{n} = np.empty({shape}, np.{dtype.name.replace('bool', 'bool_')})")
+        lines.append(f"for {step} in range({call.count}):")
+        lines.append(f"    {', '.join(to)} = run({', '.join(read)})")
+        lines.append(f"return {', '.join([*own[: call.carried], *kept])}{',' * (len(to) == 1)}")
+        parameters = [*given, *(["*", *large] if large else [])]
+        head = f"def {name}({', '.join(parameters)}):"
+        return "\n".join([head, *(f"    {line}" if line else "" for line in lines)])
 
 
 def _empty(array: Array) -> str:

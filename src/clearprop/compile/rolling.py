@@ -1,0 +1,319 @@
+"""Time steps as loops: what was written out step by step becomes one node that runs many steps.
+
+A loop hands on what its steps read of the steps before (carries), reads a row of some arrays in
+each, and gives rows where something else reads what was computed in the middle: so the loop of
+the backward pass goes through the rows that the forward one has left, the last one first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from clearprop.compile.bodies import Body, Step, made_node
+from clearprop.compile.columns import Carried, Loop, Rows, Same, loop_of
+from clearprop.compile.forms import is_selection
+from clearprop.compile.repeats import Repeats
+from clearprop.compile.rows import STACKED, ByRows
+from clearprop.equivalence import needed
+from clearprop.graph import Node
+from clearprop.kinds import OPAQUE
+from clearprop.plumbing import PROJECTION
+from clearprop.primitive import Primitive
+from clearprop.rules.indexing import getitem, setitem, unindex
+from clearprop.rules.shape import concatenate, copy, reshape
+
+LEAST = 600  # nodes that a loop has to save
+_FEWER = 2  # times fewer nodes than before, or the graph is left
+_MOST_COPIED = 1 << 18  # bytes of what lies apart and is put together for the steps
+
+
+def _run(*_operands: Any, body: Body) -> Any:
+    raise AssertionError(f"{body.count} steps are a program of their own")
+
+
+#: A loop: its outputs are what the last step hands on, then the rows that are asked for.
+LOOP = Primitive(_run, name="loop", symbol="loop", kind=OPAQUE, outputs=2)
+
+
+def looped(nodes: list[Node], outputs: set[Node]) -> tuple[list[Node], dict[Node, Node]]:
+    """Roll up the time steps of a graph, where there are many.
+
+    Parameters
+    ----------
+    nodes : list of Node
+        In order.
+    outputs : set of Node
+        What must be there afterwards.
+
+    Returns
+    -------
+    nodes : list of Node
+        In order: those that were given, where there are no such steps.
+    new : dict of Node to Node
+        What now computes each of the outputs.
+    """
+    same = {node: node for node in outputs}
+    if len(nodes) < LEAST:
+        return nodes, same
+    moves = any(node.primitive in (setitem, unindex) for node in nodes)
+    for is_followed in (True, False) if moves else (False,):
+        by_rows = ByRows(nodes, outputs, is_followed)
+        found = None if by_rows.is_long else _rolled(by_rows, outputs)
+        if found is not None and len(found[0]) * _FEWER <= len(nodes):
+            return found
+    return nodes, same
+
+
+def _rolled(by_rows: ByRows, outputs: set[Node]) -> tuple[list[Node], dict[Node, Node]] | None:
+    """Roll up the loops that there are; None where there are none, or they are not worth it."""
+    asked = {node: by_rows[node] for node in outputs}
+    used = needed([*asked.values(), *filter(is_selection, by_rows.nodes)], {})
+    nodes = [node for node in by_rows.nodes if node in used]
+    number = {node: k for k, node in enumerate(nodes)}
+    loops = _loops(nodes, number)
+    if not loops:
+        return None
+    try:
+        made = _Made(nodes, number, loops, set(asked.values()))
+    except _RefusedError:
+        return None
+    new = {node: made.value(part) for node, part in asked.items()}
+    used = needed([*new.values(), *filter(is_selection, made.nodes)], {})
+    return [node for node in made.nodes if node in used], new
+
+
+def _loops(nodes: list[Node], number: dict[Node, int]) -> list[Loop]:
+    """Find the loops of a graph, in order."""
+    repeats = Repeats(nodes, number)
+    found: list[Loop] = []
+    waiting = [(0, len(nodes))]
+    while waiting:
+        first, last = waiting.pop()
+        if last - first < LEAST:
+            continue
+        repeat = repeats.longest(first, last)
+        if repeat is None:
+            continue
+        loop = loop_of(nodes, number, repeat)
+        if loop is not None and (loop.count - 1) * loop.period >= LEAST:
+            found.append(loop)
+            waiting += [(first, loop.first), (loop.last, last)]
+        else:
+            waiting += [(first, repeat.first), (repeat.last, last)]
+    return sorted(found, key=lambda loop: loop.first)
+
+
+class _RefusedError(Exception):
+    """More would be copied for the steps than it is worth, or what is read of them is no array."""
+
+
+class _Made:
+    """The graph with loops in the place of steps.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        In order.
+    """
+
+    def __init__(
+        self, nodes: list[Node], number: dict[Node, int], loops: list[Loop], outputs: set[Node]
+    ) -> None:
+        self.nodes: list[Node] = []
+        self._new: dict[Node, Node] = {}
+        self._copied = 0
+        self._step: dict[Node, tuple[Loop, int, int]] = {}  # which node of which step it is
+        for loop in loops:
+            for k, node in enumerate(nodes[loop.first : loop.last]):
+                self._step[node] = loop, *divmod(k, loop.period)
+        self._loops = {id(loop): _Outputs(loop) for loop in loops}
+        starts = {nodes[loop.first]: loop for loop in loops}
+        for value in self._read_outside(nodes, loops, outputs):
+            self._ask(value)
+        for node in nodes:
+            if node in starts:
+                self._roll(starts[node])
+            elif node not in self._step:
+                self._new[node] = self._rebuilt(node)
+
+    # ---- what is read of the steps ---------------------------------------------------------------
+
+    def _read_outside(
+        self, nodes: list[Node], loops: list[Loop], outputs: set[Node]
+    ) -> Iterable[Any]:
+        yield from outputs
+        for node in nodes:
+            if node not in self._step:
+                yield from node.inputs
+        for loop in loops:
+            for columns in loop.columns:
+                for column in columns:
+                    if isinstance(column, Carried):
+                        yield from column.start
+                    elif isinstance(column, Rows):
+                        yield from column.values
+                    elif isinstance(column, Same):
+                        yield column.value
+
+    def _ask(self, value: Any) -> None:
+        if isinstance(value, Node) and value in self._step:
+            loop, step, position = self._step[value]
+            if isinstance(value.dtype, tuple):
+                raise _RefusedError
+            asked = self._loops[id(loop)]
+            (asked.last if step == loop.count - 1 else asked.rows).setdefault(position)
+
+    def value(self, node: Node) -> Node:
+        """Give the node that computes a node of the old graph."""
+        if node not in self._new:
+            loop, step, position = self._step[node]
+            asked = self._loops[id(loop)]
+            if position in asked.rows:
+                stack = asked.stack[position]
+                made = self._made(
+                    getitem, [stack], node.shape, node.dtype, node, {"index": (step,)}
+                )
+            else:
+                made = asked.final[position]
+            self._new[node] = made
+        return self._new[node]
+
+    # ---- nodes -----------------------------------------------------------------------------------
+
+    def _made(
+        self,
+        primitive: Any,
+        operands: list[Any],
+        shape: Any,
+        dtype: Any,
+        like: Node,
+        given: dict[str, Any] | None = None,
+    ) -> Node:
+        made = made_node(primitive, operands, shape, dtype, like, given)
+        self.nodes.append(made)
+        return made
+
+    def _rebuilt(self, node: Node) -> Node:
+        if node.primitive is STACKED:
+            parts = [v if n is None else n for n, v in zip(node.inputs, node.operands, strict=True)]
+            return self._array(self._stacked(parts, node.shape[1:], node.dtype, node), node)
+        new = [None if n is None else self.value(n) for n in node.inputs]
+        if all(a is b for a, b in zip(new, node.inputs, strict=True)):
+            self.nodes.append(node)
+            return node
+        operands = [v if n is None else n for n, v in zip(new, node.operands, strict=True)]
+        return self._made(node.primitive, operands, node.shape, node.dtype, node, node.attributes)
+
+    def _array(self, value: Any, like: Node) -> Node:
+        if isinstance(value, Node):
+            return value
+        return self._made(copy, [value], value.shape, value.dtype, like)
+
+    def _stacked(self, values: list[Any], shape: Any, dtype: Any, like: Node) -> Any:
+        """Put values into the rows of one array: a node, or constants."""
+        parts: list[Any] = []
+        for places in _runs([self._row(value) for value in values]):
+            array, first = places[0]
+            if array is None:
+                parts.append(np.array([value for _, value in places], dtype))
+            elif first is None:
+                self._copied += math.prod(shape) * dtype.itemsize
+                given = {"shape": (1, *shape)}
+                parts.append(self._made(reshape, [array], (1, *shape), dtype, like, given))
+            else:
+                parts.append(self._slice(array, [k for _, k in places], like))
+        if self._copied > _MOST_COPIED:
+            raise _RefusedError
+        if len(parts) == 1:
+            return parts[0]
+        return self._made(concatenate, parts, (len(values), *shape), dtype, like, {"axis": 0})
+
+    def _row(self, value: Any) -> tuple[Any, Any]:
+        """Give of which array something is a row: None for constants, no row for a whole one."""
+        if not isinstance(value, Node):
+            return None, value
+        if value in self._step and value not in self._new:
+            loop, step, position = self._step[value]
+            asked = self._loops[id(loop)]
+            if position in asked.rows:
+                return asked.stack[position], step
+        new = self.value(value)
+        index = new.attributes.get("index", ())
+        source = new.inputs[0] if new.inputs else None
+        is_row = new.primitive is getitem and source is not None and len(index) == 1
+        if is_row and source is not None and type(index[0]) is int:
+            return source, index[0] % source.shape[0]
+        return new, None
+
+    def _slice(self, array: Node, rows: list[int], like: Node) -> Node:
+        step = rows[1] - rows[0] if len(rows) > 1 else 1
+        if step == 1 and len(rows) == array.shape[0]:
+            return array
+        stop: Any = rows[-1] + (1 if step > 0 else -1)
+        index = (slice(rows[0], stop if stop >= 0 else None, step),)
+        shape = (len(rows), *array.shape[1:])
+        return self._made(getitem, [array], shape, array.dtype, like, {"index": index})
+
+    # ---- loops -----------------------------------------------------------------------------------
+
+    def _roll(self, loop: Loop) -> None:
+        asked = self._loops[id(loop)]
+        step = Step(loop)
+        finals = {position: step.final(position) for position in asked.last}
+        for position in asked.rows:
+            step.given(position)
+        operands = [
+            *(self._operand(value) for value in step.starts),
+            *(self._stacked(c.values, c.shape, c.dtype, m) for c, m in step.rows),
+            *(self._operand(value) for value in step.same),
+        ]
+        body = step.body()
+        outputs = [*body.carried, *body.given]
+        shapes = [n.shape for n in body.carried] + [(loop.count, *n.shape) for n in body.given]
+        dtypes = tuple(n.dtype for n in outputs)
+        like = loop.members[-1]
+        made = self._made(LOOP, operands, tuple(shapes), dtypes, like, {"body": body})
+
+        def part(i: int) -> Node:
+            return self._made(PROJECTION, [made], shapes[i], dtypes[i], like, {"i": i})
+
+        for k, position in enumerate(asked.rows):
+            asked.stack[position] = part(len(body.carried) + k)
+        for position, i in finals.items():
+            if position not in asked.rows:
+                asked.final[position] = part(i)
+
+    def _operand(self, value: Any) -> Any:
+        return self.value(value) if isinstance(value, Node) else value
+
+
+class _Outputs:
+    """What is asked of a loop: nodes of the last step, and of any step; and where they are."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.last: dict[int, None] = {}
+        self.rows: dict[int, None] = {}
+        self.final: dict[int, Node] = {}
+        self.stack: dict[int, Node] = {}
+
+
+def _runs(places: list[tuple[Any, Any]]) -> Iterable[list[tuple[Any, Any]]]:
+    """Cut rows where another array begins, or a row does not follow at the same distance."""
+    found: list[tuple[Any, Any]] = []
+    for array, row in places:
+        follows = bool(found) and array is found[-1][0]
+        if follows and array is not None:
+            follows = row is not None and row != found[-1][1]
+            if follows and len(found) > 1:
+                follows = row - found[-1][1] == found[-1][1] - found[-2][1]
+        if found and not follows:
+            yield found
+            found = []
+        found.append((array, row))
+    if found:
+        yield found
