@@ -190,7 +190,7 @@ def test_little_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_large_arrays_that_lie_apart_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    layers = [RNG.normal(size=(5, 5)) for _ in range(10)]
+    layers = [RNG.normal(size=(5, 5)) for _ in range(14)]
 
     def f(layers: Any, x: Any) -> Any:
         for W in layers:
@@ -242,7 +242,7 @@ def of_steps(program: list[int], steps: int, fills: bool) -> Callable[..., Any]:
     return f
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=10)
 @given(
     st.lists(st.integers(0, len(OPERATIONS) - 1), min_size=2, max_size=5),
     st.integers(9, 14),
