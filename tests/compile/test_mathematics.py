@@ -275,9 +275,12 @@ def test_integers_are_computed_as_floats():
     np.testing.assert_allclose(run["atan"](x, x.astype("f4")), np.arctan2(x, x.astype("f4")))
 
 
+OF_COMPLEX = {"real_part", "imag_part"}  # they take complex numbers, which loops do not
+
+
 def test_every_elementwise_primitive_has_its_functions():
     for primitive in PRIMITIVES.values():
-        if isinstance(primitive.kind, Elementwise):
+        if isinstance(primitive.kind, Elementwise) and primitive.name not in OF_COMPLEX:
             body = ast.Module(definition_of(primitive.function).body, [])
             for node in ast.walk(body):
                 if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "np":

@@ -74,6 +74,11 @@ def _is_same(a: Any, b: Any) -> bool:
     return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
 
 
+def _is_complex(value: Any) -> bool:
+    parts = value if isinstance(value, tuple) else (value,)
+    return any(np.iscomplexobj(part) for part in parts)
+
+
 def write_program(
     graph: Graph, again: Graph, gradients: Gradients | None, quantities: Quantities
 ) -> dict[str, Any]:
@@ -98,7 +103,7 @@ def write_program(
     UnwritableError
         If it would be too large.
     """
-    if any(np.iscomplexobj(node.value) for node in again.nodes):
+    if any(_is_complex(node.value) for node in again.nodes):
         raise UnwritableError("The function has complex numbers, with which no page computes.")
     size = sum(np.size(node.value) for node in graph.inputs.values())
     if size > _MOST_NUMBERS:
