@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import autograd
 import jax
 import numpy as np
 from peers.measure import Row, agree, compared
@@ -33,8 +34,6 @@ def measure(name: str, count: int, hips: Function, forms: dict[str, Function], r
         The cost as HIPS autograd takes it, and as JAX takes it, in its forms.
     rounds : int
     """
-    import autograd
-
     program: Any = importlib.import_module(name)
     arguments = program.example()
     given, rest = [np.asarray(a, float) for a in arguments[:count]], arguments[count:]
