@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import textwrap
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from clearprop.errors import ClearpropError
+from clearprop.listing import lines_of
 
 _read: WeakKeyDictionary[Any, ast.FunctionDef] = WeakKeyDictionary()
 
@@ -22,15 +22,14 @@ def definition_of(function: Any) -> ast.FunctionDef:
         If its text lies in no file.
     """
     if function not in _read:
-        try:
-            text = textwrap.dedent(inspect.getsource(function))
-        except OSError:
+        text = textwrap.dedent("".join(lines_of(function.__code__)))
+        if not text:
             raise ClearpropError(
                 f"The text of {function.__name__} cannot be read.",
                 why="What is written out or compiled is taken from the text of each primitive, "
                 "which must lie in a file.",
                 write="define the primitive in a module.",
-            ) from None
+            )
         (tree,) = ast.parse(text).body
         assert isinstance(tree, ast.FunctionDef)
         _read[function] = tree

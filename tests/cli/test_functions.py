@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -271,4 +274,15 @@ def test_each_layer_of_a_network_is_a_group_of_its_own(networks):
     frames = [group.title for group in make_views(graph)[0].facts.groups[1:]]
     assert frames[:3] == ["Conv2d", "MaxPool2d", "Affine"]
     page = graph.backward().to_html()
+    assert "def images(x, t, W1, b1, W2, b2):" in page
+
+
+def test_a_module_that_has_lost_its_file_hides_no_listing(networks, monkeypatch):
+    """As a package does that became a namespace: `inspect` then raises, whatever it is asked."""
+    lost = types.ModuleType("a_namespace")
+    lost.__file__ = None
+    monkeypatch.setitem(sys.modules, "a_namespace", lost)
+    monkeypatch.setitem(inspect._filesbymodname, "a_namespace", "/where/it/was.py")
+    call = find_call(f"{networks}:images", [], "explain")
+    page = trace(call.function, *call.arguments).backward().to_html()
     assert "def images(x, t, W1, b1, W2, b2):" in page

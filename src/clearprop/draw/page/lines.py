@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import linecache
 from pathlib import PurePath
 from typing import Any
 
 from clearprop.graph import Node
+from clearprop.listing import lines_of
 from clearprop.places import Written, cell_of, span_of
 
 _LONGEST = 160  # lines of one function
@@ -72,11 +72,7 @@ class Listings:
         if isinstance(code, Written):
             return self._enter(code.line.file, "", 1, list(code.text))
         start = code.co_firstlineno
-        try:
-            lines = inspect.getsourcelines(code)[0]
-        except (OSError, SyntaxError, TypeError, IndexError):
-            lines = [linecache.getline(code.co_filename, first)]
-            start = first
+        lines = lines_of(code)
         if code.co_name == "<module>" or len(lines) > _LONGEST:
             every = linecache.getlines(code.co_filename)
             start = max(first - _LONGEST // 4, 1)
