@@ -9,6 +9,7 @@ import numpy as np
 from clearprop.errors import MissingMethodError
 from clearprop.operands import holds_recorded
 from clearprop.outside import special
+from clearprop.rules import reduction
 from clearprop.rules.special import gamma as gamma_rules
 from clearprop.scipy.arguments import array, constant, floats, result
 from clearprop.transforms import stop_gradient
@@ -91,9 +92,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     >>> print(cp.scipy.special.softmax([0.0, 0.0]))
     [0.5 0.5]
     """
-    x = floats(x)
-    terms = np.exp(x - stop_gradient(np.max(x, axis=axis, keepdims=True)))
-    return result(terms / np.sum(terms, axis=axis, keepdims=True))
+    return result(reduction.softmax(floats(x), axis=axis))
 
 
 def log_softmax(x: Any, axis: Any = None) -> Any:
