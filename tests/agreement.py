@@ -22,6 +22,7 @@ from cut_finely import cut_finely
 from loops import executed
 
 import clearprop as cp
+import clearprop.rules.special  # SciPy's primitives are compared too
 from clearprop.check.primitives import examples
 from clearprop.compile.grouping import Call, Group
 from clearprop.primitive import PRIMITIVES

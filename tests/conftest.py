@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 import pytest
 from cut_finely import on_all_threads
 
+import clearprop.rules.special  # noqa: F401 (tests of all primitives are of SciPy's too)
+
 # A shell that starts us in the background may have Ctrl-C ignored, and children inherit that:
 # the tests of Ctrl-C need it to arrive.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -98,7 +98,7 @@ def has_rule(function):
 
 
 def row_of(name, function):
-    """Give family, name, state, what is to be said, and the versions that have it."""
+    """Give family, state, what is to be said, name, and the versions that have it."""
     primitive = primitive_for(function)
     body = COMPOSITIONS.get(function)
     if has_rule(function):
@@ -119,25 +119,32 @@ def row_of(name, function):
         known = unrecorded(function)
         if known is None:
             raise LookupError(f"{name} is in no table: clearprop.unrecorded has a line a family")
-        family, state, says = known.family, REFUSED, _code(known.write)
+        family, state, says = known.family, REFUSED, _code(_for_any(known.write, name))
     first, last = versions_of(name)
     versions = f"from {first} on" if first else f"until {last}" if last else ""
-    shown = name.replace("numpy.", "np.", 1).replace("_", r"\_")
-    return family.replace("_", " "), shown, state, says, versions
+    shown = name.replace("numpy.", "np.", 1)
+    return family.replace("_", " "), state, says, shown, versions
+
+
+def _for_any(write, name):
+    """Put an ellipsis in the place of the function's own name: so one line is for a family."""
+    own = name.removesuffix(", the ufunc").rpartition(".")[2]
+    return re.sub(rf"\bnp\.((?:strings\.)?)_?{re.escape(own.strip('_'))}\b", r"np.\1…", write)
 
 
 def _code(write):
     """Show what to write as code where it is, and as text where not."""
-    line, comma, rest = write.partition(", where")
     try:
-        ast.parse(line)
+        ast.parse(write.replace("…", "f"))
     except SyntaxError:
-        return write.replace("_", r"\_")
-    return f"`{line}`{comma}{rest}"
+        return write
+    return f"`{write}`"
 
 
 def has_derivative(function):
     """Whether something in the result of an example call moves with its arguments."""
+    if function is np.imag:  # of real numbers it is 0
+        return moves(lambda x: np.imag(x * 1j), [np.ones(2)])
     args, kwargs = arguments_of(function)
 
     def call(*args, **kwargs):
@@ -167,49 +174,53 @@ def rows():
     return [row_of(name, function) for name, function in functions().items()]
 
 
-def lines_of(found):
-    return [f"| {' | '.join(row)} |" for row in found]
+HEAD = "| family | names |"
+NAME = re.compile(r"`([^`]+)`(, the ufunc)?(?: \(((?:from|until) [^)]+)\))?(?:, |$)")
 
 
 def committed():
     """Give the rows that are in the documentation."""
-    if not TABLE.exists():
-        return []
-    text = TABLE.read_text(encoding="utf-8").splitlines()
-    cells = [tuple(c.strip() for c in line.strip("|").split(" | ")) for line in text]
-    return [row for row in cells if len(row) == len(HEAD) and row != HEAD and "---" not in row[0]]
-
-
-HEAD = ("family", "name", "state", "what there is to say", "NumPy")
+    found, state = [], ""
+    for line in TABLE.read_text(encoding="utf-8").splitlines() if TABLE.exists() else ():
+        if line.startswith("## "):
+            state = line.removeprefix("## ").lower()
+        elif state and line.startswith("| ") and line != HEAD:
+            about, names = line.strip("| ").split(" | ")
+            family, _, says = about.partition(": ")
+            for name, is_ufunc, versions in NAME.findall(names):
+                found.append((family, state, says, name + is_ufunc, versions))
+    return found
 
 
 def table(found):
-    """Write the rows of all versions: how many there are of each state, then each name."""
-    counts = {state: sum(row[2] == state for row in found) for state in STATES}
-    lines = [
-        f"| of {len(found)} names | | |",
-        "|---|---|---|",
-        *(f"| {n} | {state} | {STATES[state]} |" for state, n in counts.items()),
-        "",
-        f"| {' | '.join(HEAD)} |",
-        "|---|---|---|---|---|",
-        *lines_of(sorted(found, key=lambda row: (row[0], row[1]))),
-    ]
+    """Write the rows of all versions: how many there are of each state, then their names."""
+    lines = ["| names | what becomes of them | |", "|---|---|---|"]
+    for state, which in STATES.items():
+        lines.append(f"| {sum(row[1] == state for row in found)} | {state} | {which} |")
+    lines.append(f"| {len(found)} | in all | |")
+    for state in STATES:
+        lines += ["", f"## {state.capitalize()}", "", HEAD, "|---|---|"]
+        families = {}
+        for family, _, says, name, versions in sorted(r for r in found if r[1] == state):
+            plain = name.removesuffix(", the ufunc")
+            shown = f"`{plain}`{name[len(plain) :]}" + (f" ({versions})" if versions else "")
+            families.setdefault(f"{family}: {says}" if says else family, []).append(shown)
+        lines += [f"| {about} | {', '.join(names)} |" for about, names in families.items()]
     return "\n".join(lines) + "\n"
 
 
 def merged():
     """Give the rows of this NumPy, and those that are said to be of others."""
     here = rows()
-    names = {row[1] for row in here}
+    names = {row[3] for row in here}
     return here + [
-        row for row in committed() if row[1] not in names and not is_here(plain_name(row))
+        row for row in committed() if row[3] not in names and not is_here(plain_name(row))
     ]
 
 
 def plain_name(row):
     """Give the name of a row as `functions` has it."""
-    return row[1].replace(r"\_", "_").replace("np.", "numpy.", 1)
+    return row[3].replace("np.", "numpy.", 1)
 
 
 if __name__ == "__main__":

@@ -199,6 +199,26 @@ def test_zeros_are_trimmed_in_front_and_behind_alone():
         cp.vjp(lambda x: np.trim_zeros(x[0], "middle"), X)
 
 
+def test_a_steep_fit_loses_no_more_digits_than_its_condition():
+    x = np.linspace(0.0, 1.0, 30)
+    rows = cp.jacobian(lambda y: np.polyfit(x, y, 9))(np.sin(5 * x))
+    # The polynomial through values of one is this one again: rows @ columns is the unit matrix.
+    np.testing.assert_allclose(rows @ np.vander(x, 10), np.eye(10), atol=1e-8)
+
+
+@pytest.mark.parametrize("cov", [False, True, "unscaled"])
+def test_complex_values_are_fitted(cov):
+    x = np.linspace(0.0, 1.0, 8)
+
+    def f(y):
+        found = np.polyfit(x, y, 2, cov=cov)
+        return sum(np.sum(np.abs(part) ** 2) for part in (found if cov else [found]))
+
+    y = np.exp(3j * x) + 0.1 * np.cos(9 * x)
+    assert cp.trace(f, y).output == pytest.approx(f(y))
+    assert cp.check(f, y).ok
+
+
 def test_a_poor_fit_is_warned_of_as_numpy_does():
     with pytest.warns(np.exceptions.RankWarning):
         cp.trace(lambda y: np.polyfit(np.ones(5), y, 1), np.arange(5.0))

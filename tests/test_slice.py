@@ -13,10 +13,10 @@ import pytest
 
 import clearprop as cp
 from clearprop.rules.convolution import conv2d
+from clearprop.rules.exponential import erf
 from clearprop.rules.extremes import where
 from clearprop.rules.indexing import take_along_axis
 from clearprop.rules.random import keep_mask
-from clearprop.rules.special import erf
 
 rng = np.random.default_rng(0)
 A, b, W = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=(4, 2))

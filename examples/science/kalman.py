@@ -16,7 +16,7 @@ def track(steps=1000, dt=0.1, seed=0):
 
 
 def cost(log_q, log_r, places, dt=0.1):
-    """Minus the logarithm of the likelihood of the places, with noises of these logarithms."""
+    """Minus the log-likelihood of the places, with noises of these logarithms."""
     F = np.eye(4)
     F[0, 2] = F[1, 3] = dt
     H = np.eye(2, 4)

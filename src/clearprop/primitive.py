@@ -29,6 +29,7 @@ undo broadcasting and need not repair dtypes: the sweep does both.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import operator
 import sys
@@ -55,7 +56,8 @@ PRIMITIVES: dict[str, Primitive] = {}
 #: Dotted names of functions of packages that are not imported until the user does.
 _BY_DOTTED_NAME: dict[str, Primitive] = {}
 
-
+#: Package → the module that registers its primitives, imported when the user has that package.
+WITH_PACKAGE: dict[str, str] = {}
 #: On NumPy's scalars Python's operators are ten times faster than the ufuncs, and do the same.
 _OPERATORS: dict[Any, Callable[..., Any]] = {
     np.add: operator.add,
@@ -359,8 +361,8 @@ def primitive(numpy: Any = None, /, **options: Any) -> Any:
     def register(function: Callable[..., Any]) -> Primitive:
         made = Primitive(function, names[0], **options)
         for name in names:
-            if isinstance(name, str):
-                _BY_DOTTED_NAME[name] = made
+            if isinstance(name, str):  # the user's stays, where ours comes later
+                _BY_DOTTED_NAME[name] = _BY_DOTTED_NAME.get(name, made) if made.built_in else made
             elif name is not None:
                 BY_FUNCTION[name] = made
         if made.built_in:
@@ -384,6 +386,9 @@ def primitive_for(function: Any) -> Primitive | None:
     """Look up the primitive of a plain function; packages loaded meanwhile count."""
     found: Primitive | None = BY_FUNCTION.get(function)
     if found is None:
+        for package, home in WITH_PACKAGE.items():
+            if package in sys.modules:
+                importlib.import_module(home)
         for dotted, candidate in _BY_DOTTED_NAME.items():
             module, _, attribute = dotted.rpartition(".")
             loaded: Any = getattr(sys.modules.get(module), attribute, None)

@@ -25,6 +25,8 @@ _TEXT = "Text has no derivative, and a recorded value is no text."
 _DATES = "Dates have no derivative, and a recorded value is no date."
 _FILES = "What is written to a file has left the record."
 _FIELDS = "A record array has a type for each field, and no derivative as a whole."
+#: Modules of NumPy 2.0, and of later ones, whose functions people write as ``np.emath.sqrt``.
+_EMATH = re.compile(r"numpy\.lib\.(_scimath_impl|scimath)")
 _COMPLEX = "Whether its result is complex depends on the numbers that it is given."
 
 #: Names, as patterns; the first that fits.
@@ -40,11 +42,11 @@ _TABLE = {
     r"numpy\.(_ones_like|clip|real|imag)": Unrecorded(
         "inside NumPy", "It is what a public function of NumPy calls inside.", "np.{public}"
     ),
-    r"numpy\.lib\.scimath\.logn": Unrecorded(
+    r"numpy\.emath\.logn": Unrecorded(
         "complex numbers", _COMPLEX, "np.log(x + 0j) / np.log(n + 0j)"
     ),
-    r"numpy\.lib\.scimath\.power": Unrecorded("complex numbers", _COMPLEX, "(x + 0j) ** p"),
-    r"numpy\.lib\.scimath\..*": Unrecorded("complex numbers", _COMPLEX, "np.{name}(x + 0j)"),
+    r"numpy\.emath\.power": Unrecorded("complex numbers", _COMPLEX, "(x + 0j) ** p"),
+    r"numpy\.emath\..*": Unrecorded("complex numbers", _COMPLEX, "np.{name}(x + 0j)"),
 }
 
 
@@ -65,7 +67,7 @@ def numpy_name(function: Any) -> str:
     if isinstance(function, np.ufunc):  # which does not know where it comes from
         return f"{_module_of_ufunc(function, name)}.{name}"
     module = getattr(function, "__module__", None) or "numpy"
-    return f"{module.replace('._scimath_impl', '.scimath')}.{name}"  # as NumPy 2.0 has it
+    return f"{_EMATH.sub('numpy.emath', module)}.{name}"
 
 
 def _module_of_ufunc(ufunc: np.ufunc, name: str) -> str:

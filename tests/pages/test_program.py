@@ -26,8 +26,8 @@ from clearprop.trees import tree_leaves, tree_map
 LACKING = {
     "argpartition", "argwhere", "bessel_i", "binary_exponent", "cholesky", "cofactors",
     "complex_of", "det", "digitize", "divmod", "eig", "eigh", "empty_like", "argmax_so_far",
-    "expm", "fftn", "ifftn", "inv", "irfft", "isin", "keep_mask", "least_squares", "lexsort",
-    "matrix_rank", "modf", "nanargmax", "nanargmin", "nextafter", "pinv", "qr", "rfft",
+    "expm", "fftn", "ifftn", "inv", "irfft", "isin", "keep_mask", "lexsort", "matrix_rank",
+    "modf", "nanargmax", "nanargmin", "nextafter", "pinv", "qr", "rfft",
     "searchsorted", "singular_values", "slogdet", "solve", "solve_triangular", "spacing", "svd",
     "uniform", "zeta",
 }  # fmt: skip

@@ -130,5 +130,33 @@ def test_scipy_is_imported_by_nobody_but_who_needs_it():
         "cp.scipy.stats.norm.cdf(0.0)\n"
         "assert 'scipy.special' in sys.modules and 'scipy.stats' not in sys.modules\n"
     )
+    _run(code)
+
+
+LATER = """
+import sys, numpy as np, clearprop as cp, clearprop.nn
+
+assert "clearprop.rules.special" not in sys.modules
+
+@cp.primitive("scipy.special.gammainc")
+def gammainc(a, x):
+    return special.gammainc(a, x)
+
+@gammainc.vjp("x")
+def _(dy):
+    return 7 * dy
+
+from scipy import special
+
+assert abs(cp.grad(special.gammaln)(1.0) + np.euler_gamma) < 1e-15
+assert cp.grad(lambda x: special.gammainc(2.0, x))(1.0) == 7
+"""
+
+
+def test_rules_come_with_scipy_and_leave_the_users():
+    _run(LATER)
+
+
+def _run(code):
     here = {**os.environ, "PYTHONPATH": str(Path(cp.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], check=True, env=here)

@@ -12,8 +12,7 @@ import clearprop as cp
 from clearprop import nn
 from clearprop.errors import BoundsError, DTypeError
 from clearprop.optim import SGD
-from clearprop.rules.exponential import sigmoid
-from clearprop.rules.special import erf
+from clearprop.rules.exponential import erf, sigmoid
 from clearprop.train import Diary, fit
 from clearprop.train.prediction import CompiledPrediction
 from clearprop.train.sources import Drawn, FromArrays

@@ -10,11 +10,10 @@ from clearprop.errors import OptionError, ShapeError
 from clearprop.nn.checks import between
 from clearprop.nn.layer import Layer
 from clearprop.places import current_line
-from clearprop.rules.exponential import sigmoid
+from clearprop.rules.exponential import erf, sigmoid
 from clearprop.rules.extremes import relu
 from clearprop.rules.loss import log_softmax
 from clearprop.rules.reduction import softmax
-from clearprop.rules.special import erf
 
 
 class ReLU(Layer):

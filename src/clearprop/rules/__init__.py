@@ -1,5 +1,6 @@
-"""The primitives, a file a family. Importing this package registers them all."""
+"""The primitives, a file a family. Importing this package registers those of NumPy's functions."""
 
+from clearprop.primitive import WITH_PACKAGE
 from clearprop.rules import (
     arithmetic,
     bessel,
@@ -28,12 +29,6 @@ from clearprop.rules import (
     selection,
     sets,
     shape,
-    special,
-    special_bessel,
-    special_boxcox,
-    special_gamma,
-    special_integrals,
-    special_series,
     spectral,
     stacking,
     statistics,
@@ -69,15 +64,11 @@ __all__ = [
     "selection",
     "sets",
     "shape",
-    "special",
-    "special_bessel",
-    "special_boxcox",
-    "special_gamma",
-    "special_integrals",
-    "special_series",
     "spectral",
     "stacking",
     "statistics",
     "stopping",
     "trigonometric",
 ]
+
+WITH_PACKAGE["scipy.special"] = "clearprop.rules.special"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from clearprop.primitive import composition
-from clearprop.rules.reduction import root, var
+from clearprop.rules.statistics import root, var
 
 
 @composition(np.nansum)

@@ -9,7 +9,8 @@ import numpy as np
 
 from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
-from clearprop.primitive import Case, composition, primitive
+from clearprop.primitive import composition
+from clearprop.rules.complex import conjugated
 from clearprop.rules.reduction import array_of, numbers_of
 
 
@@ -143,34 +144,6 @@ def vander(x, N=None, increasing=False):
 
 # ---- the polynomial of least squares ------------------------------------------------------------
 
-_TALL = np.array([[1.0, 0.2], [0.9, -0.4], [0.3, 1.1], [0.5, 0.6]])
-
-
-@primitive(
-    symbol="A⁺b",
-    instead_of_complex="np.linalg.lstsq(a, b)[0]",
-    latex=r"A^{+} b",
-    cases=[Case(_TALL, (4,)), Case(_TALL, (4, 2)), Case(_TALL, (4,), rcond=1e-9)],
-)
-def least_squares(a, b, *, rcond=None):
-    return np.linalg.lstsq(a, b, rcond=rcond)[0]
-
-
-@least_squares.vjp(
-    "a", latex=r"(b - A y)\,v^{\mathsf T} - A v\,y^{\mathsf T},\ A^{\mathsf T} A\,v = \bar y"
-)
-def _(dy, a, b, y):
-    v = np.linalg.solve(a.T @ a, dy)
-    error = b - a @ y
-    if np.ndim(y) == 1:
-        return np.outer(error, v) - np.outer(a @ v, y)
-    return error @ v.T - (a @ v) @ y.T
-
-
-@least_squares.vjp("b", latex=r"A v,\ A^{\mathsf T} A\,v = \bar y")
-def _(dy, a):
-    return a @ np.linalg.solve(a.T @ a, dy)
-
 
 @composition(np.polyfit)
 def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
@@ -194,7 +167,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
     if rcond is None:
         rcond = float(len(x) * np.finfo(x.dtype).eps)
     scaled = columns / scale
-    found = least_squares(scaled, right, rcond=rcond)
+    found = np.linalg.pinv(scaled, rcond) @ right
     if np.linalg.matrix_rank(numbers_of(scaled), rtol=rcond) != order:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=3)
     fitted = found / (scale[:, None] if np.ndim(y) == 2 else scale)
@@ -207,7 +180,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False):
                 "the number of data points must exceed order to scale the covariance matrix"
             )  # as NumPy has it
         off = right - scaled @ found
-        factor = np.sum(off * off, axis=0) / (len(x) - order)
+        factor = np.real(np.sum(off * conjugated(off), axis=0)) / (len(x) - order)
         spread = spread[:, :, None] * factor if np.ndim(y) == 2 else spread * factor
     elif np.ndim(y) == 2:
         spread = spread[:, :, None]

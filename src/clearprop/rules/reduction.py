@@ -8,7 +8,6 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from clearprop.kinds import COMPOSITE, OPAQUE, Reduce, Scan
 from clearprop.primitive import Case, composition, primitive
-from clearprop.rules.complex import is_complex
 from clearprop.rules.extremes import clip as clip_primitive
 from clearprop.rules.shape import broadcast_to
 
@@ -170,7 +169,7 @@ def cumsum(a, *, axis=None):
 
 @composition(np.cumsum)
 def cumsum_of(a, axis=None, dtype=None):
-    return _narrowed(cumsum(_chosen(a, dtype, True, 0), axis=axis), dtype)
+    return _narrowed(cumsum(chosen(a, dtype, True, 0), axis=axis), dtype)
 
 
 @cumsum.vjp("a", latex=r"\sum_{j \ge i} \bar y_j")
@@ -217,7 +216,7 @@ def cumprod(a, *, axis=None):
 
 @composition(np.cumprod)
 def cumprod_of(a, axis=None, dtype=None):
-    return _narrowed(cumprod(_chosen(a, dtype, True, 0), axis=axis), dtype)
+    return _narrowed(cumprod(chosen(a, dtype, True, 0), axis=axis), dtype)
 
 
 @cumprod.vjp("a", latex=r"\sum_{j \ge i} \bar y_j \prod_{k \le j,\,k \ne i} x_k")
@@ -287,7 +286,7 @@ def _(dy, y, *, axis):
 @composition(np.sum)
 def sum_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
     if dtype is not None or where is not True:
-        a = _chosen(a, dtype, where, 0)
+        a = chosen(a, dtype, where, 0)
     y = _narrowed(sum(a, axis=axis, keepdims=keepdims), dtype)
     return y if initial is None else y + _number(initial, y.dtype)
 
@@ -295,7 +294,7 @@ def sum_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True
 @composition(np.prod)
 def prod_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=True):
     if dtype is not None or where is not True:
-        a = _chosen(a, dtype, where, 1)
+        a = chosen(a, dtype, where, 1)
     y = _narrowed(prod(a, axis=axis, keepdims=keepdims), dtype)
     return y if initial is None else y * _number(initial, y.dtype)
 
@@ -304,8 +303,8 @@ def prod_of(a, axis=None, dtype=None, *, keepdims=False, initial=None, where=Tru
 def mean_of(a, axis=None, dtype=None, *, keepdims=False, where=True):
     if dtype is None and where is True:
         return mean(a, axis=axis, keepdims=keepdims)
-    n = _number_of(a, where, axis, keepdims)
-    return _share(np.sum(a, axis, dtype, keepdims=keepdims, where=where), n)
+    n = number_of(a, where, axis, keepdims)
+    return share(np.sum(a, axis, dtype, keepdims=keepdims, where=where), n)
 
 
 @composition(np.amax)
@@ -324,7 +323,7 @@ def min_of_all(a, axis=None, *, keepdims=False, initial=None, where=True):
     return _extreme(min, np.minimum, a, axis, keepdims, initial, where)
 
 
-def _chosen(a, dtype, where, otherwise):
+def chosen(a, dtype, where, otherwise):
     """Cast first, as NumPy does, and put what changes nothing where ``where`` is false."""
     if dtype is not None and np.dtype(dtype) != a.dtype:
         a = a.astype(dtype)
@@ -353,87 +352,27 @@ def _extreme(reduce, of_two, a, axis, keepdims, initial, where):
             "so to use a where mask one has to specify 'initial'"
         )
     initial = _number(initial, a.dtype)
-    a = _chosen(a, None, where, initial)
+    a = chosen(a, None, where, initial)
     if 0 in np.shape(a) and not count(np.shape(a), axis):  # of nothing: what it started from
         return np.broadcast_to(initial, kept_shape(np.shape(a), axis, keepdims)).astype(a.dtype)
     return of_two(reduce(a, axis=axis, keepdims=keepdims), initial)
 
 
-def _number_of(a, where, axis, keepdims):
+def number_of(a, where, axis, keepdims):
     """Count the elements that fall into one result: an int where it is the same for all."""
     if where is True:
         return count(np.shape(a), axis)
     return np.sum(np.where(where, np.ones_like(a, dtype=bool), False), axis=axis, keepdims=keepdims)
 
 
-def _share(total, n):
+def share(total, n):
     """Divide by a count; an array of counts must not make float64 of float32."""
     return total / (n if isinstance(n, int | float) else n.astype(total.dtype))
-
-
-@composition(np.var)
-def var(
-    a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
-):
-    if dtype is not None:
-        a = a.astype(dtype)
-    centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
-    # Masked before it is squared: 2 · NaN · 0 would be NaN in the gradient.
-    centred = _chosen(a - centre, None, where, 0)
-    if is_complex(centred):
-        squares = np.square(np.real(centred)) + np.square(np.imag(centred))
-    else:
-        squares = centred * centred
-    total = np.sum(squares, axis=axis, keepdims=keepdims)
-    n = _number_of(a, where, axis, keepdims)
-    return _share(total, freedom(n, ddof if correction is None else correction))
-
-
-def freedom(n, ddof):
-    """Count what is free to vary: not less than 0."""
-    left = n - ddof
-    return max_of(left, 0) if isinstance(left, int | float) else np.maximum(left, 0)
-
-
-@composition(np.std)
-def std(
-    a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
-):
-    given = {"keepdims": keepdims, "where": where, "mean": mean, "correction": correction}
-    return root(var(a, axis, dtype, ddof=ddof, **given))
-
-
-def root(variance):
-    """Take the root, with derivative 0 where nothing varies: the least of its subgradients."""
-    still = variance == 0
-    return np.where(still, 0, np.sqrt(np.where(still, 1, variance)))
 
 
 @composition(np.ptp)
 def ptp(a, axis=None, *, keepdims=False):
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
-
-
-@composition(np.average)
-def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
-    if weights is None:
-        y = np.mean(a, axis=axis, keepdims=keepdims)
-        total = np.zeros_like(y) + count(np.shape(a), axis)
-        return (y, total) if returned else y
-    weights = array_of(weights)
-    axis = axis if axis is None else axes_of(axis, np.ndim(a))
-    if np.shape(weights) != np.shape(a):
-        axes = axes_of(axis, np.ndim(a))
-        if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
-            raise ValueError("Shape of weights must be consistent with shape of a along axis.")
-        order = sorted(range(len(axes)), key=axes.__getitem__)
-        rest = tuple(i for i in range(np.ndim(a)) if i not in axes)
-        weights = np.expand_dims(np.transpose(weights, tuple(order)), rest)
-        weights = np.broadcast_to(weights, np.shape(a))
-    kind = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind in "fc" else [float]))
-    total = np.sum(weights, axis=axis, dtype=kind, keepdims=keepdims)
-    y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (y, total) if returned else y
 
 
 @composition(np.clip)

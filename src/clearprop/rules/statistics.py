@@ -1,4 +1,4 @@
-"""Covariances and correlations, counts with weights, and evenly spaced numbers."""
+"""Averages, variances and correlations, counts with weights, and evenly spaced numbers."""
 
 import numpy as np
 
@@ -7,7 +7,67 @@ from clearprop.places import current_line
 from clearprop.primitive import composition
 from clearprop.rules.complex import complex_of, conjugated, is_complex
 from clearprop.rules.indexing import Slot, unindex
-from clearprop.rules.reduction import numbers_of
+from clearprop.rules.reduction import array_of, axes_of, chosen, count, number_of, numbers_of, share
+
+
+@composition(np.average)
+def average(a, axis=None, weights=None, returned=False, *, keepdims=False):
+    if weights is None:
+        y = np.mean(a, axis=axis, keepdims=keepdims)
+        total = np.zeros_like(y) + count(np.shape(a), axis)
+        return (y, total) if returned else y
+    weights = array_of(weights)
+    axis = axis if axis is None else axes_of(axis, np.ndim(a))
+    if np.shape(weights) != np.shape(a):
+        axes = axes_of(axis, np.ndim(a))
+        if axis is None or np.shape(weights) != tuple(np.shape(a)[i] for i in axes):
+            raise ValueError("Shape of weights must be consistent with shape of a along axis.")
+        order = sorted(range(len(axes)), key=axes.__getitem__)
+        rest = tuple(i for i in range(np.ndim(a)) if i not in axes)
+        weights = np.expand_dims(np.transpose(weights, tuple(order)), rest)
+        weights = np.broadcast_to(weights, np.shape(a))
+    kind = np.result_type(a.dtype, weights.dtype, *([] if a.dtype.kind in "fc" else [float]))
+    total = np.sum(weights, axis=axis, dtype=kind, keepdims=keepdims)
+    y = np.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (y, total) if returned else y
+
+
+@composition(np.var)
+def var(
+    a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
+):
+    if dtype is not None:
+        a = a.astype(dtype)
+    centre = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
+    # Masked before it is squared: 2 · NaN · 0 would be NaN in the gradient.
+    centred = chosen(a - centre, None, where, 0)
+    if is_complex(centred):
+        squares = np.square(np.real(centred)) + np.square(np.imag(centred))
+    else:
+        squares = centred * centred
+    total = np.sum(squares, axis=axis, keepdims=keepdims)
+    n = number_of(a, where, axis, keepdims)
+    return share(total, freedom(n, ddof if correction is None else correction))
+
+
+def freedom(n, ddof):
+    """Count what is free to vary: not less than 0."""
+    left = n - ddof
+    return max(left, 0) if isinstance(left, int | float) else np.maximum(left, 0)
+
+
+@composition(np.std)
+def std(
+    a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=True, mean=None, correction=None
+):
+    given = {"keepdims": keepdims, "where": where, "mean": mean, "correction": correction}
+    return root(var(a, axis, dtype, ddof=ddof, **given))
+
+
+def root(variance):
+    """Take the root, with derivative 0 where nothing varies: the least of its subgradients."""
+    still = variance == 0
+    return np.where(still, 0, np.sqrt(np.where(still, 1, variance)))
 
 
 @composition(np.cov)
@@ -22,7 +82,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
     weights = _weights(x.shape[1], fweights, aweights)
     if weights is None:
         centred = x - np.mean(x, axis=1, keepdims=True)
-        return np.squeeze(centred @ conjugated(np.transpose(centred))) / max(x.shape[1] - ddof, 0)
+        return np.squeeze(centred @ conjugated(np.transpose(centred))) / freedom(x.shape[1], ddof)
     total = np.sum(weights)
     centred = x - np.expand_dims(np.sum(x * weights, axis=1) / total, -1)
     n = total - ddof

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.rules.exponential import sigmoid
-from clearprop.rules.special import erf, log_expit, xlog1py, xlogy
-from clearprop.rules.special_bessel import i0e
-from clearprop.rules.special_gamma import (
+from clearprop.rules.exponential import erf, sigmoid
+from clearprop.rules.special.bessel import i0e
+from clearprop.rules.special.elementary import log_expit, xlog1py, xlogy
+from clearprop.rules.special.gamma import (
     betainc,
     betaincc,
     betaln,
@@ -17,7 +17,7 @@ from clearprop.rules.special_gamma import (
     gammaincc,
     gammaln,
 )
-from clearprop.rules.special_integrals import chdtr, chdtrc, log_ndtr, ndtr, stdtr
+from clearprop.rules.special.integrals import chdtr, chdtrc, log_ndtr, ndtr, stdtr
 from clearprop.scipy.distributions import Continuous
 
 _LOG_ROOT_2PI = 0.9189385332046727

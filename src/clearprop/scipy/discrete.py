@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.rules.special import xlog1py, xlogy
-from clearprop.rules.special_gamma import betainc, betaincc, gammaln
-from clearprop.rules.special_integrals import pdtr, pdtrc
+from clearprop.rules.special.elementary import xlog1py, xlogy
+from clearprop.rules.special.gamma import betainc, betaincc, gammaln
+from clearprop.rules.special.integrals import pdtr, pdtrc
 from clearprop.scipy.distributions import Discrete
 
 

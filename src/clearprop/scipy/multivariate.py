@@ -8,8 +8,8 @@ import numpy as np
 
 from clearprop.errors import OptionError, ShapeError
 from clearprop.rules.linear import transposed
-from clearprop.rules.special import xlogy
-from clearprop.rules.special_gamma import gammaln
+from clearprop.rules.special.elementary import xlogy
+from clearprop.rules.special.gamma import gammaln
 from clearprop.scipy.arguments import floats, result
 from clearprop.scipy.distributions import Frozen
 from clearprop.scipy.linalg import solve_triangular

@@ -9,7 +9,8 @@ import numpy as np
 from clearprop.errors import MissingMethodError
 from clearprop.operands import holds_recorded
 from clearprop.outside import special
-from clearprop.rules import special_gamma
+from clearprop.rules import reduction
+from clearprop.rules.special import gamma as gamma_rules
 from clearprop.scipy.arguments import array, constant, floats, result
 from clearprop.transforms import stop_gradient
 
@@ -91,9 +92,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     >>> print(cp.scipy.special.softmax([0.0, 0.0]))
     [0.5 0.5]
     """
-    x = floats(x)
-    terms = np.exp(x - stop_gradient(np.max(x, axis=axis, keepdims=True)))
-    return result(terms / np.sum(terms, axis=axis, keepdims=True))
+    return result(reduction.softmax(floats(x), axis=axis))
 
 
 def log_softmax(x: Any, axis: Any = None) -> Any:
@@ -167,11 +166,11 @@ def polygamma(n: Any, x: Any) -> Any:
     """
     n, x = constant(n, "The order of polygamma"), floats(x)
     if not n.ndim and n == 0:
-        return result(special_gamma.digamma(x))
+        return result(gamma_rules.digamma(x))
     factor = (-1.0) ** (n + 1) * special.gamma(n + 1.0)
     order = np.where(n == 0, 1.0, n)
-    found = factor * special_gamma.zeta(order + 1.0, x)
-    return result(np.where(n == 0, special_gamma.digamma(x), found) if n.ndim else found)
+    found = factor * gamma_rules.zeta(order + 1.0, x)
+    return result(np.where(n == 0, gamma_rules.digamma(x), found) if n.ndim else found)
 
 
 def multigammaln(a: Any, d: int) -> Any:
@@ -210,7 +209,7 @@ def multigammaln(a: Any, d: int) -> Any:
     if not holds_recorded(a) and np.any(a <= 0.5 * (d - 1)):  # a program has no branches
         raise ValueError(f"condition a ({a}) > 0.5 * (d-1) ({0.5 * (d - 1)}) not met")
     halves = np.arange(d) / 2
-    sums = np.sum(special_gamma.gammaln(np.expand_dims(a, -1) - halves), axis=-1)
+    sums = np.sum(gamma_rules.gammaln(np.expand_dims(a, -1) - halves), axis=-1)
     return result(sums + d * (d - 1) * 0.25 * np.log(np.pi))
 
 
@@ -238,7 +237,7 @@ def zeta(x: Any, q: Any = None) -> Any:
     >>> print(f"{cp.grad(lambda q: cp.scipy.special.zeta(2.0, q))(1.0):.6f}")
     -2.404114
     """
-    return result(special_gamma.zeta(floats(x), floats(1.0 if q is None else q)))
+    return result(gamma_rules.zeta(floats(x), floats(1.0 if q is None else q)))
 
 
 def comb(N: Any, k: Any) -> Any:
@@ -261,7 +260,7 @@ def comb(N: Any, k: Any) -> Any:
     """
     N, k = floats(N), floats(k)
     inside = (k <= N) & (N >= 0) & (k >= 0)
-    found = special_gamma.binom(np.where(inside, N, 1.0), np.where(inside, k, 0.0))
+    found = gamma_rules.binom(np.where(inside, N, 1.0), np.where(inside, k, 0.0))
     return result(np.where(inside, found, 0.0))
 
 

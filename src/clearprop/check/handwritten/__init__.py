@@ -20,6 +20,7 @@ The stages, each a module, in the order in which they run::
     repair     which edit of the source makes it right (edits)
     stages     which of the values that backward names is the first wrong
     symptoms   what relates the gradient found to the one expected
-    diagnosing  these three → findings; shrinking, where they know nothing
+    diagnosing  these three → findings (evidence: what the numbers show; pointing: which line;
+               raised: of errors); shrinking, where they know nothing
     judging    all of these in order → Judgement
 """

@@ -46,6 +46,7 @@ def keep() -> None:
 
 def texts() -> set[str]:
     """Give all formulas of clearprop's own primitives, as LaTeX."""
+    import clearprop.rules.special  # noqa: F401 (registers SciPy's)
     from clearprop.primitive import PRIMITIVES
 
     found: set[str] = set()

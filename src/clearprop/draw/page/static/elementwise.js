@@ -67,7 +67,7 @@ const logAdd = (a, b, grow, log, same) => {
   return m + log(grow(smaller(a, b) - m));
 };
 
-/** @param {number} x W. J. Cody's rational approximation, as in rules/special.py */
+/** @param {number} x W. J. Cody's rational approximation, as in rules/exponential.py */
 const erf = (x) => {
   const a = Math.abs(x);
   const s = Math.min(a, 0.5) * Math.min(a, 0.5);

@@ -5,7 +5,7 @@ import numpy as np
 from clearprop.kinds import ELEMENTWISE
 from clearprop.primitive import Case, primitive
 from clearprop.rules.exponential import POSITIVE
-from clearprop.rules.special_series import hyp1f1, hyp2f1
+from clearprop.rules.special.series import hyp1f1, hyp2f1
 
 _TWO = [Case((2, 1), (3,))]
 

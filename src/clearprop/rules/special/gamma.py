@@ -8,7 +8,7 @@ import numpy as np
 from clearprop.outside import special
 from clearprop.primitive import Case, primitive
 from clearprop.rules.exponential import POSITIVE
-from clearprop.rules.special_series import PARAMETER
+from clearprop.rules.special.series import PARAMETER
 
 _ONE, _TWO = [Case((3,))], [Case((2, 1), (3,))]
 
