@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from ulps import EDGES, LONG, below, same_at_edges, usual
 
+import clearprop as cp
 from clearprop.compile.machine.powers import power
 from clearprop.compile.machine.samples import Sample
 
@@ -27,6 +28,17 @@ def test_powers_that_are_known(dtype):
             same_at_edges(y[: len(EDGES)], exact[: len(EDGES)].astype(dtype), n)
         exact = np.power(wide(2), x.astype(wide))
     below(2, run["2**x"](x), exact, x)
+
+
+def test_powers_in_a_program_are_multiplied_out():
+    h = cp.compile(lambda x: (x**2, x**3.0, x**-1))
+    x = usual("f8", 1000)
+    x = x[np.abs(x) < 1e100]
+    with np.errstate(all="ignore"):
+        square, cube, inverse = h(x)
+        np.testing.assert_array_equal(square, x * x)
+        np.testing.assert_array_equal(cube, x * x * x)
+        np.testing.assert_array_equal(inverse, 1 / x)
 
 
 def test_powers_of_integers():

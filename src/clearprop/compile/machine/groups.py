@@ -400,9 +400,15 @@ def _often(plan: Plan) -> frozenset[str]:
     for group in (part for phase in plan.phases for part in phase if isinstance(part, Group)):
         for work in group.works:
             for value in walked(work.values()) if isinstance(work, Nest) else ():
-                if isinstance(value, Apply) and value.name in _LONG and value.dtype.kind == "f":
+                if isinstance(value, Apply) and _is_long(value):
                     counts[value.name] = counts.get(value.name, 0) + 1
     return frozenset(name for name, count in counts.items() if count > _MOST_INLINE)
+
+
+def _is_long(value: Apply) -> bool:
+    """Whether a function of floats is many instructions; a power that is known may be a product."""
+    is_known = value.name == "power" and isinstance(value.arguments[1], Constant)
+    return value.name in _LONG and value.dtype.kind == "f" and not is_known
 
 
 def _behind(b: Any, memory: Any, offset: int, array: Array, start: Any) -> Any:

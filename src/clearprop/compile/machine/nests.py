@@ -300,7 +300,8 @@ class NestWriter:
             return self.emitter.constant(value.value.item(), value.dtype)
         if isinstance(value, Apply):
             arguments = [self.value(part) for part in value.arguments]
-            if value.name in self.apart:
+            is_known = value.name == "power" and isinstance(value.arguments[1], Constant)
+            if value.name in self.apart and not is_known:
                 return self._called(value, arguments)
             return convert(FUNCTIONS[value.name](*arguments), value.dtype)
         if isinstance(value, Convert):

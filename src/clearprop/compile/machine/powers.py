@@ -44,13 +44,14 @@ def power(x1: Any, x2: Any) -> Any:
 
     An exponent that is a number known here, small and whole, or 1/2, is multiplied out.
     """
-    if isinstance(x1, Value) and not isinstance(x2, Value):
+    exponent = x2.known if isinstance(x2, Value) else x2
+    if isinstance(x1, Value) and exponent is not None:
         a = meet(x1, x2)[0]
         if a.dtype.kind == "f":
-            known = _known_power(a, float(x2))
+            known = _known_power(a, float(exponent))
             if known is not None:
                 return known
-        elif a.dtype.kind in "iu" and x2 < 0:
+        elif a.dtype.kind in "iu" and not isinstance(x2, Value) and x2 < 0:
             raise ValueError("Integers to negative integer powers are not allowed.")
     a, b = meet(x1, x2)
     if a.dtype.kind != "f":
