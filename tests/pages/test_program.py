@@ -28,8 +28,8 @@ LACKING = {
     "complex_of", "det", "digitize", "divmod", "eig", "eigh", "empty_like", "argmax_so_far",
     "expm", "fftn", "ifftn", "inv", "irfft", "isin", "keep_mask", "lexsort", "matrix_rank",
     "modf", "nanargmax", "nanargmin", "nextafter", "pinv", "qr", "rfft",
-    "searchsorted", "singular_values", "slogdet", "solve", "solve_triangular", "spacing", "svd",
-    "uniform", "zeta",
+    "searchsorted", "singular_values", "slogdet", "solve", "solve_lower", "solve_triangular",
+    "spacing", "svd", "uniform", "zeta",
 }  # fmt: skip
 
 RUN = """([program, leaves]) => {

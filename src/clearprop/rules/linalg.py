@@ -52,6 +52,42 @@ def _(dy, a, b_shape):
     return np.linalg.solve(transposed(a), dy)
 
 
+@primitive(
+    latex="L^{-1} b",
+    cases=[
+        Case(np.tril(REGULAR), (3, 2)),
+        Case(np.tril(STACK), (2, 3, 2)),
+        Case(np.tril(1 / (1 + np.arange(70)[::-1, np.newaxis]) + np.eye(70)), (70, 1)),
+    ],
+)
+def solve_lower(a, b):
+    # Forward substitution, by blocks: a third of the work of np.linalg.solve. It reads the
+    # triangle alone.
+    y = np.empty(b.shape, np.result_type(a, b))
+    for i in range(0, b.shape[-2], 32):
+        rows = slice(i, i + 32)
+        left = b[..., rows, :] - a[..., rows, :i] @ y[..., :i, :]
+        y[..., rows, :] = np.linalg.solve(np.tril(a[..., rows, rows]), left)
+    return y
+
+
+@solve_lower.vjp("a", latex=r"-\operatorname{tril}(L^{-\mathsf T}\bar y\,y^{\mathsf T})")
+def _(dy, y, a):
+    return -np.tril(solve_upper(transposed(np.tril(a)), dy) @ transposed(y))
+
+
+@solve_lower.vjp("b", latex=r"L^{-\mathsf T}\bar y")
+def _(dy, a):
+    return solve_upper(transposed(np.tril(a)), dy)
+
+
+def solve_upper(a, b):
+    """Solve systems with an upper triangle, the way back: the last equation is the first."""
+    if a.shape[-1] <= 32:
+        return np.linalg.solve(a, b)  # small ones are machine code, where it is compiled
+    return solve_lower(a[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
+
+
 @composition(np.linalg.tensorsolve)
 def tensorsolve(a, b, axes=None):
     if axes is not None:
@@ -163,9 +199,7 @@ def cholesky(a):
 def _(dy, y):
     """S. F. Walter, Structured higher-order algorithmic differentiation (2012), (3.69)."""
     inner = lower_half(transposed(y) @ dy)
-    right = np.linalg.solve(
-        transposed(y), transposed(np.linalg.solve(adjoint(y), transposed(inner)))
-    )
+    right = solve_upper(transposed(y), transposed(solve_upper(adjoint(y), transposed(inner))))
     # NumPy reads the lower triangle alone. So does the derivative: what lies above has none, and
     # an element below stands for its mirror image too.
     return lower_half(right + adjoint(right))
