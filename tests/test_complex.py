@@ -316,3 +316,15 @@ def test_a_refused_primitive_refuses_complex_numbers_whose_result_is_real():
     sigmoid = PRIMITIVES["sigmoid"]
     with pytest.raises(errors.DTypeError, match=r"sigmoid of complex.*1 / \(1 \+ np.exp\(-z\)\)"):
         cp.vjp(sigmoid, Z)
+
+
+def test_an_operation_on_complex_numbers_is_computed_once(monkeypatch):
+    fftn, calls = PRIMITIVES["fftn"], []
+
+    def counted(x, **attributes):
+        calls.append(1)
+        return fftn.function(x, **attributes)
+
+    monkeypatch.setattr(fftn, "implementation", counted)
+    cp.grad(lambda x: np.sum(np.abs(np.fft.fft(x)) ** 2))(np.arange(4.0))
+    assert len(calls) == 2  # forward, and backward

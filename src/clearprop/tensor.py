@@ -158,7 +158,7 @@ def record_short(
     keeps_x, keeps_z, keeps_y, is_constant = plan
     if is_constant and dtype.kind != "c":
         return Tensor(y)
-    if dtype.kind != "f":
+    if dtype.kind != "f" and (dtype.kind != "c" or primitive.instead_of_complex):
         return _record_long(a, primitive, b, attributes)
     node = ShortNode()
     node.primitive = primitive
