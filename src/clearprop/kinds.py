@@ -81,6 +81,10 @@ class Factorization(Kind):
     """
 
 
+class Fourier(Kind):
+    """Both parts of the Fourier transform along one axis, from both parts."""
+
+
 class Winner(Kind):
     """Where in its image the first largest element of each window is, as a flat position."""
 
@@ -102,6 +106,7 @@ COMPOSITE = Composite()
 OPAQUE = Opaque()
 CONTRACT = Contract()
 FACTORIZATION = Factorization()
+FOURIER = Fourier()
 PERMUTE = Permute()
 BROADCAST = Broadcast()
 GATHER = Gather()

@@ -21,6 +21,7 @@ from clearprop.compile.elements import (
     reduced_axes,
 )
 from clearprop.compile.factorizations import is_small, of_matrices
+from clearprop.compile.fourier import of_lines
 from clearprop.compile.nests import (
     Block,
     Draw,
@@ -465,6 +466,7 @@ _FORMS: dict[type[kinds.Kind], Callable[[Elements, Node, Array], list[Work]]] = 
     kinds.Reduce: _reduce,
     kinds.Contract: _contract,
     kinds.Factorization: of_matrices,
+    kinds.Fourier: of_lines,
     kinds.Scan: _scan,
     kinds.Scatter: _scatter,
     kinds.Window: _window,

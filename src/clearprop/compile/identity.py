@@ -12,6 +12,7 @@ from clearprop.compile.nests import (
     Block,
     Draw,
     Factored,
+    Fourier,
     Nest,
     Packing,
     Product,
@@ -96,6 +97,11 @@ class _Writer:
             axes = [f"{self.var(v)}:{v.extent}" for v in work.axes]
             blocks = [self.block(work.out), *(self.block(b) for b, _ in work.inputs)]
             self.lines.append(f"factored {work.name} {work.n} {work.columns} {axes} {blocks}")
+        elif isinstance(work, Fourier):
+            axes = [f"{self.var(v)}:{v.extent}" for v in work.axes]
+            given = ["0" if b is None else self.block(b) for b in (work.re, work.im)]
+            blocks = [self.block(work.out), *given]
+            self.lines.append(f"fourier {work.n} {work.inverse} {work.norm} {axes} {blocks}")
         else:
             assert isinstance(work, Draw)
             arrays = [self.array(a) for a in (work.out, work.key)]

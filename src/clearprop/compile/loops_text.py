@@ -9,11 +9,13 @@ import numpy as np
 
 from clearprop.compile.affine import Affine, Var, strides_of
 from clearprop.compile.elements import split_place
+from clearprop.compile.fourier import TRANSFORM
 from clearprop.compile.grouping import Group
 from clearprop.compile.nests import (
     Block,
     Draw,
     Factored,
+    Fourier,
     Nest,
     Packing,
     Product,
@@ -84,6 +86,8 @@ class Lines:
             self._windows(work)
         elif isinstance(work, Factored):
             self._factored(work)
+        elif isinstance(work, Fourier):
+            self._fourier(work)
         else:
             assert isinstance(work, Draw)
             self._draw(work)
@@ -257,6 +261,36 @@ class Lines:
         out = self._part(work.out, form)
         whole = "[...]" if out == self.names[work.out.array] else ""
         self.line(f"{out}{whole} = np.linalg.{work.name}({given})")
+
+    def _fourier(self, work: Fourier) -> None:
+        for axis in work.axes:
+            self._for(axis, axis is work.axes[0] and bool(self.group.rows))
+        given = [
+            "0.0" if block is None else self._line(block, (work.n,)) for block in (work.re, work.im)
+        ]
+        how = "".join(
+            f", {name}={value!r}"
+            for name, value in (("inverse", work.inverse), ("norm", work.norm))
+            if value
+        )
+        called = self.helpers.name(TRANSFORM.name, TRANSFORM.function)
+        out = self._line(work.out, (2, work.n))
+        whole = "" if out.endswith("]") and not out.startswith("np.") else "[...]"
+        self.line(f"{out}{whole} = {called}({given[0]}, {given[1]}{how})")
+
+    def _line(self, block: Block, form: tuple[int, ...]) -> str:
+        """Write some axes of an array, or whatever lies in it otherwise."""
+        shape = block.array.shape
+        index = split_place(block.place, shape)
+        at = [] if index is None else list(map(self._place, index))
+        first = 0
+        for length, step in zip(form, block.strides, strict=True):
+            steps = strides_of(shape)[first:]
+            k = first + steps.index(step) if step in steps else len(shape)
+            if index is None or k == len(shape) or shape[k] != length or index[k] != Affine():
+                return self._part(block, form)
+            at[k], first = ":", k + 1
+        return f"{self.names[block.array]}[{', '.join(at)}]"
 
     def _part(self, block: Block, form: tuple[int, ...]) -> str:
         """Write the last axes of an array, their transpose, or whatever lies in it otherwise."""

@@ -12,6 +12,7 @@ from clearprop.compile.nests import (
     Block,
     Draw,
     Factored,
+    Fourier,
     Nest,
     Packing,
     Product,
@@ -43,7 +44,13 @@ def rows_of(work: Work) -> int:
         if work.by_rows:
             return work.sizes[0] if work.sizes[0] > 1 else 0
         return _leading(work.axes, work.c.array)
-    if isinstance(work, Factored):
+    if (
+        isinstance(work, Fourier)
+        and work.axes
+        and work.out.place.factor(work.axes[0]) != work.out.array.row
+    ):
+        return 0  # the lines go from row to row
+    if isinstance(work, Factored | Fourier):
         return _leading(work.axes, work.out.array)
     if isinstance(work, Packing):
         return work.parts if work.parts > 1 else 0
@@ -65,7 +72,7 @@ def reads(work: Any) -> list[tuple[Array, bool]]:
         return [(load.array, _is_by_row(load.array, load.place, work.row)) for load in work.loads()]
     if isinstance(work, Product):
         return _reads_of_product(work)
-    if isinstance(work, Factored):
+    if isinstance(work, Factored | Fourier):
         return _reads_of_blocks(work.axes, work.inputs)
     if isinstance(work, Packing):
         return [(work.product.b.array, False)]
@@ -136,6 +143,8 @@ def cost(work: Any) -> int:
         columns = {"solve": work.columns, "inv": work.n}.get(work.name, 0)
         one = work.n * (_PIVOT + work.n * work.n + 2 * work.n * columns)
         return one * math.prod(v.extent for v in work.axes)
+    if isinstance(work, Fourier):
+        return round(5 * work.n * math.log2(work.n)) * math.prod(v.extent for v in work.axes)
     return sum(16 * array.size for array in work.outputs)
 
 

@@ -173,6 +173,44 @@ class Factored:
 
 
 @dataclass
+class Fourier:
+    """Lines of numbers inside loops over other axes, and their Fourier transforms.
+
+    Attributes
+    ----------
+    n : int
+        The numbers of a line.
+    axes : list of Var
+        The loops around; rows of a block are those of the first. The last one takes vectors.
+    out : Block
+        Its strides are those between the two parts, and along a line.
+    re, im : Block or None
+        What is transformed; None where it is 0.
+    inverse : bool
+    norm : str or None
+        As NumPy has it.
+    """
+
+    n: int
+    axes: list[Var]
+    out: Block
+    re: Block | None
+    im: Block | None
+    inverse: bool = False
+    norm: str | None = None
+
+    @property
+    def outputs(self) -> list[Array]:
+        """What is written."""
+        return [self.out.array]
+
+    @property
+    def inputs(self) -> list[tuple[Block, tuple[int, ...]]]:
+        """What is read, and the shape of what is read for one line."""
+        return [(block, (self.n,)) for block in (self.re, self.im) if block is not None]
+
+
+@dataclass
 class Draw:
     """Numbers from a key: a primitive of `clearprop.rules.random`, by its name.
 
@@ -190,7 +228,7 @@ class Draw:
         return [self.out]
 
 
-Work = Nest | Product | Packing | Windows | Factored | Draw
+Work = Nest | Product | Packing | Windows | Factored | Fourier | Draw
 
 
 def filling(y: Array, index: tuple[Affine, ...], axes: tuple[Var, ...], value: Scalar) -> Nest:

@@ -24,6 +24,7 @@ from clearprop.compile.elements import Elements, operand_shape, reduced_axes
 from clearprop.compile.grouping import Call, Group, Phase
 from clearprop.compile.needs import Waiting, cost, reads, rows_of
 from clearprop.compile.nests import Nest, Packing, Product, Work, rewritten
+from clearprop.compile.parts import SAME_MEMORY
 from clearprop.compile.scalars import Array
 from clearprop.graph import Node
 
@@ -41,12 +42,15 @@ class Plan:
     arrays : dict of Node to Array
         What is put into memory.
     constants : dict of Array to ndarray
+    same_memory : dict of Array to Array
+        What is another array, seen in another dtype.
     phases : list of lists of Group or Call
     """
 
     def __init__(self, nodes: list[Node], stored: set[Node], outputs: set[Node]) -> None:
         self.arrays: dict[Node, Array] = {}
         self.constants: dict[Array, Any] = {}
+        self.same_memory: dict[Array, Array] = {}
         self._by_id: dict[int, tuple[Array, Any]] = {}
         self._made: dict[Array, tuple[int, Group | None]] = {}  # phase and group of an array
         self._groups: dict[tuple[int, int], Group] = {}
@@ -108,6 +112,8 @@ class Plan:
             outputs = Array(f"t{len(self.arrays) + 1}", node.shape, node.dtype)
         self.arrays[node] = outputs
         self._made[outputs] = (phase, None)
+        if node.primitive in SAME_MEMORY:
+            self.same_memory[outputs] = arrays[0]
 
     def _place(self, node: Node, elements: Elements) -> None:
         if self._split(node, elements):

@@ -24,6 +24,7 @@ from clearprop.compile.joining import (
 )
 from clearprop.compile.memory import LINE, collected_after, placed, size_of
 from clearprop.compile.needs import cost
+from clearprop.compile.parts import InParts
 from clearprop.compile.planning import Plan
 from clearprop.compile.rerolling import rerolled
 from clearprop.compile.rolling import LOOP, looped
@@ -73,15 +74,16 @@ class Program:
     def of(cls, graph: Graph) -> Program:
         """Compile what was recorded; the record keeps nothing."""
         rebuilt = Rebuilt(list(graph._tape.nodes))
+        in_parts = InParts(rebuilt.nodes)
 
         def source_of(part: Any) -> Any:
             if not isinstance(part, Tensor):
                 return part
-            return part.value if part.node is None else rebuilt[part.node]
+            return part.value if part.node is None else in_parts[rebuilt[part.node]]
 
         result = tree_map(source_of, graph._output)
         leaves = list(graph.inputs.values())
-        program = cls(rebuilt.nodes, result, leaves, numbers_of_arguments(graph))
+        program = cls(in_parts.nodes, result, leaves, numbers_of_arguments(graph))
         graph._tape.nodes.clear()  # the arguments know their tape
         return program
 
@@ -113,8 +115,11 @@ class Program:
         self.arguments = Arguments(leaves, rolled.arguments)
         self.leaves = self.arguments.leaves
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
+        arrays, same = self.plan.arrays, self.plan.same_memory
         self.fresh = {
-            node: self.plan.arrays[node] for node in outputs if node.primitive is not None
+            node: same.get(arrays[node], arrays[node])
+            for node in outputs
+            if node.primitive is not None
         }
         self.calls = {
             part.node: self._call(part.node)
@@ -217,6 +222,11 @@ class Memory:
             piece = self.space[base + offset :][: array.size * array.dtype.itemsize]
             self.own[array] = piece.view(array.dtype).reshape(array.shape)
         self.own.update(plan.constants)
+        self.seen_as: dict[Array, list[Array]] = {}
+        for array, root in plan.same_memory.items():
+            self.seen_as.setdefault(root, []).append(array)
+        for root in self.seen_as.keys() & self.own.keys():
+            self.own.update((array, _seen(self.own[root], array)) for array in self.seen_as[root])
         self.most = min(MOST, 64)
         step = -(-program.scratch // LINE) * LINE + 4096
         self.scratch = np.empty(step * self.most + LINE, np.uint8)
@@ -251,6 +261,8 @@ class Memory:
         self.arrays[array] = value
         if array in self.words:  # what gives several outputs is read by calls alone
             self.table[self.words[array]] = value.ctypes.data
+        for other in self.seen_as.get(array, ()):
+            self.put(other, _seen(value, other))
 
     def check(self) -> None:
         """Say what went wrong: which index was out of bounds, that a matrix was singular."""
@@ -269,7 +281,7 @@ class Memory:
                 array = plan.arrays[leaf]
                 put(array, np.asarray(value, array.dtype))
         for node, array in program.fresh.items():
-            if node not in program.calls:
+            if node not in program.calls or array in self.seen_as:
                 put(array, self._room(array))
         self.trouble[0] = 0
         address, at = program.address, table.ctypes.data
@@ -314,6 +326,11 @@ class Memory:
                 program.seconds[phase] = time.perf_counter() - before
 
 
+def _seen(value: Any, array: Array) -> Any:
+    """Give memory as an array of another dtype; one of them is complex."""
+    return value.reshape(-1).view(array.dtype).reshape(array.shape)
+
+
 def _threads_for(plan: Plan) -> int | None:
     """Give 1 where several threads would wait for each other longer than they compute."""
     phases = [[part for part in phase if isinstance(part, Group)] for phase in plan.phases]
@@ -334,6 +351,7 @@ def _segments(plan: Plan) -> list[tuple[int, int, list[Node]]]:
     first = 0
     for p, phase in enumerate(plan.phases):
         calls = [part.node for part in phase if isinstance(part, Call)]
+        calls = [node for node in calls if plan.arrays[node] not in plan.same_memory]
         if calls:
             segments.append((first, p + 1, calls))
             first = p + 1
@@ -347,6 +365,7 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
     from clearprop.compile.machine.layout import read_by
 
     plan = program.plan
+    same = plan.same_memory
     when: dict[Array, list[int]] = {}
     skip = {*plan.constants, *program.fresh.values()}
     skip |= {plan.arrays[leaf] for leaf in program.leaves if leaf in plan.arrays}
@@ -360,7 +379,7 @@ def _needs(program: Program) -> list[tuple[Array, int, int, int]]:
                 skip |= set(part.local).union(*(stage.local for stage in part.stages))
                 arrays = [*part.outputs(), *(a for work in part.works for a in read_by(work))]
             for array in arrays:
-                when.setdefault(array, []).append(p)
+                when.setdefault(same.get(array, array), []).append(p)
     return [
         (array, size_of(array) + LINE, min(p), max(p))
         for array, p in when.items()

@@ -94,7 +94,7 @@ def _reads_memory(node: Node, user: Node) -> bool:
     assert user.primitive is not None
     if not forms.has_loops(user) or isinstance(user.primitive.kind, kinds.Window | kinds.Random):
         return True
-    if isinstance(user.primitive.kind, kinds.Contract | kinds.Factorization):
+    if isinstance(user.primitive.kind, kinds.Contract | kinds.Factorization | kinds.Fourier):
         return not _is_view(node)
     return False
 

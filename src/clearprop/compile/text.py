@@ -14,7 +14,7 @@ import numpy as np
 from clearprop.compile.calls import LoopCall
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.loops_text import Lines, number
-from clearprop.compile.nests import Factored, Nest, Packing, Product, Windows, Work
+from clearprop.compile.nests import Factored, Fourier, Nest, Packing, Product, Windows, Work
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.graph import Node
@@ -109,7 +109,9 @@ def _phases(plan: Plan, calls: Mapping[Node, Any], seconds: dict[int, float]) ->
                     inside = _phases(call.program.plan, call.program.calls, {})
                     lines += [f"    {line}" for line in inside]
                 else:
-                    lines.append(f"  NumPy call: {part.node.operation} {part.node.shape}")
+                    is_view = plan.arrays[part.node] in plan.same_memory
+                    what = "the same memory" if is_view else "NumPy call"
+                    lines.append(f"  {what}: {part.node.operation} {part.node.shape}")
                 continue
             if part.rows:
                 lines.append(f"  {part.rows} rows in {part.shards} shards of {part.shard_rows}")
@@ -372,7 +374,7 @@ def _read(work: Work) -> list[Array]:
         return [work.a.array, work.b.array]
     if isinstance(work, Packing):
         return [work.product.b.array]
-    if isinstance(work, Factored):
+    if isinstance(work, Factored | Fourier):
         return [block.array for block, _ in work.inputs]
     if isinstance(work, Windows):
         return [work.first, work.second]

@@ -15,6 +15,7 @@ from clearprop.compile.machine.barrier import write_barrier
 from clearprop.compile.machine.convolution import write_convolution
 from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.factorizations import call_factorization
+from clearprop.compile.machine.fourier import call_fourier
 from clearprop.compile.machine.layout import (
     Layout,
     arrays_of,
@@ -36,6 +37,7 @@ from clearprop.compile.nests import (
     Block,
     Draw,
     Factored,
+    Fourier,
     Nest,
     Packing,
     Product,
@@ -185,6 +187,9 @@ class _Writer:
             elif isinstance(work, Factored):
                 writer = NestWriter(b, self.processor, pointers, known, rows, trouble)
                 call_factorization(writer, work, bool(group.rows))
+            elif isinstance(work, Fourier):
+                writer = NestWriter(b, self.processor, pointers, known, rows, trouble)
+                call_fourier(writer, work, bool(group.rows), spare)
             elif isinstance(work, Windows):
                 self.windows(b, work, (group, stage), pointers, (known, rows, spare))
             else:

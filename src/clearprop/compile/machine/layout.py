@@ -10,13 +10,14 @@ import numpy as np
 from clearprop.compile.grouping import Group, Stage
 from clearprop.compile.machine.convolution import Convolution, convolution_scratch_bytes
 from clearprop.compile.machine.engine import Processor
+from clearprop.compile.machine.fourier import fourier_bytes
 from clearprop.compile.machine.matmul import Product as Spec
 from clearprop.compile.machine.matmul import packed_bytes, packed_parts, scratch_bytes
 from clearprop.compile.machine.prefetch import largest_product, lines_of_row
 from clearprop.compile.machine.products import list_length
 from clearprop.compile.memory import LINE, placed, size_of
 from clearprop.compile.needs import is_transformed
-from clearprop.compile.nests import Factored, Nest, Packing, Product, Windows, Work
+from clearprop.compile.nests import Factored, Fourier, Nest, Packing, Product, Windows, Work
 from clearprop.compile.planning import Plan
 from clearprop.compile.scalars import Array
 from clearprop.compile.table import ARRAYS
@@ -96,7 +97,7 @@ def read_by(work: Work) -> list[Array]:
         return [work.a.array, work.packed or work.b.array]
     if isinstance(work, Packing):
         return [work.product.b.array]
-    if isinstance(work, Factored):
+    if isinstance(work, Factored | Fourier):
         return [block.array for block, _ in work.inputs]
     return [work.first, work.second] if isinstance(work, Windows) else [work.key]
 
@@ -153,6 +154,8 @@ def kernel_bytes(work: Work, group: Group, stage: Stage, processor: Processor) -
     if isinstance(work, Windows):
         need = _lines(convolution_scratch_bytes(convolution_spec(work, group), processor))
         return need + (size_of(work.out) if work.out in group.parts else 0)
+    if isinstance(work, Fourier):
+        return _lines(fourier_bytes(work, processor))
     return 0
 
 
