@@ -203,3 +203,13 @@ def test_a_program_of_eigenvalues_is_of_complex_numbers():
     compiled = cp.compile(cp.grad(lambda a: f(a.astype(complex))))
     np.testing.assert_allclose(compiled(TURNING), cp.grad(f)(TURNING), rtol=1e-9)
     np.testing.assert_allclose(compiled(SQUARE), cp.grad(f)(SQUARE), rtol=1e-9)
+
+
+@pytest.mark.parametrize("transform", [np.fft.irfftn, np.fft.irfft2])
+def test_the_last_length_of_a_real_transform_back_may_be_that_of_the_spectrum(transform):
+    same_and_right(lambda z: transform(z, s=(3, -1), axes=(0, 1)), Z[0])
+
+
+@pytest.mark.parametrize("transform", [np.fft.rfftn, np.fft.rfft2])
+def test_an_axis_named_twice_keeps_its_length(transform):
+    same_and_right(lambda x: transform(x, axes=(1, 1)), X)

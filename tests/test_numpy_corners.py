@@ -6,6 +6,7 @@ from agreeing import agree
 from agreeing import outcome_of as outcome
 
 import clearprop as cp
+from clearprop.errors import DTypeError
 
 NUMBER = np.array(0.7)
 X = np.random.default_rng(5).normal(size=(2, 3))
@@ -150,3 +151,23 @@ def test_too_few_numbers(f):
     y, expected = cp.vjp(f, X)[0], f(X)
     assert np.shape(y) == np.shape(expected)
     np.testing.assert_array_equal(y, expected)
+
+
+def test_take_gives_a_copy_and_takes_no_masks():
+    def f(x):
+        x = x * 1.0
+        row = np.take(x, 0, axis=0)
+        row[0] = 100 * row[1]
+        return np.sum(x) + np.sum(row) + np.sum(np.take(x, [True, False]))
+
+    x = np.arange(4.0).reshape(2, 2)
+    assert cp.value_and_grad(f)(x)[0] == f(x)
+    assert cp.check(f, x).ok
+
+
+@pytest.mark.parametrize("f", [lambda M, x: M * x, lambda M, x: x @ M, lambda M, x: M**2 + x])
+def test_an_old_matrix_is_refused_for_its_products_are_others(f):
+    M, x = np.eye(2).view(np.matrix), np.array([0.3, 0.7])
+    for position in (0, 1):
+        with pytest.raises(DTypeError, match=r"np\.matrix.*np\.asarray\(M\)"):
+            cp.grad(lambda *args: np.sum(f(*args)), position)(M, x)

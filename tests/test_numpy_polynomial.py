@@ -1,5 +1,9 @@
 """`numpy.polynomial`, which is Python text: recorded as the user's own."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from agreeing import agree
@@ -63,3 +67,16 @@ def test_what_is_computed_outside_is_plain_again():
     assert cp.grad(lambda c: polynomial.polyval(2.0, c))(C).tolist() == [1, 2, 4, 8]
     assert type(polynomial.polyval(2.0, [1.0, 2.0])) is np.float64
     assert polynomial.np is np
+
+
+def test_the_first_use_may_be_inside_a_function():
+    text = (
+        "import numpy as np, clearprop as cp\n"
+        "x = np.array([0.0, 1.0, 2.0])\n"
+        "def f(y): return np.polynomial.Polynomial.fit(x, y, 1)(1.0)\n"
+        "print(cp.grad(f)(x))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", text]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert run.stdout.strip() == "[0.33333333 0.33333333 0.33333333]", run.stderr

@@ -242,3 +242,39 @@ def test_roots_move_as_numpys_do(p):
 def test_roots_of_what_has_none():
     for p in ([3.0], [0.0], [0.0, 2.0]):
         assert cp.vjp(np.roots, np.array(p))[0].shape == np.roots(p).shape == (0,)
+
+
+def test_the_polynomial_of_pairs_of_zeros_is_real():
+    turning = np.array([[0.3, -1.2, 0.2], [1.1, 0.4, -0.5], [0.1, 0.6, 2.0]])
+    agree(np.poly, turning)
+    pair = np.array([0.5 + 1j, 2.0, 0.5 - 1j])
+    assert cp.vjp(np.poly, pair)[0].dtype == np.poly(pair).dtype == float
+
+
+def test_interpolation_goes_into_a_program():
+    at, x, y = np.array([0.5, 1.7, 3.2, -1.0]), np.array([0.0, 1.0, 2.0, 4.0]), [1.0, 3.0, 2.0, 5.0]
+
+    def moved(at):
+        return np.sum(np.interp(at, x, y) ** 2)
+
+    module = {}
+    exec(cp.source(moved, at), module)
+    value, gradient = module["gradients"](at)
+    assert value == moved(at)
+    np.testing.assert_array_equal(gradient, cp.grad(moved)(at))
+    np.testing.assert_allclose(cp.compile(cp.grad(moved))(at), gradient, rtol=1e-12)
+
+
+def test_a_fit_of_high_degree_has_as_exact_a_derivative():
+    x, degree = np.linspace(0, 1, 30), 12
+    found = cp.grad(lambda y: np.polyval(np.polyfit(x, y, degree), 0.5))(np.sin(6 * x))
+    powers = np.vander(x, degree + 1)
+    of_points = np.linalg.lstsq(powers, np.eye(30), rcond=None)[0]  # each column a point's part
+    np.testing.assert_allclose(found, np.vander([0.5], degree + 1)[0] @ of_points, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Polyfit may be poorly conditioned")
+def test_a_fit_that_its_points_do_not_determine():
+    x, y = np.array([1.0, 1.0, 2.0, 2.0]), np.array([1.0, 2.0, 3.0, 5.0])
+    report = cp.check(lambda y: np.sum(np.polyfit(x, y, 3) ** 2), y)
+    assert report.ok, str(report)

@@ -296,3 +296,18 @@ def make_function():
         return x
 
     return once
+
+
+def test_a_power_of_a_negative_number_and_numbers_that_are_cast():
+    for f, *args in (
+        (lambda x: np.sum((-2.0) ** np.round(x) * x), np.array([1.0, 2.0])),
+        (lambda c, x: np.sum(np.float_power(c, x)), 2.0, np.array([1.5, 2.0])),
+    ):
+        module = {}
+        exec(cp.source(f, *args), module)
+        value, gradients = module["gradients"](*args)
+        assert value == f(*args)
+        expected = cp.grad(f, tuple(range(len(args))))(*args)
+        gradients = gradients if len(args) > 1 else (gradients,)
+        for found, gradient in zip(gradients, expected, strict=True):
+            np.testing.assert_array_equal(found, gradient)

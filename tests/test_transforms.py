@@ -305,3 +305,23 @@ def test_numpy_signature_order_is_kept():
     )
     np.testing.assert_array_equal(cp.grad(lambda x: np.sum(x, None))(x), np.ones((2, 3)))
     assert cp.trace(lambda x: np.sum(a=x, axis=1), x).output.shape == (2,)
+
+
+def test_a_gradient_that_no_outer_argument_is_in_is_plain():
+    def outer(x):
+        gradients = cp.grad(lambda c, x: c * x, (0, 1))(2.0, x)
+        seen.extend(map(type, gradients))
+        return gradients[0] * gradients[1]
+
+    seen = []
+    assert cp.grad(outer)(3.0) == 2.0
+    assert seen == [cp.Tensor, np.float64]
+
+
+@pytest.mark.parametrize("c", [2, 2.0, 1 + 2j])
+@pytest.mark.parametrize("f", [np.multiply, lambda c, x: x / c], ids=["product", "quotient"])
+def test_derivatives_by_constants_of_a_program(c, f):
+    x = np.array([0.5, 1.2])
+    both = cp.grad(lambda c, x: np.sum(np.real(f(c, x))), (0, 1))
+    for found, expected in zip(cp.compile(both)(c, x), both(c, x), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -78,6 +78,10 @@ class Tape:
         """
         return not self.is_lean or open_derivatives.count > 0 or primitive.is_composite
 
+    def has_not(self, source: Node | None) -> bool:
+        """Whether an operand is a constant here: plain, or only of an inner derivative's record."""
+        return source is None or source.tape is not self
+
     def __len__(self) -> int:
         return len(self.nodes)
 
@@ -314,7 +318,7 @@ class TracedNode(WideNode):
         if self.tape.is_lean and self.primitive is not None and not self.primitive.is_composite:
             self.value = None
             pairs = zip(self.inputs, self.operands, strict=True)
-            self.operands = tuple(v if source is None else None for source, v in pairs)
+            self.operands = tuple(v if self.tape.has_not(source) else None for source, v in pairs)
 
 
 class Leaf(Node):

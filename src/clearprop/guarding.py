@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import threading
 import types
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,8 @@ def call_user_function(f: Any, *args: Any, **kwargs: Any) -> Any:
 
             instead = told(error)
             if instead is not None:
+                if error.__cause__ is instead:  # the two would be causes of each other
+                    error.__cause__ = error.__context__ = None
                 raise instead from error
         raise
     finally:
@@ -108,6 +111,7 @@ class _Names:
     def _look(self, f: Any) -> None:
         """Find the names of NumPy in the user's modules and in the function's own."""
         if not self._replacements:
+            import_module("numpy.polynomial")  # else the function does, after names were looked for
             replaced = [(np, guarded_numpy()), *REPLACED]
             self._replacements = {id(original): (original, new) for original, new in replaced}
         if len(sys.modules) != len(self._known):

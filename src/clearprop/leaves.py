@@ -113,12 +113,19 @@ def real(value: Any, what: Callable[[], str], dtype: Any = np.float64) -> Any:
 
 
 def refuse_masked(value: Any, what: Callable[[], str]) -> None:
-    """Refuse a masked array, whose mask would be lost.
+    """Refuse a masked array, whose mask would be lost, and an np.matrix, whose products would.
 
     Raises
     ------
     DTypeError
     """
+    if isinstance(value, np.matrix):
+        raise DTypeError(
+            f"{what()} is an np.matrix.",
+            where=current_line(2),
+            why="Its * is a matrix product; that of a recorded value is one of elements.",
+            write="np.asarray(M), and @ for matrix products.",
+        )
     if isinstance(value, np.ma.MaskedArray):
         raise DTypeError(
             f"{what()} is a masked array.",

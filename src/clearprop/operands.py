@@ -36,6 +36,14 @@ def plain_operand(operand: Any, primitive: Primitive) -> Any:
             why="What a masked element contributes to a derivative is not defined here.",
             write="np.where(mask, 0.0, array.data)",
         )
+    if isinstance(operand, np.matrix):
+        raise DTypeError(
+            f"{primitive.name} of an np.matrix cannot be recorded.",
+            where=current_line(2),
+            why="Its * is a matrix product and its ** a power of matrices; what is computed from "
+            "a recorded value is an array, for which they are not.",
+            write="np.asarray(M) @ x, or np.asarray(M) * x for products of elements.",
+        )
     if operand is None:
         raise DTypeError(
             f"{primitive.name} got None where it needs an array.",

@@ -92,8 +92,8 @@ def record(
     else:
         keeps = tape.keeps(primitive)
         kept = tuple(
-            frozen(v) if plain >> i & 1 else v if keeps or inputs[i] is None else None
-            for i, v in enumerate(values)
+            frozen(v) if plain >> i & 1 else v if keeps or tape.has_not(source) else None
+            for i, (v, source) in enumerate(zip(values, inputs, strict=True))
         )
         shape, dtype = form_of(primitive, y)
         value = y if keeps else None

@@ -229,7 +229,7 @@ def pull_back(
     """
     seeds: list[tuple[Node, Any]] = []
     taken: set[int] = set()
-    recorded = False
+    recorded = followed = False
     for part, d in zip(outputs, given, strict=True):
         if not isinstance(part, Tensor):
             if d is None:
@@ -238,7 +238,8 @@ def pull_back(
         cotangent = seed(part, d)
         taken.add(id(cotangent))
         # A rule is linear in dy: where dy alone is on a record, it records what depends on it.
-        release = release and not isinstance(cotangent, Tensor)
+        followed = followed or isinstance(cotangent, Tensor)
+        release = release and not followed
         node = part.node
         if node is not None and node.active:
             recorded = recorded or node.root < start
@@ -250,7 +251,10 @@ def pull_back(
     )
 
     def gradient(node: Node) -> Any:
-        return own(found[node], taken) if node in found else _zeros(node)
+        if node not in found:
+            return _zeros(node)
+        # A cotangent may be on a record that began after this one.
+        return own(found[node] if followed else outside(found[node], start), taken)
 
     return [
         gradient(part) if isinstance(part, Node) else tree_map(gradient, part) for part in nodes

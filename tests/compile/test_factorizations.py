@@ -208,3 +208,10 @@ def test_a_loop_of_steps_that_solve_is_machine_code():
     np.testing.assert_allclose(costs, expected, rtol=1e-11)
     for mine, theirs in zip(found, carry, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-11)
+
+
+def test_of_a_complex_matrix_the_logarithm_is_real():
+    a = np.array([[1.0 + 1j, 0.5], [0.3j, 2.0]])
+    for found, expected in zip(cp.compile(np.linalg.slogdet)(a), np.linalg.slogdet(a), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -109,3 +109,38 @@ def test_what_is_not_there_says_so():
         cp.scipy.linalg.solve_triangular(REGULAR, B, trans=3)
     with pytest.raises(np.linalg.LinAlgError):
         cp.scipy.linalg.cho_factor(-POSITIVE)
+
+
+C = np.array([[2.0, 0.4 - 0.3j, 0.1j], [0.4 + 0.3j, 3.0, 0.2 - 0.5j], [-0.1j, 0.2 + 0.5j, 2.5]])
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda m, A: m.cholesky(A),
+        lambda m, A: m.cho_solve(m.cho_factor(A), B),
+        lambda m, A: m.cho_solve(m.cho_factor(A, True), A[0]),
+        lambda m, A: m.solve_triangular(A, B, trans="C"),
+        lambda m, A: m.solve_triangular(A, B, trans=1, lower=True),
+        lambda m, A: m.solve(A, B, assume_a="her"),
+        lambda m, A: m.solve(A, B, assume_a="sym", lower=True),
+        lambda m, A: m.solve(A, B, assume_a="pos"),
+        lambda m, A: m.inv(A),
+        lambda m, A: m.expm(A),
+        lambda m, A: m.toeplitz(A[1]),
+        lambda m, A: m.toeplitz(A[1], A[2]),
+    ],
+)
+def test_complex_matrices_keep_their_imaginary_parts(compute):
+    expected = compute(linalg, C)
+    for matrix, rtol in ((C, 1e-12), (C.astype(np.complex64), 1e-5)):
+        y = compute(cp.scipy.linalg, matrix)
+        np.testing.assert_allclose(y, expected, rtol=rtol, atol=rtol)
+    report = cp.check(lambda A: np.sum(np.abs(compute(cp.scipy.linalg, A) - 0.3) ** 2), C)
+    assert report.ok, str(report)
+
+
+@pytest.mark.parametrize("assume_a", ["sym", "her"])
+def test_the_symmetric_solution_stays_float32(assume_a):
+    found = cp.scipy.linalg.solve(POSITIVE.astype("f4"), B.astype("f4"), assume_a=assume_a)
+    assert found.dtype == np.float32

@@ -160,3 +160,16 @@ def test_rules_come_with_scipy_and_leave_the_users():
 def _run(code):
     here = {**os.environ, "PYTHONPATH": str(Path(cp.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], check=True, env=here)
+
+
+def test_an_error_that_compiled_code_lost_is_not_its_own_cause():
+    def as_compiled_code_does(x):
+        try:
+            return float(x[0])
+        except LostGradientError as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    with pytest.raises(LostGradientError, match="plain") as caught:
+        cp.grad(as_compiled_code_does)(X)
+    assert isinstance(caught.value.__cause__, SystemError)
+    assert caught.value.__cause__.__cause__ is None

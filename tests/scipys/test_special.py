@@ -6,7 +6,7 @@ from agreeing import agree
 from scipy import special
 
 import clearprop as cp
-from clearprop.errors import MissingMethodError, MissingRuleError
+from clearprop.errors import DTypeError, MissingMethodError, MissingRuleError
 from clearprop.primitive import PRIMITIVES, primitive_for
 
 UFUNCS = {n: f for n, f in vars(special).items() if isinstance(f, np.ufunc)}
@@ -163,3 +163,15 @@ def test_scipys_ufuncs_are_there_too():
     assert cp.scipy.special.gammaln is special.gammaln
     with pytest.raises(MissingMethodError, match="has no factorial"):
         _ = cp.scipy.special.factorial
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["logsumexp", "softmax", "log_softmax", "softplus"])
+def test_complex_numbers_are_refused(name):
+    z = np.array([0.5 + 1j, 1.0])
+    for call in (
+        getattr(cp.scipy.special, name),
+        lambda z: cp.vjp(getattr(cp.scipy.special, name), z),
+    ):
+        with pytest.raises(DTypeError, match=r"complex128; this .* Write instead: np\.real\(z\)"):
+            call(z)

@@ -209,3 +209,23 @@ def test_what_is_not_there_says_so():
         normal.logpdf(MEAN, MEAN, COVARIANCE, allow_singular=True)
     with pytest.raises(ShapeError, match=r"\(3, 3\)"):
         normal.logpdf(MEAN, MEAN, COVARIANCE[:2, :2])
+
+
+def test_the_even_distribution_of_angles():
+    angles = np.array([-2.0, 0.3, 1.0])
+    expected = stats.vonmises.logpdf(angles, 0.0)
+    np.testing.assert_allclose(cp.scipy.stats.vonmises.logpdf(angles, 0.0), expected)
+    slope = cp.grad(lambda kappa: np.sum(cp.scipy.stats.vonmises.logpdf(angles, kappa)))(0.0)
+    np.testing.assert_allclose(slope, np.sum(np.cos(angles)))
+
+
+@pytest.mark.parametrize("method", ["cdf", "sf"])
+def test_far_below_a_largest_value_nothing_moves(method):
+    f = getattr(cp.scipy.stats.gumbel_r, method)
+    assert cp.grad(f)(-1e5) == 0
+    assert cp.grad(f)(np.float32(-1e5)) == 0
+
+
+def test_shares_that_no_dirichlet_distribution_has():
+    x, alpha = np.array([0.2, 0.3, 0.5]), np.array([1.0, -2.0, 3.0])
+    assert np.isnan(cp.scipy.stats.dirichlet.logpdf(x, alpha))

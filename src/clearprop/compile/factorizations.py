@@ -49,7 +49,8 @@ def in_one_array(
     which becomes one array, and for the reading of its two outputs.
     """
     assert node.primitive is not None
-    if node.primitive is slogdet and is_small(node):
+    # Of complex matrices the two have two dtypes; they are a NumPy call in any case.
+    if node.primitive is slogdet and is_small(node) and node.dtype[0] == node.dtype[1]:
         return TOGETHER, node.attributes, (*node.shape[0], 2), node.dtype[0]
     source = sources[0] if node.primitive is PROJECTION else None
     if source is not None and source.primitive is TOGETHER:

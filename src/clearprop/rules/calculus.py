@@ -6,6 +6,7 @@ from numpy.lib.array_utils import normalize_axis_index
 from clearprop.kinds import OPAQUE
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.complex import conjugated, is_complex
+from clearprop.rules.indexing import Slot, getitem
 from clearprop.rules.reduction import array_of, axes_of
 
 
@@ -196,8 +197,12 @@ def interp(x, xp, fp, left=None, right=None, period=None):
     i = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), max(n - 2, 0))
     j = np.minimum(i + 1, n - 1)
     inside = (x >= xp[0]) & (x <= xp[-1])
-    run = np.where(i == j, 1, xp[j] - xp[i])  # a single point has no slope
-    y = fp[i] + (fp[j] - fp[i]) / run * (np.where(inside, x, xp[i]) - xp[i])
+    # Not p[k]: a plain array, asked for recorded positions, would read them as plain ones.
+    left_x, right_x, left_y, right_y = (
+        getitem(p, k, index=(Slot(0),)) for p in (xp, fp) for k in (i, j)
+    )
+    run = np.where(i == j, 1, right_x - left_x)  # a single point has no slope
+    y = left_y + (right_y - left_y) / run * (np.where(inside, x, left_x) - left_x)
     y = np.where(x < xp[0], fp[0] if left is None else left, y)
     y = np.where(x > xp[-1], fp[-1] if right is None else right, y)
     return np.where(np.isnan(x), np.nan, y)

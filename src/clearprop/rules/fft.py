@@ -115,9 +115,11 @@ def _cut(a, s, axes):
     if s is not None and axes is None:
         axes = tuple(range(-len(s), 0))
     axes = axes_of(None, np.ndim(a)) if axes is None else tuple(axes)
-    lengths = [None] * len(axes) if s is None else [None if n in (None, -1) else n for n in s]
+    lengths = [-1] * len(axes) if s is None else list(s)
     if len(lengths) != len(axes):
         raise ValueError("Shape and axes have different lengths.")  # as NumPy has it
+    # As they are now: where an axis is named twice, the first transform may change its length.
+    lengths = [np.shape(a)[i] if n == -1 else n for i, n in zip(axes, lengths, strict=True)]
     return a, axes, lengths
 
 
@@ -180,7 +182,7 @@ def rfftn_of(a, s=None, axes=None, norm=None):
 def irfftn_of(a, s=None, axes=None, norm=None):
     a, axes, lengths = _cut(a, s, axes)
     whole = _transformed(ifftn, a, lengths[:-1], axes[:-1], norm)
-    return np.fft.irfft(whole, lengths[-1], axes[-1], norm)
+    return np.fft.irfft(whole, None if s is None else lengths[-1], axes[-1], norm)
 
 
 @composition(np.fft.rfft2)

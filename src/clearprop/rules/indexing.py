@@ -226,4 +226,7 @@ def take(a, indices, axis=None, mode="raise"):
         indices = indices % np.shape(a)[axis]
     elif mode == "clip":
         indices = np.clip(indices, 0, np.shape(a)[axis] - 1)
-    return a[(slice(None),) * axis + (indices,)]
+    if getattr(getattr(indices, "dtype", indices), "kind", None) == "b" or type(indices) is bool:
+        indices = 1 * indices  # positions 0 and 1, no mask
+    part = a[(slice(None),) * axis + (indices,)]
+    return part if np.ndim(indices) or not np.ndim(part) else np.copy(part)  # never a view

@@ -10,7 +10,7 @@ import numpy as np
 from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import composition
-from clearprop.rules.complex import conjugated
+from clearprop.rules.complex import conjugated, is_complex
 from clearprop.rules.reduction import array_of, numbers_of
 
 
@@ -105,7 +105,14 @@ def poly(seq_of_zeros):
     y = np.ones(1, zeros.dtype)
     for i in range(len(zeros)):
         y = np.append(y, np.zeros(1, y.dtype)) - zeros[i] * _in_front(y, 1)
+    if is_complex(zeros) and _is_conjugate(numbers_of(zeros)):
+        y = np.real(y)
     return y if len(zeros) else 1.0
+
+
+def _is_conjugate(zeros):
+    """Whether these are the zeros of a real polynomial."""
+    return np.array_equal(np.sort(zeros), np.sort(np.conjugate(zeros)))
 
 
 @composition(np.roots)

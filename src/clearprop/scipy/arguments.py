@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from clearprop.errors import DTypeError
 from clearprop.operands import holds_recorded, stacked
+from clearprop.places import current_line
 
 
 def array(value: Any) -> Any:
@@ -15,9 +17,29 @@ def array(value: Any) -> Any:
 
 
 def floats(value: Any) -> Any:
-    """Give an array of floats, as SciPy makes of whole numbers."""
+    """Give an array of floats, as SciPy makes of whole numbers.
+
+    Raises
+    ------
+    DTypeError
+        If the numbers are complex: their imaginary parts would be lost.
+    """
+    value = numbers(value)
+    if value.dtype.kind == "c":
+        raise DTypeError(
+            f"An argument of shape {value.shape} is of {value.dtype}; this function of cp.scipy "
+            "takes real numbers.",
+            where=current_line(2),
+            why="The imaginary parts would be lost.",
+            write="np.real(z), or the formula in np.* functions, which take complex numbers.",
+        )
+    return value
+
+
+def numbers(value: Any) -> Any:
+    """Give an array of floats or of complex numbers."""
     value = array(value)
-    return value if value.dtype.kind == "f" else value.astype(float)
+    return value if value.dtype.kind in "fc" else value.astype(float)
 
 
 def constant(value: Any, what: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.rules.exponential import erf, sigmoid
-from clearprop.rules.special.bessel import i0e
+from clearprop.rules.special.bessel import i0, i0e
 from clearprop.rules.special.elementary import log_expit, xlog1py, xlogy
 from clearprop.rules.special.gamma import (
     betainc,
@@ -170,10 +170,13 @@ class _GumbelR(Continuous):
         return -z - np.exp(-z)
 
     def below(self, z: Any) -> Any:
-        return np.exp(-np.exp(-z))
+        return np.exp(-self._rate(z))
 
     def above(self, z: Any) -> Any:
-        return -np.expm1(-np.exp(-z))
+        return -np.expm1(-self._rate(z))
+
+    def _rate(self, z: Any) -> Any:
+        return np.exp(np.minimum(-z, 80.0))  # more is as much, and would overflow: 0 times infinity
 
     def log_below(self, z: Any) -> Any:
         return -np.exp(-z)
@@ -184,9 +187,16 @@ class _VonMises(Continuous):
 
     shapes = ("kappa",)
 
+    def allows(self, *shapes: Any) -> Any:
+        return shapes[0] >= 0  # of 0, all angles are alike
+
     def log_density(self, z: Any, kappa: Any) -> Any:
         half = np.sin(z / 2)
-        return -2 * kappa * half * half - 2 * _LOG_ROOT_2PI - np.log(i0e(kappa))
+        # The scaled function has a corner at 0, this density none; the plain one overflows.
+        is_small = kappa < 1
+        near = np.log(i0(np.where(is_small, kappa, 0.0))) - kappa
+        far = np.log(i0e(np.where(is_small, 1.0, kappa)))
+        return -2 * kappa * half * half - 2 * _LOG_ROOT_2PI - np.where(is_small, near, far)
 
 
 class _Uniform(Continuous):

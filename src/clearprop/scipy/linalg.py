@@ -1,4 +1,4 @@
-"""SciPy's linear algebra for recorded arrays: real matrices, and stacks of them.
+"""SciPy's linear algebra for recorded arrays: real and complex matrices, and stacks of them.
 
 ``check_finite``, ``overwrite_a`` and ``overwrite_b`` may be given and change nothing.
 """
@@ -11,8 +11,10 @@ import numpy as np
 
 from clearprop.errors import MissingMethodError, OptionError
 from clearprop.rules import matrix_functions
+from clearprop.rules.complex import conjugated
+from clearprop.rules.linear import adjoint
 from clearprop.rules.linear import transposed as transposed_of
-from clearprop.scipy.arguments import array, floats
+from clearprop.scipy.arguments import array, numbers
 
 _TRANSPOSED = {0: 0, 1: 1, 2: 1, "N": 0, "T": 1, "C": 1}
 
@@ -33,7 +35,7 @@ def solve_triangular(
     a : array (..., M, M)
     b : array (M,) or (..., M, N)
     trans : {0, 1, 2, 'N', 'T', 'C'}
-        Whether to solve for the transposed matrix.
+        Whether to solve for the transposed matrix; with 2 or 'C', for the adjoint one.
     lower : bool
         Whether the lower triangle is read; the upper by default.
     unit_diagonal : bool
@@ -72,13 +74,15 @@ def solve_triangular(
         "lower": bool(lower),
         "unit_diagonal": bool(unit_diagonal),
     }
-    return matrix_functions.solve_triangular(floats(a), floats(b), **options)
+    a = numbers(a)
+    a = conjugated(a) if trans in (2, "C") else a
+    return matrix_functions.solve_triangular(a, numbers(b), **options)
 
 
 def cholesky(
     a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True
 ) -> Any:
-    r"""Factor :math:`A = U^{\mathsf T} U`, or :math:`A = L L^{\mathsf T}` with ``lower``.
+    r"""Factor :math:`A = U^{\mathsf H} U`, or :math:`A = L L^{\mathsf H}` with ``lower``.
 
     Parameters
     ----------
@@ -106,7 +110,7 @@ def cholesky(
     [[2. 1.]
      [0. 3.]]
     """
-    return np.linalg.cholesky(floats(a), upper=not lower)
+    return np.linalg.cholesky(numbers(a), upper=not lower)
 
 
 def cho_factor(
@@ -169,8 +173,8 @@ def cho_solve(
     [1. 2.]
     """
     c, lower = c_and_lower
-    z = solve_triangular(c, b, trans=0 if lower else 1, lower=lower)
-    return solve_triangular(c, z, trans=1 if lower else 0, lower=lower)
+    z = solve_triangular(c, b, trans=0 if lower else 2, lower=lower)
+    return solve_triangular(c, z, trans=2 if lower else 0, lower=lower)
 
 
 def solve(
@@ -217,14 +221,17 @@ def solve(
     >>> print(cp.scipy.linalg.solve(np.diag([2.0, 4.0]), np.array([2.0, 8.0]), assume_a="pos"))
     [1. 2.]
     """
-    a, b = floats(a), floats(b)
+    a, b = numbers(a), numbers(b)
     if assume_a in ("pos", "positive definite"):
+        a = conjugated(a) if transposed else a
         return cho_solve(cho_factor(a, lower), b)
     if assume_a in ("upper triangular", "lower triangular"):
         return solve_triangular(a, b, int(transposed), lower=assume_a.startswith("lower"))
     if assume_a in ("sym", "symmetric", "her", "hermitian"):
-        half = np.tril(a, -1) if lower else np.triu(a, 1)
-        a = half + transposed_of(half) + a * np.eye(a.shape[-1])
+        half, diagonal = (np.tril(a, -1) if lower else np.triu(a, 1)), np.tril(np.triu(a))
+        is_hermitian = assume_a.startswith("her")
+        other = adjoint(half) if is_hermitian else transposed_of(half)
+        a = half + other + (np.real(diagonal) if is_hermitian else diagonal)
     elif assume_a not in (None, "gen", "general"):
         raise OptionError(
             f"solve(…, assume_a={assume_a!r}) has no derivative here.",
@@ -259,7 +266,7 @@ def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     [[0.5  0.  ]
      [0.   0.25]]
     """
-    return np.linalg.inv(floats(a))
+    return np.linalg.inv(numbers(a))
 
 
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
@@ -281,7 +288,7 @@ def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     >>> print(f"{cp.scipy.linalg.det(np.diag([2.0, 4.0])):.1f}")
     8.0
     """
-    return np.linalg.det(floats(a))
+    return np.linalg.det(numbers(a))
 
 
 def expm(A: Any) -> Any:
@@ -307,7 +314,7 @@ def expm(A: Any) -> Any:
     [[1. 0.]
      [0. 1.]]
     """
-    return matrix_functions.expm(floats(A))
+    return matrix_functions.expm(numbers(A))
 
 
 def block_diag(*arrs: Any) -> Any:
@@ -357,7 +364,8 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     c : array (M,)
         The first column.
     r : array (N,), optional
-        The first row, of which the first element is not read; ``c`` by default.
+        The first row, of which the first element is not read; the conjugate
+        of ``c`` by default.
 
     Returns
     -------
@@ -371,7 +379,7 @@ def toeplitz(c: Any, r: Any = None) -> Any:
      [2 1 3]]
     """
     c = np.ravel(array(c))
-    r = c if r is None else np.ravel(array(r))
+    r = conjugated(c) if r is None else np.ravel(array(r))
     m, n = np.shape(c)[0], np.shape(r)[0]
     values = np.concatenate((c[::-1], r[1:]))
     return values[np.arange(n) - np.arange(m)[:, None] + (m - 1)]

@@ -157,6 +157,7 @@ class _Dirichlet(_Multivariate):
                 why=f"x has {count} shares along its first axis, or one less.",
             )
         constant = gammaln(np.sum(alpha)) - np.sum(gammaln(alpha))
+        constant = np.where(np.all(alpha > 0), constant, np.nan)
         powers = np.reshape(alpha - 1, (count,) + (1,) * (x.ndim - 1))
         return result(constant + np.sum(xlogy(powers, x), axis=0))
 

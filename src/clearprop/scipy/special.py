@@ -11,7 +11,7 @@ from clearprop.operands import holds_recorded
 from clearprop.outside import special
 from clearprop.rules import reduction
 from clearprop.rules.special import gamma as gamma_rules
-from clearprop.scipy.arguments import array, constant, floats, result
+from clearprop.scipy.arguments import constant, floats, result
 from clearprop.transforms import stop_gradient
 
 
@@ -49,7 +49,7 @@ def logsumexp(
     [0.25 0.75]
     """
     a = floats(a)
-    weights = None if b is None else array(b) + np.zeros_like(a)
+    weights = None if b is None else floats(b) + np.zeros_like(a)
     a = a if weights is None else np.where(weights == 0, -np.inf, a)
     largest = _largest(a, axis)
     terms = np.exp(a - largest) if weights is None else weights * np.exp(a - largest)

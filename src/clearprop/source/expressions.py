@@ -31,6 +31,8 @@ def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.ex
         return operands[0]
     if primitive.name == "transpose" and len(node.shape) == 2 and not node.attributes.get("axes"):
         return ast.Attribute(operands[0], "T", ast.Load())
+    if primitive.name == "astype" and _is_number(node.inputs[0]):
+        return ast.Call(written(node.dtype), operands, [])
     value = helpers.expression_of(primitive.function)
     if value is not None:
         made: ast.expr = _Fill(primitive, node.attributes, operands).visit(copied(value))
@@ -38,6 +40,11 @@ def expression(node: Node, operands: list[ast.expr], helpers: Helpers) -> ast.ex
     if isinstance(primitive.numpy, np.ufunc):
         return ast.Call(_np(primitive.numpy.__name__), operands, [])
     return _call_helper(primitive, node, operands, helpers)
+
+
+def _is_number(source: Node | None) -> bool:
+    """Whether a value may be a number of Python's, which has no methods of arrays."""
+    return source is not None and source.primitive is None and source.shape == ()
 
 
 def slots(count: int) -> list[ast.expr]:

@@ -29,7 +29,8 @@ def one_line(tree: ast.AST) -> str:
     cuts: list[tuple[int, int, bytes]] = []
     for node in ast.walk(parsed):
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-            if _is_simple(node.left) and _is_simple(node.right):
+            is_in_brackets = isinstance(node.left, ast.UnaryOp)  # (-2) ** x
+            if not is_in_brackets and _is_simple(node.left) and _is_simple(node.right):
                 start = _end(node.left)
                 cuts.append((start, start + data[start:].index(b"**") + 3, b"**"))
         elif isinstance(node, ast.Slice):

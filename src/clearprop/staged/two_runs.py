@@ -56,9 +56,11 @@ def staged(
 def _checked(
     tape: Tape, f: Callable[..., Any], args: Any, kwargs: dict[str, Any], before: Any
 ) -> Graph:
-    graph = trace_on(tape, f, args, kwargs)
-    if tape.refusal is not None:
-        raise tape.refusal  # caught by an `except` inside the function
+    try:
+        graph = trace_on(tape, f, args, kwargs)
+    finally:
+        if tape.refusal is not None:  # caught by an `except` inside, which may hide it in an error
+            raise tape.refusal from None
     if tape.is_lean:
         graph.forget()
     after: Any = _generators()
