@@ -34,6 +34,8 @@ from clearprop.train.models import build_model as build_model
 from clearprop.train.models import layer_sizes as layer_sizes
 from clearprop.train.models import title_of as title_of
 from clearprop.train.named import MODELS as MODELS
+from clearprop.train.parallel.processes import Processes as Processes
+from clearprop.train.parallel.processes import mpi as mpi
 from clearprop.train.predicting import Predicted as Predicted
 from clearprop.train.predicting import Predictor as Predictor
 from clearprop.train.progress import LiveProgress as LiveProgress

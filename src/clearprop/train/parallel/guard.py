@@ -1,0 +1,201 @@
+"""Signs of life between processes: one that dies, stops or fails ends the run on all of them.
+
+MPI waits for a process that will never answer. So each of them has a thread and a connection to the
+first one; over it goes a byte now and then, and at the end a word. A connection that breaks is a
+process that died; one that is silent, a process that hangs, was stopped, or cannot be reached.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import selectors
+import socket
+import sys
+import threading
+import time
+import warnings
+from types import TracebackType
+from typing import Any
+
+from clearprop.train.parallel.processes import Processes
+
+_BEAT, _DONE, _FAILED = b".", b"d", b"f"
+_CONNECTING = 10.0  # seconds
+_GRACE = 3.0  # seconds: a failure that all have at once needs nobody to end the others
+_KEY = 32  # bytes
+
+
+class Guard:
+    """Inside ``with``, a process that is lost ends all others within seconds, and is named.
+
+    Parameters
+    ----------
+    processes : Processes
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._silence = processes.silence
+        self._hosts = processes.collect(processes.host)
+        self._peers: dict[socket.socket, int] = {}
+        self._heard: dict[socket.socket, float] = {}
+        self._left = threading.Event()  # this process is no longer inside
+        self._thread = threading.Thread(target=self._watch, name="clearprop-guard", daemon=True)
+
+    def __enter__(self) -> Guard:
+        if self._processes.size > 1:
+            self._connect()
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._peers:
+            return
+        self._left.set()
+        self._thread.join()
+        for peer in self._peers:
+            _say(peer, _DONE if error is None else _FAILED)
+            peer.close()
+
+    # ---- connections -------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        """Connect all others with the first one, or warn that nobody watches."""
+        processes, reason = self._processes, ""
+        with socket.socket() as listener:
+            offer = None
+            if processes.is_first:
+                listener.bind(("", 0))
+                listener.listen(processes.size)
+                offer = _addresses(), listener.getsockname()[1], secrets.token_bytes(_KEY)
+            addresses, port, key = processes.agree(offer)
+            try:
+                if processes.is_first:
+                    self._accept(listener, key)
+                else:
+                    self._call(addresses, port, key)
+            except OSError as error:
+                reason = f"process {processes.rank} on {processes.host}: {error}"
+            failed = [each for each in processes.collect(reason) if each]
+        if failed:
+            for peer in self._peers:
+                peer.close()
+            self._peers.clear()
+            if processes.is_first:
+                warnings.warn(
+                    f"train: nobody watches over the processes: {failed[0]}. Why: a process that "
+                    "dies or hangs is found over a connection of its own, which is not there. "
+                    "The run goes on; what is lost is found by MPI, or not.",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+        now = time.monotonic()
+        self._heard = dict.fromkeys(self._peers, now)
+
+    def _accept(self, listener: socket.socket, key: bytes) -> None:
+        listener.settimeout(_CONNECTING)
+        while len(self._peers) < self._processes.size - 1:
+            peer, _ = listener.accept()
+            peer.settimeout(_CONNECTING)
+            said = _read(peer, _KEY + 4)
+            if hmac.compare_digest(said[:_KEY], key):
+                self._peers[peer] = int.from_bytes(said[_KEY:], "big")
+            else:
+                peer.close()
+
+    def _call(self, addresses: list[str], port: int, key: bytes) -> None:
+        trouble = OSError("there is no address of the first process")
+        for address in addresses:
+            try:
+                peer = socket.create_connection((address, port), _CONNECTING / 2)
+                peer.sendall(key + self._processes.rank.to_bytes(4, "big"))
+            except OSError as error:
+                trouble = error
+                continue
+            self._peers[peer] = 0
+            return
+        raise trouble
+
+    # ---- watching ----------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        if not self._peers:
+            return
+        with selectors.DefaultSelector() as selector:
+            for peer in self._peers:
+                peer.setblocking(False)
+                selector.register(peer, selectors.EVENT_READ)
+            while not self._left.is_set():
+                for peer in self._heard:
+                    _say(peer, _BEAT)
+                for ready, _ in selector.select(min(1.0, self._silence / 4)):
+                    peer: Any = ready.fileobj
+                    try:
+                        said = peer.recv(4096)
+                    except OSError:
+                        said = b""
+                    self._heard[peer] = time.monotonic()
+                    if said.endswith(_DONE):
+                        selector.unregister(peer)
+                        del self._heard[peer]
+                    elif said.endswith(_FAILED):
+                        self._left.wait(_GRACE)
+                        return self._end(peer, "ended with an error")
+                    elif not said:
+                        return self._end(peer, "is no longer there: it was killed, or crashed")
+                now = time.monotonic()
+                for peer, when in self._heard.items():
+                    if now - when > self._silence:
+                        text = f"has given no sign of life for {self._silence:g} seconds: "
+                        text += "it was stopped, hangs, or its machine cannot be reached"
+                        return self._end(peer, text)
+
+    def _end(self, peer: socket.socket, what: str) -> None:
+        """Say what is lost, and end this process, and through MPI all others."""
+        if self._left.is_set():
+            return
+        rank = self._peers[peer]
+        print(
+            f"\nclearprop: process {rank} on {self._hosts[rank]} {what}. The run ends, on all "
+            f"{self._processes.size} processes. Its last checkpoint is whole: --resume goes on "
+            "from there, with as many processes or fewer.",
+            file=sys.stderr,
+            flush=True,
+        )
+        threading.Timer(2.0, os._exit, (1,)).start()
+        self._processes.comm.Abort(1)
+
+
+def _addresses() -> list[str]:
+    """Give what the others may find this machine under, the surest first."""
+    name = socket.gethostname()
+    found = [name, socket.getfqdn(), "127.0.0.1"]
+    try:
+        found[1:1] = [str(info[4][0]) for info in socket.getaddrinfo(name, None)]
+    except OSError:
+        pass
+    return list(dict.fromkeys(found))
+
+
+def _read(peer: socket.socket, count: int) -> bytes:
+    said = b""
+    while len(said) < count:
+        part = peer.recv(count - len(said))
+        if not part:
+            raise OSError("a connection was closed")
+        said += part
+    return said
+
+
+def _say(peer: socket.socket, word: bytes) -> None:
+    try:
+        peer.send(word)
+    except OSError:
+        pass  # reading says what is wrong
