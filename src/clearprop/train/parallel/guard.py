@@ -162,13 +162,12 @@ class Guard:
         if self._left.is_set():
             return
         rank = self._peers[peer]
-        print(
+        text = (
             f"\nclearprop: process {rank} on {self._hosts[rank]} {what}. The run ends, on all "
             f"{self._processes.size} processes. Its last checkpoint is whole: --resume goes on "
-            "from there, with as many processes or fewer.",
-            file=sys.stderr,
-            flush=True,
+            "from there, with as many processes or fewer.\n"
         )
+        os.write(sys.stderr.fileno(), text.encode())  # mpiexec may end us any moment
         threading.Timer(2.0, os._exit, (1,)).start()
         self._processes.comm.Abort(1)
 

@@ -61,7 +61,7 @@ class Processes:
         if self.size == 1:
             return own
         if self.fast_sum:
-            own = np.ascontiguousarray(own)
+            own = np.asarray(own, order="C")
             result = np.empty_like(own)
             self.comm.Allreduce(own, result)
             return result
