@@ -233,7 +233,8 @@ def fit(
     check_prepare(prepare)
     watchers, generator = watchers_of(watch), generator_of(seed)
     if parallel is not None and not parallel.is_first:
-        watchers, checkpoints = (), None
+        watchers = tuple(each for each in watchers if getattr(each, "everywhere", False))
+        checkpoints = None
     source, splits = sources_of(data, int(batch), validation, replace, generator)
     if not train_accuracy:
         splits.pop("train", None)
@@ -248,7 +249,7 @@ def fit(
     def look() -> bool:
         answers = [watcher(metrics) for watcher in watchers]  # each is called
         found = any(map(bool, answers))
-        return found if parallel is None else bool(parallel.agree(found))
+        return found if parallel is None else any(parallel.collect(found))
 
     with ExitStack() as stack:
         # what is not finite is an error below, and not a warning

@@ -169,7 +169,7 @@ class Guard:
         )
         os.write(sys.stderr.fileno(), text.encode())  # mpiexec may end us any moment
         threading.Timer(2.0, os._exit, (1,)).start()
-        self._processes.comm.Abort(1)
+        self._processes.end(1)
 
 
 def _addresses() -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import socket
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +18,7 @@ from clearprop.train.parallel.shards import Shard, check_shards, shards_of
 from clearprop.train.parallel.sums import branch, over_processes
 
 SHARDS = 8
+SILENCE = 10.0  # seconds
 
 
 class Processes:
@@ -22,7 +26,8 @@ class Processes:
 
     Parameters
     ----------
-    comm : mpi4py.MPI.Intracomm
+    comm : mpi4py.MPI.Intracomm or None
+        None is one process, without MPI.
     shards : int
         Into how many a batch is cut, a power of two.
     fast_sum : bool
@@ -31,10 +36,10 @@ class Processes:
         After so many seconds without a sign of life a process counts as lost.
     """
 
-    def __init__(self, comm: Any, shards: int, fast_sum: bool, silence: float) -> None:
+    def __init__(self, comm: Any, shards: int, fast_sum: bool, silence: float = SILENCE) -> None:
         self.comm = comm
-        self.rank: int = comm.Get_rank()
-        self.size: int = comm.Get_size()
+        self.rank: int = 0 if comm is None else comm.Get_rank()
+        self.size: int = 1 if comm is None else comm.Get_size()
         self.host = socket.gethostname()
         self.fast_sum, self.silence = fast_sum, silence
         self.shards = self.size if fast_sum else shards
@@ -81,12 +86,28 @@ class Processes:
         """Give what every process says, in their order."""
         return [value] if self.size == 1 else list(self.comm.allgather(value))
 
+    def end(self, code: int) -> None:
+        """End all processes, wherever they are."""
+        if self.comm is not None:
+            self.comm.Abort(code)
+
+    def names(self) -> list[str]:
+        """Say where each process is: ``0 on node1 (process id 4711)``."""
+        every = self.collect((self.host, os.getpid()))
+        return [f"{rank} on {host} (pid {pid})" for rank, (host, pid) in enumerate(every)]
+
     def __repr__(self) -> str:
         how = "fast_sum=True" if self.fast_sum else f"shards={self.shards}"
         return f"train.mpi({how}), process {self.rank} of {self.size}"
 
 
-def mpi(*, shards: int = SHARDS, fast_sum: bool = False, silence: float = 10.0) -> Processes:
+def _end_after_error(processes: Processes) -> None:
+    """End all processes if this one ends with an exception that nobody caught."""
+    if processes.size > 1 and getattr(sys, "last_value", None) is not None:
+        processes.end(1)
+
+
+def mpi(*, shards: int = SHARDS, fast_sum: bool = False, silence: float = SILENCE) -> Processes:
     """Train on the processes that ``mpiexec`` or Slurm's ``srun`` has started.
 
     Every process runs the same program; the first one shows progress and has the run folder. A
@@ -132,6 +153,7 @@ def mpi(*, shards: int = SHARDS, fast_sum: bool = False, silence: float = 10.0) 
             write="train.mpi(silence=10)",
         )
     made = Processes(MPI.COMM_WORLD, shards, fast_sum, float(silence))
+    atexit.register(_end_after_error, made)  # before MPI's own end, which would wait for the others
     if not fast_sum:
         check_shards(shards, shards, made.size)
     return made
