@@ -128,11 +128,15 @@ def derivative_of(shards: Sequence[Shard], batch: int, processes: Processes) -> 
             ys, seen = sharded.run(network, xs, of_shards, buffers)
             targets = [last.targets(t, y) for t, y in zip(ts, ys, strict=True)]
             weights = [last.count(target) for target in targets]
-            whole = batch if type(weights[0]) is float else TOTAL(*weights, by=processes)
-            parts = [
-                last.compute(y, t=target) * (weight / whole)
-                for y, target, weight in zip(ys, targets, weights, strict=True)
-            ]
+            pairs = list(zip(ys, targets, strict=True))
+            if type(weights[0]) is float:  # the number of samples, and not what the labels say
+                parts = [
+                    last.compute(y, t=target) * (weight / batch)
+                    for (y, target), weight in zip(pairs, weights, strict=True)
+                ]
+            else:
+                whole = TOTAL(*weights, by=processes)
+                parts = [last.compute(y, t=t, of=whole.astype(y.dtype)) for y, t in pairs]
             return sum(parts[1:], parts[0]), (parts, seen)
 
         every = value_and_grad(loss, range(count * len(cuts)), has_aux=True)
