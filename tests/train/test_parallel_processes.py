@@ -60,7 +60,7 @@ def pids(run: subprocess.Popen[str]) -> list[int]:
     raise AssertionError(run.wait())
 
 
-LONG = "--iterations", 100_000, "--checkpoint", 50, "--model", "affine 20, batchnorm, relu, affine 10"
+LONG = "--iterations", 100_000, "--checkpoint", 50, "--model", "affine 10", "--interpret"
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +68,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("runs")
 
 
-def test_one_two_and_four_processes_give_the_same_bits(folder):
-    options = "--model", "affine 20, batchnorm, relu, affine 10", "--epochs", 2, "--optimizer", "adam"
-    for count in (0, 2, 4):
-        out = train(count, *options, "--shards", 8, "--out", folder / f"same{count}")
-    assert re.search(r"4 processes: 0 on \S+ \(pid \d+\), 1 on ", out)
-    assert len({digest(folder / f"same{count}") for count in (0, 2, 4)}) == 1
-    assert len({(folder / f"same{count}" / "accuracy.csv").read_text() for count in (0, 4)}) == 1
+def test_one_and_two_processes_give_the_same_bits(folder):
+    options = "--model", "affine 9, batchnorm, affine 10", "--iterations", 20, "--optimizer", "adam"
+    for count in (0, 2):
+        out = train(count, *options, "--shards", 4, "--out", folder / f"same{count}")
+    assert re.search(r"2 processes: 0 on \S+ \(pid \d+\), 1 on ", out)
+    assert len({digest(folder / f"same{count}") for count in (0, 2)}) == 1
+    assert len({(folder / f"same{count}" / "accuracy.csv").read_text() for count in (0, 2)}) == 1
 
 
 def test_a_killed_process_ends_all_and_fewer_go_on(folder):
@@ -91,7 +91,7 @@ def test_a_killed_process_ends_all_and_fewer_go_on(folder):
     assert "Goes on after" in ended(
         start(0, *TRAIN[:4], "--plain", "--resume", folder / "killed", *ends)
     )[1]
-    train(2, *LONG[2:], *ends, "--out", folder / "whole")
+    train(0, *LONG[2:], *ends, "--shards", 8, "--out", folder / "whole")
     assert digest(folder / "killed") == digest(folder / "whole")
 
 

@@ -233,7 +233,7 @@ def fit(
     check_prepare(prepare)
     watchers, generator = watchers_of(watch), generator_of(seed)
     if parallel is not None and not parallel.is_first:
-        watchers = tuple(each for each in watchers if getattr(each, "everywhere", False))
+        watchers = tuple(each for each in watchers if hasattr(each, "share"))
         checkpoints = None
     source, splits = sources_of(data, int(batch), validation, replace, generator)
     if not train_accuracy:
@@ -247,6 +247,10 @@ def fit(
         metrics.rows.append(_row(measure, splits, metrics, source))
 
     def look() -> bool:
+        if parallel is not None:
+            for watcher in watchers:
+                if hasattr(watcher, "share"):
+                    watcher.share(parallel.collect)
         answers = [watcher(metrics) for watcher in watchers]  # each is called
         found = any(map(bool, answers))
         return found if parallel is None else any(parallel.collect(found))

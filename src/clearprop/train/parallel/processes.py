@@ -6,6 +6,7 @@ import atexit
 import os
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from clearprop.train.parallel.sums import branch, over_processes
 
 SHARDS = 8
 SILENCE = 10.0  # seconds
+_PATIENCE, _NAP = 0.002, 0.0005  # seconds: of waiting awake, and of a nap after that
 
 
 class Processes:
@@ -74,17 +76,37 @@ class Processes:
 
     def swap(self, given: npt.NDArray[Any], partner: int, taken: npt.NDArray[Any]) -> None:
         """Exchange arrays with another process; see `Exchange`."""
-        self.comm.Sendrecv(given, partner, recvbuf=taken, source=partner)
+        from mpi4py.MPI import Request
+
+        both = [self.comm.Isend(given, partner), self.comm.Irecv(taken, partner)]
+        while not Request.Testall(both):
+            give_way()
 
     # ---- words -------------------------------------------------------------------------------
 
     def agree(self, value: Any) -> Any:
         """Give what the first process says."""
-        return value if self.size == 1 else self.comm.bcast(value, 0)
+        if self.size == 1:
+            return value
+        self._meet()
+        return self.comm.bcast(value, 0)
 
     def collect(self, value: Any) -> list[Any]:
         """Give what every process says, in their order."""
-        return [value] if self.size == 1 else list(self.comm.allgather(value))
+        if self.size == 1:
+            return [value]
+        self._meet()
+        return list(self.comm.allgather(value))
+
+    def _meet(self) -> None:
+        """Wait until all are here, without taking a core from those that are not."""
+        until = time.monotonic() + _PATIENCE
+        here = self.comm.Ibarrier()
+        while not here.Test():
+            if time.monotonic() < until:
+                give_way()
+            else:
+                time.sleep(_NAP)
 
     def end(self, code: int) -> None:
         """End all processes, wherever they are."""
@@ -99,6 +121,14 @@ class Processes:
     def __repr__(self) -> str:
         how = "fast_sum=True" if self.fast_sum else f"shards={self.shards}"
         return f"train.mpi({how}), process {self.rank} of {self.size}"
+
+
+def give_way() -> None:
+    """Let who is waited for have the core: MPI itself waits in a loop that keeps it."""
+    if hasattr(os, "sched_yield"):
+        os.sched_yield()
+    else:
+        time.sleep(0)
 
 
 def _end_after_error(processes: Processes) -> None:
