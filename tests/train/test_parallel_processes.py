@@ -1,4 +1,4 @@
-"""Several processes, started by mpiexec: the same bits, one folder, an end for all, and going on."""
+"""Several processes, started by mpiexec: the same bits, one folder, one end, and going on."""
 
 from __future__ import annotations
 
@@ -88,9 +88,10 @@ def test_a_killed_process_ends_all_and_fewer_go_on(folder):
     assert re.search(r"process 1 on \S+ is no longer there|PID \d+ RUNNING AT", out)
     step = max(int(p.stem.split("-")[-1]) for p in (folder / "killed" / "checkpoints").glob("*.s*"))
     ends = "--iterations", step + 60
-    assert "Goes on after" in ended(
-        start(0, *TRAIN[:4], "--plain", "--resume", folder / "killed", *ends)
-    )[1]
+    assert (
+        "Goes on after"
+        in ended(start(0, *TRAIN[:4], "--plain", "--resume", folder / "killed", *ends))[1]
+    )
     train(0, *LONG[2:], *ends, "--shards", 8, "--out", folder / "whole")
     assert digest(folder / "killed") == digest(folder / "whole")
 
@@ -134,7 +135,8 @@ rng = np.random.default_rng({seed})
 x, t = rng.normal(size=(100, 4)), rng.integers(0, 3, 100)
 net = nn.Sequential(nn.Affine.initial(4, 3, seed=0), loss=nn.SoftmaxWithLoss())
 {before}
-train.fit(net, ((x, t), None), batch=32, iterations=50, lr={lr}, seed={of_batches}, parallel=processes)
+data = (x, t), None
+train.fit(net, data, batch=32, iterations=50, lr={lr}, seed={of_batches}, parallel=processes)
 """
 SAME = {"seed": "0", "before": "", "lr": "0.1", "of_batches": "0"}
 

@@ -80,7 +80,10 @@ def test_no_process_sends_more_than_two_arrays():
 
     def work(process):
         swap = process.swap
-        process.swap = lambda given, *rest: (sent.append((process.rank, given.size)), swap(given, *rest))
+        process.swap = lambda given, *rest: (
+            sent.append((process.rank, given.size)),
+            swap(given, *rest),
+        )
         return over_processes(np.ones(8_000), process)
 
     on_threads(8, work)
@@ -147,7 +150,11 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Sequential], tuple[int, ...], int]] = 
         (2, 4, 4),
         2,
     ),
-    "numbers": (lambda: nn.Sequential(affine(3, 5), nn.ReLU(), affine(5, 1), loss=nn.MSE()), (3,), 0),
+    "numbers": (
+        lambda: nn.Sequential(affine(3, 5), nn.ReLU(), affine(5, 1), loss=nn.MSE()),
+        (3,),
+        0,
+    ),
 }  # fmt: skip
 
 

@@ -322,9 +322,7 @@ class Noise(Drawing):
         return f"{self.std:g}, {super()._options()}"
 
 
-def _cut_out(
-    x: Any, key: Any, size: tuple[int, int], padding: tuple[int, int], first: int
-) -> Any:
+def _cut_out(x: Any, key: Any, size: tuple[int, int], padding: tuple[int, int], first: int) -> Any:
     """Cut a part out of every padded image, at a place of its own."""
     x = _padded(x, padding)
     count, _, *lengths = x.shape

@@ -72,7 +72,7 @@ class NLL(Loss):
         self.ignore = checked_ignore(ignore, "NLL")
 
     def compute(self, x: Any, *, t: Any, of: Any = None) -> Any:
-        """``L = -Σ w t x / Σ w t``; of a part of a batch, ``of`` is what the labels of all count."""
+        """``L = -Σ w t x / Σ w t``; of a part of a batch, ``of`` is what all labels count."""
         w = weights_like(self.class_weights, x, "NLL")
         if w is None and self.ignore is None:
             return -np.mean(np.sum(t * np.where(t == 0, 0.0, x), axis=-1))

@@ -76,7 +76,7 @@ def _digest(arrays: Iterable[Any]) -> str:
     found = hashlib.sha256()
     for array in arrays:
         found.update(f"{array.dtype} {array.shape}".encode())
-        if array.nbytes > _WHOLE and len(array) > _ROWS:
-            array = array[:: len(array) // _ROWS]
-        found.update(np.ascontiguousarray(array).data)
+        is_long = array.nbytes > _WHOLE and len(array) > _ROWS
+        rows = array[:: len(array) // _ROWS] if is_long else array
+        found.update(np.ascontiguousarray(rows).data)
     return found.hexdigest()[:16]

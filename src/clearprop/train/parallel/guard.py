@@ -16,6 +16,8 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -47,6 +49,7 @@ class Guard:
     def __enter__(self) -> Guard:
         if self._processes.size > 1:
             self._connect()
+        if self._peers:
             self._thread.start()
         return self
 
@@ -126,8 +129,6 @@ class Guard:
     # ---- watching ----------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        if not self._peers:
-            return
         with selectors.DefaultSelector() as selector:
             for peer in self._peers:
                 peer.setblocking(False)
@@ -135,27 +136,38 @@ class Guard:
             while not self._left.is_set():
                 for peer in self._heard:
                     _say(peer, _BEAT)
-                for ready, _ in selector.select(min(1.0, self._silence / 4)):
-                    peer: Any = ready.fileobj
-                    try:
-                        said = peer.recv(4096)
-                    except OSError:
-                        said = b""
-                    self._heard[peer] = time.monotonic()
-                    if said.endswith(_DONE):
-                        selector.unregister(peer)
-                        del self._heard[peer]
-                    elif said.endswith(_FAILED):
-                        self._left.wait(_GRACE)
-                        return self._end(peer, "ended with an error")
-                    elif not said:
-                        return self._end(peer, "is no longer there: it was killed, or crashed")
-                now = time.monotonic()
-                for peer, when in self._heard.items():
-                    if now - when > self._silence:
-                        text = f"has given no sign of life for {self._silence:g} seconds: "
-                        text += "it was stopped, hangs, or its machine cannot be reached"
-                        return self._end(peer, text)
+                ready = [key.fileobj for key, _ in selector.select(min(1.0, self._silence / 4))]
+                if lost := self._listen(ready, selector) or self._silent():
+                    self._end(*lost)
+                    return
+
+    def _listen(
+        self, ready: Sequence[Any], selector: selectors.BaseSelector
+    ) -> tuple[socket.socket, str] | None:
+        """Read what others have said; give one that is lost, and why."""
+        for peer in ready:
+            try:
+                said = peer.recv(4096)
+            except OSError:
+                said = b""
+            self._heard[peer] = time.monotonic()
+            if said.endswith(_DONE):
+                selector.unregister(peer)
+                del self._heard[peer]
+            elif said.endswith(_FAILED):
+                self._left.wait(_GRACE)  # most failures are those of all
+                return peer, "ended with an error"
+            elif not said:
+                return peer, "is no longer there: it was killed, or crashed"
+        return None
+
+    def _silent(self) -> tuple[socket.socket, str] | None:
+        now = time.monotonic()
+        for peer, when in self._heard.items():
+            if now - when > self._silence:
+                text = f"has given no sign of life for {self._silence:g} seconds: it was stopped, "
+                return peer, f"{text}hangs, or its machine cannot be reached"
+        return None
 
     def _end(self, peer: socket.socket, what: str) -> None:
         """Say what is lost, and end this process, and through MPI all others."""
@@ -164,8 +176,8 @@ class Guard:
         rank = self._peers[peer]
         text = (
             f"\nclearprop: process {rank} on {self._hosts[rank]} {what}. The run ends, on all "
-            f"{self._processes.size} processes. Its last checkpoint is whole: --resume goes on "
-            "from there, with as many processes or fewer.\n"
+            f"{self._processes.size} processes. With checkpoints, --resume or resume=True goes on "
+            "from the last one, on as many processes or fewer.\n"
         )
         os.write(sys.stderr.fileno(), text.encode())  # mpiexec may end us any moment
         threading.Timer(2.0, os._exit, (1,)).start()
@@ -176,10 +188,8 @@ def _addresses() -> list[str]:
     """Give what the others may find this machine under, the surest first."""
     name = socket.gethostname()
     found = [name, socket.getfqdn(), "127.0.0.1"]
-    try:
+    with suppress(OSError):
         found[1:1] = [str(info[4][0]) for info in socket.getaddrinfo(name, None)]
-    except OSError:
-        pass
     return list(dict.fromkeys(found))
 
 
@@ -194,7 +204,5 @@ def _read(peer: socket.socket, count: int) -> bytes:
 
 
 def _say(peer: socket.socket, word: bytes) -> None:
-    try:
+    with suppress(OSError):  # reading says what is wrong
         peer.send(word)
-    except OSError:
-        pass  # reading says what is wrong

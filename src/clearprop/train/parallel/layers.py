@@ -68,7 +68,8 @@ class Sharded:
                 ys = [x + y for x, y in zip(xs, ys, strict=True)]
             return ys, seen
         if isinstance(layer, BatchNorm):
-            return self.batch_norm(layer, xs, *parameters)
+            gammas, betas = parameters
+            return self.batch_norm(layer, xs, gammas, betas)
         each = [[values[k] for values in parameters] for k in range(len(xs))]
         if isinstance(layer, Drawing):
             starts = [shard.start for shard in self.shards]
@@ -91,7 +92,8 @@ class Sharded:
 
         def mean(parts: Values) -> Values:
             total = TOTAL(*(np.sum(part, axis=over) for part in parts), by=self.by)
-            return SHARED(total / size, count=len(parts), by=self.by)
+            rows: Any = SHARED(total / size, count=len(parts), by=self.by)
+            return list(rows)
 
         means = mean(xs)
         centred = [x - np.reshape(means[k], along) for k, x in enumerate(xs)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from clearprop.errors import OptionError
@@ -24,7 +25,7 @@ def shards_of(batch: int, count: int) -> list[Shard]:
     """
     size, longer = divmod(batch, count)
     starts = [k * size + min(k, longer) for k in range(count + 1)]
-    return [Shard(*ends) for ends in zip(starts, starts[1:], strict=False)]
+    return [Shard(*ends) for ends in pairwise(starts)]
 
 
 def check_shards(shards: int, batch: int, processes: int) -> None:

@@ -85,7 +85,8 @@ class Part(FromArrays):
     """
 
     def __init__(self, source: FromArrays, shards: Sequence[Shard]) -> None:
-        super().__init__(*source.constants, source.drawn, source.rows)
+        x, t = source.constants
+        super().__init__(x, t, source.drawn, source.rows)
         self._rows = slice(shards[0].start, shards[-1].stop)
 
     def take(self, count: int) -> Any:

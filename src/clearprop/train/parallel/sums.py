@@ -3,7 +3,7 @@
 The shards are the leaves of a tree of pairs. A process adds its own branch; then those with
 neighbouring branches exchange halves of what they have, then those whose pairs are neighbours, and
 so on: each element meets the others in the order of the tree, whoever adds it. At the end the parts
-come back the same way. That is what a sum of any order costs: no process sends more than two arrays.
+come back the same way. A sum in any order costs as much: no process sends more than two arrays.
 """
 
 from __future__ import annotations
