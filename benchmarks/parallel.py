@@ -24,19 +24,6 @@ import numpy as np
 
 from clearprop import nn, optim, train
 
-NETS = {
-    # name: network, shape of a sample, batch, updates
-    "two-layer": (lambda: nn.TwoLayerNet(784, 50, 10, dtype="float32"), (784,), 128, 3_000),
-    "small conv": (lambda: nn.SimpleConvNet(seed=0), (1, 28, 28), 128, 150),
-    "wide": (lambda: _wide(), (1024,), 128, 60),
-}
-FORMS = {
-    "1 process × 2 threads": (1, 2, {}),
-    "1 × 2, 8 shards": (1, 2, {"shards": 8}),
-    "2 processes × 1 thread": (2, 1, {"shards": 8}),
-    "2 × 1, fast sum": (2, 1, {"fast_sum": True}),
-}
-
 
 def _wide() -> nn.Sequential:
     rng = np.random.default_rng(0)
@@ -45,6 +32,20 @@ def _wide() -> nn.Sequential:
         layers += [nn.Affine.initial(1024, 1024, seed=rng, dtype="float32"), nn.ReLU()]
     last = nn.Affine.initial(1024, 10, seed=rng, dtype="float32")
     return nn.Sequential(*layers, last, loss=nn.SoftmaxWithLoss())
+
+
+NETS = {
+    # name: network, shape of a sample, batch, updates
+    "two-layer": (lambda: nn.TwoLayerNet(784, 50, 10, dtype="float32"), (784,), 128, 3_000),
+    "small conv": (lambda: nn.SimpleConvNet(seed=0), (1, 28, 28), 128, 150),
+    "wide": (_wide, (1024,), 128, 60),
+}
+FORMS = {
+    "1 process × 2 threads": (1, 2, {}),
+    "1 × 2, 8 shards": (1, 2, {"shards": 8}),
+    "2 processes × 1 thread": (2, 1, {"shards": 8}),
+    "2 × 1, fast sum": (2, 1, {"fast_sum": True}),
+}
 
 
 class Timed:
