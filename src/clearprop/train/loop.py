@@ -32,7 +32,6 @@ from clearprop.train.keeping import Keeping
 from clearprop.train.measuring import Measured, Measuring
 from clearprop.train.metrics import Metrics, Row
 from clearprop.train.parallel.agreement import check_same, facts_of
-from clearprop.train.parallel.guard import Guard
 from clearprop.train.parallel.processes import Processes
 from clearprop.train.parallel.sharing import share
 from clearprop.train.parallel.step import Together
@@ -259,7 +258,7 @@ def fit(
         # what is not finite is an error below, and not a warning
         stack.enter_context(np.errstate(all="ignore"))
         if parallel is not None:
-            stack.enter_context(Guard(parallel))
+            stack.enter_context(parallel.together())
             check_same(parallel, facts_of(model, source, rule, (length, interpret), parallel))
         parts = source, rule, prepare, targets
         updates, reason = _updates(model, parts, interpret, parallel)

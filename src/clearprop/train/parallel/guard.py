@@ -16,9 +16,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Sequence
-from contextlib import suppress
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from clearprop.train.parallel.processes import Processes
@@ -30,11 +29,12 @@ _KEY = 32  # bytes
 
 
 class Guard:
-    """Inside ``with``, a process that is lost ends all others within seconds, and is named.
+    """From now on, a process that is lost ends all others within seconds, and is named.
 
     Parameters
     ----------
     processes : Processes
+        Each of them makes a guard.
     """
 
     def __init__(self, processes: Processes) -> None:
@@ -43,28 +43,34 @@ class Guard:
         self._hosts = processes.collect(processes.host)
         self._peers: dict[socket.socket, int] = {}
         self._heard: dict[socket.socket, float] = {}
-        self._left = threading.Event()  # this process is no longer inside
+        self._over = threading.Event()
+        self._alone = threading.Event()  # nobody waits for this process, and it for nobody
+        self._alone.set()
+        self._connect()
         self._thread = threading.Thread(target=self._watch, name="clearprop-guard", daemon=True)
-
-    def __enter__(self) -> Guard:
-        if self._processes.size > 1:
-            self._connect()
         if self._peers:
             self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not self._peers:
-            return
-        self._left.set()
-        self._thread.join()
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, an exception on one process ends all, if the others do not have it as well."""
+        self._alone.clear()
+        try:
+            yield
+        except BaseException:
+            for peer in self._peers:
+                _say(peer, _FAILED)
+            raise
+        finally:
+            self._alone.set()
+
+    def close(self) -> None:
+        """Watch no longer; the others know that nothing is wrong."""
+        self._over.set()
+        if self._peers:
+            self._thread.join()
         for peer in self._peers:
-            _say(peer, _DONE if error is None else _FAILED)
+            _say(peer, _DONE)
             peer.close()
 
     # ---- connections -------------------------------------------------------------------------
@@ -133,7 +139,7 @@ class Guard:
             for peer in self._peers:
                 peer.setblocking(False)
                 selector.register(peer, selectors.EVENT_READ)
-            while not self._left.is_set():
+            while not self._over.is_set():
                 for peer in self._heard:
                     _say(peer, _BEAT)
                 ready = [key.fileobj for key, _ in selector.select(min(1.0, self._silence / 4))]
@@ -151,11 +157,10 @@ class Guard:
             except OSError:
                 said = b""
             self._heard[peer] = time.monotonic()
-            if said.endswith(_DONE):
+            if _DONE in said:
                 selector.unregister(peer)
                 del self._heard[peer]
-            elif said.endswith(_FAILED):
-                self._left.wait(_GRACE)  # most failures are those of all
+            elif _FAILED in said and not self._alone.wait(_GRACE):  # most failures are those of all
                 return peer, "ended with an error"
             elif not said:
                 return peer, "is no longer there: it was killed, or crashed"
@@ -171,7 +176,7 @@ class Guard:
 
     def _end(self, peer: socket.socket, what: str) -> None:
         """Say what is lost, and end this process, and through MPI all others."""
-        if self._left.is_set():
+        if self._over.is_set():
             return
         rank = self._peers[peer]
         text = (

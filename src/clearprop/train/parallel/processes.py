@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import socket
-import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from clearprop.errors import OptionError
-from clearprop.extras import require
 from clearprop.train.parallel.shards import Shard, check_shards, shards_of
 from clearprop.train.parallel.sums import branch, over_processes
 
 SHARDS = 8
 SILENCE = 10.0  # seconds
 _PATIENCE, _NAP = 0.002, 0.0005  # seconds: of waiting awake, and of a nap after that
+
+
+class Guarding(Protocol):
+    """What looks after the others."""
+
+    def together(self) -> AbstractContextManager[object]:
+        """Inside, an exception on one process ends all."""
 
 
 class Processes:
@@ -44,6 +49,7 @@ class Processes:
         self.size: int = 1 if comm is None else comm.Get_size()
         self.host = socket.gethostname()
         self.fast_sum, self.silence = fast_sum, silence
+        self.guard: Guarding | None = None
         self.shards = self.size if fast_sum else shards
         self.is_first = self.rank == 0
 
@@ -88,17 +94,17 @@ class Processes:
         """Give what the first process says."""
         if self.size == 1:
             return value
-        self._meet()
+        self.meet()
         return self.comm.bcast(value, 0)
 
     def collect(self, value: Any) -> list[Any]:
         """Give what every process says, in their order."""
         if self.size == 1:
             return [value]
-        self._meet()
+        self.meet()
         return list(self.comm.allgather(value))
 
-    def _meet(self) -> None:
+    def meet(self) -> None:
         """Wait until all are here, without taking a core from those that are not."""
         until = time.monotonic() + _PATIENCE
         here = self.comm.Ibarrier()
@@ -107,6 +113,10 @@ class Processes:
                 give_way()
             else:
                 time.sleep(_NAP)
+
+    def together(self) -> AbstractContextManager[object]:
+        """Inside, an exception on one process ends all, if the others do not have it as well."""
+        return nullcontext() if self.guard is None else self.guard.together()
 
     def end(self, code: int) -> None:
         """End all processes, wherever they are."""
@@ -129,61 +139,3 @@ def give_way() -> None:
         os.sched_yield()
     else:
         time.sleep(0)
-
-
-def _end_after_error(processes: Processes) -> None:
-    """End all processes if this one ends with an exception that nobody caught."""
-    if processes.size > 1 and getattr(sys, "last_value", None) is not None:
-        processes.end(1)
-
-
-def mpi(*, shards: int = SHARDS, fast_sum: bool = False, silence: float = SILENCE) -> Processes:
-    """Train on the processes that ``mpiexec`` or Slurm's ``srun`` has started.
-
-    Every process runs the same program; the first one shows progress and has the run folder. A
-    batch is cut into shards, which depend on the batch alone; each process computes with some of
-    them, all gradients are added in one fixed order, and each process makes the update. So one,
-    two, four or eight processes, with any number of threads each, give the same bits.
-
-    Parameters
-    ----------
-    shards : int, default 8
-        Into how many a batch is cut: a power of two, at least the number of processes.
-    fast_sum : bool, default False
-        Whether each process computes its part of the batch at once, and MPI adds in an order of its
-        own: faster where a shard has few samples. The curve is the same to rounding.
-    silence : float, default 10
-        Seconds: a process that gives no sign of life for so long ends the run, on all.
-
-    Returns
-    -------
-    Processes
-        For ``train.fit(…, parallel=…)``.
-
-    Raises
-    ------
-    MissingExtraError
-        mpi4py is not installed.
-    OptionError
-        A number is out of its limits.
-
-    Examples
-    --------
-    In a file ``run.py``, started with ``mpiexec -n 4 python run.py``::
-
-        train.fit(net, data, batch=256, parallel=train.mpi())
-    """
-    require("mpi4py", "mpi", "trains on several processes")
-    from mpi4py import MPI
-
-    if not isinstance(silence, int | float) or not silence > 0:
-        raise OptionError(
-            f"train: silence is {silence!r}.",
-            why="it is a number of seconds, more than 0.",
-            write="train.mpi(silence=10)",
-        )
-    made = Processes(MPI.COMM_WORLD, shards, fast_sum, float(silence))
-    atexit.register(_end_after_error, made)  # before MPI's own end, which would wait for the others
-    if not fast_sum:
-        check_shards(shards, shards, made.size)
-    return made
