@@ -70,7 +70,7 @@ def refuse_other_start(shards: int | None, fast_sum: bool) -> None:
 def _end(processes: Processes, guard: Guard) -> None:
     """End with the others; all of them, if this one ends with an exception that nobody caught."""
     if getattr(sys, "last_value", None) is not None:
-        # what all have said is to be read first; the same error mostly, and the first one's is enough
+        # what was said is read first; mostly all have the same error, and the first one's is enough
         time.sleep(_READ if processes.is_first else _TURN)
         processes.end(1)
     processes.meet()  # still guarded: MPI's own end waits for ever
