@@ -46,7 +46,14 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except ClearpropError as error:
-            explain(error)
+            if ctx.invoked_subcommand == "train":  # perhaps on several processes
+                from clearprop.train.parallel.launch import end_all, wait_for_turn
+
+                wait_for_turn()
+                explain(error)
+                end_all(2)
+            else:
+                explain(error)
             raise typer.Exit(2) from None
         except MemoryError as error:
             what = f"{ctx.invoked_subcommand}: there is not enough memory."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ import typer
 
 from clearprop.cli.completing import complete_runs, complete_setting
 from clearprop.cli.explanation import explain
+from clearprop.cli.train_helping import help_first, together
 from clearprop.cli.train_request import (
     given_settings,
     joined,
@@ -127,6 +129,24 @@ def train(
         int,
         typer.Option(help="The same seed gives the same run, bit for bit.", rich_help_panel=_RUN),
     ] = 0,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            help="Cut every batch into so many parts, a power of two, whose gradients are added in "
+            "one order: the same bits on any number of processes up to it.",
+            show_default="8 under mpiexec; else batches are not cut",
+            rich_help_panel=_RUN,
+        ),
+    ] = None,
+    fast_sum: Annotated[
+        bool,
+        typer.Option(
+            "--fast-sum",
+            help="One part for each process, added by MPI in an order of its own: faster, and the "
+            "same curve to rounding.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False,
     threads: Annotated[
         int | None,
         typer.Option(
@@ -235,6 +255,8 @@ def train(
     It runs in machine code, many updates at a time; the first run of a network of this size
     compiles it, later ones find it on disk.
 
+    `mpiexec -n 4 clearprop train` trains on four processes, here or on several machines.
+
     Ctrl-C ends the training early and keeps what there is; the exit code is then 130. A run that
     was killed goes on with --resume RUN from its last checkpoint; of one that is finished, nothing
     is done. Where the loss becomes NaN or infinite the run ends, what there is is kept, and the
@@ -249,6 +271,15 @@ def train(
         config = to_resume(resume, given, config, out)
     settings = joined(given, config)
     training.require_extra()
+    processes = training.processes_of(settings.shards, settings.fast_sum)
+    if processes is not None:
+        if resume is not None:
+            training.refuse_other_start(settings.shards, settings.fast_sum)
+        if not settings.fast_sum:
+            settings = replace(settings, shards=processes.shards)
+        if not processes.is_first:
+            help_first(settings, processes)
+            return
     import threadpoolctl  # of the extra
 
     from clearprop.train.report import RunReport, report_page
@@ -271,6 +302,8 @@ def train(
         if done := nothing_to_do(resume, total):
             keeping.close()
             typer.echo(done)
+            if processes is not None:
+                processes.agree(False)
             return
         before = Before.of(resume, keeping, samples.unit(network), command)
     first, resumed = (command, []) if before is None else (before.command, before.resumed)
@@ -288,6 +321,9 @@ def train(
         else training.LiveProgress(total, every, loss)
     )
     show.say(table_heading(samples) + heading(settings, network, samples, total))
+    if processes is not None and processes.size > 1:
+        processes.agree(True)
+        show.say(together(processes))
     for line in filter(None, (before and before.told(), told)):
         show.say(f"{line}\n")
     if config is not None and not given and resume is None:
@@ -307,7 +343,7 @@ def train(
                 samples.prepare,
                 compiled=not settings.interpret,
             )
-            watch: list[Any] = [Often(show), diary, Often(lambda _: stopping.received is not None)]
+            watch: list[Any] = [Often(show), diary, stopping]
             early = None
             if settings.patience is not None:
                 early = training.EarlyStopping(network, settings.patience)
@@ -325,6 +361,7 @@ def train(
                 watch=[*watch, clock],
                 checkpoints=keeping,
                 resume=resume is not None,
+                parallel=processes,
             )
         outcome = outcome._replace(quality=training.quality_of(network, samples))
         rerun = rerun_command(folder)

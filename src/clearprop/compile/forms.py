@@ -449,7 +449,7 @@ def _pad(elements: Elements, node: Node, y: Array) -> list[Work]:
 def _random(elements: Elements, node: Node, y: Array) -> list[Work]:
     assert node.primitive is not None
     key, rate = _whole(elements, node, 0), node.attributes.get("rate", 0.0)
-    return [Draw(node.primitive.name, y, key, rate)]
+    return [Draw(node.primitive.name, y, key, rate, node.attributes.get("first", 0))]
 
 
 def _whole(elements: Elements, node: Node, position: int) -> Array:

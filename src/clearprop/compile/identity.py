@@ -105,7 +105,7 @@ class _Writer:
         else:
             assert isinstance(work, Draw)
             arrays = [self.array(a) for a in (work.out, work.key)]
-            self.lines.append(f"draw {work.name} {arrays} {work.rate!r}")
+            self.lines.append(f"draw {work.name} {arrays} {work.rate!r} {work.first}")
 
     def block(self, block: Block) -> str:
         return f"{self.array(block.array)}@{self.place(block.place)}{block.strides}"

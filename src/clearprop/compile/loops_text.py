@@ -98,6 +98,7 @@ class Lines:
         rows = "[start:stop]" if self.group.rows else ""
         is_mask = work.name == "keep_mask"
         how = f"rate={work.rate!r}" if is_mask else f"dtype={literal(work.out.dtype)}"
+        how += f", first={work.first}" if work.first else ""
         made = f"{self._called(work.name)}({self.names[work.key]}, shape={work.out.shape}, {how})"
         self.line(f"{self.names[work.out]}[{rows[1:-1] or '...'}] = {made}{rows}")
 

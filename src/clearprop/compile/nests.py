@@ -214,13 +214,14 @@ class Fourier:
 class Draw:
     """Numbers from a key: a primitive of `clearprop.rules.random`, by its name.
 
-    ``rate`` is that of ``keep_mask``.
+    ``rate`` is that of ``keep_mask``; ``first`` the position of the first of them.
     """
 
     name: str
     out: Array
     key: Array
     rate: float = 0.0
+    first: int = 0
 
     @property
     def outputs(self) -> list[Array]:

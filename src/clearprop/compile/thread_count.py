@@ -61,7 +61,8 @@ def get_threads() -> int:
     -------
     int
         What `set_threads` was given; else what the environment variable ``CLEARPROP_THREADS`` says
-        when it is first needed; else the number of cores that this process may use.
+        when it is first needed; else the number of cores that this process may use. Where
+        ``mpiexec`` has started several processes on this machine, they share them.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def _default() -> int:
     """Give the number that holds where nothing was set."""
     text = os.environ.get(_VARIABLE, "").strip()
     if not text:
-        return cores()
+        return max(1, cores() // _processes_here())
     number = int(text) if text.isascii() and text.isdigit() else text
     return _checked(number, f"{_VARIABLE}={text}", f"export {_VARIABLE}=2")
 
@@ -127,6 +128,14 @@ def cores() -> int:
     if limit.isdigit() and period.isdigit():  # else there is none, and it says "max"
         count = min(count, -(-int(limit) // int(period)))
     return max(1, min(count, MOST))
+
+
+def _processes_here() -> int:
+    """Give how many processes an MPI has started on this machine, as it says."""
+    for name in ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE"):
+        if (text := os.environ.get(name, "")).isdigit():
+            return max(1, int(text))
+    return 1
 
 
 def _text(path: str) -> str:

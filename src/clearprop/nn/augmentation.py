@@ -78,12 +78,12 @@ class RandomShift(Drawing):
         self.pixels = whole_pair(pixels, "pixels", 0, "RandomShift")
         super().__init__(seed)
 
-    def compute(self, x: Any, key: Any, *, train: bool) -> Any:
+    def compute(self, x: Any, key: Any, *, train: bool, first: int = 0) -> Any:
         """``y[n,c,i,j] = x[n,c,i-a_n,j-b_n]``."""
         check_images(x, "RandomShift")
         if not train:
             return x, ()
-        return _cut_out(x, key, x.shape[2:], self.pixels), ()
+        return _cut_out(x, key, x.shape[2:], self.pixels, first), ()
 
     def _options(self) -> str:
         return f"{self.pixels[0]}×{self.pixels[1]}, {super()._options()}"
@@ -156,12 +156,12 @@ class RandomCrop(Drawing):
         self.padding = whole_pair(padding, "padding", 0, "RandomCrop")
         super().__init__(seed)
 
-    def compute(self, x: Any, key: Any, *, train: bool) -> Any:
+    def compute(self, x: Any, key: Any, *, train: bool, first: int = 0) -> Any:
         """``y[n,c,i,j] = x[n,c,i+a_n,j+b_n]``."""
         check_images(x, "RandomCrop")
         self._check_size(x.shape)
         if train:
-            return _cut_out(x, key, self.size, self.padding), ()
+            return _cut_out(x, key, self.size, self.padding, first), ()
         (h, w), padded = self.size, _padded(x, self.padding)
         a, b = ((n - m) // 2 for n, m in zip(padded.shape[2:], self.size, strict=True))
         return padded[:, :, a : a + h, b : b + w], ()
@@ -240,12 +240,12 @@ class RandomFlip(Drawing):
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__(seed)
 
-    def compute(self, x: Any, key: Any, *, train: bool) -> Any:
+    def compute(self, x: Any, key: Any, *, train: bool, first: int = 0) -> Any:
         """``y[n,c,i,j] = x[n,c,i,W-1-j]``, or ``x``."""
         check_images(x, "RandomFlip")
         if not train:
             return x, ()
-        stays = keep_mask(key, shape=(x.shape[0], 1, 1, 1), rate=0.5)
+        stays = keep_mask(key, shape=(x.shape[0], 1, 1, 1), rate=0.5, first=first)
         return np.where(stays, x, x[..., ::-1]), ()
 
 
@@ -304,12 +304,15 @@ class Noise(Drawing):
         self.std = between(std, "std", 0.0, math.inf, "Noise")
         super().__init__(seed)
 
-    def compute(self, x: Any, key: Any, *, train: bool) -> Any:
+    def compute(self, x: Any, key: Any, *, train: bool, first: int = 0) -> Any:
         """``y = x + std sqrt(-2 log(1 - u)) cos(2π v)``."""
         if not train:
             return x, ()
         # In float32 whatever x is, so that its dtype does not change the numbers.
-        drawn = uniform(key, shape=(*x.shape, 2), dtype=np.dtype(np.float32))
+        shape = (*x.shape, 2)
+        drawn = uniform(
+            key, shape=shape, dtype=np.dtype(np.float32), first=first * math.prod(shape[1:])
+        )
         drawn = drawn.astype(np.result_type(x.dtype, np.float32))  # for halves, 1 - u could be 0
         radius = np.sqrt(-2.0 * np.log(1.0 - drawn[..., 0]))
         z = radius * np.cos(2.0 * math.pi * drawn[..., 1])
@@ -319,15 +322,15 @@ class Noise(Drawing):
         return f"{self.std:g}, {super()._options()}"
 
 
-def _cut_out(x: Any, key: Any, size: tuple[int, int], padding: tuple[int, int]) -> Any:
+def _cut_out(x: Any, key: Any, size: tuple[int, int], padding: tuple[int, int], first: int) -> Any:
     """Cut a part out of every padded image, at a place of its own."""
     x = _padded(x, padding)
     count, _, *lengths = x.shape
     # In float64 whatever x is, so that its dtype does not change the places.
-    drawn = uniform(key, shape=(count, 2), dtype=np.dtype(np.float64))
+    drawn = uniform(key, shape=(count, 2), dtype=np.dtype(np.float64), first=2 * first)
     for k, form in enumerate(((count, 1, size[0], 1), (count, 1, 1, size[1]))):
-        first = np.floor(drawn[:, k : k + 1] * (lengths[k] - size[k] + 1)).astype(np.int64)
-        places = first + np.arange(size[k])
+        corner = np.floor(drawn[:, k : k + 1] * (lengths[k] - size[k] + 1)).astype(np.int64)
+        places = corner + np.arange(size[k])
         x = np.take_along_axis(x, np.reshape(places, form), axis=2 + k)
     return x
 

@@ -80,9 +80,9 @@ def checked_ignore(value: Any, loss: str) -> int | None:
     )
 
 
-def weight_of(loss: Any, t: Any) -> float:
+def weight_of(loss: Any, t: Any) -> Any:
     """Give what a loss divides by: the weights of the labels, or the number of those that count."""
     if loss.class_weights is None and loss.ignore is None:
         return float(len(t))
     weights = 1.0 if loss.class_weights is None else loss.class_weights
-    return float(np.sum(weights * t, dtype=np.float64))
+    return np.sum(weights * t, dtype=np.float64)

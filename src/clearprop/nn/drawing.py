@@ -20,7 +20,8 @@ class Drawing(Layer):
 
     They are a function of the seed, of the layer's position in its network and of the number of
     the call in training, and of nothing else. So ``backward`` needs none of them kept, the same
-    seed gives the same run, and a run goes on where it stopped once ``key`` is put back.
+    seed gives the same run, and a run goes on where it stopped once ``key`` is put back. A part of
+    a batch draws what is its own: ``compute`` takes the number of its ``first`` sample.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,13 @@ class Dropout(Drawing):
         self.inverted = inverted
         super().__init__(seed)
 
-    def compute(self, x: Any, key: Any, *, train: bool) -> Any:
+    def compute(self, x: Any, key: Any, *, train: bool, first: int = 0) -> Any:
         """``y = x m / (1 - ratio)``."""
         keep = 1.0 - self.ratio
         if not train:
             return (x if self.inverted else x * keep), ()
-        mask = keep_mask(key, shape=x.shape, rate=self.ratio)
+        first *= prod(x.shape[1:])
+        mask = keep_mask(key, shape=x.shape, rate=self.ratio, first=first)
         return np.where(mask, x / keep if self.inverted else x, 0.0), ()
 
     def _options(self) -> str:

@@ -60,10 +60,12 @@ class Loss(Layer):
         """Check the labels, and give them the shape and dtype in which ``compute`` takes them."""
         return class_targets(t, x, type(self).__name__, self.ignore)
 
-    def count(self, t: Any) -> float:
+    def count(self, t: Any) -> Any:
         """Say how much samples with these prepared labels count in the mean over several batches.
 
-        ``Σ count(t) compute(x, t) / Σ count(t)`` over the batches is the loss of them all.
+        ``Σ count(t) compute(x, t) / Σ count(t)`` over the batches is the loss of them all. It is
+        their number, a Python float; where it depends on the labels it is a NumPy number, and
+        ``compute`` takes as ``of`` what to divide by in the place of it.
         """
         return float(len(t))
 
@@ -244,8 +246,11 @@ class SoftmaxWithLoss(Loss):
         self.class_weights = checked_weights(class_weights, name)
         self.ignore = checked_ignore(ignore, name)
 
-    def compute(self, x: Any, *, t: Any) -> Any:
-        """``L = -1/N Σ t ln softmax(x)``, of smoothed and weighted labels where that is asked."""
+    def compute(self, x: Any, *, t: Any, of: Any = None) -> Any:
+        """``L = -1/N Σ t ln softmax(x)``, of smoothed and weighted labels where that is asked.
+
+        Of a part of a batch, ``of`` is what the labels of all count.
+        """
         w, smoothed = weights_like(self.class_weights, x, type(self).__name__), t
         if self.label_smoothing:
             share = 1.0 if self.ignore is None else np.sum(t, axis=-1, keepdims=True)
@@ -253,10 +258,11 @@ class SoftmaxWithLoss(Loss):
         if w is None and self.ignore is None:
             return np.mean(softmax_cross_entropy(x, smoothed))
         if w is None:
-            return np.sum(softmax_cross_entropy(x, smoothed)) / np.sum(t)
-        return np.sum(softmax_cross_entropy(x, w * smoothed)) / np.sum(w * t)
+            return np.sum(softmax_cross_entropy(x, smoothed)) / (np.sum(t) if of is None else of)
+        costs = softmax_cross_entropy(x, w * smoothed)
+        return np.sum(costs) / (np.sum(w * t) if of is None else of)
 
-    def count(self, t: Any) -> float:
+    def count(self, t: Any) -> Any:
         """``Σ w t``, without weights the number of labels that are not ignored."""
         return weight_of(self, t)
 

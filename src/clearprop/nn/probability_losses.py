@@ -71,15 +71,15 @@ class NLL(Loss):
         self.class_weights = checked_weights(class_weights, "NLL")
         self.ignore = checked_ignore(ignore, "NLL")
 
-    def compute(self, x: Any, *, t: Any) -> Any:
-        """``L = -Σ w t x / Σ w t``."""
+    def compute(self, x: Any, *, t: Any, of: Any = None) -> Any:
+        """``L = -Σ w t x / Σ w t``; of a part of a batch, ``of`` is what all labels count."""
         w = weights_like(self.class_weights, x, "NLL")
         if w is None and self.ignore is None:
             return -np.mean(np.sum(t * np.where(t == 0, 0.0, x), axis=-1))
         t = t if w is None else w * t
-        return -np.sum(t * np.where(t == 0, 0.0, x)) / np.sum(t)
+        return -np.sum(t * np.where(t == 0, 0.0, x)) / (np.sum(t) if of is None else of)
 
-    def count(self, t: Any) -> float:
+    def count(self, t: Any) -> Any:
         """``Σ w t``, without weights the number of labels that are not ignored."""
         return weight_of(self, t)
 

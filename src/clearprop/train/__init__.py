@@ -34,6 +34,12 @@ from clearprop.train.models import build_model as build_model
 from clearprop.train.models import layer_sizes as layer_sizes
 from clearprop.train.models import title_of as title_of
 from clearprop.train.named import MODELS as MODELS
+from clearprop.train.parallel.launch import end_all as end_all
+from clearprop.train.parallel.launch import mpi as mpi
+from clearprop.train.parallel.launch import processes_of as processes_of
+from clearprop.train.parallel.launch import refuse_other_start as refuse_other_start
+from clearprop.train.parallel.launch import wait_for_turn as wait_for_turn
+from clearprop.train.parallel.processes import Processes as Processes
 from clearprop.train.predicting import Predicted as Predicted
 from clearprop.train.predicting import Predictor as Predictor
 from clearprop.train.progress import LiveProgress as LiveProgress

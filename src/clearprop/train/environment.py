@@ -41,6 +41,8 @@ def describe_environment(
     import clearprop
 
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    # SciPy brings another one, and they come in any order
+    pools.sort(key=lambda pool: ("numpy" not in pool["filepath"], pool["filepath"]))
     names = (
         " ".join(
             str(pool[key]) for key in ("internal_api", "version", "architecture") if key in pool

@@ -31,6 +31,10 @@ from clearprop.train.faults import growth, loss_not_finite, parameter_not_finite
 from clearprop.train.keeping import Keeping
 from clearprop.train.measuring import Measured, Measuring
 from clearprop.train.metrics import Metrics, Row
+from clearprop.train.parallel.agreement import check_same, facts_of
+from clearprop.train.parallel.processes import Processes
+from clearprop.train.parallel.sharing import share
+from clearprop.train.parallel.step import Together
 from clearprop.train.settings import check_setting
 from clearprop.train.sources import Source
 from clearprop.train.splits import Pair, Subset, sources_of
@@ -88,6 +92,7 @@ def fit(
     state: Any = None,
     train_accuracy: bool = True,
     interpret: bool = False,
+    parallel: Processes | None = None,
 ) -> Metrics:
     r""":math:`\theta \leftarrow \theta - \eta\,\partial L/\partial \theta`, batch after batch.
 
@@ -152,6 +157,10 @@ def fit(
     interpret : bool, default False
         Compute in NumPy, update by update, and not in machine code. The batches are the same, the
         losses are so to rounding.
+    parallel : Processes, optional
+        The processes that train together, on one machine or several: ``train.mpi()``. Every one of
+        them calls `fit` with the same arguments; what watches, and the checkpoints, are those of
+        the first.
 
     Returns
     -------
@@ -222,6 +231,9 @@ def fit(
     check_setting("batch", batch)
     check_prepare(prepare)
     watchers, generator = watchers_of(watch), generator_of(seed)
+    if parallel is not None and not parallel.is_first:
+        watchers = tuple(each for each in watchers if hasattr(each, "share"))
+        checkpoints = None
     source, splits = sources_of(data, int(batch), validation, replace, generator)
     if not train_accuracy:
         splits.pop("train", None)
@@ -234,19 +246,28 @@ def fit(
         metrics.rows.append(_row(measure, splits, metrics, source))
 
     def look() -> bool:
+        if parallel is not None:
+            for watcher in watchers:
+                if hasattr(watcher, "share"):
+                    watcher.share(parallel.collect)
         answers = [watcher(metrics) for watcher in watchers]  # each is called
-        return any(map(bool, answers))
+        found = any(map(bool, answers))
+        return found if parallel is None else any(parallel.collect(found))
 
     with ExitStack() as stack:
         # what is not finite is an error below, and not a warning
         stack.enter_context(np.errstate(all="ignore"))
-        updates, reason = _updates(model, source, rule, (prepare, targets), interpret)
-        compiled = isinstance(updates, Compiled)
+        if parallel is not None:
+            stack.enter_context(parallel.together())
+            check_same(parallel, facts_of(model, source, rule, (length, interpret), parallel))
+        parts = source, rule, prepare, targets
+        updates, reason = _updates(model, parts, interpret, parallel)
+        compiled = isinstance(updates, Compiled) and not interpret
         if state is not None:
             updates.state = _fitting(state, updates.state, rule)
         if compiled:
             stack.enter_context(_blas_on_one_thread())
-        measure = Measuring(model, prepare, targets, compiled=compiled)
+        measure = Measuring(model, prepare, targets, compiled=compiled, parallel=parallel)
         stack.callback(lambda: setattr(metrics, "optimizer_state", updates.state))
         keeping = None
         if checkpoints is not None:
@@ -257,6 +278,8 @@ def fit(
             if resume:
                 keeping.resume()
             stack.callback(keeping.save)
+        if parallel is not None:
+            share(parallel, model, updates, source, metrics)
         if not metrics.rows:
             evaluate()
         stopped, begun = look(), len(metrics.loss)
@@ -314,20 +337,21 @@ def _fitting(state: Any, fresh: Any, rule: Rule) -> Any:
 
 
 def _updates(
-    model: Model,
-    source: Source,
-    rule: Rule,
-    preparing: tuple[Prepare | None, Targets],
+    model: Any,
+    parts: tuple[Source, Rule, Prepare | None, Targets],
     interpret: bool,
+    parallel: Processes | None,
 ) -> tuple[Updates, str]:
     """Give what makes the updates and, where it is not what was asked for, the reason."""
+    if parallel is not None:
+        return Together(model, *parts, parallel, interpret=interpret), ""
     if not interpret:
         try:
-            return Compiled(model, source, rule, *preparing), ""
+            return Compiled(model, *parts), ""
         except CannotCompileError as error:
             reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
-            return Interpreted(model, source, rule, *preparing), reason
-    return Interpreted(model, source, rule, *preparing), ""
+            return Interpreted(model, *parts), reason
+    return Interpreted(model, *parts), ""
 
 
 def _blas_on_one_thread() -> AbstractContextManager[object]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from clearprop.errors import ClearpropError, NonFiniteError
 from clearprop.nn.sequential import Sequential
+from clearprop.train.parallel.processes import Processes
 from clearprop.train.prediction import prediction
 from clearprop.train.splits import Subset
 from clearprop.train.targets import Targets
@@ -45,6 +48,8 @@ class Measuring:
         What is done to targets; the loss is given in their own unit.
     compiled : bool
         Whether to predict in machine code, where that is what the model would predict.
+    parallel : Processes, optional
+        Each of which measures some of the samples.
     """
 
     def __init__(
@@ -54,7 +59,9 @@ class Measuring:
         targets: Targets | None = None,
         *,
         compiled: bool,
+        parallel: Processes | None = None,
     ) -> None:
+        self._parallel = parallel
         self.model, self.prepare = model, prepare
         self.targets = Targets() if targets is None else targets
         self._predict = prediction(model, prepare, compiled=compiled)
@@ -67,26 +74,46 @@ class Measuring:
                 for x, t in part.pieces(_PIECE)
             )
             return Measured(accuracy=right / part.samples)
-        last, hits, count = self.model.last_layer, 0, 0
-        losses: list[float] = []
-        weights: list[float] = []
-        for x, t in part.pieces(_PIECE):
-            y = self._predict(x)
-            if last.classifies:
-                found = last.hits(y, t)
-                hits, count = hits + int(np.count_nonzero(found)), count + found.size
-            if loss:
-                targets = last.targets(self.targets(t), y)
-                if weight := last.count(targets):
-                    weights.append(weight)
-                    losses.append(float(last.compute(y, t=targets)))
-        value = self.targets.own(_mean(losses, weights))
-        return Measured(value, hits / count if count else math.nan)
+        if self._parallel is None:
+            pieces = [self._piece(x, t, loss) for x, t in part.pieces(_PIECE)]
+        else:
+            turn = self._parallel.rank, self._parallel.size
+            mine = [self._piece(x, t, loss) for x, t in part.pieces(_PIECE, *turn)]
+            pieces = in_turn(self._parallel.collect(mine))
+        hits, counts, losses, weights = zip(*pieces, strict=True)
+        counted = [pair for pair in zip(losses, weights, strict=True) if pair[1]]
+        accuracy = sum(hits) / sum(counts) if sum(counts) else math.nan
+        return Measured(self.targets.own(_mean(counted)), accuracy)
+
+    def _piece(self, x: Any, t: Any, loss: bool) -> tuple[int, int, float, float]:
+        """Give what is right, of how many, the mean loss and how much it counts."""
+        last, y = self.model.last_layer, self._predict(x)
+        hits, value, weight = np.empty(0), 0.0, 0.0
+        if last.classifies:
+            hits = last.hits(y, t)
+        if loss:
+            targets = last.targets(self.targets(t), y)
+            if weight := float(last.count(targets)):
+                value = float(last.compute(y, t=targets))
+        return int(np.count_nonzero(hits)), hits.size, value, weight
 
 
-def _mean(losses: list[float], weights: list[float]) -> float:
-    if len(losses) < 2:
-        return losses[0] if losses else math.nan
+def in_turn(parts: Sequence[Sequence[Any]]) -> list[Any]:
+    """Put in one row what was dealt out in turn.
+
+    Examples
+    --------
+    >>> in_turn([["a", "c"], ["b"]])
+    ['a', 'b', 'c']
+    """
+    rounds = zip_longest(*[[(each,) for each in part] for part in parts], fillvalue=())
+    return [each for found in rounds for one in found for each in one]
+
+
+def _mean(pairs: Sequence[tuple[float, float]]) -> float:
+    if len(pairs) < 2:
+        return pairs[0][0] if pairs else math.nan
+    losses, weights = zip(*pairs, strict=True)
     return float(np.average(losses, weights=weights))
 
 

@@ -17,6 +17,7 @@ from clearprop.train.named import DTYPES, MODELS, RULES, SCHEDULES
 
 MAY_BE_NONE = (
     *("hidden", "lr", "weight_decay", "epochs", "validation", "patience", "target", "without"),
+    "shards",
 )
 MOST_THREADS = 1024
 MOST = 10**9  # of units, samples or iterations: beyond it NumPy's own errors would answer
@@ -87,6 +88,12 @@ _LIMITS = {
         f"the number of threads is from 1 to {MOST_THREADS:,}.",
         1,
     ),
+    "shards": _Limit(
+        lambda v: _whole(1, MOST)(v) and not v & (v - 1),
+        "the shards of a batch are added in pairs, and pairs of pairs: they are a power of two.",
+        8,
+    ),
+    "fast_sum": _Limit(lambda v: isinstance(v, bool), "it is true or false.", True),
     "interpret": _Limit(
         lambda v: isinstance(v, bool), "it is true for NumPy, false for machine code.", True
     ),
@@ -190,6 +197,12 @@ class Settings:
     threads : int or None
         By default machine code has as many as there are cores, and its numbers do not depend on
         it; NumPy's BLAS has 1: there the last bits of a large product do, and so does a run.
+    shards : int or None
+        Into how many parts a batch is cut, which several processes may have, and whose gradients
+        are added in one order; by default it is not cut, and where ``mpiexec`` has started several
+        processes, into 8.
+    fast_sum : bool
+        Whether each process has one part, and MPI adds in an order of its own.
     interpret : bool
         Whether to compute in NumPy, update by update, and not in machine code.
     seed : int
@@ -219,8 +232,8 @@ class Settings:
     >>> Settings(lr=0.5)
     Settings(model='two-layer', hidden=50, optimizer='sgd', lr=0.5, schedule='constant',
              weight_decay=None, batch=100, iterations=10000, epochs=None, shuffle=False,
-             validation=None, patience=None, seed=0, threads=None, interpret=False,
-             dtype='float32', data=None, target=None, without=None)
+             validation=None, patience=None, seed=0, threads=None, shards=None, fast_sum=False,
+             interpret=False, dtype='float32', data=None, target=None, without=None)
     """
 
     model: str = "two-layer"
@@ -237,6 +250,8 @@ class Settings:
     patience: int | None = None
     seed: int = 0
     threads: int | None = None
+    shards: int | None = None
+    fast_sum: bool = False
     interpret: bool = False
     dtype: str = "float32"
     data: str | None = None

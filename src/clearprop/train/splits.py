@@ -35,9 +35,12 @@ class Subset(NamedTuple):
         """How many they are."""
         return len(self.x if self.rows is None else self.rows)
 
-    def pieces(self, size: int) -> Iterator[Pair]:
-        """Give at most so many samples at once: memory does not grow with their number."""
-        for start in range(0, self.samples, size):
+    def pieces(self, size: int, first: int = 0, of: int = 1) -> Iterator[Pair]:
+        """Give at most so many samples at once: memory does not grow with their number.
+
+        All pieces, or from the ``first`` on every one of ``of``: what one of several is dealt.
+        """
+        for start in range(first * size, self.samples, of * size):
             piece: Any = slice(start, start + size)
             if self.rows is not None:
                 piece = self.rows[piece]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -17,6 +19,8 @@ class Stopping:
 
     An exception in the middle of an update would leave half of it; a note is read between two.
     Signals that were ignored before (SIGHUP under ``nohup``) stay ignored.
+
+    It is a watcher for `fit` as well, which ends the run; of several processes each has its own.
 
     Attributes
     ----------
@@ -34,6 +38,19 @@ class Stopping:
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self._before: dict[int, Any] = {}
+
+    def __call__(self, metrics: Any) -> bool:
+        """Say whether to end."""
+        return self.received is not None
+
+    def share(self, collect: Callable[[Any], list[Any]]) -> None:
+        """Hear of a signal that another process has got."""
+        found = [each for each in collect(self.received) if each is not None]
+        self.received = found[0] if found else None
+
+    def next_look(self, done: int) -> int:
+        """No update matters; it is looked at several times a second."""
+        return sys.maxsize
 
     def __enter__(self) -> Stopping:
         if threading.current_thread() is threading.main_thread():  # Python's own condition

@@ -25,6 +25,9 @@ _PIECE = 10_000  # labels checked at once
 
 Prepare = Callable[[Any], Any]
 
+#: From network, samples, labels, parameters and buffers: the loss, what was seen, the gradients.
+Derivative = Callable[[Any, Any, Any, Any, Any], tuple[Any, Any, Any]]
+
 
 class Rule(Protocol):
     """An update rule, such as `optim.SGD`."""
@@ -130,6 +133,8 @@ class Compiled:
         What is done to the samples of a batch before the network gets them.
     targets : Targets, optional
         What is done to its targets.
+    derivative : Derivative, optional
+        What computes loss and gradients of what a step gets; by default, of the batch at once.
 
     Raises
     ------
@@ -144,6 +149,7 @@ class Compiled:
         rule: Rule,
         prepare: Prepare | None = None,
         targets: Targets | None = None,
+        derivative: Derivative | None = None,
     ) -> None:
         self.network, self.source, self.prepare = network, source, prepare
         self.targets = Targets() if targets is None else targets
@@ -152,12 +158,9 @@ class Compiled:
         names = ("x", "t")
         self._constants = [readable(*pair) for pair in zip(names, source.constants, strict=False)]
         try:
-            from clearprop.compile import compile
-            from clearprop.extras import require
-
-            require("llvmlite.binding", "train", "writes machine code", "fit")
             self.state = rule.init(dict(network.params))
-            self._scan = compile(_step(network, source.batch, rule, prepare, self.targets)).scan
+            parts = rule, prepare, self.targets, derivative or _of_batch
+            self._scan = self._looped(_step(network, source.batch, *parts))
             self._part = source.take(1)
             source.give_back(1)
             if self._constants:
@@ -166,6 +169,15 @@ class Compiled:
         except Exception as error:
             # whatever it is: where the fault is the user's, the first update in NumPy will say so
             raise CannotCompileError(error) from error
+
+    def _looped(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Give the loop of a step, in machine code."""
+        from clearprop.compile import compile
+        from clearprop.extras import require
+
+        require("llvmlite.binding", "train", "writes machine code", "fit")
+        scan: Callable[..., Any] = compile(step).scan
+        return scan
 
     @property
     def last(self) -> tuple[Any, Any]:
@@ -262,24 +274,17 @@ def _step(
     rule: Rule,
     prepare: Prepare | None,
     targets: Targets,
+    derivative: Derivative,
 ) -> Callable[..., Any]:
     """Make the function of one update: pure, and the same arithmetic as `Interpreted`."""
-    names, last = network.parameters, network.last_layer
-    assert last is not None
+    names = network.parameters
 
     def step(carry: Any, part: Any, *constants: Any) -> Any:
         parameters, buffers, _before, state = carry
         x, t = batch(part, *constants)
         t = targets(t)
         x = taken(network, prepared(x, prepare), parameters)
-
-        def loss(*arrays: Any) -> Any:
-            y = network.compute(x, *arrays, *buffers, train=True)
-            y, seen = y if buffers else (y, ())
-            return last.compute(y, t=last.targets(t, y)), seen
-
-        derivative = value_and_grad(loss, range(len(names)), has_aux=True)
-        (value, seen), gradients = derivative(*parameters)
+        value, seen, gradients = derivative(network, x, t, parameters, buffers)
         params, grads = (dict(zip(names, part, strict=True)) for part in (parameters, gradients))
         params, state = rule.update(params, grads, state)
         after = network.advance(buffers, seen)
@@ -287,6 +292,20 @@ def _step(
         return (tuple(params[name] for name in names), buffers, gradients, state), value
 
     return step
+
+
+def _of_batch(network: Any, x: Any, t: Any, parameters: Any, buffers: Any) -> Any:
+    """Compute loss and gradients of a batch at once; see `Derivative`."""
+    last = network.last_layer
+
+    def loss(*arrays: Any) -> Any:
+        y = network.compute(x, *arrays, *buffers, train=True)
+        y, seen = y if buffers else (y, ())
+        return last.compute(y, t=last.targets(t, y)), seen
+
+    derivative = value_and_grad(loss, range(len(parameters)), has_aux=True)
+    (value, seen), gradients = derivative(*parameters)
+    return value, seen, gradients
 
 
 def prepared(x: Any, prepare: Prepare | None) -> Any:

@@ -293,6 +293,7 @@ class _Writer:
             row = number(work.out.row)
             first, count = b.mul(rows[0], row), b.mul(b.sub(rows[1], rows[0]), row)
         out = b.gep(pointers[work.out], [first], source_etype=element_of(work.out.dtype))
+        first = b.add(first, number(work.first))
         b.call(kernel, [out, first, count, *words, ir.Constant(I32, limit_of(work.rate))])
 
     # ---- all groups --------------------------------------------------------------------------

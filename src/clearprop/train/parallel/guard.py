@@ -1,0 +1,213 @@
+"""Signs of life between processes: one that dies, stops or fails ends the run on all of them.
+
+MPI waits for a process that will never answer. So each of them has a thread and a connection to the
+first one; over it goes a byte now and then, and at the end a word. A connection that breaks is a
+process that died; one that is silent, a process that hangs, was stopped, or cannot be reached.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import selectors
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from clearprop.train.parallel.processes import Processes
+
+_BEAT, _DONE, _FAILED = b".", b"d", b"f"
+_CONNECTING = 10.0  # seconds
+_GRACE = 3.0  # seconds: a failure that all have at once needs nobody to end the others
+_KEY = 32  # bytes
+
+
+class Guard:
+    """From now on, a process that is lost ends all others within seconds, and is named.
+
+    Parameters
+    ----------
+    processes : Processes
+        Each of them makes a guard.
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._silence = processes.silence
+        self._hosts = processes.collect(processes.host)
+        self._peers: dict[socket.socket, int] = {}
+        self._heard: dict[socket.socket, float] = {}
+        self._over = threading.Event()
+        self._alone = threading.Event()  # nobody waits for this process, and it for nobody
+        self._alone.set()
+        self._connect()
+        self._thread = threading.Thread(target=self._watch, name="clearprop-guard", daemon=True)
+        if self._peers:
+            self._thread.start()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, an exception on one process ends all, if the others do not have it as well."""
+        self._alone.clear()
+        try:
+            yield
+        except BaseException:
+            for peer in self._peers:
+                _say(peer, _FAILED)
+            raise
+        finally:
+            self._alone.set()
+
+    def close(self) -> None:
+        """Watch no longer; the others know that nothing is wrong."""
+        self._over.set()
+        if self._peers:
+            self._thread.join()
+        for peer in self._peers:
+            _say(peer, _DONE)
+            peer.close()
+
+    # ---- connections -------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        """Connect all others with the first one, or warn that nobody watches."""
+        processes, reason = self._processes, ""
+        with socket.socket() as listener:
+            offer = None
+            if processes.is_first:
+                listener.bind(("", 0))
+                listener.listen(processes.size)
+                offer = _addresses(), listener.getsockname()[1], secrets.token_bytes(_KEY)
+            addresses, port, key = processes.agree(offer)
+            try:
+                if processes.is_first:
+                    self._accept(listener, key)
+                else:
+                    self._call(addresses, port, key)
+            except OSError as error:
+                reason = f"process {processes.rank} on {processes.host}: {error}"
+            failed = [each for each in processes.collect(reason) if each]
+        if failed:
+            for peer in self._peers:
+                peer.close()
+            self._peers.clear()
+            if processes.is_first:
+                warnings.warn(
+                    f"train: nobody watches over the processes: {failed[0]}. Why: a process that "
+                    "dies or hangs is found over a connection of its own, which is not there. "
+                    "The run goes on; what is lost is found by MPI, or not.",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+        now = time.monotonic()
+        self._heard = dict.fromkeys(self._peers, now)
+
+    def _accept(self, listener: socket.socket, key: bytes) -> None:
+        listener.settimeout(_CONNECTING)
+        while len(self._peers) < self._processes.size - 1:
+            peer, _ = listener.accept()
+            peer.settimeout(_CONNECTING)
+            said = _read(peer, _KEY + 4)
+            if hmac.compare_digest(said[:_KEY], key):
+                self._peers[peer] = int.from_bytes(said[_KEY:], "big")
+            else:
+                peer.close()
+
+    def _call(self, addresses: list[str], port: int, key: bytes) -> None:
+        trouble = OSError("there is no address of the first process")
+        for address in addresses:
+            try:
+                peer = socket.create_connection((address, port), _CONNECTING / 2)
+                peer.sendall(key + self._processes.rank.to_bytes(4, "big"))
+            except OSError as error:
+                trouble = error
+                continue
+            self._peers[peer] = 0
+            return
+        raise trouble
+
+    # ---- watching ----------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for peer in self._peers:
+                peer.setblocking(False)
+                selector.register(peer, selectors.EVENT_READ)
+            while not self._over.is_set():
+                for peer in self._heard:
+                    _say(peer, _BEAT)
+                ready = [key.fileobj for key, _ in selector.select(min(1.0, self._silence / 4))]
+                if lost := self._listen(ready, selector) or self._silent():
+                    self._end(*lost)
+                    return
+
+    def _listen(
+        self, ready: Sequence[Any], selector: selectors.BaseSelector
+    ) -> tuple[socket.socket, str] | None:
+        """Read what others have said; give one that is lost, and why."""
+        for peer in ready:
+            try:
+                said = peer.recv(4096)
+            except OSError:
+                said = b""
+            self._heard[peer] = time.monotonic()
+            if _DONE in said:
+                selector.unregister(peer)
+                del self._heard[peer]
+            elif _FAILED in said and not self._alone.wait(_GRACE):  # most failures are those of all
+                return peer, "ended with an error"
+            elif not said:
+                return peer, "is no longer there: it was killed, or crashed"
+        return None
+
+    def _silent(self) -> tuple[socket.socket, str] | None:
+        now = time.monotonic()
+        for peer, when in self._heard.items():
+            if now - when > self._silence:
+                text = f"has given no sign of life for {self._silence:g} seconds: it was stopped, "
+                return peer, f"{text}hangs, or its machine cannot be reached"
+        return None
+
+    def _end(self, peer: socket.socket, what: str) -> None:
+        """Say what is lost, and end this process, and through MPI all others."""
+        if self._over.is_set():
+            return
+        rank = self._peers[peer]
+        text = (
+            f"\nclearprop: process {rank} on {self._hosts[rank]} {what}. The run ends, on all "
+            f"{self._processes.size} processes. With checkpoints, --resume or resume=True goes on "
+            "from the last one, on as many processes or fewer.\n"
+        )
+        os.write(sys.stderr.fileno(), text.encode())  # mpiexec may end us any moment
+        threading.Timer(2.0, os._exit, (1,)).start()
+        self._processes.end(1)
+
+
+def _addresses() -> list[str]:
+    """Give what the others may find this machine under, the surest first."""
+    name = socket.gethostname()
+    found = [name, socket.getfqdn(), "127.0.0.1"]
+    with suppress(OSError):
+        found[1:1] = [str(info[4][0]) for info in socket.getaddrinfo(name, None)]
+    return list(dict.fromkeys(found))
+
+
+def _read(peer: socket.socket, count: int) -> bytes:
+    said = b""
+    while len(said) < count:
+        part = peer.recv(count - len(said))
+        if not part:
+            raise OSError("a connection was closed")
+        said += part
+    return said
+
+
+def _say(peer: socket.socket, word: bytes) -> None:
+    with suppress(OSError):  # reading says what is wrong
+        peer.send(word)
