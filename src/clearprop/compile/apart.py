@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from clearprop import kinds
-from clearprop.graph import Node, TracedLeaf, TracedNode
+from clearprop.compile.making import made_node
+from clearprop.graph import Node, TracedLeaf
 from clearprop.primitive import Primitive
 from clearprop.rules.arithmetic import add
 from clearprop.rules.indexing import getitem, setitem, unindex
@@ -83,12 +84,7 @@ class Apart:
         return found
 
     def _made(self, primitive: Any, operands: list[Any], like: Node, given: dict[str, Any]) -> Node:
-        inputs = tuple(part if isinstance(part, Node) else None for part in operands)
-        values = tuple(None if isinstance(part, Node) else part for part in operands)
-        node = TracedNode(
-            primitive, inputs, values, given, None, like.shape, like.dtype,
-            active=True, tape=None, place=like.place,
-        )  # fmt: skip
+        node = made_node(primitive, operands, like.shape, like.dtype, like, given)
         self.nodes.append(node)
         return node
 
@@ -221,17 +217,13 @@ class Apart:
         return content
 
     def _sum(self, node: Node, pair: list[Any]) -> Node:
-        inputs = tuple(part if isinstance(part, Node) else None for part in pair)
-        values = tuple(None if isinstance(part, Node) else part for part in pair)
-        form: tuple[Any, ...] = (add, inputs, values, {}, None, (), node.dtype)
-        made = TracedNode(*form, active=True, tape=None, place=node.place)
+        made = made_node(add, pair, (), node.dtype, node)
         self.nodes.append(made)
         return made
 
 
 def _element(array: Node, index: tuple[int, ...]) -> Node:
-    form: tuple[Any, ...] = (getitem, (array,), (None,), {"index": index}, None, (), array.dtype)
-    return TracedNode(*form, active=True, tape=None, place=array.place)
+    return made_node(getitem, [array], (), array.dtype, array, {"index": index})
 
 
 def _size(shape: Any) -> int:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from clearprop.compile.columns import Carried, Loop, Own, Rows, Same
+from clearprop.compile.making import made_node
 from clearprop.compile.rows import STACKED
-from clearprop.graph import Node, Tape, TracedLeaf, TracedNode
+from clearprop.graph import Node, Tape, TracedLeaf
 from clearprop.places import name_of
 from clearprop.rules.shape import concatenate, copy, reshape
 
@@ -147,23 +148,6 @@ class Step:
         leaves += [*self._row_leaves.values(), *self._same_leaves.values()]
         count, rows = self.loop.count, len(self._row_leaves)
         return Body([*leaves, *self._nodes], leaves, carried, given, count, rows)
-
-
-def made_node(
-    primitive: Any,
-    operands: list[Any],
-    shape: Any,
-    dtype: Any,
-    like: Node,
-    given: dict[str, Any] | None = None,
-) -> Node:
-    """Make a node of what is computed from nodes and constants."""
-    inputs = tuple(part if isinstance(part, Node) else None for part in operands)
-    values = tuple(None if isinstance(part, Node) else part for part in operands)
-    return TracedNode(
-        primitive, inputs, values, given or {}, None, shape, dtype,
-        active=True, tape=None, place=like.place,
-    )  # fmt: skip
 
 
 def _leaf(shape: Any, dtype: Any, like: Any = None, weak: float | None = None) -> Node:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.buffers import Buffer, Recorded, unwrapped
-from clearprop.compile.memory import give_back
+from clearprop.compile.memory import give_back, seldom_collected
 from clearprop.compile.program import Program
 from clearprop.compile.steps import Steps
 from clearprop.errors import ClearpropError, DTypeError, MissingExtraError, ShapeError
@@ -134,9 +134,10 @@ class Compiled:
 
     def _compiled(self, plain: Any, kwargs: Any) -> Program | None:
         before = time.perf_counter()
-        graph = staged(self._f, plain, kwargs, is_compiled=True)
-        give_back()
-        program = Program.of(graph) if has_machine_code() else None
+        with seldom_collected():
+            graph = staged(self._f, plain, kwargs, is_compiled=True)
+            give_back()
+            program = Program.of(graph) if has_machine_code() else None
         give_back()
         shapes = [f"{name} {np.shape(value)}" for name, value in tree_leaves(plain, "args")]
         name = getattr(self._f, "__name__", "function")

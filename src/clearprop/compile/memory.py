@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import gc
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -63,8 +64,32 @@ def collected_after() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-    gc.collect()
+    gc.collect(0)  # nothing that was made meanwhile is older
     give_back()
+
+
+_YOUNG = 100_000  # objects made before the collector looks at them
+_collecting = threading.Lock()
+_seldom: list[tuple[int, int, int]] = []  # what was set before, for each who is inside
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let the collector look seldom while a record grows, all of which stays: a third of the time.
+
+    It still looks, for what the user's function leaves in circles may be large.
+    """
+    with _collecting:
+        _seldom.append(gc.get_threshold())
+        if 0 < _seldom[0][0] < _YOUNG:
+            gc.set_threshold(_YOUNG, *_seldom[0][1:])
+    try:
+        yield
+    finally:
+        with _collecting:
+            before = _seldom.pop()
+            if not _seldom and gc.get_threshold()[0] == _YOUNG:
+                gc.set_threshold(*before)
 
 
 @functools.cache

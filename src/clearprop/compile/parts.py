@@ -15,11 +15,11 @@ import numpy as np
 
 from clearprop import kinds
 from clearprop.compile import forms
-from clearprop.compile.bodies import made_node
 from clearprop.compile.elements import operand_dtype, operand_shape
 from clearprop.compile.fourier import TRANSFORM, is_fast
+from clearprop.compile.making import made_node, replaced_inputs
 from clearprop.compile.part_rules import RULES, Part, Whole
-from clearprop.graph import Node
+from clearprop.graph import NO_ATTRIBUTES, Node
 from clearprop.primitive import PRIMITIVES, Primitive
 from clearprop.rules.indexing import getitem
 from clearprop.rules.shape import astype, broadcast_to, concatenate, reshape
@@ -97,13 +97,10 @@ class InParts:
             found = self._in_parts(node)
             if found is not None:
                 return found
-        sources = [None if source is None else self[source] for source in node.inputs]
-        if all(new is old for new, old in zip(sources, node.inputs, strict=True)):
+        operands, is_other = replaced_inputs(node, self.__getitem__)
+        if not is_other:
             self.nodes.append(node)
             return node
-        operands = [
-            value if new is None else new for new, value in zip(sources, node.operands, strict=True)
-        ]
         return self._made(node.primitive, operands, node.shape, node.dtype, node, node.attributes)
 
     def _made(
@@ -113,7 +110,7 @@ class InParts:
         shape: Any,
         dtype: Any,
         like: Node,
-        given: dict[str, Any] | None = None,
+        given: dict[str, Any] = NO_ATTRIBUTES,
     ) -> Node:
         node = made_node(primitive, operands, shape, dtype, like, given)
         self.nodes.append(node)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from clearprop.compile import forms
+from clearprop.compile.bodies import Body
 from clearprop.compile.calls import LoopCall, NumpyCall
 from clearprop.compile.grouping import Call, Group
 from clearprop.compile.identity import identity_of
@@ -26,8 +27,8 @@ from clearprop.compile.memory import LINE, collected_after, placed, size_of
 from clearprop.compile.needs import cost
 from clearprop.compile.parts import InParts
 from clearprop.compile.planning import Plan
-from clearprop.compile.rerolling import rerolled
-from clearprop.compile.rolling import LOOP, looped
+from clearprop.compile.rolled import rolled_up
+from clearprop.compile.rolling import LOOP
 from clearprop.compile.scalars import Array
 from clearprop.compile.simplify import Rebuilt
 from clearprop.compile.steps import Steps
@@ -62,58 +63,27 @@ class Program:
     Parameters
     ----------
     nodes : list of Node
-        What may be needed, in order.
+        In order.
     result : nested nodes and constants
-    leaves : list of Node
-        The arguments, in order.
-    numbers : list of lists of Node
-        Those among them that may come as one array; then so do the numbers of the result.
+        Numbers that are joined are parts of one array.
+    arguments : Arguments
     """
 
     @classmethod
     def of(cls, graph: Graph) -> Program:
         """Compile what was recorded; the record keeps nothing."""
-        rebuilt = Rebuilt(list(graph._tape.nodes))
-        in_parts = InParts(rebuilt.nodes)
+        return cls(*_rolled_up(*_simplified(graph)))
 
-        def source_of(part: Any) -> Any:
-            if not isinstance(part, Tensor):
-                return part
-            return part.value if part.node is None else in_parts[rebuilt[part.node]]
+    @classmethod
+    def of_step(cls, body: Body) -> Program:
+        """Compile one step of a loop: its result is what it hands on, and what it gives."""
+        return cls(*_rolled_up(body.nodes, (body.carried, body.given), body.leaves, None))
 
-        result = tree_map(source_of, graph._output)
-        leaves = list(graph.inputs.values())
-        program = cls(in_parts.nodes, result, leaves, numbers_of_arguments(graph))
-        graph._tape.nodes.clear()  # the arguments know their tape
-        return program
-
-    def __init__(
-        self,
-        nodes: list[Node],
-        result: Any,
-        leaves: list[Node],
-        numbers: list[list[Node]] | None = None,
-    ) -> None:
-        parts = [part for _, part in tree_leaves(result)]
-        # What a mask selects has a shape that was used; its values may not be, yet it is checked.
-        selected = set(filter(forms.is_selection, nodes))
-        used = needed([*(part for part in parts if isinstance(part, Node)), *selected], {})
-        nodes = [node for node in nodes if node in used]
-        groups = [] if numbers is None else numbers_of_result(result)
-        alone = set(range(len(parts))).difference(*groups)
-        rolled = rerolled(
-            nodes,
-            {parts[k] for k in alone if isinstance(parts[k], Node)} | selected,
-            numbers or [],
-            [[parts[k] for k in ks] for ks in groups],
-        )
-        nodes, steps = looped(rolled.nodes, {*rolled.new.values(), *rolled.results})
-        joined = [steps[node] for node in rolled.results]  # there are none if it is left
-        new = {node: steps[made] for node, made in rolled.new.items()}
-        self.result = replaced(result, new, zip(joined, groups, strict=False))
+    def __init__(self, nodes: list[Node], result: Any, arguments: Arguments) -> None:
+        self.result = result
+        self.arguments = arguments
+        self.leaves = arguments.leaves
         outputs = {part for part in self.parts if isinstance(part, Node)}
-        self.arguments = Arguments(leaves, rolled.arguments)
-        self.leaves = self.arguments.leaves
         self.plan = Plan(nodes, stored_nodes(nodes, outputs), outputs)
         arrays, same = self.plan.arrays, self.plan.same_memory
         self.fresh = {
@@ -146,8 +116,7 @@ class Program:
         """Give what is done for a node by Python: a NumPy call, or a loop of a program."""
         if node.primitive is not LOOP:
             return NumpyCall(node)
-        body = node.attributes["body"]
-        return LoopCall(node, Program(body.nodes, (body.carried, body.given), body.leaves))
+        return LoopCall(node, Program.of_step(node.attributes["body"]))
 
     def _link(self) -> None:
         from clearprop.compile.machine.cache import load_or_make
@@ -329,6 +298,47 @@ class Memory:
 def _seen(value: Any, array: Array) -> Any:
     """Give memory as an array of another dtype; one of them is complex."""
     return value.reshape(-1).view(array.dtype).reshape(array.shape)
+
+
+def _simplified(graph: Graph) -> tuple[list[Node], Any, list[Node], list[list[Node]]]:
+    """Give what may be needed of a record, in order, the result, the arguments, those in lists."""
+    rebuilt = Rebuilt(graph._tape.nodes)
+    in_parts = InParts(rebuilt.nodes)
+
+    def source_of(part: Any) -> Any:
+        if not isinstance(part, Tensor):
+            return part
+        return part.value if part.node is None else in_parts[rebuilt[part.node]]
+
+    result = tree_map(source_of, graph._output)
+    leaves, numbers = list(graph.inputs.values()), numbers_of_arguments(graph)
+    graph._tape.nodes.clear()  # the arguments know their tape
+    graph.nodes, graph._output = (), None
+    return in_parts.nodes, result, leaves, numbers
+
+
+def _rolled_up(
+    nodes: list[Node], result: Any, leaves: list[Node], numbers: list[list[Node]] | None
+) -> tuple[list[Node], Any, Arguments]:
+    """Give what is needed of a graph, rolled up: its nodes, its result, its arguments.
+
+    ``numbers`` are those among the arguments that may come as one array; then so do the numbers of
+    the result.
+    """
+    parts = [part for _, part in tree_leaves(result)]
+    # What a mask selects has a shape that was used; its values may not be, yet it is checked.
+    selected = set(filter(forms.is_selection, nodes))
+    used = needed([*(part for part in parts if isinstance(part, Node)), *selected], {})
+    groups = [] if numbers is None else numbers_of_result(result)
+    alone = set(range(len(parts))).difference(*groups)
+    rolled = rolled_up(
+        [node for node in nodes if node in used],
+        {parts[k] for k in alone if isinstance(parts[k], Node)} | selected,
+        numbers or [],
+        [[parts[k] for k in ks] for ks in groups],
+    )
+    joined = zip(rolled.results, groups, strict=False)  # there are none if the numbers are left
+    return rolled.nodes, replaced(result, rolled.new, joined), Arguments(leaves, rolled.arguments)
 
 
 def _threads_for(plan: Plan) -> int | None:

@@ -84,17 +84,20 @@ class Repeats:
 
 def _symbol(node: Node) -> Any:
     """Give what a node does, whatever it reads: nodes of one symbol may be one step of a loop."""
-    primitive = node.primitive
+    primitive, attributes = node.primitive, node.attributes
     if primitive is None:
         return node
+    symbol = primitive, node.shape, node.dtype, len(node.inputs)
+    if not attributes:
+        return symbol
     written = [
         (
             name,
             tuple(map(_kind, value)) if name == "index" and primitive in INDEXED else repr(value),
         )
-        for name, value in sorted(node.attributes.items())
+        for name, value in sorted(attributes.items())
     ]
-    return primitive, node.shape, repr(node.dtype), len(node.operands), *written
+    return *symbol, *written
 
 
 def _kind(part: Any) -> Any:

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from clearprop.compile.apart import TOGETHER, Apart
+from clearprop.compile.making import made_node, replaced_inputs
 from clearprop.compile.packs import Literal, Pack, Packs
 from clearprop.compile.patterns import arranged, by_first, contraction, finer, steps
 from clearprop.equivalence import needed
-from clearprop.graph import Node, TracedNode
+from clearprop.graph import NO_ATTRIBUTES, Node, TracedNode
 from clearprop.rules.arithmetic import add, multiply
 from clearprop.rules.indexing import Slot, getitem
 from clearprop.rules.linear import matmul
@@ -26,7 +27,7 @@ from clearprop.rules.reduction import sum as total
 from clearprop.rules.shape import concatenate, copy, reshape, transpose
 
 LEAST = 500  # scalars that are worth it
-_FEWER = 4  # times fewer nodes than before, or it is left
+FEWER = 4  # times fewer nodes than before, or it is left
 _FEW_TERMS = 4  # that are added one by one
 
 
@@ -82,7 +83,7 @@ def rerolled(
         apart, asked = Apart(nodes, is_followed=False), everything
     used = needed(asked, {})
     packs = Packs([node for node in apart.nodes if node in used], asked, arguments)
-    if packs.scalar * _FEWER > scalars:
+    if packs.scalar * FEWER > scalars:
         return Rolled(nodes, same)
     made = _Vectors(packs)
     joined = [made.collected([apart[node] for node in part]) for part in results]
@@ -137,15 +138,9 @@ class _Vectors:
         shape: Any,
         dtype: Any,
         like: Any,
-        given: Any = None,
+        given: dict[str, Any] = NO_ATTRIBUTES,
     ) -> Node:
-        inputs = tuple(part if isinstance(part, Node) else None for part in operands)
-        values = tuple(None if isinstance(part, Node) else part for part in operands)
-        place = like.place if isinstance(like, Node) else ()
-        node = TracedNode(
-            primitive, inputs, values, given or {}, None, shape, dtype,
-            active=True, tape=None, place=place,
-        )  # fmt: skip
+        node = made_node(primitive, operands, shape, dtype, like, given)
         self.nodes.append(node)
         return node
 
@@ -159,12 +154,11 @@ class _Vectors:
             parts = [v if n is None else n for n, v in zip(node.inputs, node.operands, strict=True)]
             self._new[node] = self._reshaped(self.collected(parts, node), node.shape)
             return
-        sources = [None if n is None else self.scalar(n) for n in node.inputs]
-        if all(a is b for a, b in zip(sources, node.inputs, strict=True)):
+        operands, is_other = replaced_inputs(node, self.scalar)
+        if not is_other:
             self.nodes.append(node)
             self._new[node] = node
             return
-        operands = [v if n is None else n for n, v in zip(sources, node.operands, strict=True)]
         made = self._made(node.primitive, operands, node.shape, node.dtype, node, node.attributes)
         self._new[node] = made
 

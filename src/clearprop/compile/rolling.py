@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.compile.bodies import Body, Step, made_node
+from clearprop.compile.bodies import Body, Step
 from clearprop.compile.columns import Carried, Loop, Rows, Same, loop_of
 from clearprop.compile.forms import is_selection
+from clearprop.compile.making import made_node, replaced_inputs
 from clearprop.compile.repeats import Repeats
 from clearprop.compile.rows import STACKED, ByRows
 from clearprop.equivalence import needed
-from clearprop.graph import Node
+from clearprop.graph import NO_ATTRIBUTES, Node
 from clearprop.kinds import OPAQUE
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
@@ -191,7 +192,7 @@ class _Made:
         shape: Any,
         dtype: Any,
         like: Node,
-        given: dict[str, Any] | None = None,
+        given: dict[str, Any] = NO_ATTRIBUTES,
     ) -> Node:
         made = made_node(primitive, operands, shape, dtype, like, given)
         self.nodes.append(made)
@@ -201,11 +202,10 @@ class _Made:
         if node.primitive is STACKED:
             parts = [v if n is None else n for n, v in zip(node.inputs, node.operands, strict=True)]
             return self._array(self._stacked(parts, node.shape[1:], node.dtype, node), node)
-        new = [None if n is None else self.value(n) for n in node.inputs]
-        if all(a is b for a, b in zip(new, node.inputs, strict=True)):
+        operands, is_other = replaced_inputs(node, self.value)
+        if not is_other:
             self.nodes.append(node)
             return node
-        operands = [v if n is None else n for n, v in zip(new, node.operands, strict=True)]
         return self._made(node.primitive, operands, node.shape, node.dtype, node, node.attributes)
 
     def _array(self, value: Any, like: Node) -> Node:

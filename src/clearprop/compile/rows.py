@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from clearprop import kinds
+from clearprop.compile.making import made_node, replaced_inputs
 from clearprop.compile.repeats import LEAST_STEPS, is_number
-from clearprop.graph import Node, TracedLeaf, TracedNode
+from clearprop.graph import Node, TracedLeaf
 from clearprop.primitive import Primitive
 from clearprop.rules.arithmetic import add
 from clearprop.rules.indexing import getitem, setitem, unindex
@@ -128,21 +129,15 @@ class ByRows:
     def _made(
         self, primitive: Any, operands: list[Any], like: Node, shape: Any, given: dict[str, Any]
     ) -> Node:
-        inputs = tuple(part if isinstance(part, Node) else None for part in operands)
-        values = tuple(None if isinstance(part, Node) else part for part in operands)
-        node = TracedNode(
-            primitive, inputs, values, given, None, shape, like.dtype,
-            active=True, tape=None, place=like.place,
-        )  # fmt: skip
+        node = made_node(primitive, operands, shape, like.dtype, like, given)
         self.nodes.append(node)
         return node
 
     def _rebuilt(self, node: Node) -> Node:
-        new = [None if n is None else self[n] for n in node.inputs]
-        if all(a is b for a, b in zip(new, node.inputs, strict=True)):
+        operands, is_other = replaced_inputs(node, self.__getitem__)
+        if not is_other:
             self.nodes.append(node)
             return node
-        operands = [v if n is None else n for n, v in zip(new, node.operands, strict=True)]
         return self._made(node.primitive, operands, node, node.shape, node.attributes)
 
     # ---- what moves rows about -------------------------------------------------------------------
