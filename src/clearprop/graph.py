@@ -315,10 +315,13 @@ class TracedNode(WideNode):
     def forget(self) -> None:
         """Keep no value any longer but constants, and what the compiler runs a composite on."""
         assert self.tape is not None
-        if self.tape.is_lean and self.primitive is not None and not self.primitive.is_composite:
+        if self.value is None or not self.tape.is_lean:
+            return  # it is forgotten, or never was kept
+        if self.primitive is not None and not self.primitive.is_composite:
             self.value = None
             pairs = zip(self.inputs, self.operands, strict=True)
-            self.operands = tuple(v if self.tape.has_not(source) else None for source, v in pairs)
+            has_not = self.tape.has_not
+            self.operands = tuple([v if has_not(source) else None for source, v in pairs])
 
 
 class Leaf(Node):

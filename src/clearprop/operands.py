@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import DTypeError, LostGradientError, MissingRuleError
-from clearprop.graph import Node, WideNode
-from clearprop.places import current_line
+from clearprop.graph import ABSENT, Node, Tape, TracedNode, WideNode, next_index
+from clearprop.places import current_line, here
 from clearprop.plumbing import is_asked_for
 from clearprop.primitive import Primitive
 
@@ -227,3 +227,54 @@ def lean_node(
     sources = tuple(n if active >> i & 1 or i in shapes else None for i, n in enumerate(inputs))
     shape, dtype = form_of(primitive, y)
     return WideNode(primitive, sources, kept, attributes, y if output else None, shape, dtype)
+
+
+_new = object.__new__
+
+
+def traced_node(
+    primitive: Primitive,
+    left: Node | None,
+    right: Node | None,
+    x: Any,
+    z: Any,
+    y: Any,
+    attributes: dict[str, Any],
+    tape: Tape,
+) -> Node:
+    """Put an operation of one or two operands on a tape, slot by slot: a program has so many."""
+    keeps = tape.keeps(primitive)
+    if left is None:
+        x = frozen(x) if type(x) is np.ndarray else x
+    elif not keeps and left.tape is tape:
+        x = None
+    node: TracedNode = _new(TracedNode)
+    if z is ABSENT:
+        node.inputs, node.operands = (left,), (x,)
+    else:
+        if right is None:
+            z = frozen(z) if type(z) is np.ndarray else z
+        elif not keeps and right.tape is tape:
+            z = None
+        node.inputs, node.operands = (left, right), (x, z)
+    node.primitive = primitive
+    node.attributes = attributes
+    node.value = y if keeps else None
+    node.shape = y.shape
+    node.dtype = y.dtype
+    node.active = not primitive.no_derivative and (
+        (left is not None and left.active) or (right is not None and right.active)
+    )
+    node.is_inner = False
+    node.label = ""
+    node.moment = None
+    node.place = here(3) if tape.has_places else ()
+    node.stage = tape.stage
+    node.tape = tape
+    node.index = node.root = next_index()
+    if left is not None and left.root < node.root:
+        node.root = left.root
+    if right is not None and right.root < node.root:
+        node.root = right.root
+    tape.nodes.append(node)
+    return node

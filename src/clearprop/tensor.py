@@ -27,6 +27,7 @@ from clearprop.operands import (
     plain_operand,
     refuse_dropping,
     refuse_objects,
+    traced_node,
 )
 from clearprop.places import current_line, here
 from clearprop.plumbing import PROJECTION
@@ -118,8 +119,8 @@ def record_short(
 ) -> Any:
     """Record an operation of one or two operands: what `record` does, by the shortest way.
 
-    Anything out of the ordinary (a trace, lists, a missing rule, integers) goes the long way. The
-    node and the Tensor are made here, slot by slot: calls would take a fifth of the time.
+    Anything out of the ordinary (lists, a missing rule, integers) goes the long way. The node and
+    the Tensor are made here, slot by slot: calls would take a fifth of the time.
     """
     x, z = a, b
     left: Node | None = None
@@ -139,11 +140,10 @@ def record_short(
             return NotImplemented  # it answers for itself, as NEP 13 has it: numpy.polynomial does
         return _record_long(a, primitive, b, attributes)
     plan = primitive.plans[(left is not None) + 2 * (right is not None)]
-    if (
-        plan is None
-        or (left is not None and left.tape is not None)
-        or (right is not None and right.tape is not None)
-    ):
+    tape = None if left is None else left.tape
+    if right is not None and right.tape is not None:
+        tape = right.tape
+    if plan is None or (tape is not None and (tape.calls or primitive.instead_of_complex)):
         return _record_long(a, primitive, b, attributes)
     try:
         if b is not ABSENT:
@@ -156,6 +156,8 @@ def record_short(
     except (TypeError, AttributeError):  # told apart there
         return _record_long(a, primitive, b, attributes)
     keeps_x, keeps_z, keeps_y, is_constant = plan
+    if tape is not None and (dtype.kind == "f" or is_constant):
+        return Tensor(y, traced_node(primitive, left, right, x, z, y, attributes, tape))
     if is_constant and dtype.kind != "c":
         return Tensor(y)
     if dtype.kind != "f" and (dtype.kind != "c" or primitive.instead_of_complex):

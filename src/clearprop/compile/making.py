@@ -65,5 +65,6 @@ def replaced_inputs(node: Node, new: Any) -> tuple[list[Any], bool]:
             continue
         made = new(source)
         operands.append(made)
-        is_other = is_other or made is not source
+        if made is not source:
+            is_other = True
     return operands, is_other

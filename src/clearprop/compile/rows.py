@@ -22,6 +22,7 @@ from clearprop.rules.arithmetic import add
 from clearprop.rules.indexing import getitem, setitem, unindex
 from clearprop.rules.shape import copy
 
+_MOVING = frozenset([getitem, setitem, unindex, copy, add])
 _MOST_STEPS = 1 << 27  # rows that are followed in all
 _MOST_STACKED = 1 << 18  # rows that are put together again
 
@@ -73,17 +74,17 @@ class ByRows:
         left: dict[Node, int] = dict.fromkeys(outputs, 1)  # how often each is still read
         for node in nodes:
             for source in node.inputs:
-                if source is not None:
+                if source is not None and source.shape:
                     left[source] = left.get(source, 0) + 1
         for node in nodes:
-            content = None if self.is_long else self._moved(node)
+            content = self._moved(node) if node.primitive in _MOVING else None
             if content is not None:
                 self._content[node] = content
                 self._followed += len(content)
             elif node not in self._new:
                 self._new[node] = self._rebuilt(node)
             for source in node.inputs:
-                if source is not None:
+                if source is not None and source.shape:
                     left[source] -= 1
                     if not left[source]:
                         self._content.pop(source, None)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from clearprop.compile.factorizations import in_one_array
+from clearprop.compile.making import node_of
 from clearprop.equivalence import computation
-from clearprop.graph import Node, Tape, TracedLeaf, TracedNode
+from clearprop.graph import Node, Tape, TracedLeaf
 from clearprop.plumbing import ALIAS, PROJECTION
 from clearprop.tensor import Tensor
 
@@ -38,7 +39,8 @@ class Rebuilt:
         if primitive is None:
             self.nodes.append(node)
             return node
-        sources = tuple(None if n is None else self._new.get(n, None) for n in node.inputs)
+        new = self._new
+        sources = tuple([None if n is None else new.get(n) for n in node.inputs])
         if primitive is ALIAS:
             return sources[0]
         if primitive is PROJECTION and isinstance(sources[0], tuple):
@@ -48,10 +50,7 @@ class Rebuilt:
         key = computation(node, sources)
         if key not in self._first:
             primitive, attributes, shape, dtype = in_one_array(node, sources)
-            made = TracedNode(
-                primitive, sources, node.operands, attributes, None, shape, dtype,
-                active=node.active, tape=None, place=node.place,
-            )  # fmt: skip
+            made = node_of(primitive, sources, node.operands, attributes, shape, dtype, node.place)
             self.nodes.append(made)
             self._first[key] = made
         return self._first[key]

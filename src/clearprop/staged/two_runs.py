@@ -99,11 +99,14 @@ class _Comparing(list[Node]):
         self.first = first
         self.ours = {node.index: i for i, node in enumerate(first)}
         self.theirs: dict[int, int] = {}
+        self.twins: dict[int, Node] = {}  # the same without a step between: it is asked often
         self.difference: Difference | None = None
 
     def append(self, node: Node) -> None:
         position = len(self.theirs)
         self.theirs[node.index] = position
+        if position < len(self.first):
+            self.twins[node.index] = self.first[position]
         if self.difference is None:  # else a bare `except` has caught us
             self.difference = self._difference(position, node)
         if self.difference is not None:
@@ -131,12 +134,11 @@ class _Comparing(list[Node]):
         return None
 
     def _reads_the_same(self, first: Node, node: Node) -> bool:
-        ours, theirs = self.ours, self.theirs
         if len(first.inputs) != len(node.inputs):
             return False
         for a, b in zip(first.inputs, node.inputs, strict=True):
-            here = None if a is None else ours.get(a.index)
-            if here != (None if b is None else theirs.get(b.index)):
+            twin = None if b is None else self.twins.get(b.index)
+            if twin is not a and (twin is not None or (a is not None and a.index in self.ours)):
                 return False
         return True
 
