@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from loops import executed
 
 import clearprop as cp
-from clearprop.compile import rolling
+from clearprop.compile import rerolling, rolled, rolling
 from clearprop.compile.calls import LoopCall
 from clearprop.trees import tree_leaves
 
@@ -133,6 +133,15 @@ def first_unlike(x: Any) -> Any:
     return s
 
 
+def states_of_a_batch(W: Any, U: Any, xs: Any) -> Any:
+    """Steps along the second axis, and a first one that is given no state."""
+    states: list[Any] = []
+    for k in range(xs.shape[1]):
+        z = xs[:, k] @ U
+        states.append(np.tanh(z + states[-1] @ W if states else z))
+    return np.stack(states, axis=1)
+
+
 FUNCTIONS = {
     "a recurrent network": (recurrent, (0, 1, 2, 3), (W, U, B, XS), 2),
     "NumPy calls": (filtered, (0, 1), (np.zeros(3), XS), 2),
@@ -187,6 +196,63 @@ def test_little_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(rolling, "LEAST", 10_000)
     assert not loops_of(agree(cp.grad(recurrent), W, U, B, XS))
+
+
+def test_steps_along_another_axis_are_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rolling, "_MOST_COPIED", 100)
+
+    def f(W: Any, U: Any, xs: Any) -> Any:
+        y = states_of_a_batch(W, U, xs)
+        return np.sum(y * y[:, ::-1]), y
+
+    batch = RNG.normal(size=(2, STEPS, 3))
+    compiled = agree(cp.value_and_grad(f, (0, 1, 2), has_aux=True), W, U, batch)
+    assert len(loops_of(compiled)) >= 2, compiled.plan
+
+
+def test_numbers_that_follow_each_other_are_not_looked_at_for_packs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = []
+
+    def looked_at(nodes: Any, *rest: Any) -> Any:
+        sizes.append(len(nodes))
+        return rerolling.rerolled(nodes, *rest)
+
+    monkeypatch.setattr(rolled, "LEAST", 50)
+    monkeypatch.setattr(rolled, "rerolled", looked_at)
+    assert loops_of(agree(cp.grad(by_numbers, (0, 1)), 0.1, 0.7))
+    assert max(sizes) < 60  # those of a step
+
+
+@pytest.mark.parametrize(("size", "at_once"), [(8, 1), (8192, 16)])
+def test_what_waits_for_memory_takes_several_steps_at_once(size: int, at_once: int) -> None:
+    def f(x: Any) -> Any:
+        for k in range(200):
+            x = x * 0.99 + 0.01 * k
+        return x
+
+    loops = loops_of(agree(f, np.ones(size)))
+    assert max(loop.count for loop in loops) == 200 // at_once
+
+
+def test_numbers_side_by_side_are_no_chains() -> None:
+    def f(w: Any, x: Any) -> Any:
+        y = np.zeros(200)
+        for k in range(200):
+            y[k] = np.tanh(w[k] * x[k]) * np.exp(x[k])
+        return sum(y[k] * y[k] for k in range(200))
+
+    w = RNG.normal(size=200)
+    graph = cp.trace(cp.grad(f), w, w)
+    assert not rolled.are_chains(list(graph.nodes))
+    assert rolled.are_chains(list(cp.trace(cp.grad(chained), 0.3).nodes))
+
+
+def chained(v: Any) -> Any:
+    for k in range(150):
+        v = v + 0.1 * np.sin(v) * np.cos(k * v)
+    return v
 
 
 def test_large_arrays_that_lie_apart_are_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:

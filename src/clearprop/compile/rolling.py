@@ -17,18 +17,21 @@ from clearprop.compile.bodies import Body, Step
 from clearprop.compile.columns import Carried, Loop, Rows, Same, loop_of
 from clearprop.compile.forms import is_selection
 from clearprop.compile.making import made_node, replaced_inputs
-from clearprop.compile.repeats import Repeats
+from clearprop.compile.repeats import LEAST_STEPS, Repeat, Repeats
 from clearprop.compile.rows import STACKED, ByRows
 from clearprop.equivalence import needed
 from clearprop.graph import NO_ATTRIBUTES, Node
-from clearprop.kinds import OPAQUE
+from clearprop.kinds import OPAQUE, Elementwise
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
 from clearprop.rules.indexing import getitem, setitem, unindex
-from clearprop.rules.shape import concatenate, copy, reshape
+from clearprop.rules.shape import concatenate, copy, reshape, transpose
 
 LEAST = 600  # nodes that a loop has to save
 _FEWER = 2  # times fewer nodes than before, or the graph is left
+_LARGE = 1 << 15  # bytes of an array that does not stay in a core's first cache
+_TOGETHER = 32  # operations on its elements that are done at once
+_FEW_APART = 4  # rows beside those of another loop: of steps at its ends
 _MOST_COPIED = 1 << 18  # bytes of what lies apart and is put together for the steps
 
 
@@ -99,13 +102,30 @@ def _loops(nodes: list[Node], number: dict[Node, int]) -> list[Loop]:
         repeat = repeats.longest(first, last)
         if repeat is None:
             continue
+        several = _several(nodes, repeat)
+        once = repeat.period
+        repeat = Repeat(repeat.first, once * several, repeat.count // several)
         loop = loop_of(nodes, number, repeat)
-        if loop is not None and (loop.count - 1) * loop.period >= LEAST:
+        if loop is not None and loop.count * loop.period - once >= LEAST:
             found.append(loop)
             waiting += [(first, loop.first), (loop.last, last)]
         else:
             waiting += [(first, repeat.first), (repeat.last, last)]
     return sorted(found, key=lambda loop: loop.first)
+
+
+def _several(nodes: list[Node], repeat: Repeat) -> int:
+    """Give how many steps are one step of the loop.
+
+    What goes through large arrays element by element would wait for memory in every step; so
+    several steps are done to an element while it is in a register.
+    """
+    members = nodes[repeat.first : repeat.first + repeat.period]
+    kinds = [None if node.primitive is None else node.primitive.kind for node in members]
+    large = any(math.prod(m.shape) * m.dtype.itemsize >= _LARGE for m in members if m.primitive)
+    if not (large and all(isinstance(kind, Elementwise) for kind in kinds)):
+        return 1
+    return max(min(_TOGETHER // repeat.period, repeat.count // LEAST_STEPS), 1)
 
 
 class _RefusedError(Exception):
@@ -126,6 +146,7 @@ class _Made:
     ) -> None:
         self.nodes: list[Node] = []
         self._new: dict[Node, Node] = {}
+        self._turns: dict[tuple[Node, int], Node] = {}
         self._copied = 0
         self._step: dict[Node, tuple[Loop, int, int]] = {}  # which node of which step it is
         for loop in loops:
@@ -202,11 +223,37 @@ class _Made:
         if node.primitive is STACKED:
             parts = [v if n is None else n for n, v in zip(node.inputs, node.operands, strict=True)]
             return self._array(self._stacked(parts, node.shape[1:], node.dtype, node), node)
+        if node.primitive is concatenate and (steps := self._steps_of(node)):
+            return self._joined(node, steps)
         operands, is_other = replaced_inputs(node, self.value)
         if not is_other:
             self.nodes.append(node)
             return node
         return self._made(node.primitive, operands, node.shape, node.dtype, node, node.attributes)
+
+    def _steps_of(self, node: Node) -> list[Node] | None:
+        """Give what is joined along a new axis, where each is what a step of a loop computes."""
+        found: list[Node] = []
+        for part in node.inputs:
+            source = part.inputs[0] if part is not None and part.primitive is reshape else None
+            if source is None or source.dtype != node.dtype:
+                return None
+            found.append(source)
+        axis = node.attributes["axis"] % len(node.shape)
+        rest = node.shape[:axis] + node.shape[axis + 1 :]
+        if len(found) != node.shape[axis] or any(part.shape != rest for part in found):
+            return None
+        others = sum(part not in self._step for part in found)
+        return found if others <= _FEW_APART and len(found) >= others + LEAST_STEPS else None
+
+    def _joined(self, node: Node, steps: list[Node]) -> Node:
+        """Join what steps computed along a new axis: rows of one array, which is then turned."""
+        axis = node.attributes["axis"] % len(node.shape)
+        rows = self._array(self._stacked(steps, steps[0].shape, node.dtype, node), node)
+        if not axis:
+            return rows
+        axes = (*range(1, axis + 1), 0, *range(axis + 1, len(node.shape)))
+        return self._made(transpose, [rows], node.shape, node.dtype, node, {"axes": axes})
 
     def _array(self, value: Any, like: Node) -> Node:
         if isinstance(value, Node):
@@ -216,12 +263,15 @@ class _Made:
     def _stacked(self, values: list[Any], shape: Any, dtype: Any, like: Node) -> Any:
         """Put values into the rows of one array: a node, or constants."""
         parts: list[Any] = []
-        for places in _runs([self._row(value) for value in values]):
+        rows = [self._row(value) for value in values]
+        apart = sum(array is not None and row is None for array, row in rows)
+        if apart > _FEW_APART:
+            self._copied += apart * math.prod(shape) * dtype.itemsize
+        for places in _runs(rows):
             array, first = places[0]
             if array is None:
                 parts.append(np.array([value for _, value in places], dtype))
             elif first is None:
-                self._copied += math.prod(shape) * dtype.itemsize
                 given = {"shape": (1, *shape)}
                 parts.append(self._made(reshape, [array], (1, *shape), dtype, like, given))
             else:
@@ -244,10 +294,26 @@ class _Made:
         new = self.value(value)
         index = new.attributes.get("index", ())
         source = new.inputs[0] if new.inputs else None
-        is_row = new.primitive is getitem and source is not None and len(index) == 1
-        if is_row and source is not None and type(index[0]) is int:
-            return source, index[0] % source.shape[0]
-        return new, None
+        numbers = [axis for axis, part in enumerate(index) if part != slice(None)]
+        if new.primitive is not getitem or source is None or len(numbers) != 1:
+            return new, None
+        (axis,) = numbers
+        if type(index[axis]) is not int:
+            return new, None
+        return self._turned(source, axis), index[axis] % source.shape[axis]
+
+    def _turned(self, array: Node, axis: int) -> Node:
+        """Give an array whose first axis is another one: its rows are then those of the steps."""
+        if not axis:
+            return array
+        key = array, axis
+        if key not in self._turns:
+            axes = (axis, *(k for k in range(len(array.shape)) if k != axis))
+            shape = tuple(array.shape[k] for k in axes)
+            self._turns[key] = self._made(
+                transpose, [array], shape, array.dtype, array, {"axes": axes}
+            )
+        return self._turns[key]
 
     def _slice(self, array: Node, rows: list[int], like: Node) -> Node:
         step = rows[1] - rows[0] if len(rows) > 1 else 1
