@@ -16,7 +16,7 @@ import numpy as np
 
 from clearprop.errors import ClearpropError, LostGradientError, OrderError, ShapeError
 from clearprop.explain.watching import looking
-from clearprop.graph import GONE, Leaf, Node, ShortNode, TracedNode
+from clearprop.graph import GONE, NO_ATTRIBUTES, Leaf, Node, ShortNode, TracedNode
 from clearprop.leaves import seed
 from clearprop.places import current_line
 from clearprop.plumbing import ALIAS, PROJECTION
@@ -238,7 +238,19 @@ def needs_of(
     """Give what a rule takes besides dy."""
     if not recorded:
         return rule.kept_in(node, position)
-    arguments = [_fetch(node, need, operand) for need, operand in rule.needs]
+    arguments = []
+    for need, operand in rule.needs:
+        if need == "operand" and type(node) is TracedNode and not node.primitive.variadic:  # type: ignore[union-attr]
+            source, value = node.inputs[operand], node.operands[operand]  # most, and at once
+            if source is not None:
+                if value is None:
+                    raise _let_go()
+                value = Tensor(value, source)
+            arguments.append(value)
+        else:
+            arguments.append(_fetch(node, need, operand))
+    if not rule.attributes:
+        return arguments, NO_ATTRIBUTES
     attributes = {
         name: position if name == "position" else _attribute(node, name) for name in rule.attributes
     }

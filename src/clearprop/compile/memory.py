@@ -69,6 +69,7 @@ def collected_after() -> Iterator[None]:
 
 
 _YOUNG = 100_000  # objects made before the collector looks at them
+_OLDER = 50, 50  # looks at the young ones before it looks at others
 _collecting = threading.Lock()
 _seldom: list[tuple[int, int, int]] = []  # what was set before, for each who is inside
 
@@ -82,7 +83,7 @@ def seldom_collected() -> Iterator[None]:
     with _collecting:
         _seldom.append(gc.get_threshold())
         if 0 < _seldom[0][0] < _YOUNG:
-            gc.set_threshold(_YOUNG, *_seldom[0][1:])
+            gc.set_threshold(_YOUNG, *_OLDER)
     try:
         yield
     finally:

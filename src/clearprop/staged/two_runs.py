@@ -118,26 +118,31 @@ class _Comparing(list[Node]):
         if position >= len(self.first):
             return Difference(position, node, "operation")
         first = self.first[position]
-        if first.primitive is not node.primitive or not self._reads_the_same(first, node):
+        inputs = first.inputs
+        if first.primitive is not node.primitive or not self._reads_the_same(inputs, node.inputs):
             return Difference(position, node, "operation")
         if (first.attributes or node.attributes) and not _same(first.attributes, node.attributes):
             return Difference(position, node, "operation")
-        for operand, source in enumerate(first.inputs):
-            if source is None:
-                a, b = first.operands[operand], node.operands[operand]
-                if not _same(a, b):
-                    return Difference(position, node, "constant", operand, (a, b))
+        if None in inputs:
+            for operand, source in enumerate(inputs):
+                if source is None:
+                    a, b = first.operands[operand], node.operands[operand]
+                    if not _same(a, b):
+                        return Difference(position, node, "constant", operand, (a, b))
         if first.shape != node.shape or first.dtype != node.dtype:
             if _selects(node):
                 raise _Unlike
             return Difference(position, node, "operation")
         return None
 
-    def _reads_the_same(self, first: Node, node: Node) -> bool:
-        if len(first.inputs) != len(node.inputs):
+    def _reads_the_same(
+        self, first: tuple[Node | None, ...], then: tuple[Node | None, ...]
+    ) -> bool:
+        if len(first) != len(then):
             return False
-        for a, b in zip(first.inputs, node.inputs, strict=True):
-            twin = None if b is None else self.twins.get(b.index)
+        twins = self.twins
+        for a, b in zip(first, then, strict=True):
+            twin = None if b is None else twins.get(b.index)
             if twin is not a and (twin is not None or (a is not None and a.index in self.ours)):
                 return False
         return True
