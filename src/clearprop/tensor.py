@@ -156,7 +156,9 @@ def record_short(
     except (TypeError, AttributeError):  # told apart there
         return _record_long(a, primitive, b, attributes)
     keeps_x, keeps_z, keeps_y, is_constant = plan
-    if tape is not None and (dtype.kind == "f" or is_constant):
+    if tape is not None:
+        if not (is_constant or dtype.kind in "fc"):
+            return _record_long(a, primitive, b, attributes)
         return Tensor(y, traced_node(primitive, left, right, x, z, y, attributes, tape))
     if is_constant and dtype.kind != "c":
         return Tensor(y)
