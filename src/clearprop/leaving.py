@@ -70,6 +70,8 @@ class Leaving:
     def __index__(self) -> int:
         if isinstance(self.node, TracedLeaf) and self.node.whole:
             return int(self.value)  # an argument n of range(n): it counts, and may vary too
+        if self.shape and self.value.dtype.kind in "iu":
+            return int(self.value.__index__())  # no number, which NumPy asks for before an array
         plain = self.plain("Indexing with the value", "an index that depends on no argument")
         return int(plain.__index__())
 
