@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clearprop import nn
-from clearprop.errors import OptionError
+from clearprop import nn, train
+from clearprop.errors import LabelError, OptionError, ShapeError
 from clearprop.train.parallel.layers import check_layers
 from clearprop.train.parallel.processes import Processes
 from clearprop.train.parallel.shards import check_shards, shards_of
@@ -206,6 +206,45 @@ def test_a_layer_that_is_not_known_is_refused():
 
     with pytest.raises(OptionError, match="Counting computes in a way of its own"):
         check_layers(nn.Sequential(Counting(), affine(2, 2), loss=nn.MSE()))
+
+
+def test_what_is_wrong_is_said_as_on_one_process():
+    one, parts = Processes(None, 4, False), {"batch": 8, "iterations": 2}
+    x, t = np.ones((20, 4)), np.arange(20) % 3
+    net = nn.Sequential(affine(4, 3), loss=nn.SoftmaxWithLoss())
+    with pytest.raises(LabelError):
+        train.fit(net, ((x, t + 1), None), parallel=one, **parts)
+    with pytest.raises(ShapeError):
+        train.fit(net, ((x[:, 1:], t), None), parallel=one, **parts)
+    with pytest.raises(OptionError, match="8 shards"):
+        train.fit(net, ((x, t), None), parallel=Processes(None, 8, False), batch=4)
+    with pytest.raises(OptionError, match="stream"):
+        train.fit(net, ([(x, t)], None), parallel=one)
+
+    class Own(nn.Sequential):
+        def loss_and_gradient(self, x, t):
+            return super().loss_and_gradient(x, t)
+
+    own = Own(affine(4, 3), loss=nn.SoftmaxWithLoss())
+    with pytest.raises(OptionError, match="is written anew"):
+        train.fit(own, ((x, t), None), parallel=one, **parts)
+
+
+def test_in_numpy_and_in_machine_code_the_losses_are_the_same():
+    x, t = np.random.default_rng(0).normal(size=(20, 4)), np.arange(20) % 3
+    losses = []
+    for interpret in (False, True):
+        net = nn.Sequential(affine(4, 3), nn.BatchNorm.initial(3), loss=nn.SoftmaxWithLoss())
+        metrics = train.fit(
+            net,
+            ((x, t), None),
+            batch=10,
+            iterations=6,
+            interpret=interpret,
+            parallel=Processes(None, 4, False),
+        )
+        losses.append(metrics.loss)
+    np.testing.assert_allclose(*losses, rtol=1e-9)
 
 
 def test_shards_are_those_of_the_batch():

@@ -34,7 +34,7 @@ from clearprop.train.metrics import Metrics, Row
 from clearprop.train.parallel.agreement import check_same, facts_of
 from clearprop.train.parallel.processes import Processes
 from clearprop.train.parallel.sharing import share
-from clearprop.train.parallel.step import Together
+from clearprop.train.parallel.step import updates_of
 from clearprop.train.settings import check_setting
 from clearprop.train.sources import Source
 from clearprop.train.splits import Pair, Subset, sources_of
@@ -344,7 +344,7 @@ def _updates(
 ) -> tuple[Updates, str]:
     """Give what makes the updates and, where it is not what was asked for, the reason."""
     if parallel is not None:
-        return Together(model, *parts, parallel, interpret=interpret), ""
+        return updates_of(model, parts, parallel, interpret)
     if not interpret:
         try:
             return Compiled(model, *parts), ""

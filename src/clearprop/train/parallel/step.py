@@ -15,7 +15,14 @@ from clearprop.train.parallel.shards import Shard
 from clearprop.train.parallel.sums import TOTAL
 from clearprop.train.sources import FromArrays, Source
 from clearprop.train.targets import Targets
-from clearprop.train.updates import Compiled, Derivative, Prepare, Rule
+from clearprop.train.updates import (
+    CannotCompileError,
+    Compiled,
+    Derivative,
+    Prepare,
+    Rule,
+    check_network,
+)
 from clearprop.transforms import value_and_grad
 
 
@@ -58,6 +65,7 @@ class Together(Compiled):
                 why="each process takes its own rows of them, from arrays or memory maps.",
                 write="fit(net, ((x, t), None), parallel=train.mpi())",
             )
+        check_network(network)
         check_layers(network)
         self.processes, self._interpret = processes, interpret
         shards = processes.mine(source.drawn.size)
@@ -71,6 +79,39 @@ class Together(Compiled):
 
     def _looped(self, step: Callable[..., Any]) -> Callable[..., Any]:
         return _one_by_one(step) if self._interpret else super()._looped(step)
+
+
+def updates_of(
+    model: Any,
+    parts: tuple[Source, Rule, Prepare | None, Targets],
+    processes: Processes,
+    interpret: bool,
+) -> tuple[Together, str]:
+    """Give what makes the updates and, where it is not what was asked for, the reason.
+
+    Raises
+    ------
+    OptionError
+        As in `Together`; or the model computes in a way of its own, of which nobody knows the
+        gradient of a shard.
+    ClearpropError
+        What is wrong with the network, the samples or the labels.
+    """
+    if not interpret:
+        try:
+            return Together(model, *parts, processes, interpret=False), ""
+        except CannotCompileError as error:
+            reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
+    try:
+        return Together(model, *parts, processes, interpret=True), "" if interpret else reason
+    except CannotCompileError as error:
+        if error.__cause__ is not None:
+            raise error.__cause__ from None
+        raise OptionError(
+            f"train: several processes cannot train this: {error}",
+            why="each computes the gradients of some samples, and has to know how.",
+            write="a Sequential of clearprop.nn; or no parallel=",
+        ) from None
 
 
 class Part(FromArrays):
