@@ -148,6 +148,7 @@ SAME = {"seed": "0", "before": "", "lr": "0.1", "of_batches": "0"}
         ({"lr": "0.1 + rank"}, r"the rule is SGD\(lr=0.1"),
         ({"before": "assert rank == 0, 'I am another'"}, "I am another"),
         ({"before": "x[70] = np.nan"}, "x has 4 NaN, the first at"),
+        ({"before": "if rank: raise SystemExit(3)"}, "of 2 processes 1 end, and the others go on"),
     ],
 )
 def test_what_is_wrong_ends_all(other, said, tmp_path):
@@ -158,12 +159,35 @@ def test_what_is_wrong_ends_all(other, said, tmp_path):
     assert re.search(said, out), out
 
 
+BEST = """
+class Best:
+    def __call__(self, metrics):
+        pass
+
+    def finish(self, metrics):
+        net.params["b1"] = np.full(3, 7.0)
+
+train.fit(net, data, batch=32, iterations=5, watch=Best(), parallel=processes)
+print("b1", net.params["b1"].tolist())
+"""
+
+
+def test_what_a_watcher_leaves_is_on_all_processes(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(OTHER.format(**SAME) + BEST)
+    code, out = ended(start(2, sys.executable, script))
+    assert code == 0, out
+    assert re.findall("b1 (.*)", out) == ["[7.0, 7.0, 7.0]"] * 2
+
+
 def test_a_signal_saves_first(folder):
     run = start(2, *TRAIN, *LONG, "--out", folder / "stopped")
-    _, other = pids(run)
+    one, other = pids(run)
     while not list((folder / "stopped").glob("checkpoints/*.safetensors")):
         time.sleep(0.05)
     os.kill(other, signal.SIGTERM)
+    time.sleep(0.05)
+    os.kill(one, signal.SIGTERM)  # as Slurm does: it is no second signal
     _, out = ended(run)
     found = json.loads((folder / "stopped" / "result.json").read_text())
     assert found["ended"] == "SIGTERM", out

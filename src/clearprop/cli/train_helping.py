@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from clearprop.cli.explanation import explain
 from clearprop.cli.train_request import load
 from clearprop.cli.train_running import threads_set
-from clearprop.errors import NonFiniteError
+from clearprop.errors import ClearpropError, NonFiniteError
 
 if TYPE_CHECKING:
     from clearprop.train import Processes, Settings
@@ -48,6 +49,11 @@ def help_first(settings: Settings, processes: Processes) -> None:
             )
         except NonFiniteError:  # on all of them; the first one says it
             raise typer.Exit(1) from None
+        except ClearpropError as error:
+            training.wait_for_turn()
+            explain(error)
+            processes.meet(ending=True)  # the first one is still saving, perhaps
+            raise typer.Exit(2) from None
     if stopping.received is not None:
         raise typer.Exit(128 + stopping.received)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from pathlib import Path
 
 from clearprop.errors import OptionError
@@ -131,10 +132,12 @@ def cores() -> int:
 
 
 def _processes_here() -> int:
-    """Give how many processes an MPI has started on this machine, as it says."""
-    for name in ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE"):
-        if (text := os.environ.get(name, "")).isdigit():
-            return max(1, int(text))
+    """Give how many processes have to share these cores, as far as those who started them say."""
+    if _HAS_AFFINITY and len(os.sched_getaffinity(0)) < (os.cpu_count() or 1):
+        return 1  # each has cores of its own
+    for name in ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_STEP_TASKS_PER_NODE"):
+        if found := re.match("[0-9]+", os.environ.get(name, "")):  # Slurm says 4(x2)
+            return max(1, int(found[0]))
     return 1
 
 

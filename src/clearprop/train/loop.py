@@ -31,7 +31,7 @@ from clearprop.train.faults import growth, loss_not_finite, parameter_not_finite
 from clearprop.train.keeping import Keeping
 from clearprop.train.measuring import Measured, Measuring
 from clearprop.train.metrics import Metrics, Row
-from clearprop.train.parallel.agreement import check_same, facts_of
+from clearprop.train.parallel.agreement import check_parameters, check_same, facts_of
 from clearprop.train.parallel.processes import Processes
 from clearprop.train.parallel.sharing import share
 from clearprop.train.parallel.step import updates_of
@@ -240,6 +240,8 @@ def fit(
     metrics = Metrics() if metrics is None else metrics
 
     def evaluate() -> None:
+        if parallel is not None:
+            check_parameters(parallel, model.params)
         for name, value in model.params.items():
             if not np.isfinite(value).all():
                 raise parameter_not_finite(name, metrics.iterations, rule)
@@ -279,6 +281,7 @@ def fit(
                 keeping.resume()
             stack.callback(keeping.save)
         if parallel is not None:
+            stack.push(parallel.fails)
             share(parallel, model, updates, source, metrics)
         if not metrics.rows:
             evaluate()
@@ -296,7 +299,9 @@ def fit(
                 metrics.iterations -= 1
                 iteration = metrics.iterations + 1
                 raise loss_not_finite(losses[-1], iteration, model, rule, updates, source)
-            if reason:  # not before: what is wrong with the model or the data is an error by now
+            if reason and (
+                parallel is None or parallel.is_first
+            ):  # not before: what is wrong with the model or the data is an error by now
                 warnings.warn(reason, RuntimeWarning, stacklevel=3)
                 reason = ""
             if math.floor(source.epoch(metrics.iterations)) > epoch:
@@ -308,7 +313,8 @@ def fit(
             keeping.save()  # without the row below, which a run that goes on does not have
         if len(metrics.loss) > begun:
             ends = metrics.loss[begun], metrics.loss[-1]
-            if grown := growth(*ends, model, rule, updates, targets):
+            grown = growth(*ends, model, rule, updates, targets)
+            if grown and (parallel is None or parallel.is_first):
                 warnings.warn(grown, RuntimeWarning, stacklevel=3)
         if metrics.rows[-1].iteration < metrics.iterations:
             evaluate()
@@ -316,6 +322,9 @@ def fit(
     for watcher in watchers:
         if finish := getattr(watcher, "finish", None):
             finish(metrics)
+    if parallel is not None:  # with the best weights, perhaps, which the first one has kept
+        with parallel.together():
+            share(parallel, model, updates, source, metrics)
     return metrics
 
 

@@ -37,6 +37,8 @@ class Stopping:
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
+        self._noted: signal.Signals | None = None  # by this process
+        self._is_shared = False
         self._before: dict[int, Any] = {}
 
     def __call__(self, metrics: Any) -> bool:
@@ -44,9 +46,11 @@ class Stopping:
         return self.received is not None
 
     def share(self, collect: Callable[[Any], list[Any]]) -> None:
-        """Hear of a signal that another process has got."""
-        found = [each for each in collect(self.received) if each is not None]
-        self.received = found[0] if found else None
+        """Hear of a signal that a process has got, at the same update as all others."""
+        self._is_shared = True
+        found = [each for each in collect(self._noted) if each is not None]
+        if found and self.received is None:
+            self.received = found[0]
 
     def next_look(self, done: int) -> int:
         """No update matters; it is looked at several times a second."""
@@ -65,7 +69,9 @@ class Stopping:
         self._before.clear()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self._noted is not None:
             self.__exit__()
             raise KeyboardInterrupt
-        self.received = signal.Signals(number)
+        self._noted = signal.Signals(number)
+        if not self._is_shared:
+            self.received = self._noted

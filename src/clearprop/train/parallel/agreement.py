@@ -44,6 +44,17 @@ def check_same(processes: Processes, facts: Mapping[str, Any]) -> None:
                 )
 
 
+def check_parameters(processes: Processes, params: Mapping[str, Any]) -> None:
+    """Refuse to go on where a watcher, or a processor, has made other parameters somewhere.
+
+    Raises
+    ------
+    DataError
+        On all of them.
+    """
+    check_same(processes, {"the SHA-256 of the parameters": _digest(params.values())})
+
+
 def facts_of(
     model: Any, source: Source, rule: Any, how: tuple[Any, bool], processes: Processes
 ) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from clearprop.train.parallel.processes import Processes
 _BEAT, _DONE, _FAILED = b".", b"d", b"f"
 _CONNECTING = 10.0  # seconds
 _GRACE = 3.0  # seconds: a failure that all have at once needs nobody to end the others
-_KEY = 32  # bytes
+_READING = 2.0  # seconds
+_KEY, _SIGNED = 32, 32  # bytes
 
 
 class Guard:
@@ -46,6 +47,8 @@ class Guard:
         self._over = threading.Event()
         self._alone = threading.Event()  # nobody waits for this process, and it for nobody
         self._alone.set()
+        self._failing = threading.Event()
+        self._failed: dict[socket.socket, float] = {}  # others, and when
         self._connect()
         self._thread = threading.Thread(target=self._watch, name="clearprop-guard", daemon=True)
         if self._peers:
@@ -54,15 +57,22 @@ class Guard:
     @contextmanager
     def together(self) -> Iterator[None]:
         """Inside, an exception on one process ends all, if the others do not have it as well."""
+        self._failing.clear()
         self._alone.clear()
         try:
             yield
         except BaseException:
-            for peer in self._peers:
-                _say(peer, _FAILED)
+            self.fails()
             raise
         finally:
             self._alone.set()
+
+    def fails(self) -> None:
+        """Say that this process has an exception; and wait for nobody who has one."""
+        if not self._failing.is_set():
+            self._failing.set()
+            for peer in self._peers:
+                _say(peer, _FAILED)
 
     def close(self) -> None:
         """Watch no longer; the others know that nothing is wrong."""
@@ -77,22 +87,25 @@ class Guard:
 
     def _connect(self) -> None:
         """Connect all others with the first one, or warn that nobody watches."""
-        processes, reason = self._processes, ""
+        processes, reason, offer = self._processes, "", None
         with socket.socket() as listener:
-            offer = None
             if processes.is_first:
-                listener.bind(("", 0))
-                listener.listen(processes.size)
-                offer = _addresses(), listener.getsockname()[1], secrets.token_bytes(_KEY)
-            addresses, port, key = processes.agree(offer)
+                try:
+                    _allow_files(processes.size)
+                    listener.bind(("", 0))
+                    listener.listen(processes.size)
+                    offer = _addresses(), listener.getsockname()[1], secrets.token_bytes(_KEY)
+                except OSError as error:
+                    reason = f"process 0 on {processes.host}: {error}"
+            offer = processes.agree(offer)
             try:
-                if processes.is_first:
-                    self._accept(listener, key)
-                else:
-                    self._call(addresses, port, key)
+                if offer is not None and processes.is_first:
+                    self._accept(listener, offer[2])
+                elif offer is not None:
+                    self._call(*offer)
             except OSError as error:
                 reason = f"process {processes.rank} on {processes.host}: {error}"
-            failed = [each for each in processes.collect(reason) if each]
+        failed = [each for each in processes.collect(reason) if each]
         if failed:
             for peer in self._peers:
                 peer.close()
@@ -109,24 +122,42 @@ class Guard:
         self._heard = dict.fromkeys(self._peers, now)
 
     def _accept(self, listener: socket.socket, key: bytes) -> None:
-        listener.settimeout(_CONNECTING)
+        """Take those who know the key; whoever else calls is left alone."""
+        until = time.monotonic() + _CONNECTING
         while len(self._peers) < self._processes.size - 1:
+            listener.settimeout(max(0.01, until - time.monotonic()))
             peer, _ = listener.accept()
-            peer.settimeout(_CONNECTING)
-            said = _read(peer, _KEY + 4)
-            if hmac.compare_digest(said[:_KEY], key):
-                self._peers[peer] = int.from_bytes(said[_KEY:], "big")
-            else:
+            peer.settimeout(_READING)
+            try:
+                said = _read(peer, 4 + _SIGNED)
+                rank, signed = said[:4], said[4:]
+                if not hmac.compare_digest(signed, _sign(key, b"from", rank)):
+                    raise OSError("it does not know the key")
+                peer.sendall(_sign(key, b"to", rank))
+            except OSError:
                 peer.close()
+                continue
+            self._peers[peer] = int.from_bytes(rank, "big")
 
     def _call(self, addresses: list[str], port: int, key: bytes) -> None:
+        """Call the first process, under the addresses that it may have."""
         trouble = OSError("there is no address of the first process")
+        rank = self._processes.rank.to_bytes(4, "big")
+        if self._hosts[0] == self._processes.host:
+            addresses = [*addresses, "127.0.0.1"]
         for address in addresses:
             try:
-                peer = socket.create_connection((address, port), _CONNECTING / 2)
-                peer.sendall(key + self._processes.rank.to_bytes(4, "big"))
+                peer = socket.create_connection((address, port), _READING)
             except OSError as error:
                 trouble = error
+                continue
+            try:
+                peer.sendall(rank + _sign(key, b"from", rank))
+                if not hmac.compare_digest(_read(peer, _SIGNED), _sign(key, b"to", rank)):
+                    raise OSError(f"{address} is somebody else")
+            except OSError as error:
+                trouble = error
+                peer.close()
                 continue
             self._peers[peer] = 0
             return
@@ -139,11 +170,15 @@ class Guard:
             for peer in self._peers:
                 peer.setblocking(False)
                 selector.register(peer, selectors.EVENT_READ)
+            woke = time.monotonic()
             while not self._over.is_set():
+                if time.monotonic() - woke > self._silence / 2:  # it was stopped itself
+                    self._heard = dict.fromkeys(self._heard, time.monotonic())
+                woke = time.monotonic()
                 for peer in self._heard:
                     _say(peer, _BEAT)
                 ready = [key.fileobj for key, _ in selector.select(min(1.0, self._silence / 4))]
-                if lost := self._listen(ready, selector) or self._silent():
+                if lost := self._listen(ready, selector) or self._waited():
                     self._end(*lost)
                     return
 
@@ -160,14 +195,20 @@ class Guard:
             if _DONE in said:
                 selector.unregister(peer)
                 del self._heard[peer]
-            elif _FAILED in said and not self._alone.wait(_GRACE):  # most failures are those of all
-                return peer, "ended with an error"
+            elif _FAILED in said:
+                self._failed.setdefault(peer, time.monotonic())
             elif not said:
                 return peer, "is no longer there: it was killed, or crashed"
         return None
 
-    def _silent(self) -> tuple[socket.socket, str] | None:
+    def _waited(self) -> tuple[socket.socket, str] | None:
+        """Give one for which this process would wait in vain, and why."""
         now = time.monotonic()
+        if self._alone.is_set():
+            self._failed.clear()
+        for peer, when in self._failed.items():
+            if not self._failing.is_set() and now - when > _GRACE:  # most failures are those of all
+                return peer, "ended with an error"
         for peer, when in self._heard.items():
             if now - when > self._silence:
                 text = f"has given no sign of life for {self._silence:g} seconds: it was stopped, "
@@ -192,10 +233,25 @@ class Guard:
 def _addresses() -> list[str]:
     """Give what the others may find this machine under, the surest first."""
     name = socket.gethostname()
-    found = [name, socket.getfqdn(), "127.0.0.1"]
+    found = [name, socket.getfqdn()]
     with suppress(OSError):
         found[1:1] = [str(info[4][0]) for info in socket.getaddrinfo(name, None)]
     return list(dict.fromkeys(found))
+
+
+def _sign(key: bytes, way: bytes, rank: bytes) -> bytes:
+    return hmac.digest(key, way + rank, "sha256")
+
+
+def _allow_files(count: int) -> None:
+    """Let this process have so many connections, where the system's first limit is lower."""
+    with suppress(ImportError, ValueError):
+        from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
+
+        soft, hard = getrlimit(RLIMIT_NOFILE)
+        wanted = count + 256
+        if RLIM_INFINITY != soft < wanted:
+            setrlimit(RLIMIT_NOFILE, (wanted if hard == RLIM_INFINITY else min(hard, wanted), hard))
 
 
 def _read(peer: socket.socket, count: int) -> bytes:

@@ -11,21 +11,26 @@ from contextlib import suppress
 from clearprop.errors import OptionError
 from clearprop.extras import require
 from clearprop.train.parallel.guard import Guard
-from clearprop.train.parallel.processes import SHARDS, SILENCE, Processes
+from clearprop.train.parallel.processes import SHARDS, SILENCE, Processes, ProcessLostError
 from clearprop.train.parallel.shards import check_shards
 
 # what MPICH, Intel MPI, Open MPI and PMIx leave in the environment of what they start
 _STARTED = "PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK"
+_SIZES = "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"
 _TURN = 2.0  # seconds that the others leave to the first one, to say what is wrong
 _READ = 0.5  # seconds that mpiexec has to hand on what was said
 
 
 def is_launched() -> bool:
     """Whether this process was started as one of several, or may have been."""
-    if any(name in os.environ for name in _STARTED):
-        return True
-    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "")
-    return tasks.isdigit() and int(tasks) > 1
+    if os.environ.get("SLURM_STEP_NUM_TASKS") == "1":
+        return False  # a shell in a job is a step of its own
+    return any(name in os.environ for name in _STARTED) or _said() > 1
+
+
+def _said() -> int:
+    """Give how many processes there are, as far as those who started them say."""
+    return max((int(v) for name in _SIZES if (v := os.environ.get(name, "")).isdigit()), default=1)
 
 
 def processes_of(shards: int | None, fast_sum: bool) -> Processes | None:
@@ -73,7 +78,10 @@ def _end(processes: Processes, guard: Guard) -> None:
         # what was said is read first; mostly all have the same error, and the first one's is enough
         time.sleep(_READ if processes.is_first else _TURN)
         processes.end(1)
-    processes.meet()  # still guarded: MPI's own end waits for ever
+    try:
+        processes.meet(ending=True)  # still guarded: MPI's own end waits for ever
+    except ProcessLostError:
+        processes.end(1)
     guard.close()
 
 
@@ -122,7 +130,13 @@ def mpi(*, shards: int = SHARDS, fast_sum: bool = False, silence: float = SILENC
             why="it is a number of seconds, more than 0.",
             write="train.mpi(silence=10)",
         )
-    made = Processes(MPI.COMM_WORLD, shards, fast_sum, float(silence))
+    if MPI.COMM_WORLD.Get_size() == 1 < _said():
+        raise OptionError(
+            f"train: {_said()} processes were started, and MPI knows of one.",
+            why="mpi4py uses another MPI than that which has started them: each would train alone.",
+            write="the mpiexec of mpi4py's own MPI; or srun --mpi=pmix, --mpi=pmi2",
+        )
+    made = Processes(MPI.COMM_WORLD.Dup(), shards, fast_sum, float(silence))
     if not fast_sum:
         check_shards(shards, shards, made.size)
     if made.size > 1:

@@ -114,7 +114,8 @@ def check_layers(network: Sequential) -> None:
     OptionError
     """
     for layer in network.every_layer():
-        is_known = isinstance(layer, Chain | BatchNorm | Drawing)
+        own = getattr(type(layer), "compute", None)
+        is_known = isinstance(layer, Chain | Drawing) or own is BatchNorm.compute
         plain = type(layer) in (Sequential, Residual) or not isinstance(layer, Chain)
         if (layer.buffers and not is_known) or not plain:
             kind = type(layer).__name__

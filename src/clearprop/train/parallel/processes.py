@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from clearprop.errors import OptionError
+from clearprop.errors import ClearpropError, OptionError
 from clearprop.train.parallel.shards import Shard, check_shards, shards_of
 from clearprop.train.parallel.sums import branch, over_processes
 
 SHARDS = 8
 SILENCE = 10.0  # seconds
+_TAGS = 1 << 15  # as many as every MPI has
 _PATIENCE, _NAP = 0.002, 0.0005  # seconds: of waiting awake, and of a nap after that
 
 
@@ -26,6 +27,13 @@ class Guarding(Protocol):
 
     def together(self) -> AbstractContextManager[object]:
         """Inside, an exception on one process ends all."""
+
+    def fails(self) -> None:
+        """Say that this process has one."""
+
+
+class ProcessLostError(ClearpropError):
+    """A process has ended, and others wait for it."""
 
 
 class Processes:
@@ -52,6 +60,7 @@ class Processes:
         self.guard: Guarding | None = None
         self.shards = self.size if fast_sum else shards
         self.is_first = self.rank == 0
+        self._turn = 0  # of the sums
 
     def mine(self, batch: int) -> list[Shard]:
         """Give the shards of this process."""
@@ -73,6 +82,7 @@ class Processes:
         own = branch(parts)
         if self.size == 1:
             return own
+        self._turn += 1
         if self.fast_sum:
             own = np.asarray(own, order="C")
             result = np.empty_like(own)
@@ -84,7 +94,8 @@ class Processes:
         """Exchange arrays with another process; see `Exchange`."""
         from mpi4py.MPI import Request
 
-        both = [self.comm.Isend(given, partner), self.comm.Irecv(taken, partner)]
+        turn = self._turn % _TAGS  # who is at another sum waits, and gets no wrong numbers
+        both = [self.comm.Isend(given, partner, turn), self.comm.Irecv(taken, partner, turn)]
         while not Request.Testall(both):
             give_way()
 
@@ -104,15 +115,38 @@ class Processes:
         self.meet()
         return list(self.comm.allgather(value))
 
-    def meet(self) -> None:
-        """Wait until all are here, without taking a core from those that are not."""
+    def meet(self, *, ending: bool = False) -> None:
+        """Wait until all are here, without taking a core from those that are not.
+
+        Parameters
+        ----------
+        ending : bool
+            Whether this process ends.
+
+        Raises
+        ------
+        ProcessLostError
+            Some end, and others go on.
+        """
         until = time.monotonic() + _PATIENCE
-        here = self.comm.Ibarrier()
+        given, found = np.array([ending, not ending], np.int32), np.empty(2, np.int32)
+        here = self.comm.Iallreduce(given, found)
         while not here.Test():
             if time.monotonic() < until:
                 give_way()
             else:
                 time.sleep(_NAP)
+        if found.all():
+            raise ProcessLostError(
+                f"train: of {self.size} processes {found[0]} end, and the others go on.",
+                why="each makes every update: they end together.",
+                write="the same program for each; what one catches, all have to catch",
+            )
+
+    def fails(self, kind: Any, error: Any, trace: Any) -> None:
+        """Tell the others of an exception, before what there is is saved; for an `ExitStack`."""
+        if kind is not None and self.guard is not None:
+            self.guard.fails()
 
     def together(self) -> AbstractContextManager[object]:
         """Inside, an exception on one process ends all, if the others do not have it as well."""
@@ -121,7 +155,9 @@ class Processes:
     def end(self, code: int) -> None:
         """End all processes, wherever they are."""
         if self.comm is not None:
-            self.comm.Abort(code)
+            from mpi4py import MPI
+
+            MPI.COMM_WORLD.Abort(code)  # which is more than those of our own communicator
 
     def names(self) -> list[str]:
         """Say where each process is: ``0 on node1 (process id 4711)``."""

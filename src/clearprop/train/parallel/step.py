@@ -22,6 +22,7 @@ from clearprop.train.updates import (
     Prepare,
     Rule,
     check_network,
+    prepared,
 )
 from clearprop.transforms import value_and_grad
 
@@ -72,6 +73,13 @@ class Together(Compiled):
         derivative = derivative_of(shards, source.drawn.size, processes)
         super().__init__(network, Part(source, shards), rule, prepare, targets, derivative)
 
+    @property
+    def last(self) -> tuple[Any, Any]:
+        """The last batch, all of it: what is wrong with it is wrong for all."""
+        source: Any = self.source
+        x, t = source.batch(source.whole[len(self._part) - 1], *source.constants)
+        return prepared(x, self.prepare), self.targets(t)
+
     def make(self, count: int) -> Sequence[float]:
         """Make updates, as many on all processes; see `Updates`."""
         self.most = self.processes.agree(max(1, min(count, self.most)))
@@ -97,13 +105,18 @@ def updates_of(
     ClearpropError
         What is wrong with the network, the samples or the labels.
     """
+    reason = ""
     if not interpret:
+        made = None
         try:
-            return Together(model, *parts, processes, interpret=False), ""
+            made = Together(model, *parts, processes, interpret=False)
         except CannotCompileError as error:
             reason = f"train: this run is computed in NumPy, not in machine code. {error.reason}"
+        reason = next(filter(None, processes.collect(reason)), "")  # what one cannot, none does
+        if made is not None and not reason:
+            return made, ""
     try:
-        return Together(model, *parts, processes, interpret=True), "" if interpret else reason
+        return Together(model, *parts, processes, interpret=True), reason
     except CannotCompileError as error:
         if error.__cause__ is not None:
             raise error.__cause__ from None
@@ -132,7 +145,8 @@ class Part(FromArrays):
 
     def take(self, count: int) -> Any:
         """Draw whole batches, and give the rows; see `Source`."""
-        return super().take(count)[:, self._rows]
+        self.whole = super().take(count)
+        return self.whole[:, self._rows]
 
 
 def _one_by_one(step: Callable[..., Any]) -> Callable[..., Any]:
