@@ -308,6 +308,10 @@ def of_steps(program: list[int], steps: int, fills: bool) -> Callable[..., Any]:
     return f
 
 
+def test_a_step_reads_what_it_hands_on_before_it_writes_over_it() -> None:
+    test_any_steps.hypothesis.inner_test([4, 3], 10, True)  # two are written where a third is read
+
+
 @settings(deadline=None, max_examples=10)
 @given(
     st.lists(st.integers(0, len(OPERATIONS) - 1), min_size=2, max_size=5),
