@@ -23,7 +23,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from suite.threads import environment, pin
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.suite.threads import environment, pin
 
 SCIENCE = ("gaussian_process", "deconvolution", "kalman")
 CASES = ("network", "apples", "chain", "overhead", "rosenbrock", "filling", *SCIENCE)

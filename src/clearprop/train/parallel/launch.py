@@ -80,7 +80,9 @@ def _end(processes: Processes, guard: Guard) -> None:
         processes.end(1)
     try:
         processes.meet(ending=True)  # still guarded: MPI's own end waits for ever
-    except ProcessLostError:
+    except ProcessLostError as error:
+        print(error, file=sys.stderr, flush=True)
+        time.sleep(_READ)
         processes.end(1)
     guard.close()
 
