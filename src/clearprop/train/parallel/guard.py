@@ -152,6 +152,7 @@ class Guard:
                 trouble = error
                 continue
             try:
+                peer.settimeout(_CONNECTING)  # others may be before us, and strangers
                 peer.sendall(rank + _sign(key, b"from", rank))
                 if not hmac.compare_digest(_read(peer, _SIGNED), _sign(key, b"to", rank)):
                     raise OSError(f"{address} is somebody else")
