@@ -309,7 +309,8 @@ def of_steps(program: list[int], steps: int, fills: bool) -> Callable[..., Any]:
 
 
 def test_a_step_reads_what_it_hands_on_before_it_writes_over_it() -> None:
-    test_any_steps.hypothesis.inner_test([4, 3], 10, True)  # two are written where a third is read
+    # two arrays are written over what a third is computed from
+    test_any_steps.hypothesis.inner_test([4, 3], 10, True)  # type: ignore[attr-defined]
 
 
 @settings(deadline=None, max_examples=10)

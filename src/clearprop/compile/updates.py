@@ -5,17 +5,16 @@ from __future__ import annotations
 from clearprop.compile.affine import Affine
 from clearprop.compile.grouping import Group
 from clearprop.compile.needs import reads
-from clearprop.compile.nests import Nest, Store, Work, walked
+from clearprop.compile.nests import Nest, Store, Work
 from clearprop.compile.planning import Plan
-from clearprop.compile.scalars import Array, Load
+from clearprop.compile.scalars import Array
 
 
 def over(plan: Plan) -> dict[Array, frozenset[Array]]:
     """Give for each array the arguments whose memory it may take, element by element.
 
     Those are read in earlier phases, and by the loop that writes the array, at the very element
-    that it writes; what that loop stores later has been loaded by then. Machine code is told that
-    these may be the same memory.
+    that it writes. Machine code is told that these may be the same memory.
     """
     given = {array for node, array in plan.arrays.items() if node.primitive is None}
     groups = [(p, part) for p, phase in enumerate(plan.phases) for part in phase]
@@ -38,20 +37,12 @@ def over(plan: Plan) -> dict[Array, frozenset[Array]]:
         assert isinstance(part, Group)
         for nest in part.works:
             if isinstance(nest, Nest) and not nest.totals:
-                for k, store in enumerate(nest.stores):
+                for store in nest.stores:
                     read = given.intersection(load.array for load in nest.loads())
-                    read -= _read_after(nest, k)
                     takes = {array for array in read if may_take(store, array, nest, p)}
                     if takes and not store.adds:
                         found[store.array] = frozenset(takes)
     return found
-
-
-def _read_after(nest: Nest, k: int) -> set[Array]:
-    """Give what a loop loads from memory only when it has written a store: for later ones."""
-    loaded = set(walked([store.value for store in nest.stores[: k + 1]]))
-    later = walked([store.value for store in (*nest.stores[k + 1 :], *nest.results)])
-    return {v.array for v in later if isinstance(v, Load) and v not in loaded}
 
 
 def _reads_only(nest: Nest, array: Array, place: Affine) -> bool:

@@ -29,7 +29,7 @@ from clearprop.compile.machine.engine import Processor, this_processor
 from clearprop.compile.machine.folder import VARIABLE, Folder, UntrustedError, cache_path
 
 _MAGIC = b"clearmc\n"
-_FORMAT = 2  # one more whenever `engine.machine_code` makes other code of the same text
+_FORMAT = 3  # one more whenever `engine.machine_code` makes other code of the same text
 _HEAD = struct.Struct("<8sI32sQ32s")
 _SUFFIX, _TEMPORARY = ".code", ".tmp"
 

@@ -87,7 +87,8 @@ class _Writer:
         self.module = ir.Module()
         self.kernels: dict[Any, Any] = {}
         self.apart = _often(plan)
-        self.over = over(plan)
+        pairs = over(plan).items()
+        self.overlapping = frozenset(array for pair in pairs for array in (pair[0], *pair[1]))
 
     def made(self) -> str:
         groups = [[part for part in phase if isinstance(part, Group)] for phase in self.plan.phases]
@@ -167,7 +168,8 @@ class _Writer:
         function = ir.Function(self.module, kind, name)
         *arrays, shard, start, stop, trouble, spare = function.args
         for argument, array in zip(arrays, used, strict=True):
-            argument.add_attribute("noalias")
+            if array not in self.overlapping:  # else LLVM would load one after it stored the other
+                argument.add_attribute("noalias")
             argument.name = array.name.replace(".", "_")
         b = ir.IRBuilder(function.append_basic_block("entry"))
         pointers = dict(zip(used, arrays, strict=True))
