@@ -55,6 +55,25 @@ def node_of(
     return node
 
 
+class Making:
+    """What makes nodes and keeps them in the order in which they are made."""
+
+    nodes: list[Node]
+
+    def _made(
+        self,
+        primitive: Any,
+        operands: list[Any],
+        shape: Any,
+        dtype: Any,
+        like: Any,
+        given: dict[str, Any] = NO_ATTRIBUTES,
+    ) -> Node:
+        node = made_node(primitive, operands, shape, dtype, like, given)
+        self.nodes.append(node)
+        return node
+
+
 def replaced_inputs(node: Node, new: Any) -> tuple[list[Any], bool]:
     """Give the operands of a node, where ``new`` gives the nodes, and whether any is another."""
     operands: list[Any] = []

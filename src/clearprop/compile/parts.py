@@ -17,9 +17,9 @@ from clearprop import kinds
 from clearprop.compile import forms
 from clearprop.compile.elements import operand_dtype, operand_shape
 from clearprop.compile.fourier import TRANSFORM, is_fast
-from clearprop.compile.making import made_node, replaced_inputs
+from clearprop.compile.making import Making, made_node, replaced_inputs
 from clearprop.compile.part_rules import RULES, Part, Whole
-from clearprop.graph import NO_ATTRIBUTES, Node
+from clearprop.graph import Node
 from clearprop.primitive import PRIMITIVES, Primitive
 from clearprop.rules.indexing import getitem
 from clearprop.rules.shape import astype, broadcast_to, concatenate, reshape
@@ -58,7 +58,7 @@ def is_complex(dtype: Any) -> bool:
     return bool(getattr(dtype, "kind", "") == "c")
 
 
-class InParts:
+class InParts(Making):
     """A graph whose complex values are real ones, as far as there are loops for them.
 
     Parameters
@@ -72,7 +72,7 @@ class InParts:
     """
 
     def __init__(self, nodes: list[Node]) -> None:
-        self.nodes: list[Node] = []
+        self.nodes = []
         self._new: dict[Node, Node | Whole] = {}
         self._read: dict[Node, Whole] = {}
         self._joined: dict[Whole, Node] = {}
@@ -102,19 +102,6 @@ class InParts:
             self.nodes.append(node)
             return node
         return self._made(node.primitive, operands, node.shape, node.dtype, node, node.attributes)
-
-    def _made(
-        self,
-        primitive: Any,
-        operands: list[Any],
-        shape: Any,
-        dtype: Any,
-        like: Node,
-        given: dict[str, Any] = NO_ATTRIBUTES,
-    ) -> Node:
-        node = made_node(primitive, operands, shape, dtype, like, given)
-        self.nodes.append(node)
-        return node
 
     # ---- a value and its parts -------------------------------------------------------------------
 

@@ -16,11 +16,11 @@ import numpy as np
 from clearprop.compile.bodies import Body, Step
 from clearprop.compile.columns import Carried, Loop, Rows, Same, loop_of
 from clearprop.compile.forms import is_selection
-from clearprop.compile.making import made_node, replaced_inputs
+from clearprop.compile.making import Making, replaced_inputs
 from clearprop.compile.repeats import LEAST_STEPS, Repeat, Repeats
 from clearprop.compile.rows import STACKED, ByRows
 from clearprop.equivalence import needed
-from clearprop.graph import NO_ATTRIBUTES, Node
+from clearprop.graph import Node
 from clearprop.kinds import OPAQUE, Elementwise
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
@@ -132,7 +132,7 @@ class _RefusedError(Exception):
     """More would be copied for the steps than it is worth, or what is read of them is no array."""
 
 
-class _Made:
+class _Made(Making):
     """The graph with loops in the place of steps.
 
     Attributes
@@ -144,7 +144,7 @@ class _Made:
     def __init__(
         self, nodes: list[Node], number: dict[Node, int], loops: list[Loop], outputs: set[Node]
     ) -> None:
-        self.nodes: list[Node] = []
+        self.nodes = []
         self._new: dict[Node, Node] = {}
         self._turns: dict[tuple[Node, int], Node] = {}
         self._copied = 0
@@ -205,19 +205,6 @@ class _Made:
         return self._new[node]
 
     # ---- nodes -----------------------------------------------------------------------------------
-
-    def _made(
-        self,
-        primitive: Any,
-        operands: list[Any],
-        shape: Any,
-        dtype: Any,
-        like: Node,
-        given: dict[str, Any] = NO_ATTRIBUTES,
-    ) -> Node:
-        made = made_node(primitive, operands, shape, dtype, like, given)
-        self.nodes.append(made)
-        return made
 
     def _rebuilt(self, node: Node) -> Node:
         if node.primitive is STACKED:
