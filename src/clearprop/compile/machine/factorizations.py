@@ -22,7 +22,8 @@ from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.instructions import Emitter, Lanes, scalar_type
 from clearprop.compile.machine.lanes import fma, isnan, select, sqrt
 from clearprop.compile.machine.mathematics import FUNCTIONS
-from clearprop.compile.machine.nests import I64, POINTER, NestWriter, number
+from clearprop.compile.machine.memory import I64, POINTER, number
+from clearprop.compile.machine.nests import NestWriter
 from clearprop.compile.nests import Block, Factored
 from clearprop.compile.table import NOT_POSITIVE_DEFINITE, SINGULAR
 
@@ -90,7 +91,7 @@ def call_factorization(writer: NestWriter, work: Factored, is_cut: bool) -> None
         b.call(kernel, [*map(address, (work.out, work.a, work.b or work.a)), writer.trouble])
 
     def address(block: Block) -> Any:
-        return writer.address(block.array, writer.uniform(block.place))
+        return writer.memory.address(block.array, writer.uniform(block.place))
 
     inside(0, {})
 

@@ -23,7 +23,8 @@ from clearprop.compile.fourier import factor_of, radices
 from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.instructions import Emitter, Lanes, scalar_type
 from clearprop.compile.machine.lanes import fma
-from clearprop.compile.machine.nests import I32, POINTER, NestWriter, number
+from clearprop.compile.machine.memory import I32, POINTER, number
+from clearprop.compile.machine.nests import NestWriter
 from clearprop.compile.nests import Block, Fourier
 
 _Number = Lanes | None  # None is 0
@@ -115,7 +116,7 @@ def call_fourier(writer: NestWriter, work: Fourier, is_cut: bool, spare: Any) ->
         b.call(_written(b.module, spec, writer.processor), [*map(address, blocks), spare])
 
     def address(block: Block) -> Any:
-        return writer.address(block.array, writer.uniform(block.place))
+        return writer.memory.address(block.array, writer.uniform(block.place))
 
     inside(0, {})
 

@@ -27,7 +27,8 @@ from clearprop.compile.machine.layout import (
     product_spec,
 )
 from clearprop.compile.machine.matmul import write_matmul, write_packing
-from clearprop.compile.machine.nests import I8, I32, I64, POINTER, NestWriter, number
+from clearprop.compile.machine.memory import I8, I32, I64, POINTER, number
+from clearprop.compile.machine.nests import NestWriter
 from clearprop.compile.machine.prefetch import fetched_arrays, host_of, write_list, write_prefetch
 from clearprop.compile.machine.products import list_length
 from clearprop.compile.machine.random import element_of, limit_of, write_draw
@@ -390,7 +391,7 @@ class _Writer:
 
 def _address(writer: NestWriter, block: Block) -> Any:
     place: Affine = block.place
-    return writer.address(block.array, writer.uniform(place))
+    return writer.memory.address(block.array, writer.uniform(place))
 
 
 def _used(group: Group, stage: Stage) -> list[Array]:

@@ -13,6 +13,7 @@ from clearprop.compile.machine.engine import Processor
 from clearprop.compile.machine.instructions import Emitter, Lanes
 from clearprop.compile.machine.lanes import convert, fma, select
 from clearprop.compile.machine.mathematics import FUNCTIONS
+from clearprop.compile.machine.memory import I32, I64, Memory, number, stored_type
 from clearprop.compile.nests import Nest, Store, chosen_in, walked
 from clearprop.compile.scalars import (
     Apply,
@@ -27,25 +28,11 @@ from clearprop.compile.scalars import (
 )
 from clearprop.compile.table import OUT_OF_BOUNDS
 
-I1, I8, I32, I64 = (ir.IntType(n) for n in (1, 8, 32, 64))
-POINTER = ir.PointerType()
 _UNROLLED = (
     4  # vectors that a total takes at a time, so that one addition need not wait for another
 )
 _NEAR = 4  # elements apart, up to which all that lie between are read, too
 _FEW = 40  # expressions in a body that is unrolled
-
-
-def stored_type(dtype: np.dtype[Any]) -> Any:
-    """Give the type of an element in memory."""
-    if dtype.kind == "f":
-        return ir.FloatType() if dtype.itemsize == 4 else ir.DoubleType()
-    return ir.IntType(8 * dtype.itemsize)
-
-
-def number(value: int) -> Any:
-    """Give a whole number."""
-    return ir.Constant(I64, value)
 
 
 class NestWriter:
@@ -80,10 +67,11 @@ class NestWriter:
         self.b = builder
         self.apart = apart
         self.processor = processor
+        self.emitter = Emitter.at(builder, processor)
         self.pointers = pointers
+        self.memory = Memory(builder, self.emitter, pointers)
         self.rows = rows
         self.trouble = trouble
-        self.emitter = Emitter.at(builder, processor)
         self.vars: dict[Var, Any] = dict(known)
         self.scopes: list[dict[Scalar, Lanes]] = [{}]
         self.mask: Lanes | None = None
@@ -97,6 +85,7 @@ class NestWriter:
         self.nest = nest
         self.lanes_at = nest.axes.index(nest.lanes) if nest.lanes in nest.axes else None
         self.width = _width(nest, self.processor) if self.lanes_at is not None else 1
+        self.memory.width = self.width
         self.levels = _levels(nest)
         self.totals: dict[Total, list[Any]] = {}
         self.copy = 0
@@ -398,142 +387,29 @@ class NestWriter:
 
     # ---- memory ------------------------------------------------------------------------------
 
-    def address(self, array: Array, place: Any) -> Any:
-        """Give where the element at a place lies."""
-        return self.b.gep(self.pointers[array], [place], source_etype=stored_type(array.dtype))
-
-    def _load(self, value: Load) -> Any:
-        array, item = value.array, stored_type(value.dtype)
-        step = self._spreads(value.place)
-        align = value.dtype.itemsize
-        mask = self.mask
+    def _load(self, value: Load) -> Lanes:
+        array, place, step = value.array, value.place, self._spreads(value.place)
         if step == 0:
-            read = self.b.load(
-                self.address(array, self.uniform(value.place)), typ=item, align=align
-            )
-            return self._from_memory(read, value.dtype)
-        kind = ir.VectorType(item, self.width)
+            return self.memory.read(array, self.uniform(place))
         if step == 1:
-            at = self.address(array, self.uniform(value.place))
-            if mask is None:
-                read = self.b.load(at, typ=kind, align=align)
-            else:
-                read = self._call(
-                    f"llvm.masked.load.v{self.width}{_code(item)}.p0",
-                    kind, [at, number_32(align), self._spread(mask), ir.Constant(kind, None)],
-                )  # fmt: skip
-            return self._from_memory(read, value.dtype)
+            return self.memory.read_vector(array, self.uniform(place), self.mask)
         if step is not None and 1 < step <= _NEAR and self.width > 1:
-            return self._strided(value, step)
-        places = self._number(value.place).spread(self.width)
-        at = self.b.gep(self.pointers[array], [places.ir], source_etype=item)
-        _as_vector(at, self.width)
-        full = self._lane(ir.Constant(ir.VectorType(I1, self.width), [I1(1)] * self.width), bool)
-        read = self._call(
-            f"llvm.masked.gather.v{self.width}{_code(item)}.v{self.width}p0",
-            kind,
-            [
-                at,
-                number_32(align),
-                self._spread(full if mask is None else mask),
-                ir.Constant(kind, None),
-            ],
-        )
-        return self._from_memory(read, value.dtype)
-
-    def _strided(self, value: Load, step: int) -> Any:
-        """Read elements that are some few apart: all between them, too, and choose."""
-        item, align = stored_type(value.dtype), value.dtype.itemsize
-        count = (self.width - 1) * step + 1
-        kind = ir.VectorType(item, count)
-        at = self.address(value.array, self.uniform(value.place))
-        if self.mask is None:
-            wide = self.b.load(at, typ=kind, align=align)
-        else:
-            lanes = [I32(k // step if k % step == 0 else self.width) for k in range(count)]
-            mask = self._spread(self.mask)
-            none = ir.Constant(mask.type, None)  # what lies between is not needed
-            order = ir.Constant(ir.VectorType(I32, count), lanes)
-            wide = self._call(
-                f"llvm.masked.load.v{count}{_code(item)}.p0",
-                kind,
-                [
-                    at,
-                    number_32(align),
-                    self.b.shuffle_vector(mask, none, order),
-                    ir.Constant(kind, None),
-                ],
-            )
-        chosen = ir.Constant(
-            ir.VectorType(I32, self.width), [I32(k * step) for k in range(self.width)]
-        )
-        read = self.b.shuffle_vector(wide, ir.Constant(kind, ir.Undefined), chosen)
-        return self._from_memory(read, value.dtype)
+            return self.memory.read_apart(array, self.uniform(place), step, self.mask)
+        return self.memory.gather(array, self._number(place), self.mask)
 
     def _store(self, store: Store) -> None:
-        array, item = store.array, stored_type(store.array.dtype)
-        align = array.dtype.itemsize
+        array, place = store.array, store.place
         value = convert(self.value(store.value), array.dtype)
-        step = self._spreads(store.place)
+        if store.adds:
+            value = convert(_COMBINE["+"](self._load(Load(array, place)), value), array.dtype)
         if self.lane_var is None:
-            at = self.address(array, self.uniform(store.place))
-            if store.adds:
-                old = self._from_memory(self.b.load(at, typ=item, align=align), array.dtype)
-                value = convert(_COMBINE["+"](old, value), array.dtype)
-            self.b.store(self._to_memory(value), at, align=align)
+            self.memory.write(array, self.uniform(place), value)
             return
         value = value.spread(self.width)
-        if step == 1:
-            at = self.address(array, self.uniform(store.place))
-            if store.adds:
-                old = self._load(Load(array, store.place))
-                value = convert(_COMBINE["+"](old, value), array.dtype).spread(self.width)
-            if self.mask is None:
-                self.b.store(self._to_memory(value), at, align=align)
-                return
-            written = self._to_memory(value)
-            self._call(
-                f"llvm.masked.store.v{self.width}{_code(item)}.p0",
-                ir.VoidType(), [written, at, number_32(align), self._spread(self.mask)],
-            )  # fmt: skip
-            return
-        if store.adds:
-            old = self._load(Load(array, store.place))
-            value = convert(_COMBINE["+"](old, value), array.dtype).spread(self.width)
-        places = self._number(store.place).spread(self.width)
-        at = self.b.gep(self.pointers[array], [places.ir], source_etype=item)
-        _as_vector(at, self.width)
-        full = self._lane(ir.Constant(ir.VectorType(I1, self.width), [I1(1)] * self.width), bool)
-        self._call(
-            f"llvm.masked.scatter.v{self.width}{_code(item)}.v{self.width}p0",
-            ir.VoidType(),
-            [
-                self._to_memory(value),
-                at,
-                number_32(align),
-                self._spread(full if self.mask is None else self.mask),
-            ],
-        )
-
-    def _spread(self, mask: Lanes) -> Any:
-        return mask.spread(self.width).ir
-
-    def _from_memory(self, read: Any, dtype: np.dtype[Any]) -> Lanes:
-        if dtype.kind != "b":
-            return self._lane(read, dtype)
-        return self._lane(self.b.icmp_unsigned("!=", read, ir.Constant(read.type, None)), dtype)
-
-    def _to_memory(self, value: Lanes) -> Any:
-        if value.dtype.kind != "b":
-            return value.ir
-        kind = I8 if value.lanes == 1 else ir.VectorType(I8, value.lanes)
-        return self.b.zext(value.ir, kind)
-
-    def _call(self, name: str, gives: Any, arguments: list[Any]) -> Any:
-        module = self.b.module
-        kind = ir.FunctionType(gives, [a.type for a in arguments])
-        function = module.globals.get(name) or ir.Function(module, kind, name)
-        return self.b.call(function, arguments)
+        if self._spreads(place) == 1:
+            self.memory.write_vector(array, self.uniform(place), value, self.mask)
+        else:
+            self.memory.scatter(array, self._number(place), value, self.mask)
 
 
 _COMBINE: dict[str, Callable[..., Any]] = {
@@ -541,19 +417,6 @@ _COMBINE: dict[str, Callable[..., Any]] = {
     "max": FUNCTIONS["maximum"],
     "min": FUNCTIONS["minimum"],
 }
-
-
-def number_32(value: int) -> Any:
-    """Give a whole number of 32 bits."""
-    return ir.Constant(I32, value)
-
-
-def _as_vector(at: Any, width: int) -> None:
-    at.type = ir.VectorType(POINTER, width)
-
-
-def _code(item: Any) -> str:
-    return {"float": "f32", "double": "f64"}.get(str(item), str(item))
 
 
 def _width(nest: Nest, processor: Processor) -> int:

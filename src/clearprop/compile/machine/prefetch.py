@@ -9,7 +9,8 @@ from llvmlite import ir
 
 from clearprop.compile.affine import Affine, Var
 from clearprop.compile.grouping import Group
-from clearprop.compile.machine.nests import I8, POINTER, NestWriter, number
+from clearprop.compile.machine.memory import I8, POINTER, number
+from clearprop.compile.machine.nests import NestWriter
 from clearprop.compile.machine.vectors import fetch as fetch_line
 from clearprop.compile.memory import LINE
 from clearprop.compile.needs import cost
@@ -137,7 +138,7 @@ def _lines(writer: NestWriter, works: list[Work], i: Any) -> Iterator[Any]:
             k = b.select(b.icmp_signed("<", k, number(0)), b.add(k, length), k)
             rest = _without(load.place, nest, chosen)
             at = b.add(b.mul(k, number(load.place.factor(chosen.var))), number(rest))
-            begin = writer.address(load.array, at)
+            begin = writer.memory.address(load.array, at)
             for offset in range(0, _row_bytes(load, chosen), LINE):
                 yield b.gep(begin, [number(offset)], source_etype=I8)
 
