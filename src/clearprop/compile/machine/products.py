@@ -206,7 +206,7 @@ def _stays(spec: Product) -> bool:
         return False
     lines, rest = divmod(spec.a_k * np.dtype(spec.dtype).itemsize, 64)
     sets = 64 if rest else 64 // math.gcd(64, lines)
-    return spec.K <= 4 * sets
+    return 4 * sets >= spec.K
 
 
 def _tiles(rows: int, height: int, panels: int) -> int:
