@@ -12,8 +12,10 @@ import pytest
 import clearprop as cp
 from clearprop.check.primitives import examples
 from clearprop.compile.elements import gathered_first
+from clearprop.compile.nests import Product, Windows
 from clearprop.errors import DTypeError, ShapeError
 from clearprop.primitive import PRIMITIVES
+from clearprop.rules.convolution import conv2d
 from clearprop.rules.indexing import Slot
 from clearprop.trees import tree_leaves
 
@@ -896,3 +898,24 @@ def test_a_small_program_stays_on_the_callers_thread(rows, threads):
     f = cp.compile(lambda x, W: np.sum(np.tanh(x @ W)))
     f(np.ones((rows, 50)), np.ones((50, 60)))
     assert f._last.threads == threads
+
+
+@pytest.mark.parametrize("narrow", ["f4", "i8", "u1", "?"])
+def test_products_of_two_dtypes_have_kernels(narrow):
+    rng = np.random.default_rng(0)
+    x = (rng.random((20, 2, 6, 6)) * 3).astype(narrow)
+    C = rng.standard_normal((64, 3)).astype("f4")  # a constant is widened, too
+    W = rng.standard_normal((4, 2, 3, 3))
+
+    def loss(x, W):
+        y = conv2d(x, W, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
+        return np.sum(np.tanh(np.reshape(y, (20, 64)) @ C) ** 2)
+
+    h = cp.compile(cp.value_and_grad(loss, 1))
+    (value, dW), (expected, right) = h(x, W), cp.value_and_grad(loss, 1)(x, W)
+    np.testing.assert_allclose(value, expected)
+    np.testing.assert_allclose(dW, right, atol=1e-12)
+    parts = [part for phase in h._last.plan.phases for part in phase]
+    works = [work for part in parts for work in getattr(part, "works", [])]
+    assert sum(isinstance(work, Product) for work in works) == 2
+    assert [work.target for work in works if isinstance(work, Windows)] == ["y", "W"]

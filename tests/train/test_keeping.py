@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -156,6 +157,51 @@ def test_the_checkpoint_of_another_run(tmp_path: Path, other: dict[str, Any]) ->
     with pytest.raises(DataError, match="another run"):
         train.fit(net, DATA, checkpoints=train.Checkpoints(tmp_path), resume=True, **other)
     assert all(np.array_equal(net.params[name], value) for name, value in before.items())
+
+
+class Shifted:
+    """Prepares samples; what it does depends on what is on it, and not on its name or its text."""
+
+    def __init__(self, by: float) -> None:
+        self.by = np.float32(by)
+
+    def __call__(self, x: Any) -> Any:
+        return x + self.by
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"prepare": Shifted(1.0)}, ""),
+        ({"prepare": lambda x: x + np.float32(1.0)}, ""),  # another text, the same numbers
+        ({"prepare": Shifted(2.0)}, "prepare makes other numbers of the first 8 samples"),
+        ({"prepare": None}, "prepare makes other numbers of the first 8 samples"),
+        ({"data": (blobs(60, 7), None)}, "the first 8 samples are others"),
+    ],
+)
+def test_other_samples_and_another_prepare_are_said(
+    tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
+    checkpoints = train.Checkpoints(tmp_path)
+    first = {"data": (DATA[0], None), "prepare": Shifted(1.0)}
+    options: dict[str, Any] = {"lr": 0.1, "interpret": True, "checkpoints": checkpoints}
+    train.fit(network(), iterations=3, **first, **options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train.fit(network(), iterations=5, resume=True, **{**first, **other}, **options)
+    expected = [f"train: {said} than before the checkpoint."] if said else []
+    assert [str(warning.message) for warning in caught] == expected
+    assert all(warning.filename == __file__ for warning in caught)
+
+
+def test_nothing_is_said_of_samples_that_nobody_has_seen(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"lr": 0.1, "interpret": True}
+    options["checkpoints"] = checkpoints = train.Checkpoints(tmp_path)
+    train.fit(network(), (stream, None), iterations=3, **options)
+    assert checkpoints.latest().required().facts["first_samples"] is None
+    again = {"iterations": 5, "resume": True, "prepare": Shifted(1.0)}
+    train.fit(network(), (stream, None), **again, **options)  # a warning would be an error
+    assert checkpoints.latest().required().step == 5
 
 
 def test_what_is_damaged_is_said_and_the_one_before_is_taken(tmp_path: Path) -> None:

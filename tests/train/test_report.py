@@ -247,6 +247,18 @@ def test_dead_units_are_found(digits: DataSet) -> None:
     assert diary.dead == {"ReLU1": [3 / 8]}
 
 
+@pytest.mark.parametrize("samples", [500, 501, 999, 2000])
+def test_a_unit_that_lives_for_the_last_sample_alone_is_not_dead(samples: int) -> None:
+    network = nn.TwoLayerNet(2, 4, 3, seed=0)
+    network.params.update(W1=np.eye(2, 4), b1=np.array([0.0, 0, -1, -1]))
+    x = np.zeros((samples, 2))
+    x[0, 0] = x[-1, 1] = 1.0  # the first unit lives at first, the second at last, two do not
+    for compiled in (True, False):
+        diary = train.Diary(network, x, iterations=1, compiled=compiled)
+        diary(train.Metrics(rows=[train.Row(0, 0.0, 2.3, 0.1, 0.1)]))
+        assert diary.dead == {"ReLU1": [0.5]}, compiled
+
+
 def test_a_channel_is_a_unit() -> None:
     rng = np.random.default_rng(0)
     W = rng.normal(size=(4, 1, 3, 3))

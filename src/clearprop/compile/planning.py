@@ -29,7 +29,7 @@ from clearprop.compile.scalars import Array
 from clearprop.graph import Node
 
 _SPLIT = 4096  # elements from which on a sum over rows is made block by block
-_PACKED_BYTES = 1 << 20  # of a matrix of which a copy is worth it
+_PACKED_BYTES = 1 << 18  # of a matrix of which a copy is worth it
 _PACKED_ROWS = 200  # that meet it; a copy is made in a phase of its own
 _LITTLE = 5_000  # operations that are not worth another barrier
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from clearprop import kinds
 from clearprop.compile.factorizations import in_one_array
-from clearprop.compile.making import node_of
+from clearprop.compile.making import made_node, node_of
 from clearprop.equivalence import computation
 from clearprop.graph import Node, Tape, TracedLeaf
 from clearprop.plumbing import ALIAS, PROJECTION
+from clearprop.rules.shape import astype
 from clearprop.tensor import Tensor
+
+_OF_KERNELS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 class Rebuilt:
@@ -25,6 +31,7 @@ class Rebuilt:
         self.nodes: list[Node] = []
         self._new: dict[Node, Any] = {}  # a tuple of nodes for an opened composite
         self._first: dict[Any, Node] = {}
+        self._constants: dict[Any, tuple[Any, Any]] = {}
         for node in nodes:
             self._new[node] = self._rebuild(node)
 
@@ -47,6 +54,12 @@ class Rebuilt:
             return sources[0][node.attributes["i"]]
         if primitive.is_composite:
             return self._opened(node, sources)
+        if isinstance(primitive.kind, kinds.Contract | kinds.Window) and node.dtype in _OF_KERNELS:
+            node = self._in_one_dtype(node, sources)
+            sources = node.inputs
+        return self._once(node, sources)
+
+    def _once(self, node: Node, sources: tuple[Node | None, ...]) -> Node:
         key = computation(node, sources)
         if key not in self._first:
             primitive, attributes, shape, dtype = in_one_array(node, sources)
@@ -54,6 +67,24 @@ class Rebuilt:
             self.nodes.append(made)
             self._first[key] = made
         return self._first[key]
+
+    def _in_one_dtype(self, node: Node, sources: tuple[Node | None, ...]) -> Node:
+        """Give a product whose operands have the dtype of the result: its kernels read no other."""
+        dtype = node.dtype
+        operands: list[Any] = []
+        for source, value in zip(sources, node.operands, strict=True):
+            found = value if source is None else source
+            if found.dtype == dtype or found.dtype.kind not in "iubf":
+                operands.append(found)
+            elif source is None:
+                key = (id(value), dtype)
+                if key not in self._constants:  # beside the value, so that its id stays its own
+                    self._constants[key] = value, value.astype(dtype)
+                operands.append(self._constants[key][1])
+            else:
+                wide = made_node(astype, [source], source.shape, dtype, node, {"dtype": dtype})
+                operands.append(self._once(wide, wide.inputs))
+        return made_node(node.primitive, operands, node.shape, dtype, node, node.attributes)
 
     def _opened(self, node: Node, sources: tuple[Any, ...]) -> Any:
         """Record the body of a composite in the place of its node."""

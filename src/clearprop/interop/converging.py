@@ -14,7 +14,7 @@ from clearprop.places import is_users
 
 from sklearn.exceptions import ConvergenceWarning
 
-_ROWS = 10_000  # that are looked at, spread over all
+_ROWS = 2_000  # that are looked at, spread over all
 _WORSE = 1.1  # of columns that are too large; that a run was short is nothing to warn of
 _LITTLE = 0.05  # where all is the same, there is little to be better than
 _DIVERGED = 10  # more than an untrained network has
@@ -50,10 +50,12 @@ def warn_if_worse_than_constant(
         found, least = (
             float(loss.compute(each, t=loss.targets(t, each))) for each in (y, constant)
         )
+        if not found > _WORSE * least + _LITTLE:
+            return
         rows = X.reshape(len(X), -1)
         size = max(np.abs(rows.mean(axis=0)).max(), rows.std(axis=0).max()) if rows.size else 0.0
     large = not network.whole_inputs and size > _LARGE
-    if not found > (_WORSE if large else _DIVERGED) * least + _LITTLE:
+    if not (large or found > _DIVERGED * least + _LITTLE):
         return
     why = (
         f"X has columns of size {size:.3g}, and is taken as it is."

@@ -126,22 +126,25 @@ class Diary:
         x = self.x[:_SAMPLES]
         names = [name for name, layer in self.network.layers.items() if isinstance(layer, ReLU)]
         if names:
-            alive = self._in_machine_code(x) if self.compiled and len(x) >= _ROWS else None
-            if alive is None:
-                found = self.network.outputs(prepared(x, self.prepare))
-                alive = [~dead_units(found[name]) for name in names]
-            for name, units in zip(names, alive, strict=True):
-                self.dead.setdefault(name, []).append(float(np.mean(~units)))
+            whole = len(x) // _ROWS * _ROWS if self.compiled else 0
+            alive = self._in_machine_code(x[:whole]) if whole else None
+            parts = [] if alive is None else [alive]
+            rest = x[whole:] if parts else x
+            if len(rest):  # what makes no whole step, too: a unit may live for one sample
+                found = self.network.outputs(prepared(rest, self.prepare))
+                parts.append([~dead_units(found[name]) for name in names])
+            for name, each in zip(names, zip(*parts, strict=True), strict=True):
+                self.dead.setdefault(name, []).append(float(np.mean(~np.any(each, axis=0))))
 
     def _in_machine_code(self, x: npt.NDArray[Any]) -> list[npt.NDArray[np.bool]] | None:
-        """Say which units are not dead; None where it cannot be compiled."""
+        """Say which units are not dead, of whole steps; None where it cannot be compiled."""
         network = self.network
         try:
             if self._scan is None:
                 check_network(network, ("outputs",))
                 step = _step(network, self.prepare)
                 self._scan = scan_of(step, "looks for dead units in machine code")
-            rows = readable("x", x[: len(x) // _ROWS * _ROWS]).reshape(-1, _ROWS, *x.shape[1:])
+            rows = readable("x", x).reshape(-1, _ROWS, *x.shape[1:])
         except (CannotCompileError, MissingExtraError):
             return None
         _, alive = self._scan((), rows, *network.arrays((*network.parameters, *network.buffers)))

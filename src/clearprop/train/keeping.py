@@ -6,6 +6,7 @@ import time
 import warnings
 from array import array
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from clearprop.data.preparing import Standardized
 from clearprop.errors import DataError
 from clearprop.train.checkpoint_file import Checkpoint
 from clearprop.train.checkpoints import Checkpoints
+from clearprop.train.first_samples import change, first_samples
 from clearprop.train.metrics import Metrics, Row
 from clearprop.train.sources import Source
-from clearprop.train.updates import Updates
+from clearprop.train.updates import Prepare, Updates
 from clearprop.trees import tree_leaves, tree_map
 
 
@@ -34,6 +36,8 @@ class Keeping:
         The parts of the run.
     unit : Standardized, optional
         What is done to its targets.
+    prepare : callable, optional
+        What is done to its samples.
     """
 
     def __init__(
@@ -45,9 +49,10 @@ class Keeping:
         metrics: Metrics,
         watchers: Sequence[Any],
         unit: Standardized | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self.checkpoints, self.model, self.updates = checkpoints, model, updates
-        self.unit = unit
+        self.unit, self.prepare = unit, prepare
         self.source, self.metrics, self.watchers = source, metrics, watchers
         self._saved = -1
         self._when = time.monotonic()
@@ -55,8 +60,11 @@ class Keeping:
     def resume(self) -> None:
         """Go on from the newest checkpoint that is whole, if there is one; say what differs."""
         latest = self.checkpoints.latest()
-        for note in latest.notes():
-            warnings.warn(f"train: {note}", RuntimeWarning, stacklevel=5)
+        notes = latest.notes()
+        if latest.checkpoint is not None:
+            notes.append(change(latest.checkpoint.facts.get("first_samples"), self._first_samples))
+        for note in filter(None, notes):
+            warnings.warn(f"train: {note}", RuntimeWarning, stacklevel=4)
         if latest.checkpoint is None:
             return
         arrays, facts = dict(latest.checkpoint.arrays), latest.checkpoint.facts
@@ -81,6 +89,10 @@ class Keeping:
             known = k < len(facts["watchers"])  # one of an earlier version may have had fewer
             if known and hasattr(watcher, "restore"):
                 watcher.restore(_within(arrays, f"watch{k}"), facts["watchers"][k])
+
+    @cached_property
+    def _first_samples(self) -> dict[str, Any] | None:
+        return first_samples(self.source, self.prepare)
 
     def next_look(self, done: int) -> int:
         """Give the next update after which a checkpoint is due by its number."""
@@ -114,6 +126,7 @@ class Keeping:
             "source": self.source.facts,
             "watchers": noted,
             "prepare_target": None if self.unit is None else self.unit.to_dict(),
+            "first_samples": self._first_samples,
         }
         self.checkpoints.write(self.metrics.iterations, arrays, facts)
         self._saved, self._when = self.metrics.iterations, time.monotonic()

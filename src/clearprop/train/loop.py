@@ -190,8 +190,8 @@ def fit(
     RuntimeWarning
         At the end the loss is a thousand times what it was at first, and finite still.
     RuntimeWarning
-        A checkpoint was refused, and an older one is used; or it was written by other versions, or
-        on another processor.
+        A checkpoint was refused, and an older one is used; or it was written by other versions, on
+        another processor, or with other samples, or `prepare` makes other numbers of them now.
     RuntimeWarning
         The run is interpreted though ``interpret`` is not given: llvmlite is not installed, or the
         model is none that machine code is made of, such as one with a ``loss_and_gradient`` of its
@@ -276,7 +276,7 @@ def fit(
             checkpoints = as_checkpoints(checkpoints)
             stack.enter_context(checkpoints)
             run = checkpoints, model, updates, source, metrics, watchers
-            keeping = Keeping(*run, prepare_target)
+            keeping = Keeping(*run, prepare_target, prepare)
             if resume:
                 keeping.resume()
             stack.callback(keeping.save)

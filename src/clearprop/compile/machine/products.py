@@ -13,6 +13,7 @@ from clearprop.compile.machine.tiles import Panel, strips, tile_cost
 from clearprop.compile.machine.vectors import Piece, pieces
 
 _NEAR = 1 << 19  # bytes of B that stay in a second-level cache while rows pass by
+_FEW_PANELS = 16  # with more, a strip of A is read so often that its copy costs nothing
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
     fetch = spec.packed and K * N * itemsize > _NEAR
     near = _NEAR // 2 if fetch else _NEAR  # beside what is fetched meanwhile
     chunk = max(1, near // (k_step * width * itemsize)) if pack_b else max(panels, 1)
-    pack_a = panels >= 3 and rows >= 4 and K >= 16 and (spec.a_k != 1 or low < registers)
+    scattered = low < registers if spec.a_k == 1 else panels > _FEW_PANELS or not _stays(spec)
+    pack_a = panels >= 3 and rows >= 4 and K >= 16 and scattered
     return Plan(
         "columns",
         _heights(rows, spec.M, height),
@@ -196,6 +198,15 @@ def plan(spec: Product, processor: Processor | None = None) -> Plan:
         fetch=fetch,
         listed=-(-spec.listed // _tiles(rows, height, panels + bool(edge.width))),
     )
+
+
+def _stays(spec: Product) -> bool:
+    """Whether the lines of a strip of A, one for each k, stay in half of a first-level cache."""
+    if spec.a_row != 1:
+        return False
+    lines, rest = divmod(spec.a_k * np.dtype(spec.dtype).itemsize, 64)
+    sets = 64 if rest else 64 // math.gcd(64, lines)
+    return 4 * sets >= spec.K
 
 
 def _tiles(rows: int, height: int, panels: int) -> int:

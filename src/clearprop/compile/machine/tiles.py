@@ -54,8 +54,12 @@ class Tile:
 
 
 def tile_cost(height: int, vectors: float) -> float:
-    """Estimate the cycles for one k of a tile: arithmetic, reading, or waiting for a sum."""
-    return max(height * vectors / 2, (height + vectors) / 2, 4.0) + 0.01 * (height + vectors)
+    """Estimate the cycles for one k of a tile: arithmetic, reading, or waiting for a sum.
+
+    A row's number is read and spread out in a cycle. A panel of B comes from the second-level
+    cache, whose vectors take longer: a wide and low tile reads more than it multiplies.
+    """
+    return max(height * vectors / 2, height, 1.4 * vectors, 4.0) + 0.01 * (height + vectors)
 
 
 def strips(count: int, height: int) -> list[int]:
