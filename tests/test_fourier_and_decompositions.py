@@ -213,3 +213,17 @@ def test_the_last_length_of_a_real_transform_back_may_be_that_of_the_spectrum(tr
 @pytest.mark.parametrize("transform", [np.fft.rfftn, np.fft.rfft2])
 def test_an_axis_named_twice_keeps_its_length(transform):
     same_and_right(lambda x: transform(x, axes=(1, 1)), X)
+
+
+@pytest.mark.parametrize("axes", [(1,), (0, 2), (2, 1, 0), (1, 1), (-1, -2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.complex128])
+@pytest.mark.parametrize("norm", [None, "ortho"])
+def test_several_axes_give_numpys_bits_and_leave_what_they_are_given(axes, dtype, norm):
+    x = np.random.default_rng(2).normal(size=(3, 4, 5)).astype(dtype)
+    for transform in (np.fft.fftn, np.fft.ifftn):
+        given = x.copy()
+        y, _ = cp.vjp(lambda x, f=transform: f(x, axes=axes, norm=norm), given)
+        expected = transform(x, axes=axes, norm=norm)
+        assert y.dtype == expected.dtype
+        np.testing.assert_array_equal(y, expected)
+        np.testing.assert_array_equal(given, x)

@@ -213,10 +213,10 @@ def _is_usual(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> boo
     for name, value in kwargs.items():
         if value is np._NoValue or (name in _ARRAYS and type(value) in _NOT_YET_ARRAYS):
             return False
-    return not any(
-        is_array and type(value) in _NOT_YET_ARRAYS
-        for value, is_array in zip(args, order.arrays, strict=False)
-    )
+    for value, is_array in zip(args, order.arrays, strict=False):  # cheaper than any(…)
+        if is_array and type(value) in _NOT_YET_ARRAYS:
+            return False
+    return True
 
 
 def compose(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from clearprop.errors import ShapeError
-from clearprop.graph import ABSENT, ElementNode, Node
+from clearprop.graph import ABSENT, ElementNode, Node, part_node
 from clearprop.operands import refuse_dropping
 from clearprop.places import current_line
 from clearprop.rules import indexing
-from clearprop.views import View
+from clearprop.views import View, shares_memory
 
 
 class Elements:
@@ -31,7 +31,18 @@ class Elements:
         if type(index) is int and node is not None and node.tape is None:
             return self._element(index, node)
         skeleton, arrays = indexing.split(index)
+        if not arrays and node is not None and node.tape is None:
+            return self._part(skeleton, node)
         return self._run(indexing.getitem, (self, *arrays), {"index": skeleton})
+
+    def _part(self: Any, skeleton: tuple[Any, ...], node: Node) -> Any:
+        """Record ``x[1:, None]``: what `record` does, by the shortest way."""
+        y = self._value[skeleton]
+        step = part_node(indexing.getitem, node, {"index": skeleton}, y)
+        result = type(self)(y, step)
+        if shares_memory(y, self._value):
+            result._view = View(self, indexing.getitem, (), step.attributes)
+        return result
 
     def _element(self: Any, index: int, node: Node) -> Any:
         """Record ``x[3]``: what `record` does, by the shortest way."""

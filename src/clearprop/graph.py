@@ -288,6 +288,23 @@ class ElementNode(ShortNode):
         return {"index": (self.at,)}
 
 
+def part_node(
+    primitive: Primitive, left: Node, attributes: dict[str, Any], value: Any
+) -> ShortNode:
+    """Make the node of ``x[1:]``, which keeps no value: the index says all that its rule needs."""
+    node = ShortNode()
+    node.primitive = primitive
+    node.left = left
+    node.right = node.first = node.value = None
+    node.second = ABSENT
+    node.attributes = attributes
+    node.shape = value.shape
+    node.dtype = value.dtype
+    node.index = next_index()
+    node.root = left.root
+    return node
+
+
 class TracedNode(WideNode):
     """A node of a trace: it knows its tape and its place, and may have no derivative."""
 

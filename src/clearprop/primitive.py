@@ -284,7 +284,9 @@ class Primitive:
         """Plan the shortest way of recording one or two operands; None where it is too short."""
         plans: list[Plan | None] = [None] * 4
         count = len(self.operands)
-        if count > 2 or self.variadic or self.outputs > 1 or self.write_back or not self.built_in:
+        if count > 2 or self.variadic or self.outputs > 1 or not self.built_in:
+            return plans
+        if self.write_back is not None and count > 1:
             return plans
         for active in range(1, 2**count):
             needed = {i for i in range(count) if active >> i & 1}

@@ -103,7 +103,8 @@ def _run_function(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     if function is np.where and len(args) == 1:  # NumPy has two functions under this name
         return nonzero(*args)
     if function in COMPOSITIONS:
-        return _as_one_step(lambda: compose(function, args, kwargs))
+        since = next_index()
+        return _one_step(since, compose(function, args, kwargs))
     primitive = primitive_for(function)
     if primitive is None:
         if function in MAKERS:
@@ -149,8 +150,12 @@ def _without_out(function: Any, args: Any) -> tuple[Any, Any]:
 def _as_one_step(run: Callable[[], Any]) -> Any:
     """Run what the user wrote as one call: in a trace, only its result is shown."""
     since = next_index()
-    y = run()
-    node = getattr(y, "node", None)
+    return _one_step(since, run())
+
+
+def _one_step(since: int, y: Any) -> Any:
+    """Hide the steps since a number, but for their result."""
+    node = getattr(y, "_node", None)  # of a result that nobody has written to yet
     if node is not None and node.tape is not None:
         node.tape.hide_steps(since, node)
     return y

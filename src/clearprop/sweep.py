@@ -276,6 +276,9 @@ def fit(g: Any, shape: tuple[int, ...], dtype: Any, primitive: Primitive, positi
                 else "A cotangent has the shape of its operand, or that shape broadcast.",
                 write=f"np.broadcast_to(…, {operand}_shape) in the rule.",
             )
+        if not shape and type(g) is np.ndarray:
+            g = np.add.reduce(g, axis=None)
+            return g if g.dtype == dtype else cast(g, dtype)
         extra = tuple(range(len(found) - len(shape)))
         stretched = tuple(
             i + len(extra) for i, n in enumerate(shape) if n == 1 and found[i + len(extra)] != 1
@@ -294,9 +297,12 @@ def cast(g: Any, dtype: Any) -> Any:
 
     What is real has no imaginary direction to move in: there, the real part counts.
     """
+    recorded = isinstance(g, Tensor)
     if g.dtype.kind == "c" and dtype.kind != "c":
-        g = real_part(g)
-    return g if g.dtype == dtype else shape_rules.astype(g, dtype=dtype)
+        g = real_part(g) if recorded else g.real
+    if g.dtype == dtype:
+        return g
+    return shape_rules.astype(g, dtype=dtype) if recorded else g.astype(dtype)
 
 
 def _broadcasts(shape: tuple[int, ...], found: tuple[int, ...]) -> bool:

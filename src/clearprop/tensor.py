@@ -7,6 +7,7 @@ Ordinary NumPy code reaches us through three doors: operators and methods of Ten
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,10 @@ def record_short(
     if tape is not None:
         if not (is_constant or dtype.kind in "fc"):
             return _record_long(a, primitive, b, attributes)
-        return Tensor(y, traced_node(primitive, left, right, x, z, y, attributes, tape))
+        result = Tensor(y, traced_node(primitive, left, right, x, z, y, attributes, tape))
+        if primitive.write_back is not None and shares_memory(y, x):
+            result._view = View(a, primitive, (), attributes)
+        return result
     if is_constant and dtype.kind != "c":
         return Tensor(y)
     if dtype.kind != "f" and (dtype.kind != "c" or primitive.instead_of_complex):
@@ -195,6 +199,8 @@ def record_short(
     result._view = None
     result._writes = 0
     result._leaf = None
+    if primitive.write_back is not None and shares_memory(y, x):
+        result._view = View(a, primitive, (), attributes)
     return result
 
 
@@ -367,6 +373,9 @@ class Tensor(Elements, ArrayFace, Leaving):
         return protocols.call_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        form = _FORMS.get(function)
+        if form is not None and not kwargs and len(args) == 1 and type(args[0]) is Tensor:
+            return form(args[0]._value)
         if "out" in kwargs:
             kwargs = {**kwargs, "out": _target(kwargs["out"])}
         if function in _WRITE and args:
@@ -411,6 +420,9 @@ for _name in (*dir(np.ndarray), *IDIOMS["A recorded value"]):
 
 
 _accumulate: Any = None
+
+#: What rules and compositions ask for again and again, by the shortest way.
+_FORMS = {np.shape: attrgetter("shape"), np.ndim: attrgetter("ndim")}
 
 #: NumPy's functions that write into their first argument.
 _WRITE = {np.put, np.place, np.putmask, np.copyto, np.put_along_axis, np.fill_diagonal}

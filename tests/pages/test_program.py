@@ -25,9 +25,9 @@ from clearprop.trees import tree_leaves, tree_map
 #: What a page cannot compute, and says so.
 LACKING = {
     "argpartition", "argwhere", "bessel_i", "binary_exponent", "cholesky", "cofactors",
-    "complex_of", "det", "digitize", "divmod", "eig", "eigh", "empty_like", "argmax_so_far",
-    "expm", "fftn", "ifftn", "inv", "irfft", "isin", "keep_mask", "lexsort", "matrix_rank",
-    "modf", "nanargmax", "nanargmin", "nextafter", "pinv", "qr", "rfft",
+    "cholesky_pullback", "complex_of", "det", "digitize", "divmod", "eig", "eigh", "empty_like",
+    "argmax_so_far", "expm", "fftn", "ifftn", "inv", "irfft", "isin", "keep_mask", "lexsort",
+    "matrix_rank", "modf", "nanargmax", "nanargmin", "nextafter", "pinv", "qr", "rfft",
     "searchsorted", "singular_values", "slogdet", "solve", "solve_lower", "solve_triangular",
     "spacing", "svd", "uniform", "zeta",
 }  # fmt: skip

@@ -16,7 +16,8 @@ from clearprop.graph import Node
 from clearprop.plumbing import PROJECTION
 from clearprop.primitive import Primitive
 from clearprop.rules.indexing import getitem
-from clearprop.rules.linalg import cholesky, det, inv, slogdet, solve
+from clearprop.rules.linalg import det, inv, slogdet, solve
+from clearprop.rules.triangular import cholesky
 
 LARGEST = 16  # rows of a matrix; of larger ones LAPACK's blocks are faster than the call is slow
 

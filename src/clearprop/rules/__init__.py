@@ -33,6 +33,7 @@ from clearprop.rules import (
     stacking,
     statistics,
     stopping,
+    triangular,
     trigonometric,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "stacking",
     "statistics",
     "stopping",
+    "triangular",
     "trigonometric",
 ]
 

@@ -65,11 +65,12 @@ def diff(a, n=1, axis=-1, prepend=None, append=None):
         raise ValueError(f"order must be non-negative but got {n!r}")
     if n == 0:
         return a
-    ends = [_end(part, a, axis) for part in (prepend, append)]
     if prepend is not None or append is not None:
+        ends = [_end(part, a, axis) for part in (prepend, append)]
         a = np.concatenate([part for part in (ends[0], a, ends[1]) if part is not None], axis=axis)
+    before = (slice(None),) * normalize_axis_index(axis, a.ndim)
     for _ in range(n):
-        later, earlier = _along(a, axis, 1, None), _along(a, axis, None, -1)
+        later, earlier = a[(*before, slice(1, None))], a[(*before, slice(None, -1))]
         a = later != earlier if a.dtype == bool else later - earlier
     return a
 

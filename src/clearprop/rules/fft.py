@@ -21,7 +21,25 @@ _CASES = [
 ]
 
 
-@primitive(kind=OPAQUE, symbol="F", latex=r"\mathcal F x", cases=_CASES)
+def _along_each(transform):
+    """Transform along one axis after the other as NumPy does, from the second on in place."""
+
+    def run(x, *, axes, norm=None):
+        y = transform(x, axis=axes[-1], norm=norm)
+        for axis in axes[-2::-1]:
+            y = transform(y, axis=axis, norm=norm, out=y)
+        return y
+
+    return run
+
+
+@primitive(
+    kind=OPAQUE,
+    symbol="F",
+    latex=r"\mathcal F x",
+    cases=_CASES,
+    implementation=_along_each(np.fft.fft),
+)
 def fftn(x, *, axes, norm=None):
     return np.fft.fftn(x, axes=axes, norm=norm)
 
@@ -31,7 +49,13 @@ def _(dy, *, axes, norm):
     return fftn(dy, axes=axes, norm=norm)
 
 
-@primitive(kind=OPAQUE, symbol="F⁻¹", latex=r"\mathcal F^{-1} x", cases=_CASES)
+@primitive(
+    kind=OPAQUE,
+    symbol="F⁻¹",
+    latex=r"\mathcal F^{-1} x",
+    cases=_CASES,
+    implementation=_along_each(np.fft.ifft),
+)
 def ifftn(x, *, axes, norm=None):
     return np.fft.ifftn(x, axes=axes, norm=norm)
 

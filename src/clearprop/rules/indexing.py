@@ -30,19 +30,25 @@ class Slot:
         return hash((Slot, self.number))
 
 
+_PLAIN = frozenset((int, type(None)))  # bounds of a slice that are what they are
+
+
 def split(index):
     """Split an index into its skeleton and its arrays."""
     parts = index if isinstance(index, tuple) else (index,)
     arrays: list[object] = []
     skeleton: list[object] = []
     for part in parts:
-        if isinstance(part, list | tuple | range | np.ndarray) or hasattr(
-            type(part), "__clearprop_record__"
+        kind = type(part)
+        if kind is slice:
+            bounds = part.start, part.stop, part.step
+            is_plain = _PLAIN.issuperset(map(type, bounds))
+            skeleton.append(part if is_plain else slice(*map(_bound, bounds)))
+        elif isinstance(part, list | tuple | range | np.ndarray) or hasattr(
+            kind, "__clearprop_record__"
         ):
             skeleton.append(Slot(len(arrays)))
             arrays.append(_array(part))
-        elif isinstance(part, slice):
-            skeleton.append(slice(_bound(part.start), _bound(part.stop), _bound(part.step)))
         else:
             skeleton.append(part)
     return tuple(skeleton), tuple(arrays)

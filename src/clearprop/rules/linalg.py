@@ -1,4 +1,4 @@
-"""Linear algebra: systems of equations, determinants, factorizations, norms."""
+"""Linear algebra: systems of equations, determinants, norms, products of many matrices."""
 
 import operator
 
@@ -7,7 +7,7 @@ import numpy as np
 from clearprop.kinds import FACTORIZATION
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.complex import conjugated, is_complex
-from clearprop.rules.linear import adjoint, transposed
+from clearprop.rules.linear import transposed
 from clearprop.rules.reduction import axes_of
 
 #: Well-conditioned matrices: drawn ones may be nearly singular, and no difference would be exact.
@@ -23,7 +23,6 @@ def column(x):
 
 
 @primitive(
-    np.linalg.solve,
     kind=FACTORIZATION,
     latex=r"A^{-1} b",
     cases=[
@@ -50,42 +49,6 @@ def _(dy, a, b_shape):
     if len(b_shape) == 1:
         return np.linalg.solve(transposed(a), column(dy))[..., 0]
     return np.linalg.solve(transposed(a), dy)
-
-
-@primitive(
-    latex="L^{-1} b",
-    cases=[
-        Case(np.tril(REGULAR), (3, 2)),
-        Case(np.tril(STACK), (2, 3, 2)),
-        Case(np.tril(1 / (1 + np.arange(70)[::-1, np.newaxis]) + np.eye(70)), (70, 1)),
-    ],
-)
-def solve_lower(a, b):
-    # Forward substitution, by blocks: a third of the work of np.linalg.solve. It reads the
-    # triangle alone.
-    y = np.empty(b.shape, np.result_type(a, b))
-    for i in range(0, b.shape[-2], 32):
-        rows = slice(i, i + 32)
-        left = b[..., rows, :] - a[..., rows, :i] @ y[..., :i, :]
-        y[..., rows, :] = np.linalg.solve(np.tril(a[..., rows, rows]), left)
-    return y
-
-
-@solve_lower.vjp("a", latex=r"-\operatorname{tril}(L^{-\mathsf T}\bar y\,y^{\mathsf T})")
-def _(dy, y, a):
-    return -np.tril(solve_upper(transposed(np.tril(a)), dy) @ transposed(y))
-
-
-@solve_lower.vjp("b", latex=r"L^{-\mathsf T}\bar y")
-def _(dy, a):
-    return solve_upper(transposed(np.tril(a)), dy)
-
-
-def solve_upper(a, b):
-    """Solve systems with an upper triangle, the way back: the last equation is the first."""
-    if a.shape[-1] <= 32:
-        return np.linalg.solve(a, b)  # small ones are machine code, where it is compiled
-    return solve_lower(a[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
 
 
 @composition(np.linalg.tensorsolve)
@@ -184,37 +147,6 @@ def _(dy, y, a):
 @composition(np.linalg.slogdet)
 def named_slogdet(a):
     return type(np.linalg.slogdet(np.eye(1)))(*slogdet(a))
-
-
-@primitive(
-    kind=FACTORIZATION,
-    latex=r"L,\ L L^{\mathsf T} = A",
-    cases=[Case(POSITIVE), Case(np.stack([POSITIVE, POSITIVE + np.eye(3)]))],
-)
-def cholesky(a):
-    return np.linalg.cholesky(a)
-
-
-@cholesky.vjp("a", latex=r"L^{-\mathsf T}\,\Phi(L^{\mathsf T} \bar y)\,L^{-1}")
-def _(dy, y):
-    """S. F. Walter, Structured higher-order algorithmic differentiation (2012), (3.69)."""
-    inner = lower_half(transposed(y) @ dy)
-    right = solve_upper(transposed(y), transposed(solve_upper(adjoint(y), transposed(inner))))
-    # NumPy reads the lower triangle alone. So does the derivative: what lies above has none, and
-    # an element below stands for its mirror image too.
-    return lower_half(right + adjoint(right))
-
-
-def lower_half(x):
-    """Keep the lower triangle, and half of the diagonal."""
-    return (np.tril(x) + np.tril(x, -1)) / 2
-
-
-@composition(np.linalg.cholesky)
-def cholesky_of_either(a, *, upper=False):
-    if upper:
-        return adjoint(cholesky(adjoint(a)))
-    return cholesky(a)
 
 
 # ---- norms ----------------------------------------------------------------------------------

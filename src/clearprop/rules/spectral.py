@@ -6,8 +6,9 @@ from clearprop.errors import MissingRuleError
 from clearprop.places import current_line
 from clearprop.primitive import Case, composition, primitive
 from clearprop.rules.complex import conjugated, is_complex
-from clearprop.rules.linalg import POSITIVE, REGULAR, STACK, column, lower_half
+from clearprop.rules.linalg import POSITIVE, REGULAR, STACK, column
 from clearprop.rules.linear import adjoint, transposed
+from clearprop.rules.triangular import lower_half
 
 WIDE = np.array([[1.0, 0.4, -0.3], [0.2, 2.0, 0.7]])
 
