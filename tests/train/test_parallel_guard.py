@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 import time
 from typing import Any
@@ -160,3 +161,19 @@ def test_a_signal_is_that_of_all_and_none_is_lost():
         assert stopping.received is signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_the_addresses_of_networks_come_before_a_name_that_others_may_not_know(monkeypatch):
+    def told(*_: Any) -> list[Any]:  # what many systems say of their own name
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.1.1", 0))]
+
+    monkeypatch.setattr(guards, "_of_networks", lambda: ["127.0.0.1", "10.1.2.3"])
+    monkeypatch.setattr(guards.socket, "gethostname", lambda: "node7")
+    monkeypatch.setattr(guards.socket, "getfqdn", lambda: "node7.cluster")
+    monkeypatch.setattr(guards.socket, "getaddrinfo", told)
+    assert guards._addresses() == ["10.1.2.3", "node7", "node7.cluster"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked for its networks")
+def test_this_machine_is_asked_for_its_networks():
+    assert "127.0.0.1" in guards._of_networks()

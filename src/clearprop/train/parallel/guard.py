@@ -12,6 +12,7 @@ import os
 import secrets
 import selectors
 import socket
+import struct
 import sys
 import threading
 import time
@@ -27,6 +28,7 @@ _CONNECTING = 10.0  # seconds
 _GRACE = 3.0  # seconds: a failure that all have at once needs nobody to end the others
 _READING = 2.0  # seconds
 _KEY, _SIGNED = 32, 32  # bytes
+_SIOCGIFADDR = 0x8915  # Linux: the address of a network interface
 
 
 class Guard:
@@ -232,12 +234,30 @@ class Guard:
 
 
 def _addresses() -> list[str]:
-    """Give what the others may find this machine under, the surest first."""
+    """Give what the others may find this machine under, the surest first.
+
+    What its name means is known to itself as 127.0.1.1, on many systems, and to the others not at
+    all, or after seconds: so the addresses of its networks come before the name.
+    """
     name = socket.gethostname()
-    found = [name, socket.getfqdn()]
+    found: list[str] = []
     with suppress(OSError):
-        found[1:1] = [str(info[4][0]) for info in socket.getaddrinfo(name, None)]
-    return list(dict.fromkeys(found))
+        found += [str(info[4][0]) for info in socket.getaddrinfo(name, None, socket.AF_INET)]
+    found = [address for address in found + _of_networks() if not address.startswith("127.")]
+    return list(dict.fromkeys([*found, name, socket.getfqdn()]))
+
+
+def _of_networks() -> list[str]:
+    """Give the addresses of the networks that this machine is in, as far as Linux says them."""
+    found = []
+    with suppress(ImportError, OSError), socket.socket() as any_socket:
+        from fcntl import ioctl
+
+        for _, name in socket.if_nameindex():
+            with suppress(OSError):  # it has no address
+                request = struct.pack("256s", name.encode()[:15])
+                found.append(socket.inet_ntoa(ioctl(any_socket, _SIOCGIFADDR, request)[20:24]))
+    return found
 
 
 def _sign(key: bytes, way: bytes, rank: bytes) -> bytes:
