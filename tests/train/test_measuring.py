@@ -12,6 +12,7 @@ import pytest
 from clearprop import nn
 from clearprop.train import EarlyStopping, fit, measuring
 from clearprop.train.measuring import Measuring
+from clearprop.train.parallel.processes import Processes
 from clearprop.train.splits import Subset, sources_of
 
 RNG = np.random.default_rng(4)
@@ -83,7 +84,10 @@ def test_the_samples_set_aside_are_not_among_those_trained_with() -> None:
 
 
 @pytest.mark.parametrize("interpret", [False, True])
-def test_no_part_of_a_map_is_copied_whole(tmp_path: Path, interpret: bool) -> None:
+@pytest.mark.parametrize("shards", [None, 4])
+def test_no_part_of_a_map_is_copied_whole(
+    tmp_path: Path, interpret: bool, shards: int | None
+) -> None:
     """With a validation split, early stopping and measuring, memory stays below any part."""
     if not interpret:
         pytest.importorskip("llvmlite", reason="the extra `train` brings it")
@@ -98,6 +102,7 @@ def test_no_part_of_a_map_is_copied_whole(tmp_path: Path, interpret: bool) -> No
     early = EarlyStopping(net, patience=2)
     options: dict[str, Any] = {"lr": 1.0, "batch": 500, "validation": 0.5, "replace": False}
     options |= {"watch": early, "interpret": interpret, "train_accuracy": False}
+    options["parallel"] = shards and Processes(None, shards, fast_sum=False)  # digests, and shards
     fit(net, ((x, t), None), iterations=2, **options)  # compiles
     tracemalloc.start()
     try:
