@@ -24,6 +24,7 @@ exclude_patterns = [
     "mutation_table.md",
     "breakout_table.md",
     "agreement_table.md",
+    "scaling_table.md",
     "speed_table.md",
     "numpy_names_table.md",
 ]  # the last ones are included in pages
