@@ -79,7 +79,7 @@ class Processes:
 
     def total(self, parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """Give the sum over all shards; see `Summing`."""
-        own = branch(parts)
+        own = np.array(branch(parts))  # what is given may be read again, and this is written to
         if self.size == 1:
             return own
         self._turn += 1

@@ -12,7 +12,7 @@ from clearprop.nn.sequential import Sequential
 from clearprop.train.parallel.layers import Sharded, check_layers
 from clearprop.train.parallel.processes import Processes
 from clearprop.train.parallel.shards import Shard
-from clearprop.train.parallel.sums import TOTAL
+from clearprop.train.parallel.sums import TOTAL, branch
 from clearprop.train.sources import FromArrays, Source
 from clearprop.train.targets import Targets
 from clearprop.train.updates import (
@@ -197,13 +197,10 @@ def derivative_of(shards: Sequence[Shard], batch: int, processes: Processes) -> 
 
         every = value_and_grad(loss, range(count * len(cuts)), has_aux=True)
         (_, (parts, seen)), gradients = every(*(tuple(parameters) * len(cuts)))
-        rows = [
-            np.concatenate(
-                [np.reshape(value, -1) for value in (part, *gradients[k * count :][:count])]
-            )
-            for k, part in enumerate(parts)
-        ]
-        total = TOTAL(*rows, by=processes)
+        # in the program, where the sums of this process's shards are one loop over all of them
+        sums = [branch([np.reshape(part, -1) for part in parts])]
+        sums += [branch([np.reshape(g, -1) for g in gradients[p::count]]) for p in range(count)]
+        total = TOTAL(np.concatenate(sums), by=processes)
         found, at = [], 1
         for parameter in parameters:
             piece = np.reshape(total[at : at + parameter.size], parameter.shape)

@@ -48,7 +48,7 @@ class Summing(Protocol):
         """Give the sum of the arrays that the shards have; here are those of this process."""
 
 
-def branch(parts: Sequence[Array]) -> Array:
+def branch(parts: Sequence[Any]) -> Any:
     """Add arrays in pairs, and pairs of pairs; their number is a power of two.
 
     Examples
@@ -57,12 +57,10 @@ def branch(parts: Sequence[Array]) -> Array:
     >>> float(branch([np.float32(1e8), np.float32(1), np.float32(-1e8), np.float32(1)]))
     0.0
     """
-    level = [np.asarray(part) for part in parts]
-    if len(level) == 1:
-        return np.array(level[0])
+    level = list(parts)
     while len(level) > 1:
         level = [np.add(a, b) for a, b in zip(level[::2], level[1::2], strict=True)]
-    return np.asarray(level[0])
+    return level[0]
 
 
 def over_processes(own: Array, exchange: Exchange) -> Array:
@@ -110,7 +108,7 @@ def _distances(size: int) -> list[int]:
 
 def _total(*parts: Any, by: Summing) -> Any:
     if is_staging.get():  # a program is made, on each process as often as it takes: shapes alone
-        return branch(parts)
+        return np.array(branch(parts))
     return by.total(parts)
 
 
