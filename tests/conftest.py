@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+# One thread a worker where pytest has several: those of two would wait for each other, and those of
+# OpenBLAS wait on a core, for products of nine numbers too. It reads this when NumPy is imported.
+# What is tested on several threads asks for them.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _variable in ("CLEARPROP_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(_variable, "1")
+
 from cut_finely import on_all_threads
 
 import clearprop.rules.special  # noqa: F401 (tests of all primitives are of SciPy's too)
@@ -26,18 +34,6 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("code") / "cache"
         patch.setenv("CLEARPROP_CACHE", str(folder))
         yield folder
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread_a_worker() -> Iterator[None]:
-    """Compute on one thread where pytest has workers: those of two would wait for each other.
-
-    What is tested on several threads asks for them.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        if "PYTEST_XDIST_WORKER" in os.environ and "CLEARPROP_THREADS" not in os.environ:
-            patch.setenv("CLEARPROP_THREADS", "1")
-        yield
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def test_an_early_end_has_the_weights_of_the_best_epoch(rings: Path, here: Path)
     assert result["ended"] == "no better"
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_is_made_longer_as_if_it_had_been_so_long(rings: Path, here: Path) -> None:
     words = ("--data", rings, *RINGS)
     run(*words, "--iterations", 30, "--out", "whole")
@@ -96,6 +97,7 @@ def test_a_run_is_made_longer_as_if_it_had_been_so_long(rings: Path, here: Path)
 
 
 @posix_only
+@pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_was_killed_goes_on(rings: Path, here: Path) -> None:
     words = ["--data", str(rings), *map(str, RINGS), "--iterations", "60000", "--plain"]
     process = subprocess.Popen(
@@ -147,6 +149,7 @@ def test_what_cannot_be(rings: Path, here: Path, words: tuple[object, ...], says
 # ---- what is told of a run ------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_every_command_of_a_run_is_kept(rings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = ["--data", str(rings), "--plain", "--out", "runs/r", "--iterations", "20"]
     further = [["--resume", "r", "--iterations", end] for end in ("30", "40")]  # a name in runs

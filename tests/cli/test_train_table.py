@@ -19,7 +19,7 @@ PLAIN = ("--without", "id", "--without", "name", "--without", "width")
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(without_pictures: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     plants(tmp_path / "plants.csv")
     homes(tmp_path / "homes.csv")

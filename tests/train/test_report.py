@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -186,6 +187,16 @@ def test_a_line_of_many_points_has_no_markers() -> None:
 
     assert markers(40) > 80
     assert markers(400) < 60  # ticks
+
+
+def test_the_best_epoch_is_marked(make: Callable[..., RunReport]) -> None:
+    run = make(iterations=7)
+    rows = run.outcome.metrics.rows
+    ended = run.outcome._replace(ended="no better", kept=rows[0])
+    for outcome, wanted in ((run.outcome, False), (ended, True)):
+        page = report_page(replace(run, outcome=outcome)).decode()
+        assert (">the best epoch</text>" in page) == wanted  # of a line in the chart
+        assert ('<tr class="best">' in page) == wanted
 
 
 def test_no_mistakes(digits: DataSet) -> None:
