@@ -58,18 +58,24 @@ class Call(NamedTuple):
         As they stand in that line; an ellipsis where they cannot be read, or are long.
     frame : FrameType
         Of the function that was called.
+    frozen : str or None
+        The parameters of a frozen distribution, as they stand in that line, where it is one.
     """
 
     name: str
     where: str | None
     arguments: str
     frame: FrameType
+    frozen: str | None = None
 
     @property
     def instead(self) -> str:
         """The line to write instead."""
         ours = f"cp.{self.name}"
         if self.name.count(".") > 1 and _found(ours) is not None:
+            if self.frozen is not None:
+                distribution, _, method = ours.rpartition(".")
+                return f"{distribution}({self.frozen}).{method}({self.arguments})"
             return f"{ours}({self.arguments})"
         if self.name in _NUMPYS:
             return f"{_NUMPYS[self.name]}({self.arguments})"
@@ -166,7 +172,9 @@ def _call(steps: Iterator[Step]) -> Call | None:
             line = line_of(place)
             where = None if line is None else str(line)
             name, called = _name_of(inside)
-            return Call(name, where, _arguments(expression_at(place), name), called)
+            expression = expression_at(place)
+            frozen = _frozen(expression, called)
+            return Call(name, where, _arguments(expression, name), called, frozen)
     return None
 
 
@@ -223,6 +231,17 @@ def _arguments(expression: Any, name: str) -> str:
     spelled = getattr(called, "attr", None) or getattr(called, "id", None)
     if spelled != name.rpartition(".")[2]:
         return "…"
-    parts = [*expression.args, *expression.keywords]
-    text = ", ".join(ast.unparse(part) for part in parts)
+    return _written(expression)
+
+
+def _frozen(expression: Any, called: FrameType) -> str | None:
+    """Write the parameters of a frozen distribution; None where a call is of none."""
+    if not hasattr(called.f_locals.get("self"), "dist"):
+        return None
+    made = getattr(getattr(expression, "func", None), "value", None)
+    return _written(made) if isinstance(made, ast.Call) else "…"
+
+
+def _written(call: ast.Call) -> str:
+    text = ", ".join(ast.unparse(part) for part in [*call.args, *call.keywords])
     return text if len(text) <= _LONGEST else "…"

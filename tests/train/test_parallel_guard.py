@@ -100,6 +100,28 @@ def test_who_is_silent_is_named(said):
     other.close()
 
 
+def test_a_pause_of_all_is_no_loss(said, monkeypatch):
+    made = guarded(2, silence=0.5)
+    kind = guards.selectors.DefaultSelector
+    select, paused, both = kind.select, set(), threading.Event()
+
+    def select_and_pause(selector, timeout=None):
+        if selector in paused:
+            return select(selector, timeout)
+        paused.add(selector)
+        if len(paused) == 2:
+            both.set()
+        time.sleep(1.5)
+        return []
+
+    monkeypatch.setattr(kind, "select", select_and_pause)
+    assert both.wait(20)
+    time.sleep(3)
+    for _, guard in reversed(made):
+        guard.close()
+    assert not said
+
+
 @pytest.mark.parametrize("all_of_them", [False, True])
 def test_a_failure_of_one_ends_the_others_and_one_of_all_does_not(all_of_them, said, monkeypatch):
     monkeypatch.setattr(guards, "_GRACE", 0.2)

@@ -137,15 +137,20 @@ x, t = rng.normal(size=(100, 4)), rng.integers(0, 3, 100)
 net = nn.Sequential(nn.Affine.initial(4, 3, seed=0), loss=nn.SoftmaxWithLoss())
 {before}
 data = (x, t), None
-train.fit(net, data, batch=32, iterations=50, lr={lr}, seed={of_batches}, parallel=processes)
+how = dict(lr={lr}, seed={of_batches}, prepare={prepare}, replace={replace})
+train.fit(net, data, batch={batch}, iterations=50, parallel=processes, **how)
 """
 SAME = {"seed": "0", "before": "", "lr": "0.1", "of_batches": "0"}
+SAME |= {"batch": "32", "prepare": "None", "replace": "True"}
 
 
 @pytest.mark.parametrize(
     ("other", "said"),
     [
         ({"seed": "rank"}, "the SHA-256 of the samples is"),
+        ({"batch": "32 + 8 * rank"}, "batch is 32 for process 0"),
+        ({"prepare": "(lambda x: -x) if rank else None"}, "samples, prepared, is"),
+        ({"replace": "rank == 0"}, "replace is True"),
         ({"lr": "0.1 + rank"}, r"the rule is SGD\(lr=0.1"),
         ({"before": "assert rank == 0, 'I am another'"}, "I am another"),
         ({"before": "x[70] = np.nan"}, "x has 4 NaN, the first at"),

@@ -31,7 +31,12 @@ from clearprop.train.faults import growth, loss_not_finite, parameter_not_finite
 from clearprop.train.keeping import Keeping
 from clearprop.train.measuring import Measured, Measuring
 from clearprop.train.metrics import Metrics, Row
-from clearprop.train.parallel.agreement import check_parameters, check_same, facts_of
+from clearprop.train.parallel.agreement import (
+    check_parameters,
+    check_processes,
+    check_same,
+    facts_of,
+)
 from clearprop.train.parallel.processes import Processes
 from clearprop.train.parallel.sharing import share
 from clearprop.train.parallel.step import updates_of
@@ -230,6 +235,7 @@ def fit(
     rule, length = rule_of(optimizer, lr), length_of(iterations, epochs)
     check_setting("batch", batch)
     check_prepare(prepare)
+    check_processes(parallel)
     watchers, generator = watchers_of(watch), generator_of(seed)
     if parallel is not None and not parallel.is_first:
         watchers = tuple(each for each in watchers if hasattr(each, "share"))
@@ -261,7 +267,8 @@ def fit(
         stack.enter_context(np.errstate(all="ignore"))
         if parallel is not None:
             stack.enter_context(parallel.together())
-            check_same(parallel, facts_of(model, source, rule, (length, interpret), parallel))
+            how = length, interpret, prepare, splits
+            check_same(parallel, facts_of(model, source, rule, how, parallel))
         parts = source, rule, prepare, targets
         updates, reason = _updates(model, parts, interpret, parallel)
         compiled = isinstance(updates, Compiled) and not interpret

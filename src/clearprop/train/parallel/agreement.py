@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from clearprop.errors import DataError
+from clearprop.errors import DataError, OptionError
 from clearprop.train.environment import DECISIVE, describe_environment
+from clearprop.train.first_samples import first_samples
 from clearprop.train.parallel.processes import Processes
-from clearprop.train.sources import Source
+from clearprop.train.splits import Subset
+from clearprop.train.updates import Prepare
 
 _WHOLE = 1 << 26  # bytes of an array that are all looked at; of a longer one, some rows
 _ROWS = 256
@@ -55,8 +57,27 @@ def check_parameters(processes: Processes, params: Mapping[str, Any]) -> None:
     check_same(processes, {"the SHA-256 of the parameters": _digest(params.values())})
 
 
+def check_processes(parallel: Any) -> None:
+    """Refuse what is none of `mpi`'s.
+
+    Raises
+    ------
+    OptionError
+    """
+    if parallel is not None and not isinstance(parallel, Processes):
+        raise OptionError(
+            f"train: parallel is {parallel!r}.",
+            why="it is the processes that train together, which know each other.",
+            write="fit(…, parallel=train.mpi())",
+        )
+
+
 def facts_of(
-    model: Any, source: Source, rule: Any, how: tuple[Any, bool], processes: Processes
+    model: Any,
+    source: Any,
+    rule: Any,
+    how: tuple[Any, bool, Prepare | None, Mapping[str, Subset]],
+    processes: Processes,
 ) -> dict[str, Any]:
     """Say what decides the numbers of a run, in words and digests.
 
@@ -65,19 +86,32 @@ def facts_of(
     model, source, rule
         The parts of the run.
     how : tuple
-        Its length, and whether it is interpreted.
+        Its length, whether it is interpreted, what prepares samples, and those that are measured.
     processes : Processes
     """
-    length, interpret = how
+    length, interpret, prepare, splits = how
+    drawn = getattr(source, "drawn", None)  # of a stream there is none, which is refused later
+    first = first_samples(source, prepare) or {}
     environment = describe_environment(machine_code=not interpret)
     return {
         **{name: environment[name] for name in DECISIVE if name in environment},
         "the way of adding": repr(processes).partition(", ")[0],
         "the length": str(length),
+        "batch": getattr(drawn, "size", None),
+        "replace": getattr(drawn, "replace", None),
+        "the number of samples to train with": getattr(drawn, "samples", None),
         "interpret": interpret,
         "the rule": repr(rule),
         "the network": repr(model),
         "the SHA-256 of the samples": _digest(source.constants),
+        "the SHA-256 of the first samples, prepared,": first.get("prepared"),
+        **{
+            f"the SHA-256 of the {name} samples": _digest(
+                each for each in split if each is not None
+            )
+            for name, split in splits.items()
+            if name != "train"
+        },
         "the SHA-256 of the initial parameters": _digest(model.params.values()),
         "the generator of the batches": source.facts,
     }

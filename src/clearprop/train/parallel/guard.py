@@ -175,12 +175,13 @@ class Guard:
                 selector.register(peer, selectors.EVENT_READ)
             woke = time.monotonic()
             while not self._over.is_set():
-                if time.monotonic() - woke > self._silence / 2:  # it was stopped itself
-                    self._heard = dict.fromkeys(self._heard, time.monotonic())
-                woke = time.monotonic()
                 for peer in self._heard:
                     _say(peer, _BEAT)
                 ready = [key.fileobj for key, _ in selector.select(min(1.0, self._silence / 4))]
+                now = time.monotonic()
+                if now - woke > self._silence / 2:  # it was stopped itself, as all may have been
+                    self._heard = dict.fromkeys(self._heard, now)
+                woke = now
                 if lost := self._listen(ready, selector) or self._waited():
                     self._end(*lost)
                     return

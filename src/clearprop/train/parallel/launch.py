@@ -115,7 +115,7 @@ def mpi(*, shards: int = SHARDS, fast_sum: bool = False, silence: float = SILENC
     MissingExtraError
         mpi4py is not installed.
     OptionError
-        A number is out of its limits.
+        A number is out of its limits, or there is no MPI.
 
     Examples
     --------
@@ -124,7 +124,14 @@ def mpi(*, shards: int = SHARDS, fast_sum: bool = False, silence: float = SILENC
         train.fit(net, data, batch=256, parallel=train.mpi())
     """
     require("mpi4py", "mpi", "trains on several processes")
-    from mpi4py import MPI
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise OptionError(
+            "train: mpi4py finds no MPI.",
+            why=f"it says: {str(error).strip().partition(chr(10))[0]}",
+            write="pip install mpich; on a cluster, its own: module load …",
+        ) from None
 
     if not isinstance(silence, int | float) or not silence > 0:
         raise OptionError(

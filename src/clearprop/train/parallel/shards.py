@@ -49,7 +49,8 @@ def check_shards(shards: int, batch: int, processes: int) -> None:
         raise OptionError(
             f"train: a batch of {batch} samples is cut into {shards} shards.",
             why="each shard has at least one sample.",
-            write=f"train.mpi(shards={fits}), for at most {fits} processes; or a larger batch",
+            write=f"train.mpi(shards={fits}), --shards {fits}, for at most {fits} processes; or a "
+            "larger batch",
         )
     if processes & (processes - 1):
         near = 1 << (processes.bit_length() - 1)
