@@ -36,7 +36,7 @@ _NUMPYS = {
     "scipy.signal.fftconvolve": "np.convolve",
     "scipy.signal.correlate": "np.correlate",
     "scipy.integrate.trapezoid": "np.trapezoid",
-    "scipy.interpolate.interp1d": "np.interp",
+    "scipy.interpolate.interp1d": "np.interp(…, {})",  # where it is to be known, first
 }
 
 _NOTHING_COMPUTES_WITH = [nothing_computes_with(np.dtype(d)) for d in (np.float64, np.float32)]
@@ -77,9 +77,14 @@ class Call(NamedTuple):
                 distribution, _, method = ours.rpartition(".")
                 return f"{distribution}({self.frozen}).{method}({self.arguments})"
             return f"{ours}({self.arguments})"
-        if self.name in _NUMPYS:
-            return f"{_NUMPYS[self.name]}({self.arguments})"
         what = self.name.rpartition(".")[2]
+        if self.name.startswith("scipy.sparse"):
+            return "A.toarray() @ x, where A is the sparse matrix"
+        numpys = _NUMPYS.get(self.name)
+        if self.name.startswith("scipy.fft.") and hasattr(np.fft, what):
+            numpys = f"np.fft.{what}"
+        if numpys is not None:
+            return (numpys if "(" in numpys else f"{numpys}({{}})").format(self.arguments)
         return f"@cp.primitive(...) with its rule, or {what} in terms of functions that have one."
 
 

@@ -114,6 +114,10 @@ def test_a_run_that_was_killed_goes_on(rings: Path, here: Path) -> None:
     assert process.returncode < 0
     assert not (here / "run/result.json").exists()
     last = max((here / "run/checkpoints").glob("step-*")).stem.partition("-")[2]
+    plan = (here / "run/config.json").read_bytes()
+    code, said = run("--resume", "run", "--iterations", "1")
+    assert (code, "and is to end after 1. Why:" in said) == (2, True), said
+    assert (here / "run/config.json").read_bytes() == plan
     end = str(int(last) + 700)
     assert run("--resume", "run", "--iterations", end)[0] == 0
     assert run(*words[:-3], "--iterations", end, "--out", "whole")[0] == 0
@@ -133,6 +137,7 @@ def test_a_run_that_was_killed_goes_on(rings: Path, here: Path) -> None:
         (("--optimizer", "sdg"), "the update rules are sgd, momentum"),
         (("--schedule", "fast"), "the schedules are constant, cosine"),
         (("--patience", 3), "no samples are set aside"),
+        (("--shards", 8, "--batch", 4), "Write instead: train.mpi(shards=4), --shards 4"),
         (("--validation", 1), "between 0 and 1"),
         (("--epochs", 1, "--iterations", 5), "--iterations is 5 and --epochs is 1. Why: each"),
         (("--target", "height"), "height"),

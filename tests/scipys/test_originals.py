@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.integrate
 import scipy.interpolate
 import scipy.linalg
 import scipy.ndimage
 import scipy.optimize
 import scipy.signal
+import scipy.sparse
 import scipy.special
 import scipy.stats
 
@@ -41,6 +43,12 @@ INSTEAD = {
     ),
     "cp.scipy.stats.norm(x[0], 1.0).logpdf(X)": (
         lambda x: scipy.stats.norm(x[0], 1.0).logpdf(X),
+        X,
+    ),
+    "np.interp(…, X, x)": (lambda x: scipy.interpolate.interp1d(X, x)(1.5), X),
+    "np.fft.rfft(x, n=4)": (lambda x: abs(scipy.fft.rfft(x, n=4)), X),
+    "A.toarray() @ x, where A is the sparse matrix": (
+        lambda x: scipy.sparse.csr_matrix(A) @ x[:2],
         X,
     ),
     "np.linalg.eigh(a)": (lambda a: scipy.linalg.eigh(a), A),

@@ -21,7 +21,7 @@ from clearprop.cli.train_request import (
     refuse_words,
     to_resume,
 )
-from clearprop.cli.train_resumed import Before, nothing_to_do
+from clearprop.cli.train_resumed import Before, nothing_to_do, refuse_fewer
 from clearprop.cli.train_running import Often, fit_all, threads_set
 from clearprop.cli.train_texts import (
     heading,
@@ -273,6 +273,7 @@ def train(
     training.require_extra()
     processes = training.processes_of(settings.shards, settings.fast_sum)
     if processes is not None:
+        processes.mine(settings.batch)  # what does not fit is refused before anything is written
         if resume is not None:
             training.refuse_other_start(settings.shards, settings.fast_sum)
         if not settings.fast_sum:
@@ -306,6 +307,7 @@ def train(
                 processes.agree(False)
             return
         before = Before.of(resume, keeping, samples.unit(network), command)
+        refuse_fewer(resume, before.step, total)
     first, resumed = (command, []) if before is None else (before.command, before.resumed)
     begun = datetime.now() if before is None else before.begun
     made_from = training.config_text(settings, environment, first, samples, resumed, begun)

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from clearprop.errors import RunError
+from clearprop.errors import OptionError, RunError
 
 if TYPE_CHECKING:
     from clearprop.data import Standardized
@@ -31,6 +31,21 @@ def nothing_to_do(run: Path, total: int) -> str:
             return ""
         return f"{had}: nothing to do.\nLonger: {longer(run, of.settings, of.ended)}"
     return ""
+
+
+def refuse_fewer(run: Path, made: int | None, total: int) -> None:
+    """Refuse to make a run shorter than it is: its plan would be lost, and nothing gained.
+
+    Raises
+    ------
+    OptionError
+    """
+    if made is not None and made > total:
+        raise OptionError(
+            f"{run}: it has made {made:,} iterations, and is to end after {total:,}.",
+            why="a run that goes on keeps what it has made.",
+            write=f"clearprop train --resume {run}; or with --iterations {made} or more",
+        )
 
 
 class Before(NamedTuple):
