@@ -31,7 +31,7 @@ from clearprop.cli.train_texts import (
     summary,
     table_heading,
 )
-from clearprop.errors import NonFiniteError
+from clearprop.errors import ClearpropError, NonFiniteError
 
 _RUN, _FILES = "The run", "Files and display"
 
@@ -306,8 +306,12 @@ def train(
             if processes is not None:
                 processes.agree(False)
             return
-        before = Before.of(resume, keeping, samples.unit(network), command)
-        refuse_fewer(resume, before.step, total)
+        try:
+            before = Before.of(resume, keeping, samples.unit(network), command)
+            refuse_fewer(resume, before.step, total)
+        except ClearpropError:
+            keeping.close()
+            raise
     first, resumed = (command, []) if before is None else (before.command, before.resumed)
     begun = datetime.now() if before is None else before.begun
     made_from = training.config_text(settings, environment, first, samples, resumed, begun)
