@@ -34,13 +34,15 @@ def nothing_to_do(run: Path, total: int) -> str:
 
 
 def refuse_fewer(run: Path, made: int | None, total: int) -> None:
-    """Refuse to make a run shorter than it is: its plan would be lost, and nothing gained.
+    """Refuse to make an unfinished run shorter than it is: its plan would be lost for nothing.
 
     Raises
     ------
     OptionError
     """
-    if made is not None and made > total:
+    from clearprop.train import read_run
+
+    if made is not None and made > total and read_run(run).ended != "as asked":
         raise OptionError(
             f"{run}: it has made {made:,} iterations, and is to end after {total:,}.",
             why="a run that goes on keeps what it has made.",
